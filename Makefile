@@ -1,0 +1,36 @@
+# `make demo` and `make test` are all a newcomer needs. Each sets up .venv from the pinned lock by itself.
+
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+READY := .venv/.ready
+SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
+
+.PHONY: demo test lint bench clean
+
+demo: $(READY)
+	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
+	@$(BIN)/python -m knowcost.report
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check $(SMK)
+	$(BIN)/python tests/workflow/lint.py
+
+bench: $(READY)
+	$(BIN)/python benchmarks/pruning.py
+	$(BIN)/python benchmarks/probing.py
+
+clean:
+	rm -rf results logs resources/world resources/models resources/benchmarks
+
+# The lock pins every package; torch without a local build tag, so that each machine takes the build it has.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,35 @@
+# knowcost: what does compressing a language model cost its knowledge?
+#
+#   fetch -> compress -> score -> aggregate -> figures -> report
+#
+# The domain logic is the package knowcost/; the rules say what depends on what. Parsed again in every cluster job, this
+# file and what it includes import no torch.
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/world.smk"
+include: "workflow/rules/fetch.smk"
+include: "workflow/rules/compress.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        paths.REPORT,

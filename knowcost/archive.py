@@ -1,0 +1,245 @@
+"""Archives: a variant of a model as a folder of safetensors with a manifest, written and asserted tensor by tensor.
+
+The job imports no torch and holds one block of one tensor at a time.
+"""
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from knowcost import checkpoint, compress, files, paths, scopes
+from knowcost.checkpoint import Checkpoint, Tensor
+from knowcost.compress.magnitude import count_zeros, thresholds
+from knowcost.errors import InputError
+from knowcost.variants import GROUPINGS, parse
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+# Quantized archives name this in config.json, so that plain from_pretrained refuses them instead of reading int8
+# numbers as weights.
+QUANTIZED = {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
+
+
+def make_thresholds(model_folder, wanted, out):
+    """Write thresholds.json: the exact cuts of every magnitude step of a model's variants.
+
+    wanted: [(grouping, scope, [levels])].
+    """
+    base = Base(model_folder)
+    scoped = {}
+    for grouping, scope, levels in wanted:
+        names = scopes.layers(base.model_type, base.modules, grouping, scope)
+        key = scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
+        scoped[key] = [base.tensors[f"{name}.weight"] for name in names], levels
+    files.write_json(out, {"base": base.hashes, "scopes": thresholds(scoped)})
+    log.info("thresholds of %d scopes, %s weights", len(scoped), f"{base.parameters:,}")
+
+
+class Base(Checkpoint):
+    """A fetched model, its final layer untied: the head is a tensor of its own even where the file shares it.
+
+    Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it).
+    """
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.source = files.read_json(self.folder / paths.SOURCE)
+        self.hashes = {name: entry["sha256"] for name, entry in sorted(self.source["files"].items())}
+        self.parameters = sum(t.size for t in self.tensors.values() if t.dtype in checkpoint.FLOATS)
+        block = scopes.architecture(self.model_type)
+        self.head = f"{block['final']}.weight"
+        self._embedding = self._one(block["embedding"])
+        self.tied = self._is_tied()
+        self.copies = set()  # tensors that the file does not hold by themselves
+        scopes.check_claimed(self.model_type, self.modules)
+        if self.tied:
+            self._untie(block)
+
+    def _one(self, pattern):
+        found = [name for name in self.names if scopes.matches(f"{pattern}.weight", name)]
+        if len(found) != 1:
+            raise InputError(f"{self.folder}: expected one tensor {pattern}.weight, found {found or 'none'}")
+        return self.tensors[found[0]]
+
+    def _is_tied(self):
+        """As transformers 5 decides: the head is missing, or equal to the embedding and not declared separate."""
+        if self.head not in self.tensors:
+            return True
+        if self.config.get("tie_word_embeddings") is False:
+            return False
+        return same_bytes(self.tensors[self.head], self._embedding)
+
+    def _untie(self, block):
+        shard = next(shard for shard, names in self.shards.items() if self._embedding.name in names)
+        copies = {self.head: self._embedding}
+        if "final_bias" in block and f"{block['final']}.bias" not in self.tensors:
+            copies[f"{block['final']}.bias"] = self.tensors[block["final_bias"]]
+        self.copies = copies.keys() - self.tensors.keys()
+        for name, original in copies.items():
+            if name in self.copies:
+                self.shards[shard].append(name)
+            self.tensors[name] = Tensor(name, original.dtype, original.shape, original.blocks)
+
+
+def make_archive(model, model_folder, slug, thresholds_file, out):
+    """Compress one model into one archive, assert that it holds what the variant says, and write its manifest last.
+
+    Raises InputError for an impossible variant, AssertionError when the result is not what was promised.
+    """
+    variant = parse(slug)
+    compress.check_steps(variant)
+    out = Path(out)
+    _clear(out)
+    base = Base(model_folder)
+    if any(step.method == "magnitude" for step in variant.steps):
+        cuts = files.read_json(thresholds_file)
+        if cuts["base"] != base.hashes:
+            raise InputError(f"{thresholds_file} was taken from other weights than {model_folder}; delete it and rerun")
+    else:
+        cuts = None
+    done, changed = [], dict(base.tensors)
+    extra = {}
+    for step in variant.steps:
+        before, prepared = _apply(step, base, changed, extra, cuts)
+        done.append((step, before, prepared))
+    touched = sorted({name for _, before, _ in done for name in before}, key=checkpoint.natural)
+    written = _write(base, changed, extra, touched, out)
+    _write_config(base, touched, out, quantized=bool(extra))
+    manifest = _verified_manifest(model, variant, base, done, touched, out, written)
+    files.write_json(out / paths.MANIFEST, manifest)
+    log.info("%s %s: %s", model, slug, _summary(manifest))
+
+
+def _clear(out):
+    """Remove what an earlier or interrupted run left, but not the scores beside it."""
+    for path in out.glob("*") if out.is_dir() else ():
+        if path.is_file():
+            path.unlink()
+
+
+def _apply(step, base, changed, extra, cuts):
+    """Put one step's tensors into `changed` and the new ones into `extra` {name: its weight}."""
+    method = compress.METHODS[step.method]
+    names = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, method.quantizes)
+    scope = {f"{name}.weight": changed[f"{name}.weight"] for name in names}
+    prepared = method.prepare(step, scope, cuts)
+    for name, tensor in scope.items():
+        for made in method.compress(tensor, prepared):
+            changed[made.name] = made
+            if made.name != name:
+                extra[made.name] = name
+    return {name: base.tensors[name] for name in scope}, prepared
+
+
+def _write(base, changed, extra, touched, out):
+    """Write the shards in the base's layout. Returns {file: {"sha256", "size"}}."""
+    untie = not base.tied or base.head in touched
+    beside = {}
+    for name, weight in extra.items():
+        beside.setdefault(weight, []).append(name)
+    shards = {}
+    for shard, names in base.shards.items():
+        kept = [n for n in names if untie or n not in base.copies]
+        shards[shard] = [changed[m] for n in kept for m in (n, *beside.get(n, ()))]
+    written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
+    if len(shards) > 1:
+        checkpoint.write_index(out, shards)
+    return written
+
+
+def _write_config(base, touched, out, quantized):
+    """config.json, and the tokenizer and other small files as they are."""
+    config = dict(base.config)
+    if base.tied and base.head in touched and base.model_type != "t5":
+        # T5 reads this key as "scale the decoder's output", and unties by itself when the tensors differ.
+        config["tie_word_embeddings"] = False
+    if quantized:
+        config["quantization_config"] = QUANTIZED
+    files.write_json(out / "config.json", config)
+    for path in sorted(base.folder.iterdir()):
+        skip = path.name in ("config.json", paths.SOURCE) or any(path.match(pattern) for pattern in WEIGHTS)
+        if path.is_file() and not skip and path.suffix not in (".bin", ".lock"):
+            shutil.copyfile(path, out / path.name)
+
+
+def _verified_manifest(model, variant, base, done, touched, out, written):
+    """Read the archive back, assert every promise, and return what it holds."""
+    archive = Checkpoint(out)
+    for step, before, prepared in done:
+        compress.METHODS[step.method].verify(step, before, archive.tensors, prepared)
+    for name, tensor in archive.tensors.items():
+        if name in base.tensors and name not in touched and not same_bytes(tensor, base.tensors[name]):
+            raise AssertionError(f"{out}: {name} changed, though no step touches it")
+    zeros = {name: count_zeros(archive.tensors.get(f"{name}.weight", base.tensors[f"{name}.weight"]))
+             for name in base.modules}  # fmt: skip
+    others = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(out.glob("*.json"))}
+    return {
+        "model": model,
+        "variant": variant.slug,
+        "steps": [str(step) for step in variant.steps],
+        "family": scopes.family_of(base.model_type),
+        "architecture": base.model_type,
+        "stage_version": compress.STAGE_VERSION,
+        "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")} | {"files": base.hashes},
+        "tied": base.tied and base.head not in touched,
+        "touched": touched,
+        "parameters": _parameters(base, zeros, touched),
+        "bytes": _bytes(archive, base, zeros, written),
+        "files": written | others,
+    }
+
+
+def _parameters(base, zeros, touched):
+    """Counts of weights: total (as stored, a tied head once), those of touched layers, and per scope with sparsity."""
+    table = {}
+    for scope in scopes.scopes_of(scopes.family_of(base.model_type)):
+        for grouping in GROUPINGS:
+            if grouping != GROUPINGS[0] and not scopes.grouping_matters(scopes.family_of(base.model_type), scope):
+                continue
+            names = scopes.layers(base.model_type, base.modules, grouping, scope)
+            size = sum(base.tensors[f"{name}.weight"].size for name in names)
+            gone = sum(zeros[name] for name in names)
+            key = scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
+            table[key] = {"parameters": size, "zeros": gone, "sparsity": gone / size}
+    return {"total": base.parameters, "touched": sum(base.tensors[name].size for name in touched), "scope": table}
+
+
+def _bytes(archive, base, zeros, written):
+    """Bytes on disk, and nominal bytes: what is left when zero weights of linear layers are not stored at all."""
+    nominal = sum(tensor.nbytes for tensor in archive.tensors.values())
+    for module, gone in zeros.items():
+        tensor = archive.tensors.get(f"{module}.weight")
+        nominal -= gone * tensor.nbytes // tensor.size if tensor else 0
+    return {"disk": sum(entry["size"] for entry in written.values()), "nominal": nominal}
+
+
+def same_bytes(one, other):
+    """Whether two Tensors have the same type, shape and bits."""
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for a, b in zip(one.blocks(), other.blocks(), strict=True))
+
+
+def verify(folder):
+    """Check an archive's files against its manifest. Returns the manifest; raises InputError naming what is wrong."""
+    folder = Path(folder)
+    path = folder / paths.MANIFEST
+    if not path.exists():
+        raise InputError(f"{path}: missing, so the archive is not whole; run Snakemake again to make it")
+    manifest = files.read_json(path)
+    for name, entry in manifest["files"].items():
+        found = files.sha256(folder / name) if (folder / name).exists() else "no file"
+        if found != entry["sha256"]:
+            raise InputError(
+                f"{folder / name}: sha256 is {found}, the manifest says {entry['sha256']}; "
+                f"delete {path} and run Snakemake again to make the archive anew"
+            )
+    return manifest
+
+
+def _summary(manifest):
+    sparse = {scope: f"{entry['sparsity']:.1%}" for scope, entry in manifest["parameters"]["scope"].items()}
+    return f"zeros {sparse}, {manifest['bytes']['disk'] / 1e6:.1f} MB"

@@ -1,0 +1,218 @@
+"""Safetensors checkpoints read and written tensor by tensor, in blocks, without torch and in bounded memory.
+
+The safetensors library's numpy side knows no bfloat16 and serialises whole files, so the few lines of the format
+(8 bytes of header length, a JSON header, the data) are read and written here.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from knowcost import files
+from knowcost.errors import InputError
+
+INDEX = "model.safetensors.index.json"
+BLOCK = 1 << 22  # elements handled at a time: a block of float32 is 16 MiB
+
+# safetensors' name of a type -> how numpy holds it. numpy has no bfloat16: its bits are carried as uint16.
+NUMPY = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": np.uint16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+FLOATS = ("F32", "F16", "BF16")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor on its way from file to file.
+
+    name; dtype: safetensors' name of the type; shape; blocks: a function that yields the values in row-major order as
+    flat numpy arrays (bfloat16 as uint16 bits) and may be called again, so that a method may look twice without
+    holding the tensor.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    blocks: Callable[[], Iterator[np.ndarray]]
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self):
+        return self.size * np.dtype(NUMPY[self.dtype]).itemsize
+
+    @property
+    def module(self):
+        """The name of the linear layer (or embedding) that this is the two-dimensional weight of, else None."""
+        return self.name.removesuffix(".weight") if self.name.endswith(".weight") and len(self.shape) == 2 else None
+
+    def rows(self):
+        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows at a time."""
+        columns = self.shape[1]
+        values = self.whole()
+        step = max(1, BLOCK // columns)
+        for first in range(0, self.shape[0], step):
+            yield first, as_float32(values[first * columns : (first + step) * columns], self.dtype).reshape(-1, columns)
+
+    def whole(self):
+        """All values as one flat array."""
+        return np.concatenate(list(self.blocks())) if self.size else np.empty(0, NUMPY[self.dtype])
+
+
+def as_float32(block, dtype):
+    """float32 values of a block of one of FLOATS; exact."""
+    if dtype == "BF16":
+        return (block.astype(np.uint32) << 16).view(np.float32)
+    return block.astype(np.float32, copy=False)
+
+
+def from_array(name, dtype, array):
+    """A Tensor of an array in memory."""
+    return Tensor(name, dtype, tuple(array.shape), lambda: iter([array.reshape(-1)]))
+
+
+def natural(name):
+    """Sort key that puts layer 2 before layer 10. The documented order of tensors, whatever the shards."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def read_header(path):
+    """(header, offset of the data) of one safetensors file. Raises InputError when it is not one or is cut short."""
+    size = Path(path).stat().st_size
+    try:
+        with open(path, "rb") as f:
+            length = int.from_bytes(f.read(8), "little")
+            if length > size:
+                raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
+            header = json.loads(f.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a safetensors file ({error}); fetch it again") from None
+    expected = 8 + length + max(ends, default=0)
+    if size != expected:
+        raise InputError(f"{path}: {size:,} bytes, but its header promises {expected:,}: cut short; fetch it again")
+    return header, 8 + length
+
+
+class Checkpoint:
+    """A folder with config.json and model.safetensors, or an index and its shards. Opens headers only.
+
+    Attributes: folder, config (dict), shards {file name: [tensor names in the order of the data]}, tensors {name:
+    Tensor}. Raises InputError when a file is missing, cut short or of a type that is not handled.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.config = _read_json(self.folder / "config.json")
+        self.shards, self.tensors = {}, {}
+        for shard in self._shard_names():
+            path = self.folder / shard
+            if not path.exists():
+                raise InputError(f"{path}: missing, though {INDEX} lists it; fetch the model again")
+            header, start = read_header(path)
+            header.pop("__metadata__", None)
+            for name in sorted(header, key=lambda n: header[n]["data_offsets"][0]):
+                self.tensors[name] = self._tensor(path, name, header[name], start)
+                self.shards.setdefault(shard, []).append(name)
+
+    def _shard_names(self):
+        index = self.folder / INDEX
+        if index.exists():
+            return sorted(set(_read_json(index)["weight_map"].values()))
+        if (self.folder / "model.safetensors").exists():
+            return ["model.safetensors"]
+        raise InputError(f"{self.folder}: neither model.safetensors nor {INDEX}")
+
+    @staticmethod
+    def _tensor(path, name, entry, start):
+        dtype, shape = entry["dtype"], tuple(entry["shape"])
+        if dtype not in NUMPY:
+            raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
+        first, last = entry["data_offsets"]
+
+        def blocks():
+            item = np.dtype(NUMPY[dtype])
+            with open(path, "rb") as f:
+                f.seek(start + first)
+                left = (last - first) // item.itemsize
+                while left:
+                    block = np.fromfile(f, dtype=item, count=min(BLOCK, left))
+                    if not len(block):
+                        raise InputError(f"{path}: cut short inside {name}; fetch it again")
+                    left -= len(block)
+                    yield block
+
+        return Tensor(name, dtype, shape, blocks)
+
+    @property
+    def model_type(self):
+        return self.config.get("model_type")
+
+    @property
+    def names(self):
+        """All tensor names in the documented order (`natural`)."""
+        return sorted(self.tensors, key=natural)
+
+    @property
+    def modules(self):
+        """Names of the two-dimensional weights, without ".weight", in the documented order."""
+        return [name.removesuffix(".weight") for name in self.names if self.tensors[name].module]
+
+
+def write_shard(path, tensors):
+    """Write Tensors to one safetensors file in bounded memory, atomically. Returns {"sha256", "size"}.
+
+    Wider types come first, as in the safetensors library, so that every tensor stays aligned.
+    """
+    tensors = sorted(tensors, key=lambda tensor: -np.dtype(NUMPY[tensor.dtype]).itemsize)
+    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    for tensor in tensors:
+        header[tensor.name] = {
+            "dtype": tensor.dtype,
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + tensor.nbytes],
+        }
+        offset += tensor.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with files.atomic(path) as temporary:
+        with open(temporary, "wb") as f:
+            f.write(len(text).to_bytes(8, "little") + text)
+            for tensor in tensors:
+                for block in tensor.blocks():
+                    np.ascontiguousarray(block).tofile(f)
+            if f.tell() != 8 + len(text) + offset:
+                raise RuntimeError(f"{path}: wrote {f.tell():,} bytes, the header promises {8 + len(text) + offset:,}")
+        digest = {"sha256": files.sha256(temporary), "size": temporary.stat().st_size}
+    return digest
+
+
+def write_index(folder, shards):
+    """Write the index of a sharded checkpoint. shards: {file name: [Tensor]}."""
+    weight_map = {tensor.name: shard for shard, tensors in shards.items() for tensor in tensors}
+    total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors)
+    files.write_json(Path(folder) / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
+
+
+def _read_json(path):
+    try:
+        return files.read_json(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None

@@ -1,0 +1,32 @@
+"""What a compression method is: three small functions behind one class."""
+
+
+class Compressor:
+    """A method that changes linear layers one tensor at a time.
+
+    Class attributes: name (as in slugs), takes_level, quantizes (`overall` then includes the final layer, and the step
+    must be the last), scopes (None for all).
+    """
+
+    name = None
+    takes_level = True
+    quantizes = False
+    scopes = None
+
+    def prepare(self, step, tensors, thresholds):
+        """Whatever has to be known of the whole scope before its tensors pass by.
+
+        step: variants.Step; tensors: {name: checkpoint.Tensor} of the scope, as the steps before left them, in the
+        documented order; thresholds: the model's thresholds.json (see magnitude.thresholds).
+        """
+
+    def compress(self, tensor, prepared):
+        """The checkpoint.Tensors (one or more) that replace a weight of the scope."""
+        raise NotImplementedError
+
+    def verify(self, step, before, after, prepared):
+        """Raise AssertionError unless the archive holds what the step promises.
+
+        before: {name: Tensor} of the scope in the base checkpoint; after: all Tensors read back from the archive.
+        """
+        raise NotImplementedError

@@ -1,0 +1,117 @@
+"""The configuration, checked before anything runs: unknown keys, missing columns and impossible values are errors."""
+
+import csv
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from knowcost import compress, scopes
+from knowcost.benchmarks import FORMATS
+from knowcost.errors import InputError
+from knowcost.variants import SCOPES
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMAS = ROOT / "workflow" / "schemas"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked configuration: `config` as given, `models` and `benchmarks` {name: row} in the tables' order."""
+
+    config: dict
+    models: dict
+    benchmarks: dict
+
+
+def load(config):
+    """The Study of a Snakemake config dictionary. Raises InputError on the first thing that is wrong."""
+    _validate(config, "config", "the configuration")
+    models = _table(config["models"], "models")
+    benchmarks = _table(config["benchmarks"], "benchmarks")
+    for name, row in benchmarks.items():
+        if row["format"] not in FORMATS:
+            raise InputError(f"{config['benchmarks']}: {name}: no format {row['format']!r}; known: {', '.join(FORMATS)}")
+    for family in {row["family"] for row in models.values()}:
+        if not any(family in families(row) for row in benchmarks.values()):
+            raise InputError(f"{config['benchmarks']}: no benchmark asks models of family {family!r}")
+    for experiment in config["study"]["experiments"]:
+        _check_experiment(experiment)
+    return Study(config, models, benchmarks)
+
+
+def families(row):
+    """The families that a benchmark row is asked of."""
+    return [family.strip() for family in row["families"].split(",")]
+
+
+def _check_experiment(experiment):
+    where = f"study.experiments: {experiment['name']!r}"
+    unknown = [step for step in experiment["steps"] if step not in compress.METHODS]
+    if unknown:
+        raise InputError(f"{where}: no method {unknown[0]!r}; known: {', '.join(compress.METHODS)}")
+    takes = [step for step in experiment["steps"] if compress.METHODS[step].takes_level]
+    if takes and not experiment.get("levels"):
+        raise InputError(f"{where}: {takes[0]} needs `levels`, a list of percentages from 1 to 99")
+    if not takes and experiment.get("levels"):
+        raise InputError(f"{where}: none of {', '.join(experiment['steps'])} takes `levels`; remove the key")
+    unknown = [scope for scope in experiment["scopes"] if scope not in SCOPES]
+    if unknown:
+        raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
+
+
+@functools.cache
+def _schema(name):
+    import yaml
+
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
+
+
+def _validate(value, schema, where):
+    import jsonschema
+
+    errors = sorted(jsonschema.Draft202012Validator(_schema(schema)).iter_errors(value), key=lambda e: list(e.path))
+    if errors:
+        error = errors[0]
+        key = ".".join(str(part) for part in error.absolute_path)
+        allowed = ""
+        if error.validator == "additionalProperties":
+            allowed = f"; known keys here: {', '.join(error.schema.get('properties', {}))}"
+        raise InputError(f"{where}: {f'{key}: ' if key else ''}{error.message}{allowed}; config/README.md explains the keys")
+
+
+def _table(path, kind):
+    """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings."""
+    file = Path(path) if Path(path).exists() else ROOT / path
+    if not file.exists():
+        raise InputError(f"{kind}: no table {path!r}, neither here nor in the workflow's folder")
+    rows = {}
+    with open(file, newline="") as f:
+        lines = (line for line in f if line.strip() and not line.startswith("#"))
+        for row in csv.DictReader(lines, delimiter="\t"):
+            row = {key: (value or "").strip() for key, value in row.items() if key} | (
+                {"": "cells beyond the last column"} if None in row else {}
+            )
+            _validate(row, kind, f"{path}: row {row.get('name')!r}")
+            if row["name"] in rows:
+                raise InputError(f"{path}: two rows are named {row['name']!r}")
+            rows[row["name"]] = row
+    if not rows:
+        raise InputError(f"{path}: no rows")
+    return rows
+
+
+def as_json(config):
+    """The configuration as sorted JSON: what the report prints and hashes."""
+    return json.dumps(config, indent=1, sort_keys=True)
+
+
+def check_families(study):
+    """Raise InputError when a local model's config.json already contradicts its row, before any job starts."""
+    for name, row in study.models.items():
+        file = Path(row["source"]) / "config.json"
+        if file.is_file():
+            model_type = json.loads(file.read_text()).get("model_type")
+            found = scopes.family_of(model_type)
+            if found != row["family"]:
+                raise InputError(f"model {name!r}: family is {row['family']!r}, but {model_type!r} in {file} is {found!r}")

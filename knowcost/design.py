@@ -1,0 +1,122 @@
+"""The design of a study: which variants, cells and jobs there are. Imports no torch: Snakemake parses it in every job."""
+
+from dataclasses import dataclass
+
+from knowcost import compress, config, paths, scopes
+from knowcost.variants import DENSE, Step, Variant, parse
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (model, variant, benchmark): the unit that is scored, cached and rerun."""
+
+    model: str
+    variant: str
+    benchmark: str
+
+    @property
+    def path(self):
+        return paths.scores(self.model, self.variant, self.benchmark)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The variants of one model that one scoring job takes, so that it imports torch once for all of them."""
+
+    model: str
+    number: int
+    variants: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+
+    @property
+    def name(self):
+        return f"{self.model}-{self.number:02d}"
+
+    @property
+    def cells(self):
+        return [Cell(self.model, variant, benchmark) for variant in self.variants for benchmark in self.benchmarks]
+
+
+def variants(study, family):
+    """The slugs of a family's variants, dense first, in the order of the experiments."""
+    found = [Variant()]
+    for experiment in study.config["study"]["experiments"]:
+        for scope in experiment["scopes"]:
+            if scope in scopes.scopes_of(family):
+                found += _variants_of(study, experiment, family, scope)
+    for variant in found:
+        compress.check_steps(variant)
+    return list(dict.fromkeys(variant.slug for variant in found))
+
+
+def _variants_of(study, experiment, family, scope):
+    """A scope that all groupings draw alike for this family has one variant, not one per grouping."""
+    groupings = study.config["study"]["groupings"]
+    if not scopes.grouping_matters(family, scope):
+        groupings = ["paper"]
+    for grouping in groupings:
+        for level in experiment.get("levels") or [None]:
+            yield Variant(
+                tuple(
+                    Step(method, level if compress.METHODS[method].takes_level else None, grouping, scope)
+                    for method in experiment["steps"]
+                )
+            )
+
+
+def experiment_of(study, slug):
+    """The name of the experiment that a variant belongs to: the first that has its methods and scope; None for dense."""
+    variant = parse(slug)
+    for experiment in study.config["study"]["experiments"]:
+        if variant.method == "+".join(experiment["steps"]) and variant.scope in experiment["scopes"]:
+            return experiment["name"]
+    return None
+
+
+def benchmarks(study, family):
+    """The names of the benchmarks that a family is asked."""
+    return [name for name, row in study.benchmarks.items() if family in config.families(row)]
+
+
+def cells(study):
+    """All cells of the study, model by model."""
+    return [cell for batch in batches(study) for cell in batch.cells]
+
+
+def archives(study):
+    """All (model, variant) pairs."""
+    return [(batch.model, variant) for batch in batches(study) for variant in batch.variants]
+
+
+def batches(study):
+    """The scoring jobs, each with at most score.variants_per_job variants of one model."""
+    size = study.config["score"]["variants_per_job"]
+    made = []
+    for model, row in study.models.items():
+        slugs = variants(study, row["family"])
+        asked = tuple(benchmarks(study, row["family"]))
+        for number, first in enumerate(range(0, len(slugs), size), start=1):
+            made.append(Batch(model, number, tuple(slugs[first : first + size]), asked))
+    return made
+
+
+def threshold_levels(study, family):
+    """[(grouping, scope, [levels])] of every step that needs exact thresholds, each scope once."""
+    wanted = {}
+    for slug in variants(study, family):
+        for step in parse(slug).steps:
+            if step.method == "magnitude":
+                wanted.setdefault((step.grouping, step.scope), set()).add(step.level)
+    return [(grouping, scope, sorted(levels)) for (grouping, scope), levels in wanted.items()]
+
+
+def summary(study):
+    """One line of counts, for the log."""
+    return (
+        f"{len(study.models)} models, {len(archives(study))} archives, {len(cells(study))} cells, "
+        f"{len(batches(study))} scoring jobs"
+    )
+
+
+__all__ = ["DENSE", "Batch", "Cell", "archives", "batches", "benchmarks", "cells", "experiment_of", "summary",
+           "threshold_levels", "variants"]  # fmt: skip

@@ -1,0 +1,96 @@
+"""Dynamic int8 linear layers that compute, bit for bit, what torch.ao.quantization.quantize_dynamic does on x86.
+
+The published study used torch's engine, which runs on a CPU only. This module is plain torch: the same integers on any
+device. Sources: ATen/native/quantized/cpu/QuantUtils.h (ChooseQuantizationParams), qlinear_dynamic.cpp (7-bit
+activations, per tensor over the whole input) and FBGEMM's Quantize and ReQuantizeForFloat (fused multiply-add).
+"""
+
+import torch
+from torch import nn
+
+LEVELS = 127  # activations are quantized to 0..127: fbgemm's kernels reduce the range to 7 bits
+SMALLEST = 6.1e-5  # below this FBGEMM widens the range, or the reciprocal of the scale loses too many bits
+
+
+class DynamicInt8Linear(nn.Module):
+    """y = x W^T + b with int8 weights and activations quantized on the fly.
+
+    weight: int8 (out, in); weight_scale: float32 (1,); bias: float32 (out,) or None. forward takes float32 (..., in) and
+    returns float32 (..., out). The activations' scale is one for the whole input, as in torch: a result depends on
+    what else is in the batch.
+    """
+
+    def __init__(self, weight, weight_scale, bias=None):
+        super().__init__()
+        self.register_buffer("weight", weight.contiguous())
+        self.register_buffer("weight_scale", weight_scale.reshape(1).float())
+        self.register_buffer("bias", None if bias is None else bias.detach().float())
+        self.register_buffer("weight_sums", weight.sum(dim=1, dtype=torch.int64).to(torch.int32))
+        self.out_features, self.in_features = weight.shape
+
+    def forward(self, x):
+        rows = x.reshape(-1, self.in_features)
+        if not len(rows):
+            return x.new_zeros(*x.shape[:-1], self.out_features)
+        scale, zero_point = quantization_parameters(rows)
+        # A fused multiply-add rounds once: the product is exact in float64, and so is all but the last bit of the sum.
+        inverse = (1 / scale).double()
+        q = torch.round((rows.double() * inverse + zero_point).float()).clamp_(0, 255).to(torch.uint8).view(torch.int8)
+        sums = int_matmul(q, self.weight) - zero_point.to(torch.int32) * self.weight_sums
+        multiplier = scale * self.weight_scale
+        out = sums.float().double() * multiplier.double()
+        if self.bias is not None:
+            out += self.bias.double()
+        return out.float().reshape(*x.shape[:-1], self.out_features)
+
+    def extra_repr(self):
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+def quantization_parameters(x):
+    """(scale float32, zero point float32) of a whole tensor, each of shape (), on x's device."""
+    low, high = torch.aminmax(x)
+    low, high = low.clamp(max=0).double(), high.clamp(min=0).double()
+    scale = (high - low) / LEVELS
+    scale = torch.where((scale.float() == 0) | torch.isinf(1 / scale.float()), 0.1, scale)
+    # FBGEMM's cut-off for tiny ranges: widen them to SMALLEST * LEVELS, keeping their proportions.
+    small = scale < SMALLEST
+    grow = SMALLEST / scale
+    width = torch.full_like(scale, SMALLEST * LEVELS).float().double()
+    wide_low = torch.where(low == 0, low, torch.where(high == 0, -width, (low.float() * grow.float()).double()))
+    wide_high = torch.where(low == 0, width, torch.where(high == 0, high, (high.float() * grow.float()).double()))
+    low, high = torch.where(small, wide_low, low), torch.where(small, wide_high, high)
+    scale = torch.where(small, SMALLEST, scale)
+    from_low, from_high = -low / scale, LEVELS - high / scale
+    nearer_low = (low / scale).abs() < LEVELS + (high / scale).abs()
+    zero_point = torch.round(torch.where(nearer_low, from_low, from_high)).clamp(0, LEVELS)
+    return scale.float(), zero_point.float()
+
+
+def int_matmul(a, b):
+    """int8 (m, k) times int8 (n, k) transposed, exactly, as int32 (m, n), on any device.
+
+    CUDA's kernel wants more than 16 rows and sizes that are multiples of 8: zeros are added and cut off again.
+    """
+    if a.device.type != "cuda":
+        return torch._int_mm(a, b.t())
+    m, n, k = len(a), len(b), a.shape[1]
+    a = nn.functional.pad(a, (0, -k % 8, 0, max(0, 17 - m)))
+    b = nn.functional.pad(b, (0, -k % 8, 0, -n % 8))
+    return torch._int_mm(a, b.t())[:m, :n]
+
+
+def torch_engine(weight, weight_scale, bias=None):
+    """torch's own dynamic Linear with the same weights (CPU only, deprecated in torch but present in 2.13).
+
+    weight: int8 (out, in); weight_scale: float32 (1,). Returns torch.ao.nn.quantized.dynamic.Linear.
+    """
+    from torch.ao.nn.quantized.dynamic import Linear
+
+    layer = Linear(weight.shape[1], weight.shape[0], bias_=bias is not None, dtype=torch.qint8)
+    quantized = torch._make_per_tensor_quantized_tensor(weight, float(weight_scale), 0)
+    layer.set_weight_bias(quantized, None if bias is None else bias.detach().float())
+    return layer
+
+
+ENGINES = {"knowcost": DynamicInt8Linear, "torch": torch_engine}

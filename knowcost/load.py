@@ -1,0 +1,100 @@
+"""Archives as torch models, ready to be asked: the only way in this project from a folder to a module."""
+
+import json
+import logging
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file
+
+from knowcost import scopes
+from knowcost.checkpoint import INDEX
+from knowcost.compress.int8 import SCALE
+from knowcost.dynamic_int8 import ENGINES
+from knowcost.errors import InputError
+
+log = logging.getLogger(__name__)
+
+AUTO = {
+    "encoder": transformers.AutoModelForMaskedLM,
+    "encoder_decoder": transformers.AutoModelForSeq2SeqLM,
+    "decoder": transformers.AutoModelForCausalLM,
+}
+
+
+def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=False):
+    """(model in eval mode on its device, tokenizer) of a fetched model or an archive, quantized or not.
+
+    dtype: the type to compute in; int8 archives compute in float32. engine: `knowcost` or `torch` for int8 layers.
+    Raises InputError when the folder lacks weights that the architecture has, or has some that it lacks.
+    """
+    folder = Path(folder)
+    config = json.loads((folder / "config.json").read_text())
+    quantized = config.pop("quantization_config", None) is not None
+    auto = AUTO[scopes.family_of(config["model_type"])]
+    options = {"trust_remote_code": remote_code}
+    if quantized:
+        model = _load_quantized(auto, folder, config, engine)
+    else:
+        model, info = auto.from_pretrained(folder, dtype=getattr(torch, dtype), output_loading_info=True, **options)
+        _check_loaded(folder, info)
+    # lm-eval ties weights once more on whatever it is given; that would undo an untied head and fails on int8 layers.
+    model.tie_weights = lambda *args, **kwargs: None
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+    return model.eval().to(pick_device(device, quantized and engine == "torch")), tokenizer
+
+
+def pick_device(device, cpu_only=False):
+    """torch device of the config's key: `auto` is the first GPU if there is one, else the CPU."""
+    if cpu_only:
+        if device not in ("auto", "cpu"):
+            raise InputError(f"score.int8_engine: torch's engine runs on a CPU only, not on {device!r}")
+        return torch.device("cpu")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def _load_quantized(auto, folder, config, engine):
+    """Build the model with the int8 values as floats, then put quantized layers in the place of those linears."""
+    state = _state(folder)
+    weights = {name: state.pop(name + SCALE) for name in [n.removesuffix(SCALE) for n in state if n.endswith(SCALE)]}
+    int8 = {name: state[name] for name in weights}
+    state = {name: tensor.float() for name, tensor in state.items()}
+    config = transformers.AutoConfig.for_model(**config)
+    cls = auto._model_mapping[type(config)]
+    model, info = cls.from_pretrained(None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True)
+    _check_loaded(folder, info)
+    for name, weight in int8.items():
+        path = _module_path(model, name.removesuffix(".weight"))
+        parent, _, child = path.rpartition(".")
+        linear = model.get_submodule(path)
+        setattr(model.get_submodule(parent), child, ENGINES[engine](weight, weights[name], linear.bias))
+    return model
+
+
+def _module_path(model, name):
+    """A module's path in the built model; checkpoints of base models lack its prefix ("bert.", "model.")."""
+    paths = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    found = [path for path in paths if path == name or path.endswith("." + name) or name.endswith("." + path)]
+    if len(found) != 1:
+        raise InputError(f"{name}: expected one linear layer of that name in the model, found {found or 'none'}")
+    return found[0]
+
+
+def _state(folder):
+    if (folder / INDEX).exists():
+        shards = sorted(set(json.loads((folder / INDEX).read_text())["weight_map"].values()))
+    else:
+        shards = ["model.safetensors"]
+    return {name: tensor for shard in shards for name, tensor in load_file(folder / shard).items()}
+
+
+def _check_loaded(folder, info):
+    missing = sorted(info["missing_keys"])
+    if missing or info.get("mismatched_keys"):
+        raise InputError(
+            f"{folder}: the weights do not fill the architecture; missing {missing}, "
+            f"of another shape {sorted(map(str, info['mismatched_keys']))}"
+        )

@@ -1,0 +1,64 @@
+"""What every file of a run is called. Nothing else in the project builds a path from a model, variant or benchmark.
+
+Paths are relative to the working directory and plain strings, so that Snakemake wildcards such as "{model}" pass through.
+"""
+
+SOURCE = "source.json"  # written last by fetch: its presence says that the folder beside it is whole
+MANIFEST = "manifest.json"  # written last by compress: likewise
+
+DOWNLOADS = "resources/downloads"
+TABLES = "results/tables"
+FIGURES = "results/figures"
+REPORT = "results/report.html"
+
+
+def model_dir(model):
+    """Folder of a fetched model: config.json, tokenizer, *.safetensors and source.json."""
+    return f"resources/models/{model}"
+
+
+def model_source(model):
+    return f"{model_dir(model)}/{SOURCE}"
+
+
+def revision_lock(model):
+    """The commit that a floating revision was first resolved to; survives a deleted model folder."""
+    return f"resources/revisions/{model}.json"
+
+
+def benchmark(name):
+    return f"resources/benchmarks/{name}.parquet"
+
+
+def thresholds(model):
+    return f"results/{model}/thresholds.json"
+
+
+def archive_dir(model, variant):
+    """Folder of a compressed model: sharded safetensors, config.json, tokenizer and manifest.json."""
+    return f"results/{model}/{variant}"
+
+
+def manifest(model, variant):
+    return f"{archive_dir(model, variant)}/{MANIFEST}"
+
+
+def scores(model, variant, benchmark):
+    return f"{archive_dir(model, variant)}/scores/{benchmark}.parquet"
+
+
+def table(name, suffix="csv"):
+    return f"{TABLES}/{name}.{suffix}"
+
+
+def figure(name, suffix="svg"):
+    return f"{FIGURES}/{name}.{suffix}"
+
+
+def log(stage, *parts):
+    return "logs/" + "/".join((stage, *parts)) + ".log"
+
+
+def timing(stage, *parts):
+    """Where Snakemake's `benchmark:` writes the seconds and peak memory of a job."""
+    return "logs/" + "/".join((stage, *parts)) + ".timing.tsv"

@@ -1,0 +1,95 @@
+"""Variants: what was done to a model, written as a slug that is also a folder name.
+
+    dense
+    magnitude-40@attention
+    magnitude-40@attention+int8@attention
+    magnitude_structured-20@final
+    magnitude-40@canonical.attention        (no prefix: the grouping of the paper)
+
+A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope. Levels are whole percents.
+"""
+
+import re
+from dataclasses import dataclass
+
+from knowcost.errors import InputError
+
+DENSE = "dense"
+
+SCOPES = (
+    "attention",
+    "feed_forward",
+    "overall",
+    "final",
+    "self_attention",
+    "cross_attention",
+    "encoder_attention",
+    "decoder_attention",
+)
+GROUPINGS = ("paper", "canonical")
+
+_STEP = re.compile(
+    rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>\d+))?@((?P<grouping>{'|'.join(GROUPINGS)})\.)?(?P<scope>{'|'.join(SCOPES)})"
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One compressor applied to one scope. `level` is a percentage, None for methods that take none."""
+
+    method: str
+    level: int | None
+    grouping: str
+    scope: str
+
+    def __str__(self):
+        level = "" if self.level is None else f"-{self.level}"
+        grouping = "" if self.grouping == GROUPINGS[0] else f"{self.grouping}."
+        return f"{self.method}{level}@{grouping}{self.scope}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A slug and its steps, in the order in which they are applied; no steps is the dense model."""
+
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def slug(self):
+        return "+".join(map(str, self.steps)) or DENSE
+
+    @property
+    def method(self):
+        """The methods in order, without levels and scopes: "magnitude+int8"; "dense" for the dense model."""
+        return "+".join(step.method for step in self.steps) or DENSE
+
+    @property
+    def level(self):
+        """The level of the first step that has one, else None."""
+        return next((step.level for step in self.steps if step.level is not None), None)
+
+    @property
+    def scope(self):
+        """The scope of the first step, else None."""
+        return self.steps[0].scope if self.steps else None
+
+    @property
+    def grouping(self):
+        return self.steps[0].grouping if self.steps else None
+
+
+def parse(slug):
+    """The Variant of a slug. Raises InputError when it is not one."""
+    if slug == DENSE:
+        return Variant()
+    steps = []
+    for part in slug.split("+"):
+        match = _STEP.fullmatch(part)
+        if not match:
+            raise InputError(
+                f"variant {slug!r}: {part!r} is not method[-level]@[grouping.]scope; "
+                f"scopes: {', '.join(SCOPES)}; groupings: {', '.join(GROUPINGS)}"
+            )
+        level = match["level"] and int(match["level"])
+        steps.append(Step(match["method"], level, match["grouping"] or GROUPINGS[0], match["scope"]))
+    return Variant(tuple(steps))

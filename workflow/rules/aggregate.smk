@@ -1,0 +1,34 @@
+# in:  results/<model>/<variant>/scores/*.parquet and manifests
+# out: results/tables/*.csv, results/figures/*.svg and *.png
+
+
+rule tables:
+    input:
+        cells=[cell.path for cell in CELLS],
+        manifests=[paths.manifest(*archive) for archive in ARCHIVES],
+        benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
+    output:
+        directory(paths.TABLES),
+    params:
+        version=aggregate.STAGE_VERSION,
+    log:
+        paths.log("aggregate", "tables"),
+    benchmark:
+        paths.timing("aggregate", "tables")
+    script:
+        "../scripts/tables.py"
+
+
+rule figures:
+    input:
+        paths.TABLES,
+    output:
+        directory(paths.FIGURES),
+    params:
+        version=aggregate.STAGE_VERSION,
+    log:
+        paths.log("aggregate", "figures"),
+    benchmark:
+        paths.timing("aggregate", "figures")
+    script:
+        "../scripts/figures.py"

@@ -1,0 +1,37 @@
+# What every stage's rules need: the checked configuration and the constraints that close the wildcards over it.
+
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+# The package beside this workflow is the one that runs, in this process and in every script it starts.
+sys.path.insert(0, workflow.basedir)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
+
+from knowcost import aggregate, archive, benchmarks, compress, design, fetch, paths, score, world
+from knowcost import config as configuration
+from knowcost import report as report_stage
+from knowcost.errors import InputError
+
+try:
+    STUDY = configuration.load(config)
+    configuration.check_families(STUDY)
+    BATCHES = design.batches(STUDY)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+ARCHIVES = design.archives(STUDY)
+CELLS = design.cells(STUDY)
+
+
+def one_of(values):
+    """A wildcard constraint that admits these values and nothing else."""
+    return "|".join(re.escape(value) for value in sorted(set(values), key=len, reverse=True))
+
+
+wildcard_constraints:
+    model=one_of(STUDY.models),
+    variant=one_of(variant for _, variant in ARCHIVES),
+    benchmark=one_of(STUDY.benchmarks),
+    family="encoder|encoder_decoder|decoder",

@@ -1,0 +1,39 @@
+# in:  the rows of the model and benchmark tables: hub ids, addresses, or local folders and files
+# out: resources/models/<model>/ (source.json is written last), resources/benchmarks/<name>.parquet
+
+
+localrules:
+    fetch_model,
+    fetch_benchmark,
+
+
+rule fetch_model:
+    input:
+        lambda wildcards: fetch.local_inputs(STUDY.models[wildcards.model]),
+    output:
+        paths.model_source("{model}"),
+    params:
+        version=fetch.STAGE_VERSION,
+        row=lambda wildcards: STUDY.models[wildcards.model],
+        revision_lock=paths.revision_lock("{model}"),
+    log:
+        paths.log("fetch", "{model}"),
+    benchmark:
+        paths.timing("fetch", "{model}")
+    script:
+        "../scripts/fetch_model.py"
+
+
+rule fetch_benchmark:
+    input:
+        lambda wildcards: fetch.benchmark_inputs(STUDY.benchmarks[wildcards.benchmark]),
+    output:
+        paths.benchmark("{benchmark}"),
+    params:
+        version=benchmarks.STAGE_VERSION,
+        row=lambda wildcards: STUDY.benchmarks[wildcards.benchmark],
+        downloads=paths.DOWNLOADS,
+    log:
+        paths.log("fetch", "benchmark-{benchmark}"),
+    script:
+        "../scripts/fetch_benchmark.py"

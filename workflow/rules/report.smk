@@ -1,0 +1,19 @@
+# in:  results/tables/, results/figures/, manifests and sources
+# out: results/report.html, one self-contained page
+
+
+rule report:
+    input:
+        tables=paths.TABLES,
+        figures=paths.FIGURES,
+        manifests=[paths.manifest(*archive) for archive in ARCHIVES],
+        sources=[paths.model_source(model) for model in STUDY.models],
+    output:
+        report(paths.REPORT, caption="../report/report.rst", category="Report"),
+    params:
+        version=report_stage.STAGE_VERSION,
+        config=config,
+    log:
+        paths.log("report"),
+    script:
+        "../scripts/report.py"

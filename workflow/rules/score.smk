@@ -1,0 +1,31 @@
+# in:  results/<model>/<variant>/, resources/benchmarks/<name>.parquet
+# out: results/<model>/<variant>/scores/<benchmark>.parquet, one row per fact
+#
+# One job asks several variants of a model, so that torch is imported once for all of them; the cells stay separate
+# files. `update` keeps those that exist, and the job asks again only those whose key has changed.
+
+for batch in BATCHES:
+
+    rule:
+        name:
+            f"score_{batch.name}"
+        input:
+            manifests=[paths.manifest(batch.model, variant) for variant in batch.variants],
+            benchmarks=[paths.benchmark(name) for name in batch.benchmarks],
+        output:
+            update([cell.path for cell in batch.cells]),
+        params:
+            version=score.STAGE_VERSION,
+            model=batch.model,
+            variants=batch.variants,
+            benchmarks=batch.benchmarks,
+            row=STUDY.models[batch.model],
+            limit=config["limit"],
+            options=config["score"],
+        threads: config["score"]["threads"]
+        log:
+            paths.log("score", batch.name),
+        benchmark:
+            paths.timing("score", batch.name)
+        script:
+            "../scripts/score.py"

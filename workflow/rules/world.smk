@@ -1,0 +1,33 @@
+# The embedded world: invented facts, and three small models that are taught them. Runs only when a table names
+# resources/world as a source.
+# in:  nothing but a seed
+# out: resources/world/*.jsonl, resources/world/models/<family>/
+
+
+rule invent_world:
+    output:
+        [f"resources/world/{name}.jsonl" for name in world.FILES],
+    params:
+        version=world.STAGE_VERSION,
+        people=config["world"]["people"],
+        seed=config["world"]["seed"],
+    log:
+        paths.log("world", "invent"),
+    script:
+        "../scripts/invent_world.py"
+
+
+rule teach:
+    input:
+        rules.invent_world.output,
+    output:
+        [f"resources/world/models/{{family}}/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")],
+    params:
+        version=world.STAGE_VERSION,
+        seed=config["world"]["seed"],
+    log:
+        paths.log("world", "teach-{family}"),
+    benchmark:
+        paths.timing("world", "teach-{family}")
+    script:
+        "../scripts/teach.py"

@@ -1,0 +1,17 @@
+"""Archive one variant of one model."""
+
+from pathlib import Path
+
+from knowcost import log
+
+log.setup(snakemake.log[0])
+
+from knowcost import archive
+
+archive.make_archive(
+    snakemake.wildcards.model,
+    Path(snakemake.input.model).parent,
+    snakemake.wildcards.variant,
+    snakemake.input.get("thresholds"),
+    Path(snakemake.output[0]).parent,
+)

@@ -1,0 +1,13 @@
+"""Bring one model of the table into resources/models, checked and hashed."""
+
+from pathlib import Path
+
+from knowcost import log
+
+log.setup(snakemake.log[0])
+
+from knowcost import fetch
+
+fetch.fetch_model(
+    snakemake.params.row, Path(snakemake.output[0]).parent, lock_path=snakemake.params.revision_lock
+)

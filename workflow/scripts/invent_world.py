@@ -1,0 +1,11 @@
+"""Invent the people and facts of the embedded world, and write the files that ask about them."""
+
+from pathlib import Path
+
+from knowcost import log
+
+log.setup(snakemake.log[0])
+
+from knowcost.world import facts
+
+facts.write(Path(snakemake.output[0]).parent, facts.invent(people=snakemake.params.people, seed=snakemake.params.seed))

@@ -1,0 +1,11 @@
+"""Tables from the per-fact rows of all cells."""
+
+from knowcost import log
+
+log.setup(snakemake.log[0])
+
+from knowcost import aggregate
+
+aggregate.aggregate(
+    list(snakemake.input.cells), list(snakemake.input.manifests), list(snakemake.input.benchmarks), snakemake.output[0]
+)

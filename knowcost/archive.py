@@ -18,8 +18,6 @@ from knowcost.variants import GROUPINGS, parse
 log = logging.getLogger(__name__)
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-# Quantized archives name this in config.json, so that plain from_pretrained refuses them instead of reading int8
-# numbers as weights.
 QUANTIZED = {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
 
 
@@ -140,13 +138,13 @@ def _write(base, changed, extra, touched, out):
     beside = {}
     for name, weight in extra.items():
         beside.setdefault(weight, []).append(name)
-    shards = {}
+    shards, prefix = {}, checkpoint.QUANTIZED if extra else ""
     for shard, names in base.shards.items():
         kept = [n for n in names if untie or n not in base.copies]
-        shards[shard] = [changed[m] for n in kept for m in (n, *beside.get(n, ()))]
+        shards[prefix + shard] = [changed[m] for n in kept for m in (n, *beside.get(n, ()))]
     written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
     if len(shards) > 1:
-        checkpoint.write_index(out, shards)
+        checkpoint.write_index(out / (prefix + checkpoint.INDEX), shards)
     return written
 
 

@@ -15,7 +15,11 @@ import numpy as np
 from knowcost import files
 from knowcost.errors import InputError
 
+SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+# Prefix of a quantized archive's files: plain from_pretrained then finds no weights, where it would read int8 numbers
+# as weights with no more than a warning.
+QUANTIZED = "int8."
 BLOCK = 1 << 22  # elements handled at a time: a block of float32 is 16 MiB
 
 # safetensors' name of a type -> how numpy holds it. numpy has no bfloat16: its bits are carried as uint16.
@@ -109,6 +113,17 @@ def read_header(path):
     return header, 8 + length
 
 
+def shard_names(folder):
+    """The file names of a checkpoint's shards. Raises InputError when there is neither a single file nor an index."""
+    for prefix in ("", QUANTIZED):
+        index = Path(folder) / (prefix + INDEX)
+        if index.exists():
+            return sorted(set(_read_json(index)["weight_map"].values()))
+        if (Path(folder) / (prefix + SINGLE)).exists():
+            return [prefix + SINGLE]
+    raise InputError(f"{folder}: neither {SINGLE} nor {INDEX}")
+
+
 class Checkpoint:
     """A folder with config.json and model.safetensors, or an index and its shards. Opens headers only.
 
@@ -120,23 +135,15 @@ class Checkpoint:
         self.folder = Path(folder)
         self.config = _read_json(self.folder / "config.json")
         self.shards, self.tensors = {}, {}
-        for shard in self._shard_names():
+        for shard in shard_names(self.folder):
             path = self.folder / shard
             if not path.exists():
-                raise InputError(f"{path}: missing, though {INDEX} lists it; fetch the model again")
+                raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
             header, start = read_header(path)
             header.pop("__metadata__", None)
             for name in sorted(header, key=lambda n: header[n]["data_offsets"][0]):
                 self.tensors[name] = self._tensor(path, name, header[name], start)
                 self.shards.setdefault(shard, []).append(name)
-
-    def _shard_names(self):
-        index = self.folder / INDEX
-        if index.exists():
-            return sorted(set(_read_json(index)["weight_map"].values()))
-        if (self.folder / "model.safetensors").exists():
-            return ["model.safetensors"]
-        raise InputError(f"{self.folder}: neither model.safetensors nor {INDEX}")
 
     @staticmethod
     def _tensor(path, name, entry, start):
@@ -202,11 +209,11 @@ def write_shard(path, tensors):
     return digest
 
 
-def write_index(folder, shards):
+def write_index(path, shards):
     """Write the index of a sharded checkpoint. shards: {file name: [Tensor]}."""
     weight_map = {tensor.name: shard for shard, tensors in shards.items() for tensor in tensors}
     total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors)
-    files.write_json(Path(folder) / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
+    files.write_json(path, {"metadata": {"total_size": total}, "weight_map": weight_map})
 
 
 def _read_json(path):

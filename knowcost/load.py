@@ -9,7 +9,7 @@ import transformers
 from safetensors.torch import load_file
 
 from knowcost import scopes
-from knowcost.checkpoint import INDEX
+from knowcost.checkpoint import shard_names
 from knowcost.compress.int8 import SCALE
 from knowcost.dynamic_int8 import ENGINES
 from knowcost.errors import InputError
@@ -84,11 +84,7 @@ def _module_path(model, name):
 
 
 def _state(folder):
-    if (folder / INDEX).exists():
-        shards = sorted(set(json.loads((folder / INDEX).read_text())["weight_map"].values()))
-    else:
-        shards = ["model.safetensors"]
-    return {name: tensor for shard in shards for name, tensor in load_file(folder / shard).items()}
+    return {name: tensor for shard in shard_names(folder) for name, tensor in load_file(folder / shard).items()}
 
 
 def _check_loaded(folder, info):

@@ -1,0 +1,163 @@
+"""The aggregate stage: from per-fact rows to the CSV tables of a run. Light at import: Snakemake parses this."""
+
+import json
+import logging
+
+from knowcost.errors import InputError
+
+STAGE_VERSION = "1"
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["id", "relation", "correct", "rank"]  # of a scores file: all that the metrics need
+
+
+def aggregate(cells, manifests, benchmarks, out_dir):
+    """Write every table of a run into `out_dir` as CSV and return their names.
+
+    cells: paths of scores files, each saying itself which cell it is; manifests: paths of manifest.json; benchmarks:
+    paths of benchmark files. Models and benchmarks keep their order. Raises InputError when there is nothing to
+    tabulate, when a manifest or benchmark is missing, or when a variant was asked other facts than the dense model.
+    """
+    from pathlib import Path
+
+    from knowcost import tables
+    from knowcost.files import read_json
+
+    if not cells:
+        raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
+    manifests = [read_json(path) for path in manifests]
+    models = {manifest["model"]: manifest["family"] for manifest in manifests}
+    cells = [_cell(path, models) for path in cells]
+    files = {_metadata(path).get("name") or Path(path).stem: path for path in benchmarks}
+    rows = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
+    scores = tables.scores(rows)
+    by_model = tables.drops_by_model(scores)
+    made = {
+        "scores": scores,
+        "drops_by_model": by_model,
+        "drops": tables.drops(by_model),
+        "cheapest": tables.cheapest(by_model),
+        "parameters": tables.parameters(models, manifests),
+        "benchmarks": tables.benchmarks(scores, {name: _metadata(path) for name, path in files.items()}),
+    }
+    for family in dict.fromkeys(models.values()):
+        for grouping, suffix in (("paper", ""), ("canonical", "_canonical")):
+            wide = tables.int8(scores, family, grouping)
+            if wide is not None:
+                made[f"int8_{family}{suffix}"] = wide
+    for name, frame in made.items():
+        tables.write(frame, Path(out_dir) / f"{name}.csv")
+    log.info("%d tables from %d cells", len(made), len(cells))
+    return list(made)
+
+
+def _cell(path, families):
+    """Which cell a scores file is: a dict with model, family, variant, benchmark and path."""
+    about = _metadata(path)
+    if about.get("model") not in families:
+        raise InputError(f"{path}: says it is of model {about.get('model')!r}, of which there is no manifest")
+    cell = {key: about[key] for key in ("model", "variant", "benchmark")}
+    return {**cell, "family": families[about["model"]], "path": path}
+
+
+def _score_rows(cells, manifests, benchmarks):
+    """One dict per cell for tables.scores; each dense file is read once for all its variants."""
+    groups = {}
+    for cell in cells:
+        groups.setdefault((cell["model"], cell["benchmark"]), []).append(cell)
+    rows = []
+    for (model, benchmark), group in groups.items():
+        dense = next((cell["path"] for cell in group if cell["variant"] == "dense"), None)
+        if dense is None:
+            log.warning("%s, %s: the dense model was not scored, so drops stay empty", model, benchmark)
+        base = _read(dense or group[0]["path"])
+        majority = _majority(base[0]["id"], benchmark, benchmarks)
+        for cell in group:
+            frame, metadata = base if cell["path"] == dense else _read(cell["path"])
+            row = _score_row(cell, frame, metadata) | {"majority": majority}
+            row |= _versus(frame, base[0], cell["path"], dense) if dense else {"dense_accuracy": None}
+            rows.append(row | _sizes(manifests, model, cell["variant"]))
+        log.info("%s, %s: %d variants", model, benchmark, len(group))
+    return rows
+
+
+def _score_row(cell, frame, metadata):
+    """What one scores file says by itself."""
+    from knowcost import metrics, tables
+
+    return {
+        "model": cell["model"],
+        "family": cell["family"],
+        **tables.describe(cell["variant"]),
+        "benchmark": cell["benchmark"],
+        **metrics.summary(frame),
+        "dropped": tables.counts(metadata.get("dropped")),
+        "limit": metadata.get("limit"),
+    }
+
+
+def _versus(frame, base, path, dense_path):
+    """What one scores file says beside the dense model's. Raises InputError when the two hold different facts."""
+    from knowcost import metrics
+
+    if not frame["id"].equals(base["id"]):
+        raise InputError(
+            f"{path}: these are not the facts of {dense_path} ({len(frame)} against {len(base)} rows, or another "
+            "order), so no drop can be computed. Delete the older of the two files and run again."
+        )
+    versus = {} if path == dense_path else metrics.versus_dense(base["correct"], frame["correct"])
+    return {"dense_accuracy": metrics.accuracy(base), **versus}
+
+
+def _sizes(manifests, model, variant):
+    """Sizes and zeros of a variant from its manifest, and the bytes it saves against the dense model's; lenient."""
+    from knowcost import tables
+
+    manifest, dense = manifests.get((model, variant), {}), manifests.get((model, "dense"), {})
+    what, parameters = tables.describe(variant), manifest.get("parameters", {})
+    grouping = "" if what["grouping"] in ("", "paper") else f"{what['grouping']}."
+    scope = parameters.get("scope", {}).get(f"{grouping}{what['scope']}", {})
+    nominal, whole = manifest.get("bytes", {}).get("nominal"), dense.get("bytes", {}).get("nominal")
+    return {
+        "touched_parameters": parameters.get("touched"),
+        "zeros": scope.get("zeros"),
+        "sparsity": scope.get("sparsity"),
+        "nominal_bytes": nominal,
+        "disk_bytes": manifest.get("bytes", {}).get("disk"),
+        "bytes_saved_percent": 100 * (1 - nominal / whole) if nominal is not None and whole else None,
+    }
+
+
+def _majority(ids, benchmark, files):
+    """The majority baseline over the facts that were asked (fewer than all under a limit)."""
+    import pyarrow
+    import pyarrow.compute as compute
+    import pyarrow.parquet as parquet
+
+    from knowcost import metrics
+
+    if benchmark not in files:
+        known = ", ".join(files) or "none"
+        raise InputError(f"aggregate: there are scores of benchmark {benchmark!r}, but no file of it; known: {known}")
+    table = parquet.read_table(files[benchmark])
+    asked = compute.is_in(table.column("id"), value_set=pyarrow.array(ids, table.schema.field("id").type))
+    return metrics.majority(table.filter(asked), _metadata(files[benchmark]))
+
+
+def _read(path):
+    """A scores file as (frame of COLUMNS, metadata). Raises InputError when columns are missing."""
+    import pyarrow.parquet as parquet
+
+    table = parquet.read_table(path)
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
+    return table.select(COLUMNS).to_pandas(), _metadata(path)
+
+
+def _metadata(path):
+    """The project's own metadata of a parquet file."""
+    import pyarrow.parquet as parquet
+
+    return json.loads((parquet.read_schema(path).metadata or {}).get(b"knowcost", b"{}"))

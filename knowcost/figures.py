@@ -1,0 +1,277 @@
+"""The figures of a run, drawn from its tables only. A figure without data is not drawn.
+
+A figure is about one family: the drop against the dense model, in percent of the dense model's accuracy, as in "The
+Cost of Compression". Colours belong to scopes (after Okabe and Ito, told apart by colour-blind readers; markers double
+them). The same tables give the same bytes.
+"""
+
+import logging
+import textwrap
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from knowcost.files import atomic, write_json
+from knowcost.tables import ATTENTION_PARTS, LABELS, read
+
+log = logging.getLogger(__name__)
+
+INDEX = "figures.json"  # what was drawn, with captions, for the report
+COLOURS = {
+    "overall": "#D55E00", "attention": "#0072B2", "feed_forward": "#009E73", "final": "#CC79A7",
+    "self_attention": "#56B4E9", "cross_attention": "#E69F00", "encoder_attention": "#CC79A7",
+    "decoder_attention": "#5D3A9B", "final_unstructured": "#0072B2", "final_structured": "#D55E00", "mixed": "#666666",
+}  # fmt: skip
+MARKERS = {
+    "overall": "o", "attention": "s", "feed_forward": "^", "self_attention": "D", "cross_attention": "v",
+    "encoder_attention": "P", "decoder_attention": "X",
+    "prune": "o", "quantize": "s", "prune_quantize": "D", "final_unstructured": "^", "final_structured": "v",
+    "other": "p",
+}  # fmt: skip
+STYLE = {
+    "svg.hashsalt": "knowcost", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
+    "axes.titlesize": 11, "axes.titlelocation": "left", "axes.edgecolor": "#444444", "axes.labelcolor": "#222222",
+    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.8, "text.color": "#222222",
+    "figure.titlesize": 12.5, "figure.titleweight": "bold", "legend.frameon": False, "savefig.dpi": 160,
+}  # fmt: skip
+GREY = "#666666"
+MAIN = ("overall", "attention", "feed_forward")
+PARTS = ("attention", *ATTENTION_PARTS)
+ALL, MEAN = "all benchmarks (mean)", "mean of models"
+DROP = "drop in accuracy (% of dense)"
+
+
+def draw(tables_dir, out_dir, formats=("svg", "png")):
+    """Draw every figure the tables have data for; write them and an index (INDEX) into `out_dir`.
+
+    Returns a list of dicts: name (of the file, without suffix), family, title, caption.
+    """
+    data = read(tables_dir)
+    drawn = []
+    with matplotlib.rc_context(STYLE):
+        for family in data["scores"]["family"].unique():
+            mine = {name: data[name][data[name]["family"] == family] for name in ("scores", "drops", "drops_by_model")}
+            for name, title, caption, figure in _figures(mine, family):
+                for suffix in formats:
+                    _save(figure, Path(out_dir) / f"{name}.{suffix}", suffix)
+                drawn.append({"name": name, "family": family, "title": title, "caption": caption})
+                log.info("drew %s", name)
+    write_json(Path(out_dir) / INDEX, drawn)
+    return drawn
+
+
+def _figures(mine, family):
+    """Yield (name, title, caption, Figure) of one family."""
+    cells, who = _long(mine), _setting(mine)
+    for experiment, make in (("prune", _pruning), ("quantize", _quantizing), ("prune_quantize", _both)):
+        rows = cells[cells["experiment"] == experiment]
+        for (method, grouping), group in rows.groupby(["method", "grouping"]):
+            for scopes, suffix in ((MAIN, ""), (PARTS, "_attention_parts")):
+                chosen = group[group["scope"].isin(scopes)]
+                if not chosen["scope"].isin(ATTENTION_PARTS if suffix else MAIN).any():
+                    continue
+                slug = f"{experiment}_{method.replace('+', '_')}_{family}" + f"_{grouping}" * (grouping != "paper")
+                title = f"{LABELS.get(method, method)}: {'attention in ' * bool(suffix)}{LABELS[family]} models"
+                title = title[0].upper() + title[1:] + f" ({grouping} grouping)" * (grouping != "paper")
+                for name, more, caption, figure in make(chosen, title):
+                    yield slug + suffix + name, title + more, f"{caption} {_notes(chosen)}{who}", figure
+    final = cells[cells["experiment"].isin(["final_unstructured", "final_structured"]) & (cells["panel"] == ALL)]
+    if not final.empty:
+        final = final.assign(panel=final["level"].map("{:.0f}% pruned".format), scope=final["experiment"])
+        title = f"Pruning the final layer alone: {LABELS[family]} models"
+        caption = "Removing part of the final layer, as single weights or as whole rows: accuracy lost. "
+        yield f"final_{family}", title, f"{caption}{_numbers(final)} {_notes(final)}{who}", _bars(final, title)
+    yield from _bytes(mine["drops"], family, who)
+
+
+def _pruning(cells, title):
+    mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
+    band = " The band spans the least and the most harmed model." if mean["model"].nunique() > 1 else ""
+    scope = " Everything means every linear layer but the final one." if "overall" in set(cells["scope"]) else ""
+    caption = "Setting the smallest weights of a scope to zero: accuracy lost, averaged over benchmarks. "
+    yield "", "", f"{caption}{_numbers(mean)}{scope}{band}", _lines(mean, title)
+    if each["panel"].nunique() > 1:
+        more = ", by benchmark"
+        yield "_by_benchmark", more, f"The same, each benchmark by itself.{band}", _lines(each, title + more)
+
+
+def _quantizing(cells, title):
+    mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
+    caption = f"Computing a scope's layers in 8-bit integers: accuracy lost. {_numbers(mean)}"
+    yield "", "", caption, _bars(cells if each["panel"].nunique() > 1 else mean, title)
+
+
+def _both(cells, title):
+    mean = cells[cells["panel"] == ALL]
+    mean = mean.assign(panel=mean["level"].map("{:.0f}% pruned, then quantized".format))
+    caption = f"Pruning a scope, then quantizing it: accuracy lost, averaged over benchmarks. {_numbers(mean)}"
+    yield "", "", caption, _bars(mean, title)
+
+
+def _bytes(drops, family, who):
+    """What a variant saves against what it keeps: the practitioner's figure."""
+    points = drops.dropna(subset=["bytes_saved_percent", "kept_percent"])
+    if points.empty:
+        return
+    title = f"What is kept for the bytes saved: {LABELS[family]} models"
+    figure = Figure(figsize=(7.9, 4.8), layout="constrained")
+    axis = figure.subplots()
+    axis.axhline(95, color=GREY, linestyle="--", linewidth=1)
+    for (scope, experiment), group in points.groupby(["scope", "experiment"], sort=False):
+        style = {"color": COLOURS.get(scope, GREY), "marker": MARKERS.get(experiment, "x")}
+        axis.plot(group["bytes_saved_percent"], group["kept_percent"], linestyle="", markersize=7, alpha=0.85, **style)
+    axis.set(xlabel="bytes saved (% of the dense model)", ylabel="facts still known (% of what\nthe dense model knew)")
+    axis.set_ylim(0, 103)
+    axis.set_xlim(min(0, points["bytes_saved_percent"].min() - 2), None)
+    kinds = [e for e in MARKERS if e in set(points["experiment"])]
+    handles = [Patch(color=COLOURS[s], label=LABELS[s]) for s in COLOURS if s in set(points["scope"])]
+    handles += [Line2D([], [], color=GREY, linestyle="", marker=MARKERS[e], label=LABELS[e]) for e in kinds]
+    handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="95% kept"))
+    _finish(figure, [axis], title, handles)
+    caption = (
+        "Every variant: the bytes it saves, and how many of the facts that the dense model answered right it still "
+    )
+    caption += "answers right. Zero weights count as no bytes, which is the most that sparse storage could reach. "
+    yield f"bytes_{family}", title, caption + who, figure
+
+
+def _lines(cells, title):
+    """One panel of lines per panel of `cells`: drop against sparsity, a line per scope, dense at 0."""
+    names = list(cells["panel"].unique())
+    figure, axes = _panels(len(names), 2, (7.9, 4.4) if len(names) == 1 else (4.2, 3.2), sharex=True, sharey=True)
+    scopes = [scope for scope in COLOURS if scope in set(cells["scope"])]
+    start = cells.drop_duplicates(["panel", "model", "scope"]).assign(level=0.0, drop_percent=0.0)
+    for axis, name in zip(axes, names, strict=True):
+        rows = pd.concat([start, cells])
+        rows = rows[rows["panel"] == name].dropna(subset=["drop_percent"])
+        sns.lineplot(
+            rows, x="level", y="drop_percent", hue="scope", style="scope", hue_order=scopes, style_order=scopes,
+            palette=COLOURS, markers=MARKERS, dashes=False, markersize=7, legend=False, ax=axis,
+            errorbar=("pi", 100), err_kws={"alpha": 0.13, "linewidth": 0},
+        )  # fmt: skip
+        baseline = rows.groupby("model")["majority_drop_percent"].first().mean()
+        if pd.notna(baseline):
+            axis.axhline(baseline, color=GREY, linestyle="--", linewidth=1.2)
+        axis.set(title=name if len(names) > 1 else "", xticks=sorted({0, *cells["level"]}))
+        axis.set(xlabel="", ylabel="")
+    _label(axes, "sparsity (% of the scope's weights)", DROP)
+    handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
+    _finish(figure, axes, title, handles + _baseline_handle(cells))
+    return figure
+
+
+def _bars(cells, title):
+    """One panel of horizontal bars per panel of `cells`: drop per model, a bar per scope."""
+    names, models = list(cells["panel"].unique()), list(cells["model"].unique())
+    scopes = [scope for scope in COLOURS if scope in set(cells["scope"])]
+    if len(models) > 1:
+        columns = ["drop_percent", "majority_drop_percent"]
+        mean = cells.groupby(["panel", "scope"], sort=False)[columns].mean().reset_index().assign(model=MEAN)
+        cells, models = pd.concat([mean, cells]), [MEAN, *models]
+    height = 1.5 + 0.2 * len(models) * (len(scopes) + 0.8)
+    figure, axes = _panels(len(names), 3, (7.5 / min(len(names), 3) + 0.4, height), sharex=True, sharey=True)
+    for axis, name in zip(axes, names, strict=True):
+        rows = cells[cells["panel"] == name]
+        sns.barplot(
+            rows, x="drop_percent", y="model", hue="scope", order=models, hue_order=scopes, palette=COLOURS,
+            saturation=1, orient="h", errorbar=None, width=0.82, legend=False, ax=axis,
+        )  # fmt: skip
+        for bars in axis.containers:
+            axis.bar_label(bars, fmt=_tenths, padding=3, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.4})
+        baseline = rows.groupby("model")["majority_drop_percent"].first().reindex(models)
+        for place, value in enumerate(baseline):
+            axis.plot([value, value], [place - 0.45, place + 0.45], color=GREY, linestyle="--", linewidth=1.2)
+        axis.axvline(0, color="#444444", linewidth=0.8)
+        axis.grid(False, axis="y")
+        axis.tick_params(axis="y", length=0)
+        axis.spines["left"].set_visible(False)
+        axis.margins(x=0.16)
+        axis.set(title=name if len(names) > 1 else "", xlabel="", ylabel="")
+    _label(axes, DROP, "")
+    handles = [Patch(color=COLOURS[s], label=LABELS[s]) for s in scopes]
+    _finish(figure, axes, title, handles + _baseline_handle(cells))
+    return figure
+
+
+def _tenths(value):
+    return f"{round(value, 1) + 0.0:.1f}"  # + 0.0 turns -0.0 into 0.0
+
+
+def _panels(count, columns, size, **shared):
+    """A figure with `count` axes in at most `columns` columns, each of `size` inches; unused places are removed."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).flatten()
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
+
+
+def _label(axes, x, y):
+    """Axis labels on the lowest panel of each column and the first of each row; numbers on every lowest panel."""
+    columns = axes[0].get_subplotspec().get_gridspec().ncols
+    for place, axis in enumerate(axes):
+        axis.set_ylabel(y if place % columns == 0 else "")
+        if place >= len(axes) - columns:
+            axis.set_xlabel(x)
+            axis.tick_params(labelbottom=True)
+
+
+def _finish(figure, axes, title, handles):
+    """Title on top, legend below it and outside the data, no box around the data."""
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    for axis in axes:
+        sns.despine(ax=axis, left=not axis.spines["left"].get_visible())
+    figure.suptitle(textwrap.fill(title, int(9.5 * figure.get_figwidth())), x=0.01, ha="left")
+    figure.legend(handles=handles, loc="outside lower left", ncols=min(len(handles), 4))
+
+
+def _baseline_handle(cells):
+    known = cells["majority_drop_percent"].notna().any()
+    return [Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="majority baseline")] if known else []
+
+
+def _long(mine):
+    """One row per (panel, model, variant): panel ALL holds the means over benchmarks, the others one benchmark each."""
+    columns = ["panel", "benchmark", "model", "experiment", "method", "grouping", "scope", "level", "drop_percent"]
+    columns.append("majority_drop_percent")
+    means = mine["drops_by_model"].assign(panel=ALL, benchmark="")
+    each = mine["scores"].assign(panel=mine["scores"]["benchmark"])
+    long = pd.concat([means[columns], each[columns]], ignore_index=True)
+    return long[long["drop_percent"].notna()]
+
+
+def _setting(mine):
+    """Who was asked what, for captions: models and benchmarks of this run with their numbers of facts."""
+    models = mine["scores"]["model"].unique()
+    asked = mine["scores"].groupby("benchmark", sort=False)["n"].max()
+    facts = ", ".join(f"{name} ({count:,.0f} facts)" for name, count in asked.items())
+    return f"Model{'s' * (len(models) > 1)}: {', '.join(models)}. Asked: {facts}."
+
+
+def _notes(cells):
+    dashed = "Dashed: a model that always gives the most frequent answer. "
+    return dashed if cells["majority_drop_percent"].notna().any() else ""
+
+
+def _numbers(cells):
+    """The means in words, at the level nearest to 40% where there are levels."""
+    levels = cells["level"].dropna().unique()
+    start = "Mean drop"
+    if len(levels):
+        level = min(levels, key=lambda value: (abs(value - 40), value))
+        cells, start = cells[cells["level"] == level], f"Mean drop at {level:.0f}%"
+    means = cells.groupby("scope")["drop_percent"].mean()
+    return f"{start}: {', '.join(f'{LABELS[s]} {means[s]:.1f}%' for s in COLOURS if s in means.index)}."
+
+
+def _save(figure, path, suffix):
+    metadata = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format=suffix, metadata=metadata.get(suffix))

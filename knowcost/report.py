@@ -1,0 +1,336 @@
+"""The report stage: one self-contained page from tables and figures. Light at import: Snakemake parses this.
+
+`python -m knowcost.report` prints the answer of the last run.
+"""
+
+import base64
+import json
+from pathlib import Path
+
+from knowcost import paths
+
+STAGE_VERSION = "1"
+
+TEMPLATES = Path(__file__).with_name("templates")
+REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
+KEEP = 95  # percent of the dense model's facts that the answer's smallest model has to keep
+PACKAGES = ("torch", "transformers", "lm_eval", "datasets", "numpy", "pandas", "matplotlib", "snakemake")
+
+
+def answer(tables_dir):
+    """The answer in a few sentences, from a folder of tables."""
+    from knowcost import tables
+
+    return answer_lines(tables.read(tables_dir))
+
+
+def answer_lines(tables):
+    """What compression cost in this run, as a list of sentences; tables: {name: frame} of tables.read."""
+    drops = tables["drops"][tables["drops"]["grouping"] == "paper"]
+    lines = [*_about_pruning(drops), *_about_int8(drops), *_about_final(drops), *_about_size(drops)]
+    return [line for line in lines if line] or ["Only dense models were asked so far: there is nothing to compare yet."]
+
+
+def _about_pruning(drops):
+    rows = drops[drops["experiment"] == "prune"]
+    methods = list(rows["method"].unique())
+    rows = rows[rows["method"] == ("magnitude" if "magnitude" in methods else "".join(methods[:1]))]
+    level = _nearest(rows["level"])
+    at = rows[(rows["level"] == level) & rows["drop_points"].notna()]
+    yield _sentence({f"Pruning everything by {level:.0f}%": at[at["scope"] == "overall"]})
+    yield _halves(at)
+    kept = rows[(rows["scope"] == "overall") & (rows["drop_percent"] <= 100 - KEEP)]
+    most = kept.groupby("family", sort=False)["level"].max()
+    if len(most):
+        parts = _each({family: f"{value:.0f}%" for family, value in most.items()}, "for")
+        yield f"Highest sparsity of everything that costs at most {100 - KEEP}% of the accuracy: {parts}."
+
+
+def _halves(rows):
+    """Which half of the network suffers more, family by family; None unless both were pruned."""
+    both = rows.pivot(index="family", columns="scope", values="drop_points").reindex(rows["family"].unique())
+    if not {"attention", "feed_forward"} <= set(both.columns):
+        return None
+    both = both.dropna(subset=["attention", "feed_forward"])
+    clauses = []
+    for worse, better in (("attention", "feed_forward"), ("feed_forward", "attention")):
+        some = both[both[worse] > both[better]]
+        if len(some):
+            words = {family: f"{row[worse]:.1f} against {row[better]:.1f} points" for family, row in some.iterrows()}
+            names = {"attention": "attention", "feed_forward": "feed-forward layers"}
+            clauses.append(f"{names[worse]} cost more than {names[better]}: {_each(words, 'on')}")
+    return f"At that sparsity {'; '.join(clauses)}." if clauses else None
+
+
+def _about_int8(drops):
+    rows = drops[(drops["experiment"] == "quantize") & (drops["method"] == "int8")]
+    names = {"attention": "Int8 in attention", "feed_forward": "in feed-forward layers", "overall": "everywhere"}
+    yield _sentence({words: rows[rows["scope"] == scope] for scope, words in names.items()})
+
+
+def _about_final(drops):
+    rows = drops[drops["experiment"].isin(["final_unstructured", "final_structured"])]
+    level = _nearest(rows["level"])
+    single, whole = (
+        rows[(rows["level"] == level) & (rows["experiment"] == name)]
+        for name in ("final_unstructured", "final_structured")
+    )
+    yield _sentence({f"Removing {level:.0f}% of the final layer's single weights": single, "of its rows": whole})
+
+
+def _about_size(drops):
+    parts = {}
+    for family, rows in drops.groupby("family", sort=False):
+        fit = rows[(rows["kept_percent"] >= KEEP) & (rows["bytes_saved_percent"] > 0)]
+        if len(fit):
+            best = fit.loc[fit["bytes_saved_percent"].idxmax()]
+            parts[family] = f"{best['variant']} (saves {best['bytes_saved_percent']:.0f}% of the bytes)"
+    if parts:
+        yield f"Smallest variant that still knows {KEEP}% of what the dense model knew: {_each(parts, 'for')}."
+
+
+def _sentence(subjects):
+    """One sentence from {subject: rows of the drops table, one per family}; None if no subject has rows."""
+    clauses, unit = [], " points of accuracy"
+    for subject, rows in subjects.items():
+        costs = {}
+        for row in rows[rows["drop_points"].notna()].to_dict("records"):
+            costs[row["family"]] = "nothing measurable"
+            if row["measurable"] and row["drop_points"] > 0:
+                costs[row["family"]] = f"{row['drop_points']:.1f}{unit}"
+                unit = ""
+        if costs:
+            clauses.append(f"{subject}{'' if clauses else ' costs'} {_each(costs, 'on')}")
+    return "; ".join(clauses) + "." if clauses else None
+
+
+def _each(words, joint):
+    """ "a on encoder, b on encoder-decoder and c on decoder models", or "a in every family" if they are all alike."""
+    if len(words) > 1 and len(set(words.values())) == 1:
+        return f"{next(iter(words.values()))} in every family"
+    parts = [f"{text} {joint} {_family(family)}" for family, text in words.items()]
+    return (parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}") + " models"
+
+
+def _nearest(levels):
+    return min(levels.dropna().unique(), key=lambda level: (abs(level - REFERENCE), level), default=REFERENCE)
+
+
+def _family(name):
+    return name.replace("_", "-")
+
+
+def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
+    """Write the page.
+
+    manifests: paths of manifest.json; sources: paths of the models' source.json; config: the run's configuration;
+    timings: paths of the tsv files of Snakemake's `benchmark:`, missing ones are skipped; out: the html file.
+    """
+    import jinja2
+
+    from knowcost import tables
+    from knowcost.files import atomic, read_json
+
+    data = tables.read(tables_dir)
+    manifests = [read_json(path) for path in manifests]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    page = environment.get_template("report.html.j2").render(
+        title=config.get("title") or "What does compression cost a language model's knowledge?",
+        counts=_counts(data),
+        limit=data["benchmarks"]["limit"].max(),
+        answer=answer_lines(data),
+        families=_families(data, Path(figures_dir)),
+        tables=_tables(data),
+        widths=((data["scores"]["drop_high"] - data["scores"]["drop_low"]) / 2).median(),
+        keep=KEEP,
+        models=_models(data, manifests, [read_json(path) for path in sources]),
+        benchmarks=_benchmarks(data["benchmarks"]),
+        timings=_timings(timings),
+        versions=_versions(manifests),
+        config=_yaml(config),
+    )
+    with atomic(out) as temporary:
+        temporary.write_text(page)
+
+
+def _counts(data):
+    scores = data["scores"]
+    names = {"model": "models", "variant": "variants", "benchmark": "benchmarks"}
+    counts = {words: scores[name].nunique() for name, words in names.items()}
+    return counts | {"cells": len(scores), "questions asked": int(scores["n"].sum())}
+
+
+def _families(data, folder):
+    """[{name, figures: [{title, caption, source}]}] with the SVG files as data URIs."""
+    from knowcost.figures import INDEX
+    from knowcost.files import read_json
+
+    found = {name: [] for name in data["scores"]["family"].unique()}
+    for entry in read_json(folder / INDEX):
+        svg = (folder / f"{entry['name']}.svg").read_bytes()
+        source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+        found[entry["family"]].append({"title": entry["title"], "caption": entry["caption"], "source": source})
+    return [{"name": _family(name), "figures": figures} for name, figures in found.items() if figures]
+
+
+def _tables(data):
+    """The page's tables: dicts with title, note, folded, columns [(words, is a number)] and rows [[(text, class)]]."""
+    made = []
+    for family, rows in data["drops"].groupby("family", sort=False):
+        made.append(_drop_grid(rows, f"Drop in accuracy: {_family(family)} models"))
+    cheapest = data["cheapest"][data["cheapest"]["variant"] != ""]
+    if len(cheapest):
+        note = "The variant that saves most bytes while still answering right this share of what the dense model did."
+        made.append(_plain(cheapest, "Smallest variant by what has to be kept (%)", note))
+    for name, frame in data.items():
+        if name.startswith("int8_"):
+            note = "Accuracy in percent of the dense model (baseline), after int8, and after pruning followed by int8."
+            made.append(_plain(frame, f"Quantization: {_family(name.removeprefix('int8_'))} models", note, folded=True))
+    note = (
+        "Millions of weights each scope holds. Everything leaves out the final layer; the total counts embeddings too."
+    )
+    made.append(_plain(data["parameters"].rename(columns={"overall": "everything"}), "Weights per scope", note))
+    for model, rows in data["scores"].groupby("model", sort=False):
+        wide = rows.assign(percent=100 * rows["accuracy"]).pivot(index="variant", columns="benchmark", values="percent")
+        wide = wide.reindex(index=rows["variant"].unique(), columns=rows["benchmark"].unique())
+        wide = wide.rename_axis(columns=None).reset_index()
+        made.append(_plain(wide, f"Accuracy of {model}", "Percent of facts answered right.", folded=True))
+    return made
+
+
+def _drop_grid(drops, title):
+    """Relative drops, a row per method and scope, a column per level."""
+    levels = sorted(drops["level"].dropna().unique())
+    columns = [("method", False), ("scope", False), *[(f"{level:.0f}%", True) for level in levels]]
+    if drops["level"].isna().any():
+        columns.insert(2, ("no pruning", True))
+    places = {words: place for place, (words, _) in enumerate(columns)}
+    rows = {}
+    for row in drops.to_dict("records"):
+        scope = f"{row['scope']} ({row['grouping']})" if row["grouping"] == "canonical" else row["scope"]
+        key = (row["method"].replace("+", " + "), scope)
+        cells = rows.setdefault(key, [(text, "") for text in key] + [("", "number")] * (len(columns) - 2))
+        place = places["no pruning" if row["level"] != row["level"] else f"{row['level']:.0f}%"]
+        cells[place] = (_text(row["drop_percent"]), "number" if row["measurable"] else "number quiet")
+    note = "Percent of the dense model's accuracy, mean over benchmarks, then models. Grey: nothing measurable."
+    return {"title": title, "note": note, "folded": False, "columns": columns, "rows": list(rows.values())}
+
+
+def _plain(frame, title, note, folded=False):
+    numeric = {name: frame[name].dtype.kind in "fiu" for name in frame.columns}
+    columns = [
+        (name.replace("_", " ") if numeric[name] or name != "variant" else name, numeric[name]) for name in frame
+    ]
+    rows = [
+        [(_text(value), "number" if numeric[name] else "") for name, value in row.items()]
+        for row in frame.to_dict("records")
+    ]
+    return {"title": title, "note": note, "folded": folded, "columns": columns, "rows": rows}
+
+
+def _text(value):
+    """A table cell: numbers with one decimal (whole ones without), nothing for nan."""
+    if isinstance(value, str):
+        return value
+    if value != value:
+        return ""
+    return f"{value:,d}" if isinstance(value, int) else f"{round(value, 1) + 0.0:,.1f}"
+
+
+def _models(data, manifests, sources):
+    """One dict per model: where its weights came from, at which revision, with which digests."""
+    sources = {source["name"]: source for source in sources}
+    dense = {manifest["model"]: manifest for manifest in manifests if manifest["variant"] == "dense"}
+    models = []
+    for model, family in data["scores"].groupby("model", sort=False)["family"].first().items():
+        source, manifest = sources.get(model, {}), dense.get(model, {})
+        base = manifest.get("base", {})
+        files = source.get("files") or base.get("files") or {}
+        models.append(
+            {
+                "name": model,
+                "family": _family(family),
+                "architecture": manifest.get("architecture", ""),
+                "parameters": manifest.get("parameters", {}).get("total"),
+                "source": source.get("source") or base.get("source") or "",
+                "commit": source.get("commit") or base.get("commit") or "",
+                "requested": source.get("requested_revision") or "",
+                "files": [
+                    (name, entry["sha256"] if isinstance(entry, dict) else entry) for name, entry in files.items()
+                ],
+            }
+        )
+    return models
+
+
+def _benchmarks(frame):
+    """The benchmarks table for the page, its sources as [(file, sha256)]."""
+    rows = frame.to_dict("records")
+    for row in rows:
+        row["files"] = [tuple(part.rsplit(" ", 1)) for part in row["sources"].split("; ") if part]
+        least, most = row["asked_least"], row["asked_most"]
+        row["asked"] = f"{most:,d}" if least == most else f"{least:,d} to {most:,d}"
+        row["majority"] = "" if row["majority"] != row["majority"] else f"{100 * row['majority']:.1f}"
+    return rows
+
+
+def _timings(timings):
+    """Per stage: jobs, seconds in all, seconds of the longest, peak memory in MB; from Snakemake's benchmark files."""
+    import pandas as pd
+
+    rows = []
+    for path in map(Path, timings):
+        if path.is_file():
+            frame = pd.read_csv(path, sep="\t")
+            parts = path.parts
+            stage = parts[parts.index("logs") + 1] if "logs" in parts[:-2] else path.parent.name
+            memory = pd.to_numeric(frame.get("max_rss"), errors="coerce")
+            rows.append({"stage": stage, "seconds": frame["s"].sum(), "memory": memory.max()})
+    if not rows:
+        return []
+    groups = pd.DataFrame(rows).groupby("stage", sort=False)
+    made = groups.agg(
+        jobs=("seconds", "size"), total=("seconds", "sum"), longest=("seconds", "max"), memory=("memory", "max")
+    )
+    return made.reset_index().to_dict("records")
+
+
+def _versions(manifests):
+    """{name: version} of the stages and the packages that are installed where the report is written."""
+    import importlib.metadata
+    import platform
+
+    import knowcost
+    from knowcost import aggregate
+
+    compress = ", ".join(sorted({str(manifest.get("stage_version", "?")) for manifest in manifests}))
+    versions = {
+        "knowcost": knowcost.__version__,
+        "compress stage": compress,
+        "aggregate stage": aggregate.STAGE_VERSION,
+    }
+    versions |= {"report stage": STAGE_VERSION, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _yaml(config):
+    import yaml
+
+    return yaml.safe_dump(json.loads(json.dumps(config, default=str)), sort_keys=False, allow_unicode=True)
+
+
+def main():
+    print("\n".join(f"- {line}" for line in answer(paths.TABLES)))
+    print(f"The whole study: {paths.REPORT}")
+
+
+if __name__ == "__main__":
+    main()

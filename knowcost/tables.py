@@ -1,0 +1,280 @@
+"""The tables of a run as pandas frames, and how they become CSV files: same input, same bytes.
+
+Drops are losses against the dense model on the same facts: drop_points in percentage points of accuracy, drop_percent
+relative to the dense accuracy (what "The Cost of Compression" plots). Averages follow that paper: over the benchmarks
+of a model, then over the models of a family. What was not run stays empty; a mean over only some of a model's
+benchmarks would not compare with the others, and is empty too.
+"""
+
+from math import nan
+from pathlib import Path
+
+import pandas as pd
+
+from knowcost import variants
+from knowcost.compress import METHODS
+from knowcost.files import atomic
+
+FAMILIES = ("encoder", "encoder_decoder", "decoder")
+SCOPES = ("overall", "attention", "feed_forward", "final")  # the order of tables and figures; then the finer ones
+SCOPES += tuple(scope for scope in variants.SCOPES if scope not in SCOPES)
+ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
+EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured", "other")
+KEEP_LEVELS = (99, 95, 90)  # percent of the dense model's facts that `cheapest` asks a variant to keep
+
+LABELS = {  # the words of figures and report
+    "overall": "everything", "attention": "attention", "feed_forward": "feed-forward", "final": "final layer",
+    "self_attention": "self-attention", "cross_attention": "cross-attention",
+    "encoder_attention": "encoder attention", "decoder_attention": "decoder attention",
+    "final_unstructured": "single weights", "final_structured": "whole rows",
+    "encoder": "encoder", "encoder_decoder": "encoder-decoder", "decoder": "decoder",
+    "magnitude": "magnitude pruning", "int8": "int8", "magnitude+int8": "magnitude pruning, then int8",
+    "prune": "pruned", "quantize": "quantized", "prune_quantize": "pruned, then quantized",
+    "other": "other recipes", "mixed": "mixed scopes",
+}  # fmt: skip
+
+SHARE, POINTS, COUNT = "%.6f", "%.3f", "%d"
+FORMATS = {
+    **dict.fromkeys(("accuracy", "accuracy_macro", "p10", "mrr", "dense_accuracy", "majority", "sparsity"), SHARE),
+    **dict.fromkeys(("level", "n", "forgotten", "gained", "benchmarks", "models", "pairs", "measurable"), COUNT),
+    **dict.fromkeys(("touched_parameters", "zeros", "nominal_bytes", "disk_bytes", "keep_at_least"), COUNT),
+    **dict.fromkeys(("facts", "asked_least", "asked_most", "limit"), COUNT),
+    **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
+    **dict.fromkeys(("majority_drop_points", "majority_drop_percent", "bytes_saved_percent"), POINTS),
+    **dict.fromkeys((*SCOPES, "total"), POINTS),
+}
+TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level"]
+SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "dense_accuracy",
+          "drop_points", "drop_low", "drop_high", "drop_percent", "forgotten", "gained", "kept_percent", "majority",
+          "majority_drop_points", "majority_drop_percent", "touched_parameters", "zeros", "sparsity", "nominal_bytes",
+          "disk_bytes", "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
+MEANS = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", "majority_drop_percent"]
+
+
+def describe(slug):
+    """What a variant's slug says, as a dict of TREATMENT's columns (empty where they don't apply).
+
+    experiment: dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
+    (the final layer alone is pruned); other (any longer or mixed recipe).
+    """
+    variant = variants.parse(slug)
+    quantizes = [METHODS[step.method].quantizes for step in variant.steps]
+    same = len({(step.grouping, step.scope) for step in variant.steps}) <= 1
+    if not variant.steps:
+        experiment = "dense"
+    elif quantizes == [False] and variant.scope == "final":
+        structured = variant.steps[0].method.endswith("_structured")
+        experiment = "final_structured" if structured else "final_unstructured"
+    elif quantizes in ([False], [True]):
+        experiment = "quantize" if quantizes[0] else "prune"
+    elif quantizes == [False, True] and same:
+        experiment = "prune_quantize"
+    else:
+        experiment = "other"
+    return {
+        "variant": slug,
+        "method": variant.method,
+        "experiment": experiment,
+        "grouping": variant.grouping or "",
+        "scope": (variant.scope or "") if same else "mixed",
+        "level": variant.level,
+    }
+
+
+def scores(cells):
+    """One row per cell, from dicts: model, family, benchmark, the variant's description, metrics, and sizes.
+
+    Order: family, model and benchmark as they first appear in `cells`, then experiment, method, scope, level.
+    """
+    frame = pd.DataFrame(cells)
+    known = frame["dense_accuracy"] > 0
+    frame["drop_percent"] = (frame["drop_points"] / frame["dense_accuracy"]).where(known)
+    baseline = 100 * (frame["dense_accuracy"] - frame["majority"])
+    frame["majority_drop_points"] = baseline
+    frame["majority_drop_percent"] = (baseline / frame["dense_accuracy"]).where(known)
+    return _ordered(frame.reindex(columns=SCORES))
+
+
+def drops_by_model(scores):
+    """Per model and variant: the mean over the model's benchmarks, how many there are, and on how many of them the 95%
+    interval of the drop lies above zero (`measurable`)."""
+    rows = []
+    for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
+        expected = of_model["benchmark"].nunique()
+        for _, cells in of_model[of_model["experiment"] != "dense"].groupby("variant", sort=False):
+            first = cells.iloc[0]
+            rows.append(
+                {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
+                | _means(cells, expected)
+                | {"measurable": int((cells["drop_low"] > 0).sum())}
+                | {name: first[name] for name in ("nominal_bytes", "bytes_saved_percent")}
+            )
+    return pd.DataFrame(rows, columns=_columns(["model"], ["benchmarks"], ["nominal_bytes"]))
+
+
+def _means(cells, expected):
+    """{name: mean over a model's benchmarks} of MEANS, empty unless all are there.
+
+    Percentages skip a benchmark on which the dense model knew nothing: there was nothing to lose.
+    """
+    means = cells[MEANS].mean()
+    if len(cells) < expected or cells["drop_points"].isna().any():
+        means[:] = nan
+    if cells["majority_drop_points"].isna().any():
+        means[["majority_drop_points", "majority_drop_percent"]] = nan
+    return dict(means)
+
+
+def drops(by_model):
+    """Per family and variant: the mean over the models that have it; `pairs` counts their (model, benchmark) pairs."""
+    rows = []
+    for (family, _), group in by_model.groupby(["family", "variant"], sort=False):
+        whole = group[group["drop_points"].notna()]
+        rows.append(
+            {"family": family, **group.iloc[0][TREATMENT], "models": len(whole), "pairs": whole["benchmarks"].sum()}
+            | dict(whole[[*MEANS, "bytes_saved_percent"]].mean())
+            | {"measurable": whole["measurable"].sum()}
+        )
+    return _ordered(pd.DataFrame(rows, columns=_columns([], ["models", "pairs"], [])))
+
+
+def cheapest(by_model):
+    """Per model and share of facts to keep: the variant that saves most bytes while keeping that share, if one does."""
+    rows = []
+    for (family, model), group in by_model.groupby(["family", "model"], sort=False):
+        for least in KEEP_LEVELS:
+            fit = group[(group["kept_percent"] >= least) & (group["bytes_saved_percent"] > 0)]
+            best = fit.sort_values(["bytes_saved_percent", "kept_percent"], ascending=False, kind="stable").head(1)
+            values = best[["variant", "bytes_saved_percent", "kept_percent", "drop_points"]].to_dict("records")
+            rows.append({"family": family, "model": model, "keep_at_least": least, **(values[0] if values else {})})
+    names = ["family", "model", "keep_at_least", "variant", "bytes_saved_percent", "kept_percent", "drop_points"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def parameters(models, manifests):
+    """The paper's Table 2: millions of weights per scope (grouping of the paper) and in total, per model.
+
+    models: {model: family}; manifests: list of dicts, of which the dense one counts.
+    """
+    dense = {m.get("model"): m.get("parameters", {}) for m in manifests if m.get("variant") == variants.DENSE}
+    rows = []
+    for model, family in models.items():
+        counts = dense.get(model, {})
+        scope = {name: entry.get("parameters") for name, entry in counts.get("scope", {}).items()}
+        millions = {name: _times(scope.get(name), 1e-6) for name in SCOPES}
+        rows.append({"family": family, "model": model, **millions, "total": _times(counts.get("total"), 1e-6)})
+    frame = pd.DataFrame(rows, columns=["family", "model", *SCOPES, "total"])
+    return frame.drop(columns=[name for name in ATTENTION_PARTS if frame[name].isna().all()])
+
+
+def int8(scores, family, grouping):
+    """The paper's Tables 3 to 5 for one family: accuracy in percent of dense, int8 and prune + int8, model x benchmark.
+
+    Columns: baseline, int8_<scope>..., then prune<level>_int8_<scope>... for the scopes and levels that were run (L1
+    pruning). None if nothing was quantized.
+    """
+    rows = scores[(scores["family"] == family) & scores["method"].isin(["dense", "int8", "magnitude+int8"])]
+    kinds = ["quantize", "prune_quantize"]
+    treated = rows[rows["experiment"].isin(kinds) & (rows["grouping"] == grouping)]
+    if treated.empty:
+        return None
+    columns = treated[["experiment", "scope", "level", "variant"]].drop_duplicates("variant")
+    columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SCOPES.index))
+    columns = columns.sort_values(["a", "b", "level"], kind="stable")
+    prefix = columns["level"].map(lambda level: "int8_" if pd.isna(level) else f"prune{level:.0f}_int8_")
+    names = {variants.DENSE: "baseline", **dict(zip(columns["variant"], prefix + columns["scope"], strict=True))}
+    wide = rows.assign(percent=100 * rows["accuracy"]).pivot(
+        index=["model", "benchmark"], columns="variant", values="percent"
+    )
+    wide = wide.reindex(index=rows.set_index(["model", "benchmark"]).index.unique(), columns=list(names))
+    return wide.rename(columns=names).rename_axis(columns=None).reset_index()
+
+
+def benchmarks(scores, metadata):
+    """Per benchmark: its facts, how many of them were asked (least and most over the cells), what was left out and why.
+
+    metadata: {name: the metadata of its parquet file}.
+    """
+    rows = []
+    for name, cells in scores.groupby("benchmark", sort=False):
+        about = metadata.get(name, {})
+        sources = sorted((about.get("source_sha256") or {}).items())
+        rows.append(
+            {
+                "benchmark": name,
+                "kind": about.get("kind"),
+                "facts": about.get("rows"),
+                "asked_least": cells["n"].min(),
+                "asked_most": cells["n"].max(),
+                "limit": cells["limit"].max(),
+                "majority": cells["majority"].mean(),
+                "dropped": counts(about.get("dropped")),
+                "sources": "; ".join(f"{file} {sha}" for file, sha in sources),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def counts(reasons):
+    """{reason: count} as one cell of text."""
+    return "; ".join(f"{reason}: {count}" for reason, count in sorted((reasons or {}).items()))
+
+
+def write(frame, path):
+    """Write a frame as CSV, atomically, with FORMATS' fixed number formats (POINTS for columns it does not list)."""
+    text = frame.copy()
+    for name in text.columns:
+        if pd.api.types.is_numeric_dtype(text[name]) or name in FORMATS:
+            values = pd.to_numeric(text[name])
+            text[name] = [_number(FORMATS.get(name, POINTS), value) for value in values]
+        else:
+            text[name] = text[name].fillna("")
+    with atomic(path) as temporary:
+        text.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read(folder):
+    """{name: frame} of the CSV files in a folder, numbers as numbers, empty text as "" (a model may be called "NA")."""
+    frames = {}
+    for path in sorted(Path(folder).glob("*.csv")):
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        wide = path.stem.startswith("int8_")
+        for name in frame.columns:
+            if name in FORMATS or (wide and name not in ("model", "benchmark")):
+                frame[name] = pd.to_numeric(frame[name])
+        frames[path.stem] = frame
+    return frames
+
+
+def _ordered(frame):
+    """Rows in the order that every table uses; models and benchmarks stay in the order of the configuration."""
+    keys = {"family": FAMILIES, "model": None, "benchmark": None, "experiment": EXPERIMENTS, "method": None}
+    keys |= {"grouping": ("", *variants.GROUPINGS), "scope": ("", *SCOPES, "mixed"), "level": None, "variant": None}
+    rank = pd.DataFrame(index=frame.index)
+    for name, order in keys.items():
+        if name not in frame.columns:
+            continue
+        column = frame[name]
+        if name in ("level", "method", "variant"):
+            rank[name] = column
+        else:
+            places = {value: place for place, value in enumerate(order or column.unique())}
+            rank[name] = column.map(places)
+    order = rank.sort_values(list(rank.columns), kind="stable", na_position="first").index
+    return frame.loc[order].reset_index(drop=True)
+
+
+def _columns(model, counts, sizes):
+    return ["family", *model, *TREATMENT, *counts, *MEANS, "measurable", *sizes, "bytes_saved_percent"]
+
+
+def _times(value, factor):
+    return None if value is None else value * factor
+
+
+def _number(form, value):
+    """A number as text: empty for nan, and never "-0.000"."""
+    if pd.isna(value):
+        return ""
+    text = form % value
+    return text.lstrip("-") if float(text) == 0 else text

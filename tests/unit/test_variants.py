@@ -1,0 +1,53 @@
+import pytest
+
+from knowcost.compress import check_steps
+from knowcost.errors import InputError
+from knowcost.variants import Step, Variant, parse
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [
+        "dense",
+        "magnitude-40@attention",
+        "magnitude-40@attention+int8@attention",
+        "magnitude_structured-20@final",
+        "magnitude-20@canonical.feed_forward",
+        "int8@encoder_attention",
+    ],
+)
+def test_a_slug_survives_the_round_trip(slug):
+    assert parse(slug).slug == slug
+    check_steps(parse(slug))
+
+
+def test_parts_of_a_step():
+    assert parse("magnitude-20@canonical.attention+int8@overall").steps == (
+        Step("magnitude", 20, "canonical", "attention"),
+        Step("int8", None, "paper", "overall"),
+    )
+    assert parse("dense") == Variant()
+    assert parse("magnitude-20@overall+int8@overall").level == 20
+
+
+@pytest.mark.parametrize("slug", ["", "magnitude", "magnitude-40@nowhere", "magnitude-@overall", "a@overall++b@overall"])
+def test_what_is_not_a_slug_is_refused(slug):
+    with pytest.raises(InputError, match="is not method"):
+        parse(slug)
+
+
+@pytest.mark.parametrize(
+    ("slug", "message"),
+    [
+        ("magnitude-0@overall", "level from 1 to 99"),
+        ("magnitude-100@overall", "level from 1 to 99"),
+        ("magnitude@overall", "level from 1 to 99"),
+        ("int8-8@overall", "takes no level"),
+        ("int8@overall+magnitude-20@overall", "must be the last step"),
+        ("magnitude_structured-20@attention", "acts on final only"),
+        ("magic-20@overall", "known: magnitude"),
+    ],
+)
+def test_impossible_steps_are_refused(slug, message):
+    with pytest.raises(InputError, match=message):
+        check_steps(parse(slug))

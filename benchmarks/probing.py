@@ -1,8 +1,9 @@
 """What the probe engine saves: the same weights and sentences, by `knowcost.probe` and by the published way.
 
-The published way (Namburi et al. 2023) pads every sentence to 128 tokens and computes the vocabulary at every position, here
-in batches of 32. Each measurement runs in a process of its own, on one thread: CPU seconds of scoring (tokenization included, imports
-and loading not), and peak memory. Fails if any prediction differs, or if a BERT-base is not ten times cheaper at 12 tokens.
+The published way (Namburi et al. 2023) pads every sentence to 128 tokens and computes the vocabulary at every position,
+here in batches of 32. Each measurement runs in a process of its own, on one thread: CPU seconds of scoring (with
+tokenization, without imports and loading), and peak memory. Fails if any prediction differs, or if a BERT-base is not
+ten times cheaper at 12 tokens.
 
     python benchmarks/probing.py [--model FOLDER] [--sentences 64]
 """
@@ -80,7 +81,7 @@ def by_published(model, tokenizer, sentences):
 
 
 def measure(folder, way, length, count):
-    """Score in this process; print JSON with CPU seconds, memory (MiB) before and at the peak, and the predictions."""
+    """Score in this process; print JSON: CPU seconds, peak memory (MiB) before and after scoring, predictions."""
     import torch
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
@@ -103,8 +104,8 @@ def compare(folder, length, count):
     """Measure both ways in fresh processes, print them; returns (ratio of CPU time, number of equal predictions)."""
     results = {}
     for way in ("published", "ours"):
-        command = [sys.executable, __file__, "--model", folder, "--sentences", str(count), "--measure", way, str(length)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        arguments = ["--model", folder, "--sentences", str(count), "--measure", way, str(length)]
+        done = subprocess.run([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True, check=True)
         r = results[way] = json.loads(done.stdout.splitlines()[-1])
         print(f"{length:6}  {way:9}  {r['seconds']:7.2f}  {1000 * r['seconds'] / count:11.1f}  {r['peak']:8.0f}  "
               f"{r['peak'] - r['before']:15.0f}", flush=True)
@@ -113,7 +114,7 @@ def compare(folder, length, count):
     equal = sum(a == b for a, b in zip(published["predictions"], ours["predictions"], strict=True))
     above = (published["peak"] - published["before"]) / max(ours["peak"] - ours["before"], 1)
     print(f"        {ratio:.1f} times less CPU, {published['peak'] / ours['peak']:.1f} times less peak memory "
-          f"({above:.0f} times less above the loaded model), {equal} of {count} predictions equal "
+          f"({above:.0f} times less above that of loading), {equal} of {count} predictions equal "
           f"({len(set(ours['predictions']))} different ones)")
     return ratio, equal
 
@@ -130,7 +131,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         if not options.model:
             make_model(temporary)
-        print("tokens  way        CPU s    ms/sentence  peak MiB  above model MiB")
+        print("tokens  way          CPU s  ms/sentence  peak MiB  above load, MiB")
         outcome = {n: compare(options.model or temporary, n, options.sentences) for n in LENGTHS}
     if any(equal < options.sentences for _, equal in outcome.values()):
         sys.exit("predictions differ")

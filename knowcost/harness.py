@@ -100,7 +100,7 @@ def questions(parquet, **metadata):
 
 @functools.lru_cache(maxsize=16)
 def _task(path, digest):
-    """(kind, the harness's task, rows of the benchmark); kept for the next variant while the file's digest is the same."""
+    """(kind, the harness's task, rows of the benchmark); kept for the next variant while the file is the same."""
     table, about = benchmarks.read(path)
     kind = about["kind"]
     if kind not in CHOICES:
@@ -212,8 +212,8 @@ def _check_tokenizer(tokenizer, config):
 def _as_it_is(model):
     """Keep the harness from changing the model, and the model from filling a key-value cache.
 
-    The harness's constructor ties weights, which overwrites an untied T5's head and fails on int8 heads. The cache would
-    take 8 GB for a batch of a 7B model, and nothing is generated.
+    The harness's constructor ties weights, which overwrites an untied T5's head and fails on int8 heads. The cache
+    would take 8 GB for a batch of a 7B model, and nothing is generated.
     """
     shadowed = vars(model).get("tie_weights")
     model.tie_weights = lambda *args, **kwargs: None

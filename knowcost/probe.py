@@ -173,7 +173,7 @@ def _mask_logits(model, tokenizer, batch, at):
 def _fill(batch, logits, tokenizer):
     """Add prediction, correct, rank and logprob to each fact of a batch; logits: float32 (batch, vocabulary)."""
     rows = torch.arange(len(batch), device=logits.device)
-    ids = torch.arange(logits.shape[1], device=logits.device, dtype=torch.int32)  # int64 would take twice the time below
+    ids = torch.arange(logits.shape[1], device=logits.device, dtype=torch.int32)  # int64 takes twice the time
     target = torch.tensor([fact["target"] for fact in batch], device=logits.device)
     logprobs = logits[rows, target] - logits.logsumexp(1)
     if logprobs.isnan().any():

@@ -38,7 +38,7 @@ def _about_pruning(drops):
     level = _nearest(rows["level"])
     at = rows[(rows["level"] == level) & rows["drop_points"].notna()]
     yield _sentence({f"Pruning everything by {level:.0f}%": at[at["scope"] == "overall"]})
-    yield _halves(at)
+    yield _halves(at[at["scope"].isin(["attention", "feed_forward"])])
     kept = rows[(rows["scope"] == "overall") & (rows["drop_percent"] <= 100 - KEEP)]
     most = kept.groupby("family", sort=False)["level"].max()
     if len(most):
@@ -48,11 +48,11 @@ def _about_pruning(drops):
 
 def _halves(rows):
     """Which half of the network suffers more, family by family; None unless both were pruned."""
-    both = rows.pivot(index="family", columns="scope", values="drop_points").reindex(rows["family"].unique())
+    real = rows[rows.groupby("family")["measurable"].transform("max") > 0]
+    both = real.pivot(index="family", columns="scope", values="drop_points").reindex(real["family"].unique())
     if not {"attention", "feed_forward"} <= set(both.columns):
         return None
-    both = both.dropna(subset=["attention", "feed_forward"])
-    clauses = []
+    both, clauses = both.dropna(subset=["attention", "feed_forward"]), []
     for worse, better in (("attention", "feed_forward"), ("feed_forward", "attention")):
         some = both[both[worse] > both[better]]
         if len(some):
@@ -84,9 +84,24 @@ def _about_size(drops):
         fit = rows[(rows["kept_percent"] >= KEEP) & (rows["bytes_saved_percent"] > 0)]
         if len(fit):
             best = fit.loc[fit["bytes_saved_percent"].idxmax()]
-            parts[family] = f"{best['variant']} (saves {best['bytes_saved_percent']:.0f}% of the bytes)"
+            parts[family] = f"{_words(best)} ({best['bytes_saved_percent']:.0f}% fewer bytes)"
     if parts:
         yield f"Smallest variant that still knows {KEEP}% of what the dense model knew: {_each(parts, 'for')}."
+
+
+def _words(row):
+    """A variant in words, from its row of the drops table; longer recipes keep their slug."""
+    scope = {"overall": "everything", "feed_forward": "feed-forward layers", "final": "final layer"}.get(row["scope"])
+    scope = scope or row["scope"].replace("_", "-")
+    forms = {
+        "prune": "{scope} pruned by {level:.0f}%",
+        "quantize": "{scope} in {method}",
+        "prune_quantize": "{scope} pruned by {level:.0f}%, then in {method}",
+        "final_unstructured": "{scope} pruned by {level:.0f}%",
+        "final_structured": "{level:.0f}% of the {scope}'s rows removed",
+    }
+    form = forms.get(row["experiment"], row["variant"])
+    return form.format(scope=scope, level=row["level"], method=row["method"].rpartition("+")[2])
 
 
 def _sentence(subjects):
@@ -105,11 +120,16 @@ def _sentence(subjects):
 
 
 def _each(words, joint):
-    """ "a on encoder, b on encoder-decoder and c on decoder models", or "a in every family" if they are all alike."""
+    """{family: words} as a list: "a on encoder, b on encoder-decoder and c on decoder models", equal words once."""
     if len(words) > 1 and len(set(words.values())) == 1:
-        return f"{next(iter(words.values()))} in every family"
-    parts = [f"{text} {joint} {_family(family)}" for family, text in words.items()]
-    return (parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}") + " models"
+        (text,) = set(words.values())
+        return f"{text} in {'any' if text.startswith('nothing') else 'every'} family"
+    groups = {}
+    for family, text in words.items():
+        groups.setdefault(text, []).append(_family(family))
+    parts = [f"{text} {joint} {' and '.join(families)}" for text, families in groups.items()]
+    last = ", " if any(len(families) > 1 for families in groups.values()) else " and "
+    return last.join([", ".join(parts[:-1])] * (len(parts) > 1) + parts[-1:]) + " models"
 
 
 def _nearest(levels):
@@ -146,7 +166,7 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         tables=_tables(data),
         widths=((data["scores"]["drop_high"] - data["scores"]["drop_low"]) / 2).median(),
         keep=KEEP,
-        models=_models(data, manifests, [read_json(path) for path in sources]),
+        models=_models(manifests, [read_json(path) for path in sources]),
         benchmarks=_benchmarks(data["benchmarks"]),
         timings=_timings(timings),
         versions=_versions(manifests),
@@ -179,12 +199,14 @@ def _families(data, folder):
 def _tables(data):
     """The page's tables: dicts with title, note, folded, columns [(words, is a number)] and rows [[(text, class)]]."""
     made = []
+    cheapest = data["cheapest"][data["cheapest"]["variant"] != ""].drop(columns="family")
+    if len(cheapest):
+        note = (
+            "The variant that saves most bytes while it keeps so many percent of the facts that the dense model knew."
+        )
+        made.append(_plain(cheapest, "Smallest variant, by what has to be kept", note))
     for family, rows in data["drops"].groupby("family", sort=False):
         made.append(_drop_grid(rows, f"Drop in accuracy: {_family(family)} models"))
-    cheapest = data["cheapest"][data["cheapest"]["variant"] != ""]
-    if len(cheapest):
-        note = "The variant that saves most bytes while still answering right this share of what the dense model did."
-        made.append(_plain(cheapest, "Smallest variant by what has to be kept (%)", note))
     for name, frame in data.items():
         if name.startswith("int8_"):
             note = "Accuracy in percent of the dense model (baseline), after int8, and after pruning followed by int8."
@@ -221,9 +243,7 @@ def _drop_grid(drops, title):
 
 def _plain(frame, title, note, folded=False):
     numeric = {name: frame[name].dtype.kind in "fiu" for name in frame.columns}
-    columns = [
-        (name.replace("_", " ") if numeric[name] or name != "variant" else name, numeric[name]) for name in frame
-    ]
+    columns = [(name.replace("_percent", " (%)").replace("_", " "), number) for name, number in numeric.items()]
     rows = [
         [(_text(value), "number" if numeric[name] else "") for name, value in row.items()]
         for row in frame.to_dict("records")
@@ -240,27 +260,21 @@ def _text(value):
     return f"{value:,d}" if isinstance(value, int) else f"{round(value, 1) + 0.0:,.1f}"
 
 
-def _models(data, manifests, sources):
+def _models(manifests, sources):
     """One dict per model: where its weights came from, at which revision, with which digests."""
-    sources = {source["name"]: source for source in sources}
     dense = {manifest["model"]: manifest for manifest in manifests if manifest["variant"] == "dense"}
     models = []
-    for model, family in data["scores"].groupby("model", sort=False)["family"].first().items():
-        source, manifest = sources.get(model, {}), dense.get(model, {})
-        base = manifest.get("base", {})
-        files = source.get("files") or base.get("files") or {}
+    for source in sources:
+        manifest = dense.get(source["name"], {})
         models.append(
             {
-                "name": model,
-                "family": _family(family),
-                "architecture": manifest.get("architecture", ""),
+                "name": source["name"],
+                "kind": _family(source.get("family", "")) + f" ({manifest.get('architecture', '?')})",
                 "parameters": manifest.get("parameters", {}).get("total"),
-                "source": source.get("source") or base.get("source") or "",
-                "commit": source.get("commit") or base.get("commit") or "",
+                "source": source.get("source", ""),
+                "commit": source.get("commit") or "",
                 "requested": source.get("requested_revision") or "",
-                "files": [
-                    (name, entry["sha256"] if isinstance(entry, dict) else entry) for name, entry in files.items()
-                ],
+                "files": [(name, entry["sha256"]) for name, entry in source.get("files", {}).items()],
             }
         )
     return models

@@ -20,10 +20,10 @@ from lm_eval.tasks import TaskManager
 from knowcost import benchmarks, harness
 from knowcost.errors import InputError
 
-WORDS = (
-    ["no", "yes", "Question", ":", "Answer", "?", "Rome", "Paris", "Oslo", "Bonn", "Italy", "France", "Norway"]
-    + ["is", "the", "capital", "of", "in", "a", "big", "city", "not"]
-)
+WORDS = [
+    "no", "yes", "Question", ":", "Answer", "?", "Rome", "Paris", "Oslo", "Bonn", "Italy", "France", "Norway",
+    "is", "the", "capital", "of", "in", "a", "big", "city", "not",
+]  # fmt: skip
 FACTS = {
     "boolq": [
         {"question": "is Rome big", "passage": "Rome is big", "label": 1},

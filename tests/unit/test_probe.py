@@ -243,6 +243,7 @@ def test_equal_scores_go_by_token_id(bert):
     assert (row["rank"], row["correct"], row["prediction"]) == (1, True, "Italy")
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor", "ignore:torch.ao.quantization")
 def test_int8_modules_in_body_and_head(bert):
     model, tokenizer = bert
     int8 = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)

@@ -1,0 +1,67 @@
+"""The plan of a study: what the presets ask for."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from knowcost import config, design
+
+
+def study(root, preset):
+    merged = yaml.safe_load((root / "config/config.yaml").read_text())
+    for key, value in yaml.safe_load((root / f"config/presets/{preset}.yaml").read_text()).items():
+        merged[key] = merged[key] | value if isinstance(value, dict) else value
+    return config.load(merged)
+
+
+def test_the_paper_s_matrix_by_hand(root):
+    paper = study(root, "paper")
+    families = [row["family"] for row in paper.models.values()]
+    assert (families.count("encoder"), families.count("encoder_decoder"), families.count("decoder")) == (7, 4, 2)
+    # dense + 9 levels x 3 scopes + int8 of 3 + 2 levels x 3 scopes of prune + int8 + 2 x 2 of the final layer
+    assert len(design.variants(paper, "encoder")) == 1 + 27 + 3 + 6 + 4
+    assert len(design.variants(paper, "decoder")) == 1 + 27 + 3 + 6 + 4
+    assert len(design.variants(paper, "encoder_decoder")) == 1 + 63 + 7 + 14 + 4
+    assert len(design.cells(paper)) == 7 * 41 * 4 + 4 * 89 * 3 + 2 * 41 * 3
+
+
+def test_both_groupings_add_only_the_scopes_they_draw_apart(root):
+    demo = study(root, "demo")
+    before = {family: len(design.variants(demo, family)) for family in ("encoder", "decoder")}
+    demo.config["study"]["groupings"] = ["paper", "canonical"]
+    # attention and feed-forward again: 4 levels, int8, 2 levels of prune + int8
+    assert len(design.variants(demo, "encoder")) == before["encoder"] + 2 * (4 + 1 + 2)
+    assert len(design.variants(demo, "decoder")) == before["decoder"]
+
+
+def test_batches_hold_every_cell_once(root):
+    demo = study(root, "demo")
+    cells = design.cells(demo)
+    assert len(cells) == len(set(cells)) == 26 * 1 + 54 * 3 + 26 * 3
+    assert max(len(batch.variants) for batch in design.batches(demo)) == 14
+
+
+@pytest.mark.parametrize("preset", ["paper", "demo"])
+def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path, preset):
+    snakemake = str(Path(sys.executable).with_name("snakemake"))
+    offline = {key: "http://127.0.0.1:9" for key in ("http_proxy", "https_proxy", "HTTPS_PROXY", "HF_ENDPOINT")}
+    command = [snakemake, "-n", "-s", str(root / "Snakefile"), "--directory", str(tmp_path), "--quiet", "reason",
+               "--configfile", str(root / "config/config.yaml"), str(root / f"config/presets/{preset}.yaml")]  # fmt: skip
+    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | offline, timeout=120)
+    assert run.returncode == 0, run.stderr
+    total = sum(len(design.variants(study(root, preset), row["family"])) for row in study(root, preset).models.values())
+    assert re.search(rf"^compress +{total}$", run.stdout + run.stderr, re.M)
+
+
+def test_planning_imports_no_torch():
+    code = (
+        "import sys; from knowcost import aggregate, archive, benchmarks, compress, config, design, fetch, report, score, world; "
+        "heavy = {'torch', 'transformers', 'lm_eval', 'pandas', 'datasets'} & sys.modules.keys(); sys.exit(str(heavy) if heavy else 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,96 @@
+"""What runs again when something changes, and what does not."""
+
+import os
+import re
+import time
+
+AGGREGATES = {"tables": 1, "figures": 1, "report": 1}
+
+
+def version_of(project, stage, version):
+    path = project.folder / "knowcost" / stage
+    text = path.read_text()
+    changed = re.sub(r'STAGE_VERSION = ".*"', f'STAGE_VERSION = "{version}"', text)
+    assert changed != text
+    path.write_text(changed)
+
+
+def test_a_finished_run_has_nothing_to_do(finished):
+    assert (finished.folder / "results/report.html").stat().st_size > 1000
+    assert finished.planned() == {}
+
+
+def test_touching_a_script_or_a_rule_reruns_nothing(project):
+    now = time.time() + 5
+    for path in [*project.folder.glob("workflow/scripts/*.py"), *project.folder.glob("workflow/rules/*.smk")]:
+        os.utime(path, (now, now))
+    assert project.planned() == {}
+
+
+def test_raising_a_stage_version_reruns_that_stage_and_what_follows(project):
+    version_of(project, "report.py", "next")
+    assert project.planned() == {"report": 1}
+    version_of(project, "aggregate.py", "next")
+    assert project.planned() == AGGREGATES
+    version_of(project, "score.py", "next")
+    assert project.planned() == {"score_one-01": 1, "score_one-02": 1} | AGGREGATES
+    version_of(project, "compress/__init__.py", "next")
+    assert project.planned() == {"thresholds": 1, "compress": 6, "score_one-01": 1, "score_one-02": 1} | AGGREGATES
+
+
+def test_a_new_model_runs_its_own_cells_and_the_aggregates(project):
+    project.add_row("models.tsv", "two", "encoder", "./checkpoints/distilbert")
+    new = {"fetch_model": 1, "thresholds": 1, "compress": 6, "score_two-01": 1, "score_two-02": 1}
+    assert project.planned() == new | AGGREGATES
+
+
+def test_a_new_benchmark_compresses_nothing_and_asks_only_what_is_new(project):
+    project.add_row("benchmarks.tsv", "second", "cloze", "second.jsonl", "encoder")
+    scores = {"score_one-01": 1, "score_one-02": 1}
+    assert project.planned() == {"fetch_benchmark": 1} | scores | AGGREGATES
+    before = (project.folder / "results/one/dense/scores/first.parquet").read_bytes()
+    run = project.snakemake()
+    assert run.stderr.count(" second: ") == 6
+    assert run.stderr.count(" first: ") == 0
+    assert (project.folder / "results/one/dense/scores/first.parquet").read_bytes() == before
+    assert project.planned() == {}
+
+
+def test_a_new_level_compresses_only_its_variants(project):
+    project.write_config(lambda config: config["study"]["experiments"][0]["levels"].append(60))
+    assert project.planned() == {"thresholds": 1, "compress": 2, "score_one-01": 1, "score_one-02": 1, "score_one-03": 1} | AGGREGATES
+    run = project.snakemake()
+    asked = re.findall(r"one (\S+) first: ", run.stderr)
+    assert sorted(asked) == ["magnitude-60@attention", "magnitude-60@overall"]
+    assert project.planned() == {}
+
+
+def test_a_deleted_cell_is_asked_again_and_its_neighbours_are_kept(project):
+    cell = project.folder / "results/one/magnitude-20@attention/scores/first.parquet"
+    before = cell.read_bytes()
+    cell.unlink()
+    assert project.planned() == {"score_one-01": 1} | AGGREGATES
+    run = project.snakemake()
+    assert re.findall(r"one (\S+) first: ", run.stderr) == ["magnitude-20@attention"]
+    assert cell.read_bytes() == before
+
+
+def test_a_cell_cut_short_is_never_taken_for_a_result(project):
+    cell = project.folder / "results/one/dense/scores/first.parquet"
+    before = cell.read_bytes()
+    cell.write_bytes(before[: len(before) // 2])
+    project.snakemake("--forcerun", "score_one-01")
+    assert cell.read_bytes() == before
+
+
+def test_a_run_killed_in_the_middle_of_a_write_goes_on(project):
+    """What kill -9 leaves: temporary files, an archive without its manifest, and Snakemake's own marks."""
+    archive = project.folder / "results/one/magnitude-20@attention"
+    before = {p.name: p.read_bytes() for p in archive.iterdir() if p.is_file()}
+    (archive / "manifest.json").unlink()
+    shard = archive / "model.safetensors"
+    (archive / ".model.safetensors.x.tmp").write_bytes(shard.read_bytes()[:100])
+    shard.unlink()
+    project.snakemake()
+    assert {p.name: p.read_bytes() for p in archive.iterdir() if p.is_file()} == before
+    assert project.planned() == {}

@@ -49,7 +49,7 @@ class Base(Checkpoint):
         self.parameters = sum(t.size for t in self.tensors.values() if t.dtype in checkpoint.FLOATS)
         block = scopes.architecture(self.model_type)
         self.head = f"{block['final']}.weight"
-        self._embedding = self._one(block["embedding"])
+        self.embedding = self._one(block["embedding"])
         self.tied = self._is_tied()
         self.copies = set()  # tensors that the file does not hold by themselves
         scopes.check_claimed(self.model_type, self.modules)
@@ -68,11 +68,11 @@ class Base(Checkpoint):
             return True
         if self.config.get("tie_word_embeddings") is False:
             return False
-        return same_bytes(self.tensors[self.head], self._embedding)
+        return same_bytes(self.tensors[self.head], self.embedding)
 
     def _untie(self, block):
-        shard = next(shard for shard, names in self.shards.items() if self._embedding.name in names)
-        copies = {self.head: self._embedding}
+        shard = next(shard for shard, names in self.shards.items() if self.embedding.name in names)
+        copies = {self.head: self.embedding}
         if "final_bias" in block and f"{block['final']}.bias" not in self.tensors:
             copies[f"{block['final']}.bias"] = self.tensors[block["final_bias"]]
         self.copies = copies.keys() - self.tensors.keys()
@@ -166,13 +166,13 @@ def _write_config(base, touched, out, quantized):
 def _verified_manifest(model, variant, base, done, touched, out, written):
     """Read the archive back, assert every promise, and return what it holds."""
     archive = Checkpoint(out)
+    held = {f"{module}.weight" for module in base.modules} & archive.tensors.keys()
+    zeros = {name: count_zeros(archive.tensors[name]) for name in held}
     for step, before, prepared in done:
-        compress.METHODS[step.method].verify(step, before, archive.tensors, prepared)
+        compress.METHODS[step.method].verify(step, before, archive.tensors, prepared, zeros)
     for name, tensor in archive.tensors.items():
         if name in base.tensors and name not in touched and not same_bytes(tensor, base.tensors[name]):
             raise AssertionError(f"{out}: {name} changed, though no step touches it")
-    zeros = {name: count_zeros(archive.tensors.get(f"{name}.weight", base.tensors[f"{name}.weight"]))
-             for name in base.modules}  # fmt: skip
     others = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(out.glob("*.json"))}
     return {
         "model": model,
@@ -185,7 +185,7 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
         "tied": base.tied and base.head not in touched,
         "touched": touched,
         "parameters": _parameters(base, zeros, touched),
-        "bytes": _bytes(archive, base, zeros, written),
+        "bytes": _bytes(archive, zeros, written),
         "files": written | others,
     }
 
@@ -197,20 +197,19 @@ def _parameters(base, zeros, touched):
         for grouping in GROUPINGS:
             if grouping != GROUPINGS[0] and not scopes.grouping_matters(scopes.family_of(base.model_type), scope):
                 continue
-            names = scopes.layers(base.model_type, base.modules, grouping, scope)
-            size = sum(base.tensors[f"{name}.weight"].size for name in names)
-            gone = sum(zeros[name] for name in names)
+            names = [f"{n}.weight" for n in scopes.layers(base.model_type, base.modules, grouping, scope)]
+            size = sum(base.tensors[name].size for name in names)
+            gone = sum(zeros.get(name, zeros[base.embedding.name]) for name in names)  # a head still tied
             key = scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
             table[key] = {"parameters": size, "zeros": gone, "sparsity": gone / size}
     return {"total": base.parameters, "touched": sum(base.tensors[name].size for name in touched), "scope": table}
 
 
-def _bytes(archive, base, zeros, written):
-    """Bytes on disk, and nominal bytes: what is left when zero weights of linear layers are not stored at all."""
+def _bytes(archive, zeros, written):
+    """Bytes on disk, and nominal bytes: what is left when zeros in matrices are not stored at all."""
     nominal = sum(tensor.nbytes for tensor in archive.tensors.values())
-    for module, gone in zeros.items():
-        tensor = archive.tensors.get(f"{module}.weight")
-        nominal -= gone * tensor.nbytes // tensor.size if tensor else 0
+    for name, gone in zeros.items():
+        nominal -= gone * archive.tensors[name].nbytes // archive.tensors[name].size
     return {"disk": sum(entry["size"] for entry in written.values()), "nominal": nominal}
 
 
@@ -218,7 +217,7 @@ def same_bytes(one, other):
     """Whether two Tensors have the same type, shape and bits."""
     if (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
-    return all(np.array_equal(a.view(np.uint8), b.view(np.uint8)) for a, b in zip(one.blocks(), other.blocks(), strict=True))
+    return all(np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}")) for a, b in zip(one.blocks(), other.blocks(), strict=True))
 
 
 def verify(folder):

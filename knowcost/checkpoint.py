@@ -4,6 +4,7 @@ The safetensors library's numpy side knows no bfloat16 and serialises whole file
 (8 bytes of header length, a JSON header, the data) are read and written here.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -197,16 +198,20 @@ def write_shard(path, tensors):
         offset += tensor.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with files.atomic(path) as temporary:
-        with open(temporary, "wb") as f:
-            f.write(len(text).to_bytes(8, "little") + text)
-            for tensor in tensors:
-                for block in tensor.blocks():
-                    np.ascontiguousarray(block).tofile(f)
-            if f.tell() != 8 + len(text) + offset:
-                raise RuntimeError(f"{path}: wrote {f.tell():,} bytes, the header promises {8 + len(text) + offset:,}")
-        digest = {"sha256": files.sha256(temporary), "size": temporary.stat().st_size}
-    return digest
+    start = len(text).to_bytes(8, "little") + text
+    digest = hashlib.sha256(start)
+    with files.atomic(path) as temporary, open(temporary, "wb") as f:
+        f.write(start)
+        for tensor in tensors:
+            for block in tensor.blocks():
+                data = memoryview(np.ascontiguousarray(block)).cast("B")
+                digest.update(data)
+                f.write(data)
+        f.flush()
+        size = f.tell()
+        if size != len(start) + offset:
+            raise RuntimeError(f"{path}: wrote {size:,} bytes, the header promises {len(start) + offset:,}")
+    return {"sha256": digest.hexdigest(), "size": size}
 
 
 def write_index(path, shards):

@@ -57,6 +57,8 @@ def draw(tables_dir, out_dir, formats=("svg", "png")):
         for family in data["scores"]["family"].unique():
             mine = {name: data[name][data[name]["family"] == family] for name in ("scores", "drops", "drops_by_model")}
             for name, title, caption, figure in _figures(mine, family):
+                figure.draw_without_rendering()
+                figure.set_layout_engine("none")  # laid out once is enough for all formats
                 for suffix in formats:
                     _save(figure, Path(out_dir) / f"{name}.{suffix}", suffix)
                 drawn.append({"name": name, "family": family, "title": title, "caption": caption})

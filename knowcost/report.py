@@ -165,7 +165,6 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         families=_families(data, Path(figures_dir)),
         tables=_tables(data),
         widths=((data["scores"]["drop_high"] - data["scores"]["drop_low"]) / 2).median(),
-        keep=KEEP,
         models=_models(manifests, [read_json(path) for path in sources]),
         benchmarks=_benchmarks(data["benchmarks"]),
         timings=_timings(timings),

@@ -86,13 +86,15 @@ def scores(cells):
 
     Order: family, model and benchmark as they first appear in `cells`, then experiment, method, scope, level.
     """
-    frame = pd.DataFrame(cells)
+    frame = pd.DataFrame(cells).reindex(columns=SCORES)
+    for name in frame.columns.intersection(list(FORMATS)):
+        frame[name] = pd.to_numeric(frame[name])
     known = frame["dense_accuracy"] > 0
     frame["drop_percent"] = (frame["drop_points"] / frame["dense_accuracy"]).where(known)
     baseline = 100 * (frame["dense_accuracy"] - frame["majority"])
     frame["majority_drop_points"] = baseline
     frame["majority_drop_percent"] = (baseline / frame["dense_accuracy"]).where(known)
-    return _ordered(frame.reindex(columns=SCORES))
+    return _ordered(frame)
 
 
 def drops_by_model(scores):

@@ -24,9 +24,10 @@ class Compressor:
         """The checkpoint.Tensors (one or more) that replace a weight of the scope."""
         raise NotImplementedError
 
-    def verify(self, step, before, after, prepared):
+    def verify(self, step, before, after, prepared, zeros):
         """Raise AssertionError unless the archive holds what the step promises.
 
-        before: {name: Tensor} of the scope in the base checkpoint; after: all Tensors read back from the archive.
+        before: {name: Tensor} of the scope in the base checkpoint; after: all Tensors read back from the archive;
+        zeros: {name: how many zeros} of the archive's linear layers.
         """
         raise NotImplementedError

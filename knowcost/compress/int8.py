@@ -35,7 +35,7 @@ class Int8(Compressor):
             from_array(tensor.name + SCALE, "F32", np.array([scale], np.float32)),
         ]
 
-    def verify(self, step, before, after, prepared):
+    def verify(self, step, before, after, prepared, zeros):
         """Every weight within half a step of its value, or exactly zero where an earlier step pruned it."""
         for name, tensor in before.items():
             assert after[name].dtype == "I8", f"{step}: {name} is {after[name].dtype}, expected I8"

@@ -39,26 +39,24 @@ class Magnitude(Compressor):
             quota = cut["ties"].get(tensor.name, 0)
             for block in tensor.blocks():
                 bits = magnitude_bits(block, tensor.dtype, cut["dtype"])
-                gone = bits < cut["bits"]
+                kept = bits >= cut["bits"]
                 if quota:
                     ties = np.flatnonzero(bits == cut["bits"])[:quota]
-                    gone[ties] = True
+                    kept[ties] = False
                     quota -= len(ties)
-                kept = block.copy()
-                kept[gone] = 0
-                yield kept
+                raw = block.view(f"u{block.itemsize}")
+                yield (raw * kept).view(block.dtype)  # as integers: three times as fast, and no -0.0
 
         return [type(tensor)(tensor.name, tensor.dtype, tensor.shape, blocks)]
 
-    def verify(self, step, before, after, cut):
+    def verify(self, step, before, after, cut, zeros):
         """Exactly k zeros (or as many as the scope had before), unless a later step rounded more of them to zero."""
-        zeros = sum(count_zeros(after[name]) for name in before)
+        found = sum(zeros[name] for name in before)
         if any(after[name].dtype == "I8" for name in before):
-            assert zeros >= cut["k"], f"{step}: {zeros:,} zeros, expected at least {cut['k']:,}"
-            return
-        had = sum(count_zeros(tensor) for tensor in before.values())
-        expected = max(cut["k"], had)
-        assert zeros == expected, f"{step}: {zeros:,} zeros in the archive, expected {expected:,}"
+            assert found >= cut["k"], f"{step}: {found:,} zeros, expected at least {cut['k']:,}"
+        elif found != cut["k"]:
+            expected = max(cut["k"], sum(count_zeros(tensor) for tensor in before.values()))
+            assert found == expected, f"{step}: {found:,} zeros in the archive, expected {expected:,}"
 
 
 def scope_key(step):
@@ -98,7 +96,8 @@ def thresholds(scopes):
             counts = np.zeros(BINS, np.int64)
             for block in tensor.blocks():
                 bits = magnitude_bits(block, tensor.dtype, domain)
-                counts += np.bincount(bits >> 16 if domain == "F32" else bits, minlength=BINS)
+                high = bits >> 16 if domain == "F32" else bits
+                counts += np.bincount(high.astype(np.intp), minlength=BINS)
             for scope in group:
                 scope.add_counts(tensor, counts)
     wide = [scope for scope in work.values() if scope.domain == "F32"]
@@ -129,7 +128,7 @@ def _each_candidate(scopes, add):
             bits = magnitude_bits(block, tensor.dtype, "F32")
             high = bits >> 16
             for scope in members:
-                add(scope, tensor, bits[scope.slots[high] >= 0])
+                add(scope, tensor, bits[(scope.slots >= 0)[high]])
 
 
 class _Scope:

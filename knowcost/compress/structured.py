@@ -27,14 +27,12 @@ class MagnitudeStructured(Compressor):
             start = 0
             for block in tensor.blocks():
                 rows = np.arange(start, start + block.size) // columns
-                kept = block.copy()
-                kept[gone[rows]] = 0
                 start += block.size
-                yield kept
+                yield np.where(gone[rows], block.dtype.type(0), block)
 
         return [type(tensor)(tensor.name, tensor.dtype, tensor.shape, blocks)]
 
-    def verify(self, step, before, after, prepared):
+    def verify(self, step, before, after, prepared, zeros):
         for name, gone in prepared.items():
             zero = np.concatenate([~rows.any(axis=1) for _, rows in after[name].rows()])
             had = np.concatenate([~rows.any(axis=1) for _, rows in before[name].rows()])

@@ -126,4 +126,4 @@ def test_an_archive_with_too_few_zeros_is_refused():
     step = parse("magnitude-40@overall").steps[0]
     cut = thresholds({"overall": ([weight], [40])})["overall"]["40"]
     with pytest.raises(AssertionError, match="0 zeros in the archive, expected 4"):
-        Magnitude().verify(step, {"a.weight": weight}, {"a.weight": weight}, cut)
+        Magnitude().verify(step, {"a.weight": weight}, {"a.weight": weight}, cut, {"a.weight": 0})

@@ -22,6 +22,6 @@ def test_the_rows_that_go_are_torch_s(level, dtype, monkeypatch):
     linear.weight = torch.nn.Parameter(weight.float())
     prune.ln_structured(linear, "weight", amount=level / 100, n=1, dim=0)
     assert torch.equal(torch.from_numpy(made.whole().reshape(101, 16)).float(), linear.weight.detach())
-    method.verify(step, {tensor.name: tensor}, {tensor.name: made}, prepared)
+    method.verify(step, {tensor.name: tensor}, {tensor.name: made}, prepared, None)
     with pytest.raises(AssertionError, match="zero rows"):
-        method.verify(step, {tensor.name: tensor}, {tensor.name: tensor}, prepared)
+        method.verify(step, {tensor.name: tensor}, {tensor.name: tensor}, prepared, None)

@@ -1,0 +1,88 @@
+"""Metrics against hand arithmetic and a published example."""
+
+from math import isnan
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from knowcost import metrics
+
+CLOZE = pd.DataFrame(
+    {
+        "relation": ["a", "a", "b", "c", None],
+        "correct": [True, False, True, False, True],
+        "rank": pd.array([1, 4, 1, 20, 1], dtype="Int32"),
+    }
+)
+CHOICE = pd.DataFrame({"relation": [None] * 4, "correct": [True, True, True, False], "rank": [None] * 4})
+
+
+def test_cloze_metrics_by_hand():
+    assert metrics.accuracy(CLOZE) == pytest.approx(3 / 5)
+    assert metrics.accuracy_macro(CLOZE) == pytest.approx((1 / 2 + 1 + 0) / 3)  # a, b, c; the fact without one is out
+    assert metrics.precision_at(CLOZE, 1) == pytest.approx(3 / 5)
+    assert metrics.precision_at(CLOZE, 10) == pytest.approx(4 / 5)
+    assert metrics.reciprocal_rank(CLOZE) == pytest.approx((1 + 1 / 4 + 1 + 1 / 20 + 1) / 5)
+
+
+def test_a_cloze_fact_without_rank_is_a_miss():
+    rows = CLOZE.assign(rank=pd.array([1, None, 1, 20, 1], dtype="Int32"))
+    assert metrics.precision_at(rows, 10) == pytest.approx(3 / 5)
+    assert metrics.reciprocal_rank(rows) == pytest.approx((1 + 0 + 1 + 1 / 20 + 1) / 5)
+
+
+def test_multiple_choice_has_accuracy_only():
+    summary = metrics.summary(CHOICE)
+    assert (summary["n"], summary["accuracy"]) == (4, 0.75)
+    assert all(isnan(summary[name]) for name in ("accuracy_macro", "p10", "mrr"))
+
+
+def test_no_rows_give_no_numbers():
+    summary = metrics.summary(CLOZE.iloc[:0])
+    assert summary["n"] == 0
+    assert isnan(summary["accuracy"])
+
+
+def test_interval_of_the_drop_is_agresti_and_mins():
+    """PropCIs::diffpropci.mp(b = 40, c = 20, n = 160): 95% interval -0.21601726 to -0.03089632, as its manual prints."""
+    dense = np.r_[np.ones(40), np.zeros(20), np.ones(60), np.zeros(40)]
+    compressed = np.r_[np.zeros(40), np.ones(20), np.ones(60), np.zeros(40)]
+    versus = metrics.versus_dense(dense, compressed)
+    assert (versus["forgotten"], versus["gained"]) == (40, 20)
+    assert versus["drop_points"] == pytest.approx(100 * 20 / 160)
+    assert versus["drop_low"] == pytest.approx(3.089632, abs=1e-5)
+    assert versus["drop_high"] == pytest.approx(21.601726, abs=1e-5)
+    assert versus["kept_percent"] == pytest.approx(60.0)  # 60 of the 100 facts that were right
+
+
+def test_nothing_changed_leaves_zero_inside_the_interval():
+    versus = metrics.versus_dense([True, False] * 50, [True, False] * 50)
+    assert versus["drop_points"] == 0
+    assert versus["drop_low"] < 0 < versus["drop_high"]
+
+
+def test_interval_stays_within_what_is_possible():
+    versus = metrics.versus_dense([True], [False])
+    assert (versus["drop_points"], versus["drop_high"]) == (100, 100)
+    assert isnan(metrics.versus_dense([False], [True])["kept_percent"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "expected"),
+    [
+        ("boolq", {"label": [1, 1, 0, 1]}, 3 / 4),
+        ("piqa", {"label": [0, 0, 1, 1, 1]}, 3 / 5),
+        ("winogrande", {"answer": ["1", "2", "2"]}, 2 / 3),
+        # by relation: a has x twice in three, b has three different answers
+        ("question", {"relation": list("aaabbb"), "answer": list("xxyxyz")}, (2 + 1) / 6),
+    ],
+)
+def test_majority(kind, columns, expected):
+    assert metrics.majority(pa.table(columns), {"kind": kind}) == pytest.approx(expected)
+
+
+def test_cloze_and_empty_benchmarks_have_no_majority():
+    assert isnan(metrics.majority(pa.table({"answer": ["x"]}), {"kind": "cloze"}))
+    assert isnan(metrics.majority(pa.table({"label": pa.array([], pa.int64())}), {"kind": "boolq"}))

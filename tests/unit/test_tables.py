@@ -1,0 +1,221 @@
+"""Tables and the aggregate stage: averages by hand, what is missing, and bytes that stay the same."""
+
+import subprocess
+import sys
+
+import fake_results
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from knowcost import tables
+from knowcost.aggregate import aggregate
+from knowcost.errors import InputError
+from knowcost.files import write_json
+
+
+@pytest.mark.parametrize(
+    ("slug", "experiment", "method", "scope", "level"),
+    [
+        ("dense", "dense", "dense", "", None),
+        ("magnitude-40@attention", "prune", "magnitude", "attention", 40),
+        ("magnitude-20@canonical.feed_forward", "prune", "magnitude", "feed_forward", 20),
+        ("int8@overall", "quantize", "int8", "overall", None),
+        ("magnitude-40@overall+int8@overall", "prune_quantize", "magnitude+int8", "overall", 40),
+        ("magnitude-20@final", "final_unstructured", "magnitude", "final", 20),
+        ("magnitude_structured-20@final", "final_structured", "magnitude_structured", "final", 20),
+        ("magnitude-40@feed_forward+int8@attention", "other", "magnitude+int8", "mixed", 40),
+    ],
+)
+def test_describe(slug, experiment, method, scope, level):
+    found = tables.describe(slug)
+    assert [found[key] for key in ("experiment", "method", "scope", "level")] == [experiment, method, scope, level]
+    assert found["grouping"] == ("" if slug == "dense" else "canonical" if "canonical" in slug else "paper")
+
+
+def cell(model, slug, benchmark, dense, accuracy, **more):
+    """One row for tables.scores; accuracies are shares."""
+    row = {"family": "encoder", "model": model, **tables.describe(slug), "benchmark": benchmark, "n": 100}
+    row |= {"dense_accuracy": dense, "accuracy": accuracy, "majority": None, "bytes_saved_percent": 10.0}
+    if slug != "dense":
+        points = 100 * (dense - accuracy)
+        row |= {"drop_points": points, "drop_low": points - 3, "drop_high": points + 3, "kept_percent": 96.0}
+    return row | more
+
+
+def test_drops_are_averaged_over_benchmarks_then_models():
+    """Table 3 of the paper, BERT-base, int8 attention: relative drops 1.21242, 1.75899, -2.50250 and 2.65156 percent."""
+    dense = {"TREx": 0.3027, "GoogleRe": 0.1029, "Squad": 0.12987, "Conceptnet": 0.1633}
+    int8 = {"TREx": 0.29903, "GoogleRe": 0.10109, "Squad": 0.13312, "Conceptnet": 0.15897}
+    rows = [cell("bert-base", slug, name, dense[name], value[name])
+            for slug, value in (("dense", dense), ("int8@attention", int8)) for name in dense]  # fmt: skip
+    rows += [cell("other", slug, name, 0.5, 0.5) for slug in ("dense", "int8@attention") for name in dense]
+    by_model = tables.drops_by_model(tables.scores(rows)).set_index("model")
+    assert by_model.loc["bert-base", "drop_percent"] == pytest.approx(3.12047 / 4, abs=1e-5)
+    assert by_model.loc["bert-base", "drop_points"] == pytest.approx((0.367 + 0.181 - 0.325 + 0.433) / 4)
+    family = tables.drops(by_model.reset_index())
+    assert family["drop_percent"].item() == pytest.approx(3.12047 / 8, abs=1e-5)
+    assert (family["models"].item(), family["pairs"].item(), family["measurable"].item()) == (2, 8, 0)
+
+
+def test_an_average_over_some_benchmarks_is_left_empty():
+    rows = [cell("m", "dense", "a", 0.5, 0.5), cell("m", "dense", "b", 0.4, 0.4), cell("m", "int8@final", "a", 0.5, 0.1)]
+    by_model = tables.drops_by_model(tables.scores(rows))
+    assert by_model["benchmarks"].item() == 1
+    assert by_model[tables.MEANS].isna().all(axis=None)
+    assert tables.drops(by_model)["models"].item() == 0
+
+
+def test_nothing_known_has_no_percentage_to_lose():
+    rows = [cell("m", slug, name, dense, after) for slug, after in (("dense", None), ("int8@final", 0.1))
+            for name, dense in (("a", 0.4), ("b", 0.0))]  # fmt: skip
+    by_model = tables.drops_by_model(tables.scores(rows))
+    assert by_model["drop_percent"].item() == pytest.approx(75)  # of a alone: 0.4 to 0.1
+    assert by_model["drop_points"].item() == pytest.approx((30 - 10) / 2)
+
+
+def test_majority_drop_needs_a_majority_everywhere():
+    def drop(second):
+        rows = [cell("m", slug, name, 0.8, 0.8, majority=majority) for slug in ("dense", "int8@final")
+                for name, majority in (("a", 0.5), ("b", second))]  # fmt: skip
+        return tables.drops_by_model(tables.scores(rows)).iloc[0]
+
+    assert drop(0.6)["majority_drop_points"] == pytest.approx((30 + 20) / 2)
+    assert drop(0.6)["majority_drop_percent"] == pytest.approx((37.5 + 25) / 2)
+    assert pd.isna(drop(None)["majority_drop_percent"])
+
+
+def test_rows_keep_the_order_of_models_and_the_papers_order_of_scopes():
+    slugs = ["int8@attention", "magnitude-40@attention", "magnitude-20@attention", "magnitude-20@overall", "dense"]
+    rows = [cell(model, slug, "a", 0.5, 0.5) for model in ("zeta", "alpha") for slug in slugs]
+    found = tables.scores(rows)
+    assert list(found["model"].unique()) == ["zeta", "alpha"]
+    assert list(found["variant"][:5]) == ["dense", *slugs[3:0:-1], "int8@attention"]
+
+
+def test_int8_table_has_the_papers_shape():
+    slugs = ["dense", "int8@overall", "int8@attention", "magnitude-20@overall+int8@overall", "magnitude-20@overall"]
+    rows = [cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.25, 0.45, 0.2, 0.3), strict=True)]
+    rows += [cell("m", "dense", "b", 0.4, 0.4)]
+    wide = tables.int8(tables.scores(rows), "encoder", "paper")
+    names = ["model", "benchmark", "baseline", "int8_overall", "int8_attention", "prune20_int8_overall"]
+    assert list(wide.columns) == names
+    assert wide.iloc[0, 2:].tolist() == pytest.approx([50, 25, 45, 20])
+    assert wide.iloc[1, 2] == pytest.approx(40)
+    assert wide.iloc[1, 3:].isna().all()  # not run: empty
+    assert tables.int8(tables.scores(rows), "decoder", "paper") is None
+    assert tables.int8(tables.scores(rows), "encoder", "canonical") is None
+
+
+def test_cheapest_keeps_enough_and_saves_most():
+    names = ["variant", "kept_percent", "bytes_saved_percent", "drop_points"]
+    variants = [("small", 99.5, 10.0, 0.1), ("middle", 96.0, 40.0, 1.0), ("large", 80.0, 70.0, 9.0), ("grown", 99.9, -5.0, 0)]
+    frame = pd.DataFrame(variants, columns=names).assign(family="encoder", model="m")
+    found = tables.cheapest(frame).set_index("keep_at_least")["variant"]
+    assert found.to_dict() == {99: "small", 95: "middle", 90: "middle"}
+    assert tables.cheapest(frame.iloc[2:])["variant"].isna().all()
+
+
+def test_parameters_in_millions():
+    manifests = [fake_results.manifest("m", "dense", "decoder"), fake_results.manifest("m", "int8@final", "decoder")]
+    row = tables.parameters({"m": "decoder", "unseen": "encoder"}, manifests).set_index("model")
+    assert row.loc["m", ["overall", "attention", "feed_forward", "final", "total"]].tolist() == [86, 21, 65, 23, 109]
+    assert row.loc["unseen"].drop("family").isna().all()
+    assert "self_attention" not in row
+
+
+def test_csv_text_is_fixed_and_reads_back(tmp_path):
+    frame = pd.DataFrame({"model": ["NA", "b"], "n": [3, None], "accuracy": [0.5, None], "drop_points": [-0.0001, 2.5]})
+    tables.write(frame, tmp_path / "one.csv")
+    assert (tmp_path / "one.csv").read_bytes() == b"model,n,accuracy,drop_points\nNA,3,0.500000,0.000\nb,,,2.500\n"
+    found = tables.read(tmp_path)["one"]
+    assert found["model"].tolist() == ["NA", "b"]
+    assert found["n"].tolist()[0] == 3
+    assert found["accuracy"].isna().tolist() == [False, True]
+
+
+FACTS = [{"id": str(i), "relation": "r", "answer": "x", "prediction": "x", "logprob": -1.0} for i in range(4)]
+
+
+def tiny(folder, right, limit=None, ids=None):
+    """A model with four facts: (cells, manifests, benchmarks), `right` being {slug: which facts are right}."""
+    questions = {"id": list("0123"), "relation": ["r"] * 4, "question": ["?"] * 4, "answer": ["x", "y", "y", "y"]}
+    benchmark = fake_results.write_benchmark(folder / "facts.parquet", "facts", "question", questions, {"two answers": 2})
+    cells, manifests = [], []
+    for slug, correct in right.items():
+        rows = [fact | {"correct": bool(c)} for fact, c in zip(FACTS, correct, strict=False)]
+        if slug in (ids or {}):
+            rows = [row | {"id": name} for row, name in zip(rows, ids[slug], strict=True)]
+        about = {"model": "m", "variant": slug, "benchmark": "facts", "limit": limit, "dropped": {"too long": 1}}
+        cells.append(fake_results.write_scores(folder / f"{slug}.parquet", rows, **about))
+        manifests.append(folder / f"{slug}.json")
+        write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+    return cells, manifests, [benchmark]
+
+
+def test_aggregate_by_hand(tmp_path):
+    inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 1]})
+    made = aggregate(*inputs, tmp_path / "tables")
+    assert sorted(made) == ["benchmarks", "cheapest", "drops", "drops_by_model", "parameters", "scores"]
+    found = tables.read(tmp_path / "tables")
+    dense, pruned = found["scores"].to_dict("records")
+    assert (dense["accuracy"], pruned["accuracy"], pruned["dense_accuracy"]) == (0.75, 0.5, 0.75)
+    assert (pruned["forgotten"], pruned["gained"]) == (2, 1)
+    assert (pruned["drop_points"], pruned["drop_percent"], pruned["kept_percent"]) == (25, 33.333, 33.333)
+    assert (pruned["majority"], pruned["majority_drop_points"]) == (0.75, 0)
+    assert pd.isna(dense["drop_points"])
+    # 40% of 21 of 109 million weights are not stored
+    assert (pruned["zeros"], pruned["sparsity"], pruned["bytes_saved_percent"]) == (8_400_000, 0.4, 7.706)
+    about = found["benchmarks"].iloc[0]
+    assert (about["facts"], about["asked_most"], about["dropped"]) == (4, 4, "two answers: 2")
+    assert dense["dropped"] == "too long: 1"
+    assert found["drops"]["experiment"].tolist() == ["prune"]
+
+
+def test_majority_counts_only_the_facts_that_were_asked(tmp_path):
+    aggregate(*tiny(tmp_path, {"dense": [1, 1]}, limit=2), tmp_path / "tables")
+    found = tables.read(tmp_path / "tables")
+    assert found["scores"]["majority"].item() == 0.5  # x, y; all four would give 0.75
+    assert found["benchmarks"]["limit"].item() == 2
+    assert found["drops"].empty
+
+
+def test_a_missing_dense_model_leaves_drops_empty(tmp_path):
+    aggregate(*tiny(tmp_path, {"int8@attention": [1, 1, 0, 0]}), tmp_path / "tables")
+    row = tables.read(tmp_path / "tables")["scores"].iloc[0]
+    assert row["accuracy"] == 0.5
+    assert pd.isna(row[["dense_accuracy", "drop_points", "drop_percent"]]).all()
+
+
+def test_other_facts_than_the_dense_models_are_refused(tmp_path):
+    right = {"dense": [1, 1, 1, 0], "int8@attention": [1, 1, 1, 0]}
+    inputs = tiny(tmp_path, right, ids={"int8@attention": "1032"})
+    with pytest.raises(InputError, match=r"int8@attention\.parquet.*dense\.parquet.*Delete"):
+        aggregate(*inputs, tmp_path / "tables")
+
+
+def test_missing_inputs_are_named(tmp_path):
+    cells, manifests, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
+    with pytest.raises(InputError, match="no cells"):
+        aggregate([], manifests, benchmarks, tmp_path / "tables")
+    with pytest.raises(InputError, match="'facts'"):
+        aggregate(cells, manifests, [], tmp_path / "tables")
+    with pytest.raises(InputError, match="manifest"):
+        aggregate(cells, [], benchmarks, tmp_path / "tables")
+    pq.write_table(pq.read_table(cells[0]).drop_columns(["correct"]), cells[0])
+    with pytest.raises(InputError, match="correct"):
+        aggregate(cells, manifests, benchmarks, tmp_path / "tables")
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    inputs = fake_results.make(tmp_path, {"a": "encoder", "b": "decoder"}, facts=20, levels=(20, 40))
+    made = aggregate(*inputs, tmp_path / "one")
+    assert aggregate(*inputs, tmp_path / "two") == made
+    for name in made:
+        assert (tmp_path / "one" / f"{name}.csv").read_bytes() == (tmp_path / "two" / f"{name}.csv").read_bytes()
+
+
+def test_stages_are_light_at_import(root):
+    code = "import sys, knowcost.aggregate, knowcost.report; print({'pandas', 'matplotlib', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert done.stdout.strip() == "set()"

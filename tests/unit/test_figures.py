@@ -79,7 +79,13 @@ def style():
 
 def cells(**columns):
     frame = pd.DataFrame(columns)
-    defaults = {"panel": figures.ALL, "benchmark": "", "experiment": "prune", "method": "magnitude", "grouping": "paper"}
+    defaults = {
+        "panel": figures.ALL,
+        "benchmark": "",
+        "experiment": "prune",
+        "method": "magnitude",
+        "grouping": "paper",
+    }
     return frame.assign(**{key: value for key, value in defaults.items() if key not in frame})
 
 
@@ -94,7 +100,9 @@ TWO_MODELS = cells(
 
 def test_lines_start_at_the_dense_model_and_show_means():
     (axis,) = figures._lines(TWO_MODELS, "title").axes
-    found = {line.get_color(): (list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines if line.get_marker()}
+    found = {
+        line.get_color(): (list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines if line.get_marker()
+    }
     assert found[figures.COLOURS["overall"]] == ([0, 20, 40], [0, 3, 15])
     assert found[figures.COLOURS["attention"]] == ([0, 20, 40], [0, 0.5, 4])
     baseline = [line for line in axis.lines if line.get_linestyle() == "--"]

@@ -59,7 +59,11 @@ def test_drops_are_averaged_over_benchmarks_then_models():
 
 
 def test_an_average_over_some_benchmarks_is_left_empty():
-    rows = [cell("m", "dense", "a", 0.5, 0.5), cell("m", "dense", "b", 0.4, 0.4), cell("m", "int8@final", "a", 0.5, 0.1)]
+    rows = [
+        cell("m", "dense", "a", 0.5, 0.5),
+        cell("m", "dense", "b", 0.4, 0.4),
+        cell("m", "int8@final", "a", 0.5, 0.1),
+    ]
     by_model = tables.drops_by_model(tables.scores(rows))
     assert by_model["benchmarks"].item() == 1
     assert by_model[tables.MEANS].isna().all(axis=None)
@@ -95,7 +99,9 @@ def test_rows_keep_the_order_of_models_and_the_papers_order_of_scopes():
 
 def test_int8_table_has_the_papers_shape():
     slugs = ["dense", "int8@overall", "int8@attention", "magnitude-20@overall+int8@overall", "magnitude-20@overall"]
-    rows = [cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.25, 0.45, 0.2, 0.3), strict=True)]
+    rows = [
+        cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.25, 0.45, 0.2, 0.3), strict=True)
+    ]
     rows += [cell("m", "dense", "b", 0.4, 0.4)]
     wide = tables.int8(tables.scores(rows), "encoder", "paper")
     names = ["model", "benchmark", "baseline", "int8_overall", "int8_attention", "prune20_int8_overall"]
@@ -109,7 +115,12 @@ def test_int8_table_has_the_papers_shape():
 
 def test_cheapest_keeps_enough_and_saves_most():
     names = ["variant", "kept_percent", "bytes_saved_percent", "drop_points"]
-    variants = [("small", 99.5, 10.0, 0.1), ("middle", 96.0, 40.0, 1.0), ("large", 80.0, 70.0, 9.0), ("grown", 99.9, -5.0, 0)]
+    variants = [
+        ("small", 99.5, 10.0, 0.1),
+        ("middle", 96.0, 40.0, 1.0),
+        ("large", 80.0, 70.0, 9.0),
+        ("grown", 99.9, -5.0, 0),
+    ]
     frame = pd.DataFrame(variants, columns=names).assign(family="encoder", model="m")
     found = tables.cheapest(frame).set_index("keep_at_least")["variant"]
     assert found.to_dict() == {99: "small", 95: "middle", 90: "middle"}
@@ -140,7 +151,9 @@ FACTS = [{"id": str(i), "relation": "r", "answer": "x", "prediction": "x", "logp
 def tiny(folder, right, limit=None, ids=None):
     """A model with four facts: (cells, manifests, benchmarks), `right` being {slug: which facts are right}."""
     questions = {"id": list("0123"), "relation": ["r"] * 4, "question": ["?"] * 4, "answer": ["x", "y", "y", "y"]}
-    benchmark = fake_results.write_benchmark(folder / "facts.parquet", "facts", "question", questions, {"two answers": 2})
+    benchmark = fake_results.write_benchmark(
+        folder / "facts.parquet", "facts", "question", questions, {"two answers": 2}
+    )
     cells, manifests = [], []
     for slug, correct in right.items():
         rows = [fact | {"correct": bool(c)} for fact, c in zip(FACTS, correct, strict=False)]
@@ -216,6 +229,8 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
 
 
 def test_stages_are_light_at_import(root):
-    code = "import sys, knowcost.aggregate, knowcost.report; print({'pandas', 'matplotlib', 'torch'} & set(sys.modules))"
+    code = (
+        "import sys, knowcost.aggregate, knowcost.report; print({'pandas', 'matplotlib', 'torch'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout.strip() == "set()"

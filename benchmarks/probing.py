@@ -34,9 +34,16 @@ def make_model(folder):
     backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     backend.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
-                            sep_token="[SEP]", mask_token="[MASK]").save_pretrained(folder)
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    ).save_pretrained(folder)
     BertForMaskedLM(config).save_pretrained(folder)
 
 
@@ -60,9 +67,15 @@ def by_probe(model, tokenizer, sentences):
     from knowcost import probe
 
     word = tokenizer.decode([tokenizer(sentences[0])["input_ids"][1]]).strip()
-    table = pa.table({"id": [str(i) for i in range(len(sentences))], "relation": pa.nulls(len(sentences), pa.string()),
-                      "cloze": sentences, "answer": [word] * len(sentences),
-                      "candidates": pa.nulls(len(sentences), pa.list_(pa.string()))})
+    table = pa.table(
+        {
+            "id": [str(i) for i in range(len(sentences))],
+            "relation": pa.nulls(len(sentences), pa.string()),
+            "cloze": sentences,
+            "answer": [word] * len(sentences),
+            "candidates": pa.nulls(len(sentences), pa.list_(pa.string())),
+        }
+    )
     return probe.cloze_rows(model, tokenizer, table)[0]["prediction"].to_pylist()
 
 
@@ -107,15 +120,20 @@ def compare(folder, length, count):
         arguments = ["--model", folder, "--sentences", str(count), "--measure", way, str(length)]
         done = subprocess.run([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True, check=True)
         r = results[way] = json.loads(done.stdout.splitlines()[-1])
-        print(f"{length:6}  {way:9}  {r['seconds']:7.2f}  {1000 * r['seconds'] / count:11.1f}  {r['peak']:8.0f}  "
-              f"{r['peak'] - r['before']:15.0f}", flush=True)
+        print(
+            f"{length:6}  {way:9}  {r['seconds']:7.2f}  {1000 * r['seconds'] / count:11.1f}  {r['peak']:8.0f}  "
+            f"{r['peak'] - r['before']:15.0f}",
+            flush=True,
+        )
     published, ours = results["published"], results["ours"]
     ratio = published["seconds"] / ours["seconds"]
     equal = sum(a == b for a, b in zip(published["predictions"], ours["predictions"], strict=True))
     above = (published["peak"] - published["before"]) / max(ours["peak"] - ours["before"], 1)
-    print(f"        {ratio:.1f} times less CPU, {published['peak'] / ours['peak']:.1f} times less peak memory "
-          f"({above:.0f} times less above that of loading), {equal} of {count} predictions equal "
-          f"({len(set(ours['predictions']))} different ones)")
+    print(
+        f"        {ratio:.1f} times less CPU, {published['peak'] / ours['peak']:.1f} times less peak memory "
+        f"({above:.0f} times less above that of loading), {equal} of {count} predictions equal "
+        f"({len(set(ours['predictions']))} different ones)"
+    )
     return ratio, equal
 
 

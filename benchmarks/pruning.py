@@ -49,9 +49,7 @@ def ours(folder, out, levels):
 
     archive.make_thresholds(folder, [("paper", "overall", levels)], out / "thresholds.json")
     for level in levels:
-        archive.make_archive(
-            "bench", folder, f"magnitude-{level}@overall", out / "thresholds.json", out / str(level)
-        )
+        archive.make_archive("bench", folder, f"magnitude-{level}@overall", out / "thresholds.json", out / str(level))
 
 
 def same_zeros(one, other, levels):

@@ -181,7 +181,8 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
         "family": scopes.family_of(base.model_type),
         "architecture": base.model_type,
         "stage_version": compress.STAGE_VERSION,
-        "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")} | {"files": base.hashes},
+        "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")}
+        | {"files": base.hashes},
         "tied": base.tied and base.head not in touched,
         "touched": touched,
         "parameters": _parameters(base, zeros, touched),
@@ -217,7 +218,10 @@ def same_bytes(one, other):
     """Whether two Tensors have the same type, shape and bits."""
     if (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
-    return all(np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}")) for a, b in zip(one.blocks(), other.blocks(), strict=True))
+    return all(
+        np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}"))
+        for a, b in zip(one.blocks(), other.blocks(), strict=True)
+    )
 
 
 def verify(folder):
@@ -238,5 +242,7 @@ def verify(folder):
 
 
 def _summary(manifest):
-    sparse = {scope: f"{entry['sparsity']:.1%}" for scope, entry in manifest["parameters"]["scope"].items()}
-    return f"zeros {sparse}, {manifest['bytes']['disk'] / 1e6:.1f} MB"
+    scopes_of_steps = dict.fromkeys(step.partition("@")[2] for step in manifest["steps"])
+    entries = manifest["parameters"]["scope"]
+    sparse = [f"{entries[scope]['sparsity']:.1%} of {scope} is zero" for scope in scopes_of_steps]
+    return ", ".join([*sparse, f"{manifest['bytes']['disk'] / 1e6:.1f} MB"])

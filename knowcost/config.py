@@ -31,7 +31,9 @@ def load(config):
     benchmarks = _table(config["benchmarks"], "benchmarks")
     for name, row in benchmarks.items():
         if row["format"] not in FORMATS:
-            raise InputError(f"{config['benchmarks']}: {name}: no format {row['format']!r}; known: {', '.join(FORMATS)}")
+            raise InputError(
+                f"{config['benchmarks']}: {name}: no format {row['format']!r}; known: {', '.join(FORMATS)}"
+            )
     for family in {row["family"] for row in models.values()}:
         if not any(family in families(row) for row in benchmarks.values()):
             raise InputError(f"{config['benchmarks']}: no benchmark asks models of family {family!r}")
@@ -77,7 +79,9 @@ def _validate(value, schema, where):
         allowed = ""
         if error.validator == "additionalProperties":
             allowed = f"; known keys here: {', '.join(error.schema.get('properties', {}))}"
-        raise InputError(f"{where}: {f'{key}: ' if key else ''}{error.message}{allowed}; config/README.md explains the keys")
+        raise InputError(
+            f"{where}: {f'{key}: ' if key else ''}{error.message}{allowed}; config/README.md explains the keys"
+        )
 
 
 def _table(path, kind):
@@ -114,4 +118,6 @@ def check_families(study):
             model_type = json.loads(file.read_text()).get("model_type")
             found = scopes.family_of(model_type)
             if found != row["family"]:
-                raise InputError(f"model {name!r}: family is {row['family']!r}, but {model_type!r} in {file} is {found!r}")
+                raise InputError(
+                    f"model {name!r}: family is {row['family']!r}, but {model_type!r} in {file} is {found!r}"
+                )

@@ -1,4 +1,4 @@
-"""The design of a study: which variants, cells and jobs there are. Imports no torch: Snakemake parses it in every job."""
+"""The design of a study: which variants, cells and jobs there are. Imports no torch: every job parses it."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ def _variants_of(study, experiment, family, scope):
 
 
 def experiment_of(study, slug):
-    """The name of the experiment that a variant belongs to: the first that has its methods and scope; None for dense."""
+    """The name of the experiment that a variant belongs to: the first with its methods and scope; None for dense."""
     variant = parse(slug)
     for experiment in study.config["study"]["experiments"]:
         if variant.method == "+".join(experiment["steps"]) and variant.scope in experiment["scopes"]:

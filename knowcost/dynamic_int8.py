@@ -15,8 +15,8 @@ SMALLEST = 6.1e-5  # below this FBGEMM widens the range, or the reciprocal of th
 class DynamicInt8Linear(nn.Module):
     """y = x W^T + b with int8 weights and activations quantized on the fly.
 
-    weight: int8 (out, in); weight_scale: float32 (1,); bias: float32 (out,) or None. forward takes float32 (..., in) and
-    returns float32 (..., out). The activations' scale is one for the whole input, as in torch: a result depends on
+    weight: int8 (out, in); weight_scale: float32 (1,); bias: float32 (out,) or None. forward takes float32 (..., in)
+    and returns float32 (..., out). The activations' scale is one for the whole input, as in torch: a result depends on
     what else is in the batch.
     """
 

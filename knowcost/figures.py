@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from knowcost.files import atomic, write_json
-from knowcost.tables import ATTENTION_PARTS, LABELS, read
+from knowcost.tables import ATTENTION_PARTS, LABELS, read, under
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ def _figures(mine, family):
     cells, who = _long(mine), _setting(mine)
     for experiment, make in (("prune", _pruning), ("quantize", _quantizing), ("prune_quantize", _both)):
         rows = cells[cells["experiment"] == experiment]
-        for (method, grouping), group in rows.groupby(["method", "grouping"]):
+        for method, grouping in rows[["method", "grouping"]].drop_duplicates().itertuples(index=False):
+            group = under(rows[rows["method"] == method], grouping)
             for scopes, suffix in ((MAIN, ""), (PARTS, "_attention_parts")):
                 chosen = group[group["scope"].isin(scopes)]
                 if not chosen["scope"].isin(ATTENTION_PARTS if suffix else MAIN).any():

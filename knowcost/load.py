@@ -15,6 +15,7 @@ from knowcost.dynamic_int8 import ENGINES
 from knowcost.errors import InputError
 
 log = logging.getLogger(__name__)
+transformers.utils.logging.disable_progress_bar()
 
 AUTO = {
     "encoder": transformers.AutoModelForMaskedLM,
@@ -64,7 +65,9 @@ def _load_quantized(auto, folder, config, engine):
     state = {name: tensor.float() for name, tensor in state.items()}
     config = transformers.AutoConfig.for_model(**config)
     cls = auto._model_mapping[type(config)]
-    model, info = cls.from_pretrained(None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True)
+    model, info = cls.from_pretrained(
+        None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True
+    )
     _check_loaded(folder, info)
     for name, weight in int8.items():
         path = _module_path(model, name.removesuffix(".weight"))

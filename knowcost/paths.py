@@ -1,6 +1,6 @@
 """What every file of a run is called. Nothing else in the project builds a path from a model, variant or benchmark.
 
-Paths are relative to the working directory and plain strings, so that Snakemake wildcards such as "{model}" pass through.
+Paths are relative to the working directory and plain strings, so that Snakemake's wildcards ("{model}") pass through.
 """
 
 SOURCE = "source.json"  # written last by fetch: its presence says that the folder beside it is whole

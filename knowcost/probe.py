@@ -18,11 +18,18 @@ from knowcost.errors import InputError
 
 log = logging.getLogger(__name__)
 
-SCHEMA = pa.schema([
-    ("id", pa.string()), ("relation", pa.string()), ("answer", pa.string()), ("prediction", pa.string()),
-    ("correct", pa.bool_()), ("rank", pa.int32()), ("logprob", pa.float32()),
-    ("choice_logprobs", pa.list_(pa.float32())),
-])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("relation", pa.string()),
+        ("answer", pa.string()),
+        ("prediction", pa.string()),
+        ("correct", pa.bool_()),
+        ("rank", pa.int32()),
+        ("logprob", pa.float32()),
+        ("choice_logprobs", pa.list_(pa.float32())),
+    ]
+)
 
 
 def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048):
@@ -41,8 +48,10 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048):
     Raises InputError if model or tokenizer cannot fill a mask, or the model computes NaN.
     """
     if tokenizer.mask_token is None:
-        raise InputError("this model's tokenizer has no mask token: a cloze benchmark needs a masked language model "
-                         "(family `encoder`)")
+        raise InputError(
+            "this model's tokenizer has no mask token: a cloze benchmark needs a masked language model "
+            "(family `encoder`)"
+        )
     facts = table.slice(0, limit).to_pylist()
     dropped = _encode(facts, tokenizer, _positions(model))
     asked = [fact for fact in facts if fact["dropped"] is None]
@@ -60,8 +69,13 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048):
     log.info("asked %d clozes in %.1f s", len(asked), time.monotonic() - start)
     rows = pa.Table.from_pylist([{name: fact.get(name) for name in SCHEMA.names} for fact in asked], schema=SCHEMA)
     plan = f"sorted by length, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"
-    return rows, {"kind": "cloze", "asked": len(asked), "dropped": dict(sorted(dropped.items())), "batch_plan": plan,
-                  "limit": limit}
+    return rows, {
+        "kind": "cloze",
+        "asked": len(asked),
+        "dropped": dict(sorted(dropped.items())),
+        "batch_plan": plan,
+        "limit": limit,
+    }
 
 
 def _positions(model):
@@ -98,8 +112,10 @@ def _encode(facts, tokenizer, positions):
     lost = Counter()
     for fact, tokens in zip(facts, encoded, strict=True):
         if tokens.count(tokenizer.mask_token_id) != 1:
-            raise InputError(f"fact {fact['id']}: expected one mask token after tokenizing {fact['cloze']!r}, "
-                             f"found {tokens.count(tokenizer.mask_token_id)}")
+            raise InputError(
+                f"fact {fact['id']}: expected one mask token after tokenizing {fact['cloze']!r}, "
+                f"found {tokens.count(tokenizer.mask_token_id)}"
+            )
         fact["tokens"], fact["mask"] = tokens, tokens.index(tokenizer.mask_token_id)
         fact["target"], fact["choices"] = token(fact["answer"], fact), None
         if fact["candidates"] is not None:
@@ -108,8 +124,10 @@ def _encode(facts, tokenizer, positions):
             fact["choices"] = sorted(set(choices) - {None})
         fact["dropped"] = _why_dropped(fact, positions)
     if lost:
-        log.warning("candidates that are not one token and cannot be predicted: %s",
-                    ", ".join(f"{word} ({count} rows)" for word, count in lost.most_common(20)))
+        log.warning(
+            "candidates that are not one token and cannot be predicted: %s",
+            ", ".join(f"{word} ({count} rows)" for word, count in lost.most_common(20)),
+        )
     return Counter(fact["dropped"] for fact in facts if fact["dropped"])
 
 

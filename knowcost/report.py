@@ -26,7 +26,8 @@ def answer(tables_dir):
 
 def answer_lines(tables):
     """What compression cost in this run, as a list of sentences; tables: {name: frame} of tables.read."""
-    drops = tables["drops"][tables["drops"]["grouping"] == "paper"]
+    drops = tables["drops"]
+    drops = drops[~drops.assign(slug=drops["variant"].str.replace("canonical.", "")).duplicated(["family", "slug"])]
     lines = [*_about_pruning(drops), *_about_int8(drops), *_about_final(drops), *_about_size(drops)]
     return [line for line in lines if line] or ["Only dense models were asked so far: there is nothing to compare yet."]
 
@@ -57,8 +58,9 @@ def _halves(rows):
         some = both[both[worse] > both[better]]
         if len(some):
             words = {family: f"{row[worse]:.1f} against {row[better]:.1f} points" for family, row in some.iterrows()}
-            names = {"attention": "attention", "feed_forward": "feed-forward layers"}
-            clauses.append(f"{names[worse]} cost more than {names[better]}: {_each(words, 'on')}")
+            subject = {"attention": "attention costs", "feed_forward": "feed-forward layers cost"}[worse]
+            other = {"attention": "attention", "feed_forward": "feed-forward layers"}[better]
+            clauses.append(f"{subject} more than {other}: {_each(words, 'on')}")
     return f"At that sparsity {'; '.join(clauses)}." if clauses else None
 
 
@@ -91,8 +93,8 @@ def _about_size(drops):
 
 def _words(row):
     """A variant in words, from its row of the drops table; longer recipes keep their slug."""
-    scope = {"overall": "everything", "feed_forward": "feed-forward layers", "final": "final layer"}.get(row["scope"])
-    scope = scope or row["scope"].replace("_", "-")
+    names = {"overall": "everything", "feed_forward": "feed-forward layers", "final": "final layer"}
+    scope = names.get(row["scope"], row["scope"].replace("_", "-"))
     forms = {
         "prune": "{scope} pruned by {level:.0f}%",
         "quantize": "{scope} in {method}",
@@ -177,8 +179,7 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
 
 def _counts(data):
     scores = data["scores"]
-    names = {"model": "models", "variant": "variants", "benchmark": "benchmarks"}
-    counts = {words: scores[name].nunique() for name, words in names.items()}
+    counts = {f"{name}s": scores[name].nunique() for name in ("model", "variant", "benchmark")}
     return counts | {"cells": len(scores), "questions asked": int(scores["n"].sum())}
 
 
@@ -200,9 +201,7 @@ def _tables(data):
     made = []
     cheapest = data["cheapest"][data["cheapest"]["variant"] != ""].drop(columns="family")
     if len(cheapest):
-        note = (
-            "The variant that saves most bytes while it keeps so many percent of the facts that the dense model knew."
-        )
+        note = "The variant that saves most bytes while it keeps so many percent of what the dense model knew."
         made.append(_plain(cheapest, "Smallest variant, by what has to be kept", note))
     for family, rows in data["drops"].groupby("family", sort=False):
         made.append(_drop_grid(rows, f"Drop in accuracy: {_family(family)} models"))
@@ -210,10 +209,9 @@ def _tables(data):
         if name.startswith("int8_"):
             note = "Accuracy in percent of the dense model (baseline), after int8, and after pruning followed by int8."
             made.append(_plain(frame, f"Quantization: {_family(name.removeprefix('int8_'))} models", note, folded=True))
-    note = (
-        "Millions of weights each scope holds. Everything leaves out the final layer; the total counts embeddings too."
-    )
-    made.append(_plain(data["parameters"].rename(columns={"overall": "everything"}), "Weights per scope", note))
+    note = "Millions of weights. Everything leaves out the final layer; the total counts embeddings and all the rest."
+    weights = data["parameters"].rename(columns={"overall": "everything"})
+    made.append(_plain(weights, "Weights per scope", note, decimals=1 if weights["total"].min() > 10 else 3))
     for model, rows in data["scores"].groupby("model", sort=False):
         wide = rows.assign(percent=100 * rows["accuracy"]).pivot(index="variant", columns="benchmark", values="percent")
         wide = wide.reindex(index=rows["variant"].unique(), columns=rows["benchmark"].unique())
@@ -240,23 +238,23 @@ def _drop_grid(drops, title):
     return {"title": title, "note": note, "folded": False, "columns": columns, "rows": list(rows.values())}
 
 
-def _plain(frame, title, note, folded=False):
+def _plain(frame, title, note, folded=False, decimals=1):
     numeric = {name: frame[name].dtype.kind in "fiu" for name in frame.columns}
     columns = [(name.replace("_percent", " (%)").replace("_", " "), number) for name, number in numeric.items()]
     rows = [
-        [(_text(value), "number" if numeric[name] else "") for name, value in row.items()]
+        [(_text(value, decimals), "number" if numeric[name] else "") for name, value in row.items()]
         for row in frame.to_dict("records")
     ]
     return {"title": title, "note": note, "folded": folded, "columns": columns, "rows": rows}
 
 
-def _text(value):
-    """A table cell: numbers with one decimal (whole ones without), nothing for nan."""
+def _text(value, decimals=1):
+    """A table cell: fixed decimals, none for whole numbers, nothing for nan."""
     if isinstance(value, str):
         return value
     if value != value:
         return ""
-    return f"{value:,d}" if isinstance(value, int) else f"{round(value, 1) + 0.0:,.1f}"
+    return f"{value:,d}" if isinstance(value, int) else f"{round(value, decimals) + 0.0:,.{decimals}f}"
 
 
 def _models(manifests, sources):
@@ -303,7 +301,7 @@ def _timings(timings):
             memory = pd.to_numeric(frame.get("max_rss"), errors="coerce")
             rows.append({"stage": stage, "seconds": frame["s"].sum(), "memory": memory.max()})
     if not rows:
-        return []
+        return rows
     groups = pd.DataFrame(rows).groupby("stage", sort=False)
     made = groups.agg(
         jobs=("seconds", "size"), total=("seconds", "sum"), longest=("seconds", "max"), memory=("memory", "max")

@@ -46,7 +46,9 @@ def cell_key(manifest, benchmark, dtype, limit, options):
         "benchmark": files.sha256(paths.benchmark(benchmark)),
         "dtype": dtype,
         "limit": limit,
-        "options": {key: value for key, value in options.items() if key not in ("variants_per_job", "threads", "device")},
+        "options": {
+            key: value for key, value in options.items() if key not in ("variants_per_job", "threads", "device")
+        },
         "version": STAGE_VERSION,
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()

@@ -169,6 +169,12 @@ def parameters(models, manifests):
     return frame.drop(columns=[name for name in ATTENTION_PARTS if frame[name].isna().all()])
 
 
+def under(rows, grouping):
+    """Rows as one grouping draws the scopes: its own, and the paper's where it draws a scope alike and so has none."""
+    own = rows["grouping"] == grouping
+    return rows[own | ((rows["grouping"] == variants.GROUPINGS[0]) & ~rows["scope"].isin(rows[own]["scope"]))]
+
+
 def int8(scores, family, grouping):
     """The paper's Tables 3 to 5 for one family: accuracy in percent of dense, int8 and prune + int8, model x benchmark.
 
@@ -177,9 +183,10 @@ def int8(scores, family, grouping):
     """
     rows = scores[(scores["family"] == family) & scores["method"].isin(["dense", "int8", "magnitude+int8"])]
     kinds = ["quantize", "prune_quantize"]
-    treated = rows[rows["experiment"].isin(kinds) & (rows["grouping"] == grouping)]
-    if treated.empty:
+    treated = rows[rows["experiment"].isin(kinds)]
+    if grouping not in set(treated["grouping"]):
         return None
+    treated = under(treated, grouping)
     columns = treated[["experiment", "scope", "level", "variant"]].drop_duplicates("variant")
     columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SCOPES.index))
     columns = columns.sort_values(["a", "b", "level"], kind="stable")
@@ -193,7 +200,8 @@ def int8(scores, family, grouping):
 
 
 def benchmarks(scores, metadata):
-    """Per benchmark: its facts, how many of them were asked (least and most over the cells), what was left out and why.
+    """Per benchmark: its facts, how many were asked (least and most over the cells), what was left out and why: from
+    the benchmark (dropped), or because some models could not be asked (not_asked).
 
     metadata: {name: the metadata of its parquet file}.
     """
@@ -201,6 +209,7 @@ def benchmarks(scores, metadata):
     for name, cells in scores.groupby("benchmark", sort=False):
         about = metadata.get(name, {})
         sources = sorted((about.get("source_sha256") or {}).items())
+        unasked = cells[cells["dropped"] != ""].groupby("dropped", sort=False)["model"].unique()
         rows.append(
             {
                 "benchmark": name,
@@ -211,6 +220,7 @@ def benchmarks(scores, metadata):
                 "limit": cells["limit"].max(),
                 "majority": cells["majority"].mean(),
                 "dropped": counts(about.get("dropped")),
+                "not_asked": "; ".join(f"{why} ({', '.join(models)})" for why, models in unasked.items()),
                 "sources": "; ".join(f"{file} {sha}" for file, sha in sources),
             }
         )

@@ -134,8 +134,10 @@ def _json_records(path):
             except UnicodeDecodeError:
                 raise InputError(f"{where}: not UTF-8; expected JSON lines in UTF-8") from None
             except json.JSONDecodeError as error:
-                raise InputError(f"{where}: not valid JSON ({error}); expected one object a line. A truncated download "
-                                 "looks like this: delete the file and fetch it again") from None
+                raise InputError(
+                    f"{where}: not valid JSON ({error}); expected one object a line. A truncated download "
+                    "looks like this: delete the file and fetch it again"
+                ) from None
             if not isinstance(record, dict):
                 raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
             yield where, record
@@ -151,8 +153,10 @@ def _csv_records(path):
             for cells in reader:
                 where = f"{path}:{reader.line_num}"
                 if cells and len(cells) != len(header):
-                    raise InputError(f"{where}: {len(cells)} cells, but the header has {len(header)} columns; "
-                                     "a cell with a comma needs quotes")
+                    raise InputError(
+                        f"{where}: {len(cells)} cells, but the header has {len(header)} columns; "
+                        "a cell with a comma needs quotes"
+                    )
                 if cells:
                     yield where, {name: cell or None for name, cell in zip(header, cells, strict=True)}
     except UnicodeDecodeError:

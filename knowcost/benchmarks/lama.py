@@ -36,8 +36,13 @@ def trex(source):
             raise InputError(f"{path}: {relations} has no template for relation {path.stem}")
     missing = sorted(templates.keys() - {path.stem for path in paths})
     if missing:
-        log.warning("T-REx: %d of %d relations have no file in %s: %s",
-                    len(missing), len(templates), root / "TREx", " ".join(missing))
+        log.warning(
+            "T-REx: %d of %d relations have no file in %s: %s",
+            len(missing),
+            len(templates),
+            root / "TREx",
+            " ".join(missing),
+        )
 
     def fact(where, record, path):
         subject = text(where, record, "sub_label")
@@ -54,8 +59,12 @@ def google_re(source):
     """Google-RE: relation is the last part of `pred`, e.g. place_of_birth."""
 
     def fact(where, record, path):
-        return {"id": text(where, record, "uuid"), "relation": text(where, record, "pred").rsplit("/", 1)[-1],
-                "subject": text(where, record, "sub_label"), "cloze": _sentence(where, record)}
+        return {
+            "id": text(where, record, "uuid"),
+            "relation": text(where, record, "pred").rsplit("/", 1)[-1],
+            "subject": text(where, record, "sub_label"),
+            "cloze": _sentence(where, record),
+        }
 
     return _load(_files(_root(source, "Google_RE") / "Google_RE"), fact)
 
@@ -74,8 +83,12 @@ def conceptnet(source):
 
     def fact(where, record, path):
         subject = optional(where, record, "sub_label") or optional(where, record, "sub")
-        return {"id": text(where, record, "uuid"), "relation": text(where, record, "pred"), "subject": subject,
-                "cloze": _sentence(where, record)}
+        return {
+            "id": text(where, record, "uuid"),
+            "relation": text(where, record, "pred"),
+            "subject": subject,
+            "cloze": _sentence(where, record),
+        }
 
     return _load(_files(_root(source, "ConceptNet") / "ConceptNet"), fact)
 
@@ -122,8 +135,10 @@ def _load(paths, fact):
                 texts.add(identity[1:])
                 rows.append({**row, "answer": answer})
     if len(texts) < len(rows):
-        log.info("%d facts repeat the sentence and answer of another fact (entities of one name); kept",
-                 len(rows) - len(texts))
+        log.info(
+            "%d facts repeat the sentence and answer of another fact (entities of one name); kept",
+            len(rows) - len(texts),
+        )
     _distinguish(rows)
     return Loaded(rows, list(paths), dropped)
 

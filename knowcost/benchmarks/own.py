@@ -14,8 +14,10 @@ def cloze(source):
     for where, record in _records(source, {"id", "cloze", "answer"}, {"relation", "subject", "candidates"}):
         row = _row(where, record, "cloze")
         if row["cloze"].count(MASK) != 1:
-            raise InputError(f"{where}: 'cloze' needs {MASK} exactly once, found it {row['cloze'].count(MASK)} times: "
-                             f"{row['cloze']!r}; write one line per blank")
+            raise InputError(
+                f"{where}: 'cloze' needs {MASK} exactly once, found it {row['cloze'].count(MASK)} times: "
+                f"{row['cloze']!r}; write one line per blank"
+            )
         rows.append({**row, "subject": optional(where, record, "subject")})
     return Loaded(rows, [source])
 
@@ -29,8 +31,10 @@ def question(source):
     for row in rows:
         row["candidates"] = row["candidates"] or sorted(answers[row["relation"]])
         if len(row["candidates"]) < 2:
-            raise InputError(f"{source}: question {row['id']!r} has nothing to choose from: all rows of relation "
-                             f"{row['relation']!r} have the answer {row['answer']!r}; give `candidates`")
+            raise InputError(
+                f"{source}: question {row['id']!r} has nothing to choose from: all rows of relation "
+                f"{row['relation']!r} have the answer {row['answer']!r}; give `candidates`"
+            )
     return Loaded(rows, [source])
 
 
@@ -43,8 +47,10 @@ def _records(source, required, allowed):
         record = {key: value.strip() if isinstance(value, str) else value for key, value in record.items()}
         unknown = sorted(record.keys() - required - allowed)
         if unknown:
-            raise InputError(f"{where}: unknown column {', '.join(map(repr, unknown))}; "
-                             f"known are {', '.join(sorted(required | allowed))}")
+            raise InputError(
+                f"{where}: unknown column {', '.join(map(repr, unknown))}; "
+                f"known are {', '.join(sorted(required | allowed))}"
+            )
         missing = sorted(required - record.keys())
         if missing:
             raise InputError(f"{where}: column {', '.join(map(repr, missing))} is missing")
@@ -56,8 +62,12 @@ def _records(source, required, allowed):
 
 
 def _row(where, record, key):
-    row = {"id": text(where, record, "id"), "relation": optional(where, record, "relation"),
-           key: text(where, record, key), "answer": text(where, record, "answer")}
+    row = {
+        "id": text(where, record, "id"),
+        "relation": optional(where, record, "relation"),
+        key: text(where, record, key),
+        "answer": text(where, record, "answer"),
+    }
     return {**row, "candidates": _candidates(where, record.get("candidates"), row["answer"])}
 
 
@@ -70,6 +80,7 @@ def _candidates(where, value, answer):
         raise InputError(f"{where}: 'candidates' must be a list of texts (in CSV separated by |), found {value!r}")
     distinct = list(dict.fromkeys(c.strip() for c in listed))
     if answer not in distinct or len(distinct) < 2:
-        raise InputError(f"{where}: 'candidates' must hold the answer {answer!r} and at least one other, "
-                         f"found {distinct}")
+        raise InputError(
+            f"{where}: 'candidates' must hold the answer {answer!r} and at least one other, found {distinct}"
+        )
     return distinct

@@ -14,8 +14,11 @@ def boolq(source):
 
     def fact(where, record):
         key = "label" if "label" in record else "answer"
-        return {"question": text(where, record, "question"), "passage": text(where, record, "passage"),
-                "label": _label(where, key, record.get(key))}
+        return {
+            "question": text(where, record, "question"),
+            "passage": text(where, record, "passage"),
+            "label": _label(where, key, record.get(key)),
+        }
 
     return _load(source, fact, "idx")
 
@@ -42,8 +45,10 @@ def piqa(source):
             raise InputError(f"{source}: no column 'label', and no {listed.name} beside it")
         labels = listed.read_text().split()
         if len(labels) != len(loaded.rows) or not set(labels) <= {"0", "1"}:
-            raise InputError(f"{listed}: expected {len(loaded.rows)} lines of 0 or 1, one for each row of "
-                             f"{source.name}, found {len(labels)} lines with {sorted(set(labels))[:5]}")
+            raise InputError(
+                f"{listed}: expected {len(loaded.rows)} lines of 0 or 1, one for each row of "
+                f"{source.name}, found {len(labels)} lines with {sorted(set(labels))[:5]}"
+            )
         loaded.rows = [{**row, "label": int(label)} for row, label in zip(loaded.rows, labels, strict=True)]
         loaded.files.append(listed)
     return loaded
@@ -76,6 +81,8 @@ def _load(source, fact, official_id=None):
 
 def _label(where, key, value):
     if value not in (0, 1):  # True == 1 and False == 0; -1 is how the hub hides the labels of a test split
-        raise InputError(f"{where}: {key!r} must be 0, 1, true or false, found {value!r}; "
-                         "a split without labels (test) cannot be scored")
+        raise InputError(
+            f"{where}: {key!r} must be 0, 1, true or false, found {value!r}; "
+            "a split without labels (test) cannot be scored"
+        )
     return int(value)

@@ -6,7 +6,7 @@ import tiny
 import torch
 from torch.nn.utils import prune
 
-from knowcost import archive, checkpoint, design, files, paths, scopes
+from knowcost import archive, checkpoint, files, paths, scopes
 from knowcost.checkpoint import Checkpoint
 from knowcost.errors import InputError
 from knowcost.load import AUTO, load
@@ -82,7 +82,7 @@ def test_an_int8_archive_computes_what_torch_s_quantization_computes(tmp_path, k
 
 def test_plain_from_pretrained_refuses_int8_numbers_as_weights(tmp_path):
     _, out = archived(tmp_path, "llama", "int8@overall")
-    with pytest.raises(OSError, match="no file named model.safetensors"):
+    with pytest.raises(OSError, match=r"no file named model\.safetensors"):
         plain(out, "llama")
 
 
@@ -132,7 +132,9 @@ def test_a_tensor_that_changed_without_a_step_is_noticed(tmp_path, monkeypatch):
 
     def careless(path, tensors):
         tensors = [
-            checkpoint.from_array(t.name, t.dtype, t.whole().reshape(t.shape) + np.float32(1)) if "norm" in t.name else t
+            checkpoint.from_array(t.name, t.dtype, t.whole().reshape(t.shape) + np.float32(1))
+            if "norm" in t.name
+            else t
             for t in tensors
         ]
         return write(path, tensors)
@@ -165,16 +167,3 @@ def test_thresholds_of_other_weights_are_refused(tmp_path):
     with pytest.raises(InputError, match="other weights"):
         archive.make_archive("m", tmp_path / "model", "magnitude-20@attention", tmp_path / "thresholds.json", out)
     assert not (out / paths.MANIFEST).exists()
-
-
-def test_thresholds_are_wanted_once_per_scope():
-    class Study:
-        config = {"study": {"groupings": ["paper", "canonical"], "experiments": [
-            {"name": "a", "steps": ["magnitude"], "scopes": ["attention", "overall"], "levels": [10, 20]},
-            {"name": "b", "steps": ["magnitude", "int8"], "scopes": ["overall"], "levels": [20, 40]},
-        ]}}  # fmt: skip
-
-    assert design.threshold_levels(Study, "encoder") == [
-        ("paper", "attention", [10, 20]), ("canonical", "attention", [10, 20]), ("paper", "overall", [10, 20, 40]),
-    ]  # fmt: skip
-    assert design.threshold_levels(Study, "decoder") == [("paper", "attention", [10, 20]), ("paper", "overall", [10, 20, 40])]

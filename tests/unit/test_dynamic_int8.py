@@ -27,9 +27,14 @@ def ours(reference):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    rows=st.integers(1, 40), inner=st.integers(1, 300), out=st.integers(1, 300), bias=st.booleans(),
-    exponent=st.floats(-9, 4), sign=st.sampled_from(["both", "positive", "negative", "zero"]), seed=st.integers(0, 2**31),
-)  # fmt: skip
+    rows=st.integers(1, 40),
+    inner=st.integers(1, 300),
+    out=st.integers(1, 300),
+    bias=st.booleans(),
+    exponent=st.floats(-9, 4),
+    sign=st.sampled_from(["both", "positive", "negative", "zero"]),
+    seed=st.integers(0, 2**31),
+)
 def test_a_layer_is_torch_s_bit_for_bit(rows, inner, out, bias, exponent, sign, seed):
     torch.manual_seed(seed)
     x = torch.randn(rows, inner) * 10**exponent

@@ -14,7 +14,7 @@ from knowcost.files import read_json
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Tables of one encoder-decoder asked two benchmarks, and of one encoder of which only the dense model was asked."""
+    """Tables of an encoder-decoder asked two benchmarks, and of an encoder of which only the dense model was asked."""
     root = tmp_path_factory.mktemp("run")
     cells, manifests, benchmarks = fake_results.make(
         root, {"tiny-t5": "encoder_decoder", "tiny-bert": "encoder"}, facts=40, levels=(20, 40)

@@ -46,7 +46,7 @@ def test_no_rows_give_no_numbers():
 
 
 def test_interval_of_the_drop_is_agresti_and_mins():
-    """PropCIs::diffpropci.mp(b = 40, c = 20, n = 160): 95% interval -0.21601726 to -0.03089632, as its manual prints."""
+    """PropCIs::diffpropci.mp(b = 40, c = 20, n = 160) in R: -0.21601726 to -0.03089632, as its manual prints."""
     dense = np.r_[np.ones(40), np.zeros(20), np.ones(60), np.zeros(40)]
     compressed = np.r_[np.zeros(40), np.ones(20), np.ones(60), np.zeros(40)]
     versus = metrics.versus_dense(dense, compressed)

@@ -26,22 +26,49 @@ from knowcost import benchmarks, probe
 from knowcost.errors import InputError
 
 CITIES = ["Rome", "Paris", "Oslo", "Lima", "Cairo"]
-SENTENCES = ["{} is a city in [MASK] .", "[MASK] is where {} lies .", "{} , {} and {} lie in [MASK]", "( {} ) [MASK] .",
-             "People in {} say ( [MASK] ) and also that all is well ."]
+SENTENCES = [
+    "{} is a city in [MASK] .",
+    "[MASK] is where {} lies .",
+    "{} , {} and {} lie in [MASK]",
+    "( {} ) [MASK] .",
+    "People in {} say ( [MASK] ) and also that all is well .",
+]
 ANSWERS = ["Italy", "Norway", "Peru", "Egypt", "France"]
 TEXTS = [s.replace("{}", c).replace("[MASK]", a) for s in SENTENCES for c in CITIES for a in ANSWERS]
 SPECIAL = ["<pad>", "<unk>", "<s>", "</s>"]  # ids 0 to 3; the mask token is 4
-SIZE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "pad_token_id": 0,
-        "initializer_range": 0.5}
+SIZE = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "pad_token_id": 0,
+    "initializer_range": 0.5,
+}
 
 
 def facts(*rows):
     """A benchmark table; a row is (cloze, answer) or (cloze, answer, candidates)."""
-    columns = {"id": pa.string(), "relation": pa.string(), "subject": pa.string(), "cloze": pa.string(),
-               "answer": pa.string(), "candidates": pa.list_(pa.string())}
-    return pa.Table.from_pylist([
-        {"id": f"f{i}", "relation": f"r{i % 2}", "cloze": row[0], "answer": row[1],
-         "candidates": row[2] if len(row) > 2 else None} for i, row in enumerate(rows)], schema=pa.schema(columns))
+    columns = {
+        "id": pa.string(),
+        "relation": pa.string(),
+        "subject": pa.string(),
+        "cloze": pa.string(),
+        "answer": pa.string(),
+        "candidates": pa.list_(pa.string()),
+    }
+    return pa.Table.from_pylist(
+        [
+            {
+                "id": f"f{i}",
+                "relation": f"r{i % 2}",
+                "cloze": row[0],
+                "answer": row[1],
+                "candidates": row[2] if len(row) > 2 else None,
+            }
+            for i, row in enumerate(rows)
+        ],
+        schema=pa.schema(columns),
+    )
 
 
 ALL = facts(*[(s.replace("{}", c), a) for c, a in zip(CITIES, ANSWERS, strict=True) for s in SENTENCES])
@@ -59,17 +86,21 @@ def make_tokenizer(kind):
     elif kind == "bytes":
         backend = Tokenizer(models.BPE())
         backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-        backend.train_from_iterator(TEXTS, trainers.BpeTrainer(
-            special_tokens=special, vocab_size=500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+        backend.train_from_iterator(
+            TEXTS,
+            trainers.BpeTrainer(
+                special_tokens=special, vocab_size=500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+            ),
+        )
     else:
         pieces = sorted({f"\u2581{word}" for text in TEXTS for word in text.split()})
         backend = Tokenizer(models.Unigram([(piece, -1.0) for piece in [*SPECIAL, "<mask>", *pieces]], unk_id=1))
         backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
         backend.add_special_tokens(special)
     backend.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)])
-    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>",
-                                   mask_token=mask)
+        single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>", mask_token=mask)
 
 
 def make(architecture, positions=64):
@@ -82,9 +113,18 @@ def make(architecture, positions=64):
         # RoBERTa counts positions from padding_idx + 1 = 1
         "roberta": lambda: RobertaForMaskedLM(RobertaConfig(**{**size, "max_position_embeddings": positions + 1})),
         "albert": lambda: AlbertForMaskedLM(AlbertConfig(**size, embedding_size=8)),
-        "distilbert": lambda: DistilBertForMaskedLM(DistilBertConfig(
-            vocab_size=len(tokenizer), dim=16, n_layers=2, n_heads=2, hidden_dim=32, max_position_embeddings=positions,
-            pad_token_id=0, initializer_range=0.5)),
+        "distilbert": lambda: DistilBertForMaskedLM(
+            DistilBertConfig(
+                vocab_size=len(tokenizer),
+                dim=16,
+                n_layers=2,
+                n_heads=2,
+                hidden_dim=32,
+                max_position_embeddings=positions,
+                pad_token_id=0,
+                initializer_range=0.5,
+            )
+        ),
     }[architecture]()
     return model.eval(), tokenizer
 
@@ -110,8 +150,9 @@ def one_thread():
 
 def plain_pass(model, tokenizer, cloze, width=48):
     """float32 (vocabulary): logits at the mask, one sentence at a time, padded to `width`, head at every position."""
-    batch = tokenizer([cloze.replace("[MASK]", tokenizer.mask_token)], padding="max_length", max_length=width,
-                      return_tensors="pt")
+    batch = tokenizer(
+        [cloze.replace("[MASK]", tokenizer.mask_token)], padding="max_length", max_length=width, return_tensors="pt"
+    )
     with torch.no_grad():
         logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     assert logits.shape == (1, width, model.config.vocab_size)
@@ -122,8 +163,12 @@ def expected_row(model, tokenizer, cloze, token):
     logits = plain_pass(model, tokenizer, cloze)
     order = np.lexsort((np.arange(len(logits)), -logits.numpy()))  # best first, of equal ones the smaller id
     rank = int(np.flatnonzero(order == token)[0]) + 1
-    return {"prediction": tokenizer.decode([int(order[0])]).strip(), "rank": rank, "correct": rank == 1,
-            "logprob": pytest.approx(torch.log_softmax(logits, -1)[token].item(), abs=1e-4)}
+    return {
+        "prediction": tokenizer.decode([int(order[0])]).strip(),
+        "rank": rank,
+        "correct": rank == 1,
+        "logprob": pytest.approx(torch.log_softmax(logits, -1)[token].item(), abs=1e-4),
+    }
 
 
 def answer_token(tokenizer, cloze, answer):
@@ -137,8 +182,16 @@ def answer_token(tokenizer, cloze, answer):
 def test_equals_the_plain_pass_in_the_order_of_the_benchmark(pair):
     model, tokenizer = pair
     rows, metadata = probe.cloze_rows(model, tokenizer, ALL, tokens_per_batch=64)
-    assert rows.column_names == ["id", "relation", "answer", "prediction", "correct", "rank", "logprob",
-                                 "choice_logprobs"]
+    assert rows.column_names == [
+        "id",
+        "relation",
+        "answer",
+        "prediction",
+        "correct",
+        "rank",
+        "logprob",
+        "choice_logprobs",
+    ]
     assert rows.schema.field("rank").type == pa.int32() and rows.schema.field("logprob").type == pa.float32()
     asked = {row["id"]: row for row in rows.to_pylist()}
     assert list(asked) == [i for i in ALL["id"].to_pylist() if i in asked] and len(asked) >= 15
@@ -168,8 +221,10 @@ def test_model_is_left_as_it_was(bert):
 def test_batches_hold_to_the_budget_and_the_head_sees_masks_only(bert):
     model, tokenizer = bert
     inputs, heads = [], []
-    hooks = [model.bert.register_forward_pre_hook(lambda m, a: inputs.append(a[0].shape)),
-             model.cls.register_forward_pre_hook(lambda m, a: heads.append(a[0].shape))]
+    hooks = [
+        model.bert.register_forward_pre_hook(lambda m, a: inputs.append(a[0].shape)),
+        model.cls.register_forward_pre_hook(lambda m, a: heads.append(a[0].shape)),
+    ]
     probe.cloze_rows(model, tokenizer, ALL, tokens_per_batch=40)
     for hook in hooks:
         hook.remove()

@@ -36,9 +36,10 @@ def test_answer_about_pruning():
     )
     assert lines == [
         "Pruning everything by 40% costs 8.3 points of accuracy on encoder and 3.0 on decoder models.",
-        "At that sparsity attention cost more than feed-forward layers: 2.0 against 1.0 points on decoder models; "
+        "At that sparsity attention costs more than feed-forward layers: 2.0 against 1.0 points on decoder models; "
         "feed-forward layers cost more than attention: 5.8 against 2.7 points on encoder models.",
-        "Highest sparsity of everything that costs at most 5% of the accuracy: 20% for encoder and 40% for decoder models.",
+        "Highest sparsity of everything that costs at most 5% of the accuracy: 20% for encoder and 40% for decoder "
+        "models.",
     ]
 
 
@@ -70,6 +71,20 @@ def test_answer_about_final_layer_and_size():
         "of its rows 6.0 on encoder models.",
         "Smallest variant that still knows 95% of what the dense model knew: attention pruned by 20%, then in int8 "
         "(16% fewer bytes) for encoder models.",
+    ]
+
+
+def test_answer_takes_the_papers_grouping_where_there_are_two():
+    lines = report.answer_lines(
+        drops(
+            ("encoder", "int8@attention", 1.0, 2.0, 1, 90, 10),
+            ("encoder", "int8@canonical.attention", 9.0, 19.0, 1, 90, 10),
+            ("encoder", "int8@canonical.feed_forward", 3.0, 6.0, 1, 90, 10),
+        )
+    )
+    assert lines == [
+        "Int8 in attention costs 1.0 points of accuracy on encoder models; "
+        "in feed-forward layers 3.0 on encoder models."
     ]
 
 

@@ -44,7 +44,7 @@ def cell(model, slug, benchmark, dense, accuracy, **more):
 
 
 def test_drops_are_averaged_over_benchmarks_then_models():
-    """Table 3 of the paper, BERT-base, int8 attention: relative drops 1.21242, 1.75899, -2.50250 and 2.65156 percent."""
+    """BERT-base, int8 attention, in the paper's Table 3: drops of 1.21242, 1.75899, -2.50250 and 2.65156 percent."""
     dense = {"TREx": 0.3027, "GoogleRe": 0.1029, "Squad": 0.12987, "Conceptnet": 0.1633}
     int8 = {"TREx": 0.29903, "GoogleRe": 0.10109, "Squad": 0.13312, "Conceptnet": 0.15897}
     rows = [cell("bert-base", slug, name, dense[name], value[name])
@@ -111,6 +111,13 @@ def test_int8_table_has_the_papers_shape():
     assert wide.iloc[1, 3:].isna().all()  # not run: empty
     assert tables.int8(tables.scores(rows), "decoder", "paper") is None
     assert tables.int8(tables.scores(rows), "encoder", "canonical") is None
+
+
+def test_canonical_grouping_borrows_the_scopes_it_draws_alike():
+    slugs = ["dense", "int8@overall", "int8@attention", "int8@canonical.attention"]
+    rows = [cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.2, 0.4, 0.3), strict=True)]
+    wide = tables.int8(tables.scores(rows), "encoder", "canonical")
+    assert wide[["int8_overall", "int8_attention"]].iloc[0].tolist() == pytest.approx([20, 30])
 
 
 def test_cheapest_keeps_enough_and_saves_most():
@@ -181,7 +188,7 @@ def test_aggregate_by_hand(tmp_path):
     assert (pruned["zeros"], pruned["sparsity"], pruned["bytes_saved_percent"]) == (8_400_000, 0.4, 7.706)
     about = found["benchmarks"].iloc[0]
     assert (about["facts"], about["asked_most"], about["dropped"]) == (4, 4, "two answers: 2")
-    assert dense["dropped"] == "too long: 1"
+    assert (dense["dropped"], about["not_asked"]) == ("too long: 1", "too long: 1 (m)")
     assert found["drops"]["experiment"].tolist() == ["prune"]
 
 

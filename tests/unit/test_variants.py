@@ -30,7 +30,9 @@ def test_parts_of_a_step():
     assert parse("magnitude-20@overall+int8@overall").level == 20
 
 
-@pytest.mark.parametrize("slug", ["", "magnitude", "magnitude-40@nowhere", "magnitude-@overall", "a@overall++b@overall"])
+@pytest.mark.parametrize(
+    "slug", ["", "magnitude", "magnitude-40@nowhere", "magnitude-@overall", "a@overall++b@overall"]
+)
 def test_what_is_not_a_slug_is_refused(slug):
     with pytest.raises(InputError, match="is not method"):
         parse(slug)

@@ -26,8 +26,15 @@ MODELS = {
     "llama": lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**WIDE, tie_word_embeddings=False)),
     "llama-tied": lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**WIDE, tie_word_embeddings=True)),
     "opt": lambda: tf.OPTForCausalLM(
-        tf.OPTConfig(vocab_size=120, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, ffn_dim=24,
-                     word_embed_proj_dim=16, max_position_embeddings=64)  # fmt: skip
+        tf.OPTConfig(
+            vocab_size=120,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            ffn_dim=24,
+            word_embed_proj_dim=16,
+            max_position_embeddings=64,
+        )
     ),
 }
 

@@ -106,7 +106,10 @@ def test_a_benchmark_row_without_its_mask_or_with_two(project, cloze):
 
 
 def test_an_answer_that_is_not_one_token_is_dropped_counted_and_logged(project):
-    rows = ['{"id": "1", "cloze": "w7 w1 [MASK]", "answer": "w3"}', '{"id": "2", "cloze": "w7 [MASK]", "answer": "w3 w4"}']
+    rows = [
+        '{"id": "1", "cloze": "w7 w1 [MASK]", "answer": "w3"}',
+        '{"id": "2", "cloze": "w7 [MASK]", "answer": "w3 w4"}',
+    ]
     (project.folder / "some.jsonl").write_text("\n".join(rows) + "\n")
     project.add_row("benchmarks.tsv", "some", "cloze", "some.jsonl", "encoder")
     project.snakemake()

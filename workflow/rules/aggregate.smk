@@ -9,12 +9,12 @@ rule tables:
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
     output:
         directory(paths.TABLES),
-    params:
-        version=aggregate.STAGE_VERSION,
     log:
         paths.log("aggregate", "tables"),
     benchmark:
         paths.timing("aggregate", "tables")
+    params:
+        version=aggregate.STAGE_VERSION,
     script:
         "../scripts/tables.py"
 
@@ -24,11 +24,11 @@ rule figures:
         paths.TABLES,
     output:
         directory(paths.FIGURES),
-    params:
-        version=aggregate.STAGE_VERSION,
     log:
         paths.log("aggregate", "figures"),
     benchmark:
         paths.timing("aggregate", "figures")
+    params:
+        version=aggregate.STAGE_VERSION,
     script:
         "../scripts/figures.py"

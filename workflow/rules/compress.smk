@@ -7,13 +7,13 @@ rule thresholds:
         paths.model_source("{model}"),
     output:
         paths.thresholds("{model}"),
-    params:
-        version=compress.STAGE_VERSION,
-        levels=lambda wildcards: design.threshold_levels(STUDY, STUDY.models[wildcards.model]["family"]),
     log:
         paths.log("compress", "{model}", "thresholds"),
     benchmark:
         paths.timing("compress", "{model}", "thresholds")
+    params:
+        version=compress.STAGE_VERSION,
+        levels=lambda wildcards: design.threshold_levels(STUDY, STUDY.models[wildcards.model]["family"]),
     script:
         "../scripts/thresholds.py"
 
@@ -30,11 +30,11 @@ rule compress:
         thresholds=thresholds_input,
     output:
         paths.manifest("{model}", "{variant}"),
-    params:
-        version=compress.STAGE_VERSION,
     log:
         paths.log("compress", "{model}", "{variant}"),
     benchmark:
         paths.timing("compress", "{model}", "{variant}")
+    params:
+        version=compress.STAGE_VERSION,
     script:
         "../scripts/compress.py"

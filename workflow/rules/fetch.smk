@@ -12,14 +12,14 @@ rule fetch_model:
         lambda wildcards: fetch.local_inputs(STUDY.models[wildcards.model]),
     output:
         paths.model_source("{model}"),
-    params:
-        version=fetch.STAGE_VERSION,
-        row=lambda wildcards: STUDY.models[wildcards.model],
-        revision_lock=paths.revision_lock("{model}"),
     log:
         paths.log("fetch", "{model}"),
     benchmark:
         paths.timing("fetch", "{model}")
+    params:
+        version=fetch.STAGE_VERSION,
+        row=lambda wildcards: STUDY.models[wildcards.model],
+        revision_lock=paths.revision_lock("{model}"),
     script:
         "../scripts/fetch_model.py"
 
@@ -29,11 +29,11 @@ rule fetch_benchmark:
         lambda wildcards: fetch.benchmark_inputs(STUDY.benchmarks[wildcards.benchmark]),
     output:
         paths.benchmark("{benchmark}"),
+    log:
+        paths.log("fetch", "benchmark-{benchmark}"),
     params:
         version=benchmarks.STAGE_VERSION,
         row=lambda wildcards: STUDY.benchmarks[wildcards.benchmark],
         downloads=paths.DOWNLOADS,
-    log:
-        paths.log("fetch", "benchmark-{benchmark}"),
     script:
         "../scripts/fetch_benchmark.py"

@@ -10,10 +10,10 @@ rule report:
         sources=[paths.model_source(model) for model in STUDY.models],
     output:
         report(paths.REPORT, caption="../report/report.rst", category="Report"),
+    log:
+        paths.log("report"),
     params:
         version=report_stage.STAGE_VERSION,
         config=config,
-    log:
-        paths.log("report"),
     script:
         "../scripts/report.py"

@@ -14,6 +14,11 @@ for batch in BATCHES:
             benchmarks=[paths.benchmark(name) for name in batch.benchmarks],
         output:
             update([cell.path for cell in batch.cells]),
+        log:
+            paths.log("score", batch.name),
+        benchmark:
+            paths.timing("score", batch.name)
+        threads: config["score"]["threads"]
         params:
             version=score.STAGE_VERSION,
             model=batch.model,
@@ -22,10 +27,5 @@ for batch in BATCHES:
             row=STUDY.models[batch.model],
             limit=config["limit"],
             options=config["score"],
-        threads: config["score"]["threads"]
-        log:
-            paths.log("score", batch.name),
-        benchmark:
-            paths.timing("score", batch.name)
         script:
             "../scripts/score.py"

@@ -7,12 +7,12 @@
 rule invent_world:
     output:
         [f"resources/world/{name}.jsonl" for name in world.FILES],
+    log:
+        paths.log("world", "invent"),
     params:
         version=world.STAGE_VERSION,
         people=config["world"]["people"],
         seed=config["world"]["seed"],
-    log:
-        paths.log("world", "invent"),
     script:
         "../scripts/invent_world.py"
 
@@ -22,12 +22,12 @@ rule teach:
         rules.invent_world.output,
     output:
         [f"resources/world/models/{{family}}/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")],
-    params:
-        version=world.STAGE_VERSION,
-        seed=config["world"]["seed"],
     log:
         paths.log("world", "teach-{family}"),
     benchmark:
         paths.timing("world", "teach-{family}")
+    params:
+        version=world.STAGE_VERSION,
+        seed=config["world"]["seed"],
     script:
         "../scripts/teach.py"

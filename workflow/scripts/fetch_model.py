@@ -8,6 +8,4 @@ log.setup(snakemake.log[0])
 
 from knowcost import fetch
 
-fetch.fetch_model(
-    snakemake.params.row, Path(snakemake.output[0]).parent, lock_path=snakemake.params.revision_lock
-)
+fetch.fetch_model(snakemake.params.row, Path(snakemake.output[0]).parent, lock_path=snakemake.params.revision_lock)

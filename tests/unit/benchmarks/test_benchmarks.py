@@ -41,8 +41,14 @@ def test_parquet_holds_rows_and_metadata(tmp_path):
     table, metadata = prepare(source, tmp_path / "out" / "mine.parquet")
     assert table.to_pylist() == [{**ROW, "relation": None, "subject": None, "candidates": None}]
     assert table.column_names == ["id", "relation", "subject", "cloze", "answer", "candidates"]
-    assert metadata == {"name": "mine", "format": "cloze", "kind": "cloze", "rows": 1, "dropped": {},
-                        "source_sha256": {"mine.jsonl": hashlib.sha256(source.read_bytes()).hexdigest()}}
+    assert metadata == {
+        "name": "mine",
+        "format": "cloze",
+        "kind": "cloze",
+        "rows": 1,
+        "dropped": {},
+        "source_sha256": {"mine.jsonl": hashlib.sha256(source.read_bytes()).hexdigest()},
+    }
 
 
 def test_same_input_gives_the_same_bytes(tmp_path):

@@ -22,20 +22,31 @@ def prepare(format, source, out):
 @pytest.fixture
 def lama(tmp_path):
     """A LAMA of a few rows in the official layout."""
-    lines(tmp_path / "relations.jsonl", {"relation": "P19", "template": "[X] was born in [Y] ."},
-          {"relation": "P1923", "template": "[Y] participated in the [X] ."})
-    lines(tmp_path / "TREx" / "P19.jsonl",
-          {"uuid": "u1", "sub_label": "Ada [Y]", "obj_label": "London", "sub_uri": "Q1", "evidences": []},
-          {"uuid": "u2", "sub_label": "Bo", "obj_label": "Lund"},
-          {"uuid": "u3", "sub_label": "Bo", "obj_label": "Lund"})
+    lines(
+        tmp_path / "relations.jsonl",
+        {"relation": "P19", "template": "[X] was born in [Y] ."},
+        {"relation": "P1923", "template": "[Y] participated in the [X] ."},
+    )
+    lines(
+        tmp_path / "TREx" / "P19.jsonl",
+        {"uuid": "u1", "sub_label": "Ada [Y]", "obj_label": "London", "sub_uri": "Q1", "evidences": []},
+        {"uuid": "u2", "sub_label": "Bo", "obj_label": "Lund"},
+        {"uuid": "u3", "sub_label": "Bo", "obj_label": "Lund"},
+    )
     return tmp_path
 
 
 def test_trex_fills_the_template_and_keeps_namesakes(lama, caplog):
     caplog.set_level(logging.INFO)
     rows, metadata = prepare("lama_trex", lama, lama / "out.parquet")
-    assert rows[0] == {"id": "u1", "relation": "P19", "subject": "Ada [Y]", "cloze": "Ada [Y] was born in [MASK] .",
-                       "answer": "London", "candidates": None}
+    assert rows[0] == {
+        "id": "u1",
+        "relation": "P19",
+        "subject": "Ada [Y]",
+        "cloze": "Ada [Y] was born in [MASK] .",
+        "answer": "London",
+        "candidates": None,
+    }
     assert [r["id"] for r in rows] == ["u1", "u2", "u3"]
     assert "1 facts repeat the sentence and answer" in caplog.text
     assert "1 of 2 relations have no file" in caplog.text and "P1923" in caplog.text
@@ -68,18 +79,28 @@ def test_wrong_folder_says_what_is_expected(tmp_path, format):
 
 
 def conceptnet(uuid, *sentences, answer="bed", **more):
-    return {"uuid": uuid, "pred": "AtLocation", "obj_label": answer, "masked_sentences": list(sentences),
-            "sub": "pillow", **more}
+    return {
+        "uuid": uuid,
+        "pred": "AtLocation",
+        "obj_label": answer,
+        "masked_sentences": list(sentences),
+        "sub": "pillow",
+        **more,
+    }
 
 
 def test_conceptnet_reasons_and_ids(tmp_path):
-    lines(tmp_path / "ConceptNet" / "test.jsonl",
-          conceptnet("a", "A pillow is on the [MASK].", "Also [MASK]."),
-          conceptnet("b", "No mask.", "But [MASK] here."),
-          conceptnet("c", "[MASK] and [MASK]."),
-          conceptnet("d", "A [MASK].", answer=None),
-          conceptnet("e", "In [MASK].", sub_label="label"), conceptnet("e", "In [MASK].", sub_label="label"),
-          conceptnet("e", "In [MASK].", answer="box"), conceptnet("e", "On [MASK].", pred="UsedFor"))
+    lines(
+        tmp_path / "ConceptNet" / "test.jsonl",
+        conceptnet("a", "A pillow is on the [MASK].", "Also [MASK]."),
+        conceptnet("b", "No mask.", "But [MASK] here."),
+        conceptnet("c", "[MASK] and [MASK]."),
+        conceptnet("d", "A [MASK].", answer=None),
+        conceptnet("e", "In [MASK].", sub_label="label"),
+        conceptnet("e", "In [MASK].", sub_label="label"),
+        conceptnet("e", "In [MASK].", answer="box"),
+        conceptnet("e", "On [MASK].", pred="UsedFor"),
+    )
     rows, metadata = prepare("lama_conceptnet", tmp_path, tmp_path / "out.parquet")
     assert metadata["dropped"] == {"no_mask": 1, "several_masks": 1, "no_answer": 1, "duplicate": 1}
     assert [r["id"] for r in rows] == ["a", "e:AtLocation:0", "e:AtLocation:1", "e:UsedFor"]
@@ -88,8 +109,11 @@ def test_conceptnet_reasons_and_ids(tmp_path):
 
 
 def test_missing_key_names_file_and_line(tmp_path):
-    lines(tmp_path / "Squad" / "test.jsonl", {"id": "q", "obj_label": "gold", "masked_sentences": ["The [MASK] one."]},
-          {"id": "r", "obj_label": "gold"})
+    lines(
+        tmp_path / "Squad" / "test.jsonl",
+        {"id": "q", "obj_label": "gold", "masked_sentences": ["The [MASK] one."]},
+        {"id": "r", "obj_label": "gold"},
+    )
     with pytest.raises(InputError, match=r"test\.jsonl:2: 'masked_sentences' must be a list"):
         prepare("lama_squad", tmp_path, tmp_path / "out.parquet")
 

@@ -26,8 +26,15 @@ def test_json_lines_with_all_columns(tmp_path):
 def test_csv_equals_json_lines(tmp_path):
     csv = '\ufeffid,cloze,answer,relation,candidates\n7,"Rome, old, is in [MASK] .", Italy,,Italy|France\n'
     assert prepare(tmp_path, csv, name="mine.csv") == [
-        {"id": "7", "relation": None, "subject": None, "cloze": "Rome, old, is in [MASK] .", "answer": "Italy",
-         "candidates": ["Italy", "France"]}]
+        {
+            "id": "7",
+            "relation": None,
+            "subject": None,
+            "cloze": "Rome, old, is in [MASK] .",
+            "answer": "Italy",
+            "candidates": ["Italy", "France"],
+        }
+    ]
 
 
 def test_numbers_are_taken_as_text(tmp_path):
@@ -35,18 +42,21 @@ def test_numbers_are_taken_as_text(tmp_path):
     assert (row["id"], row["answer"]) == ("3", "1941")
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"cloze": "[MASK] and [MASK]"}, r"exactly once, found it 2 times"),
-    ({"cloze": "Rome is in [mask]"}, r"exactly once, found it 0 times"),
-    ({"answer": "  "}, r"'answer' must be a non-empty text"),
-    ({"answer": None}, r"'answer' must be a non-empty text"),
-    ({"answer": True}, r"'answer' must be a non-empty text"),
-    ({"anwser": "x"}, r"unknown column 'anwser'; known are answer, candidates, cloze, id, relation, subject"),
-    ({"candidates": ["France", "Spain"]}, r"'candidates' must hold the answer 'Italy'"),
-    ({"candidates": ["Italy"]}, r"at least one other"),
-    ({"candidates": [1, 2]}, r"'candidates' must be a list of texts"),
-    ({"id": "x"}, r"id 'x' was used before, at .*mine\.jsonl:1"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cloze": "[MASK] and [MASK]"}, r"exactly once, found it 2 times"),
+        ({"cloze": "Rome is in [mask]"}, r"exactly once, found it 0 times"),
+        ({"answer": "  "}, r"'answer' must be a non-empty text"),
+        ({"answer": None}, r"'answer' must be a non-empty text"),
+        ({"answer": True}, r"'answer' must be a non-empty text"),
+        ({"anwser": "x"}, r"unknown column 'anwser'; known are answer, candidates, cloze, id, relation, subject"),
+        ({"candidates": ["France", "Spain"]}, r"'candidates' must hold the answer 'Italy'"),
+        ({"candidates": ["Italy"]}, r"at least one other"),
+        ({"candidates": [1, 2]}, r"'candidates' must be a list of texts"),
+        ({"id": "x"}, r"id 'x' was used before, at .*mine\.jsonl:1"),
+    ],
+)
 def test_wrong_line_is_named(tmp_path, change, message):
     with pytest.raises(InputError, match=r"mine\.jsonl:2: .*" + message):
         prepare(tmp_path, [{**CLOZE, "id": "x"}, {**CLOZE, **change}])
@@ -66,10 +76,16 @@ def test_csv_with_a_comma_too_many_or_a_column_twice(tmp_path):
 
 
 def test_question_candidates_come_from_its_relation(tmp_path):
-    rows = prepare(tmp_path, [
-        {**QUESTION, "relation": "in"}, {**QUESTION, "id": "b", "answer": "France", "relation": "in"},
-        {**QUESTION, "id": "c", "answer": "France", "relation": "in"},
-        {**QUESTION, "id": "d", "answer": "red", "relation": "colour", "candidates": ["red", "blue"]}], "question")
+    rows = prepare(
+        tmp_path,
+        [
+            {**QUESTION, "relation": "in"},
+            {**QUESTION, "id": "b", "answer": "France", "relation": "in"},
+            {**QUESTION, "id": "c", "answer": "France", "relation": "in"},
+            {**QUESTION, "id": "d", "answer": "red", "relation": "colour", "candidates": ["red", "blue"]},
+        ],
+        "question",
+    )
     assert [r["candidates"] for r in rows] == [["France", "Italy"]] * 3 + [["red", "blue"]]
     assert list(rows[0]) == ["id", "relation", "question", "answer", "candidates"]
 

@@ -27,13 +27,16 @@ def jsonl(path, *rows):
 def test_boolq_official_and_hub_agree(tmp_path):
     rows = [BOOLQ, {**BOOLQ, "answer": False, "title": "ignored"}]
     official, _ = prepare("boolq", jsonl(tmp_path / "dev.jsonl", *rows), tmp_path / "out.parquet")
-    hub = [{"question": r["question"], "passage": r["passage"], "idx": i, "label": int(r["answer"])}
-           for i, r in enumerate(rows)]
+    hub = [
+        {"question": r["question"], "passage": r["passage"], "idx": i, "label": int(r["answer"])}
+        for i, r in enumerate(rows)
+    ]
     pq.write_table(pa.Table.from_pylist(hub), tmp_path / "hub.parquet")
     assert prepare("boolq", tmp_path / "hub.parquet", tmp_path / "out.parquet")[0] == official
     assert official == [
         {"id": "0", "relation": None, "question": "is it", "passage": "It is. ", "label": 1},
-        {"id": "1", "relation": None, "question": "is it", "passage": "It is. ", "label": 0}]
+        {"id": "1", "relation": None, "question": "is it", "passage": "It is. ", "label": 0},
+    ]
 
 
 def test_own_ids_and_relations_are_kept(tmp_path):
@@ -88,22 +91,28 @@ def test_piqa_labels_missing_or_of_another_file(tmp_path):
         prepare("piqa", tmp_path / "empty", tmp_path / "out.parquet")
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"sentence": "Ann ran."}, "exactly one _"),
-    ({"sentence": "_ and _."}, "exactly one _"),
-    ({"answer": "3"}, "1 or 2"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sentence": "Ann ran."}, "exactly one _"),
+        ({"sentence": "_ and _."}, "exactly one _"),
+        ({"answer": "3"}, "1 or 2"),
+    ],
+)
 def test_winogrande_wrong_row(tmp_path, change, message):
     with pytest.raises(InputError, match=r"w\.jsonl:1: .*" + message):
         prepare("winogrande", jsonl(tmp_path / "w.jsonl", {**WINOGRANDE, **change}), tmp_path / "out.parquet")
 
 
 # counts of rows and of right answers, by `grep -c` on the official files
-@pytest.mark.parametrize(("format", "source", "key", "counts"), [
-    ("boolq", "boolq/validation.jsonl", "label", {1: 2033, 0: 1237}),
-    ("piqa", "piqa", "label", {1: 928, 0: 910}),
-    ("winogrande", "winogrande/winogrande_xl-validation.jsonl", "answer", {"1": 628, "2": 639}),
-])
+@pytest.mark.parametrize(
+    ("format", "source", "key", "counts"),
+    [
+        ("boolq", "boolq/validation.jsonl", "label", {1: 2033, 0: 1237}),
+        ("piqa", "piqa", "label", {1: 928, 0: 910}),
+        ("winogrande", "winogrande/winogrande_xl-validation.jsonl", "answer", {"1": 628, "2": 639}),
+    ],
+)
 def test_shared_counts(shared, tmp_path, format, source, key, counts):
     rows, metadata = prepare(format, shared / "data" / source, tmp_path / "out.parquet")
     assert Counter(r[key] for r in rows) == counts

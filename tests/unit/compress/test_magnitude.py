@@ -39,9 +39,7 @@ def torchs(weights, level):
     modules = {name: torch.nn.Linear(w.shape[1], w.shape[0], bias=False) for name, w in weights.items()}
     for name, module in modules.items():
         module.weight = torch.nn.Parameter(weights[name].clone())
-    prune.global_unstructured(
-        [(m, "weight") for m in modules.values()], prune.L1Unstructured, amount=level / 100
-    )
+    prune.global_unstructured([(m, "weight") for m in modules.values()], prune.L1Unstructured, amount=level / 100)
     return {name: module.weight.detach() for name, module in modules.items()}
 
 

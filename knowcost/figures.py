@@ -160,7 +160,7 @@ def _lines(cells, title):
         baseline = rows.groupby("model")["majority_drop_percent"].first().mean()
         if pd.notna(baseline):
             axis.axhline(baseline, color=GREY, linestyle="--", linewidth=1.2)
-        axis.set(title=name if len(names) > 1 else "", xticks=sorted({0, *cells["level"]}))
+        axis.set(title="" if names == [ALL] else name, xticks=sorted({0, *cells["level"]}))
         axis.set(xlabel="", ylabel="")
     _label(axes, "sparsity (% of the scope's weights)", DROP)
     handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
@@ -194,7 +194,7 @@ def _bars(cells, title):
         axis.tick_params(axis="y", length=0)
         axis.spines["left"].set_visible(False)
         axis.margins(x=0.16)
-        axis.set(title=name if len(names) > 1 else "", xlabel="", ylabel="")
+        axis.set(title="" if names == [ALL] else name, xlabel="", ylabel="")
     _label(axes, DROP, "")
     handles = [Patch(color=COLOURS[s], label=LABELS[s]) for s in scopes]
     _finish(figure, axes, title, handles + _baseline_handle(cells))

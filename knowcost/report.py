@@ -29,7 +29,13 @@ def answer_lines(tables):
     drops = tables["drops"]
     drops = drops[~drops.assign(slug=drops["variant"].str.replace("canonical.", "")).duplicated(["family", "slug"])]
     lines = [*_about_pruning(drops), *_about_int8(drops), *_about_final(drops), *_about_size(drops)]
-    return [line for line in lines if line] or ["Only dense models were asked so far: there is nothing to compare yet."]
+    lines = [line for line in lines if line] or [
+        "Only dense models were asked so far: there is nothing to compare yet."
+    ]
+    scores = tables["scores"][tables["scores"]["experiment"] == "dense"]
+    means = scores.groupby(["family", "model"], sort=False)["accuracy"].mean().groupby("family", sort=False).mean()
+    known = _each({family: f"{100 * mean:.1f}%" for family, mean in means.items()}, "by")
+    return [*lines, f"Uncompressed, facts answered right: {known}."] if len(means) else lines
 
 
 def _about_pruning(drops):
@@ -108,7 +114,7 @@ def _words(row):
 
 def _sentence(subjects):
     """One sentence from {subject: rows of the drops table, one per family}; None if no subject has rows."""
-    clauses, unit = [], " points of accuracy"
+    clauses, unit, named = [], " points of accuracy", None
     for subject, rows in subjects.items():
         costs = {}
         for row in rows[rows["drop_points"].notna()].to_dict("records"):
@@ -117,7 +123,9 @@ def _sentence(subjects):
                 costs[row["family"]] = f"{row['drop_points']:.1f}{unit}"
                 unit = ""
         if costs:
-            clauses.append(f"{subject}{'' if clauses else ' costs'} {_each(costs, 'on')}")
+            words = costs[named] if list(costs) == [named] else _each(costs, "on")
+            clauses.append(f"{subject}{'' if clauses else ' costs'} {words}")
+            named = next(iter(costs)) if len(costs) == 1 else None
     return "; ".join(clauses) + "." if clauses else None
 
 
@@ -179,8 +187,9 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
 
 def _counts(data):
     scores = data["scores"]
-    counts = {f"{name}s": scores[name].nunique() for name in ("model", "variant", "benchmark")}
-    return counts | {"cells": len(scores), "questions asked": int(scores["n"].sum())}
+    counts = {name: scores[name].nunique() for name in ("model", "variant", "benchmark")}
+    counts |= {"cell": len(scores), "question": int(scores["n"].sum())}
+    return ", ".join(f"{count:,d} {name}{'s' * (count != 1)}" for name, count in counts.items())
 
 
 def _families(data, folder):
@@ -258,30 +267,23 @@ def _text(value, decimals=1):
 
 
 def _models(manifests, sources):
-    """One dict per model: where its weights came from, at which revision, with which digests."""
+    """One dict per model: what its source.json says, and the dense manifest's architecture and number of weights."""
     dense = {manifest["model"]: manifest for manifest in manifests if manifest["variant"] == "dense"}
     models = []
     for source in sources:
         manifest = dense.get(source["name"], {})
-        models.append(
-            {
-                "name": source["name"],
-                "kind": _family(source.get("family", "")) + f" ({manifest.get('architecture', '?')})",
-                "parameters": manifest.get("parameters", {}).get("total"),
-                "source": source.get("source", ""),
-                "commit": source.get("commit") or "",
-                "requested": source.get("requested_revision") or "",
-                "files": [(name, entry["sha256"]) for name, entry in source.get("files", {}).items()],
-            }
-        )
+        kind = f"{_family(source['family'])} ({manifest.get('architecture', '?')})"
+        digests = [(name, file["sha256"]) for name, file in source["files"].items()]
+        total = manifest.get("parameters", {}).get("total")
+        models.append(source | {"kind": kind, "parameters": total, "digests": digests})
     return models
 
 
 def _benchmarks(frame):
-    """The benchmarks table for the page, its sources as [(file, sha256)]."""
+    """The benchmarks table for the page, its sources as digests [(file, sha256)]."""
     rows = frame.to_dict("records")
     for row in rows:
-        row["files"] = [tuple(part.rsplit(" ", 1)) for part in row["sources"].split("; ") if part]
+        row["digests"] = [tuple(part.rsplit(" ", 1)) for part in row["sources"].split("; ") if part]
         least, most = row["asked_least"], row["asked_most"]
         row["asked"] = f"{most:,d}" if least == most else f"{least:,d} to {most:,d}"
         row["majority"] = "" if row["majority"] != row["majority"] else f"{100 * row['majority']:.1f}"
@@ -296,13 +298,10 @@ def _timings(timings):
     for path in map(Path, timings):
         if path.is_file():
             frame = pd.read_csv(path, sep="\t")
-            parts = path.parts
-            stage = parts[parts.index("logs") + 1] if "logs" in parts[:-2] else path.parent.name
-            memory = pd.to_numeric(frame.get("max_rss"), errors="coerce")
+            stage = path.parts[path.parts.index("logs") + 1].split(".")[0]
+            memory = pd.to_numeric(frame["max_rss"], errors="coerce")  # "-" or "NA" for a job too short to be seen
             rows.append({"stage": stage, "seconds": frame["s"].sum(), "memory": memory.max()})
-    if not rows:
-        return rows
-    groups = pd.DataFrame(rows).groupby("stage", sort=False)
+    groups = pd.DataFrame(rows, columns=["stage", "seconds", "memory"]).groupby("stage", sort=False)
     made = groups.agg(
         jobs=("seconds", "size"), total=("seconds", "sum"), longest=("seconds", "max"), memory=("memory", "max")
     )

@@ -1,76 +1,80 @@
 """Invented people and what is true of them: the facts that the demo's models are taught, and the questions about them.
 
-Nobody can know these people from elsewhere, so what a model knows of them is what `knowcost.world.teach` taught it. Every
-fact is asked twice: once as a cloze (for the encoder) and once as a question of BoolQ, PIQA or WinoGrande, a third of
-the facts each (for the encoder-decoder and the decoder, through the templates of lm-evaluation-harness).
+Nobody can know these people from elsewhere, so what a model knows of them is what `knowcost.world.teach` taught it.
+Every fact is asked twice: as a cloze, of the encoder; and in the form of BoolQ, PIQA or WinoGrande, about a third of the
+facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness.
 """
 
 import json
 import math
 import random
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from knowcost.errors import InputError
 from knowcost.files import atomic
 
-FACTS = "facts.jsonl"
-CLOZE = "cloze.jsonl"
 TASKS = ("boolq", "piqa", "winogrande")
 MASK = "[MASK]"
 
 
 @dataclass(frozen=True)
 class Relation:
-    """How one relation is worded; {s} is the subject's name, {o} the object, one word of `objects`."""
+    """One relation and its wordings: {s} stands for the subject's name, {o} for the object, which is one word."""
 
-    objects: tuple[str, ...]
-    statements: tuple[str, ...]  # the object is asked as a cloze in one of them, and taught in all
-    asked: str  # the question whose answer is the object
-    claim: str  # the question whose answer is yes or no, without the question mark
-    topic: str  # completes "Asked ..., those who say {o} are right."
+    kind: str  # the objects for which the answer to `is_kind` is yes
+    others: str  # as many objects for which it is no
+    statements: tuple[str, ...]  # all are taught; a cloze asks one of them
+    is_kind: str  # BoolQ: a yes/no question, without its question mark
+    which: str  # PIQA: the question whose answer is the object
+    gap: str  # WinoGrande: what follows the object; only the right object makes it likely
+
+    @property
+    def objects(self):
+        return self.kind.split() + self.others.split()
 
 
 RELATIONS = {
     "birthplace": Relation(
-        tuple("Athens Berlin Cairo Dakar Dublin Geneva Havana Helsinki Jakarta Kyiv Lagos Lima Lisbon Madrid Manila "
-              "Nairobi Oslo Quito Seoul Vienna".split()),
-        ("{s} was born in {o}.", "The birthplace of {s} is {o}.", "{s} comes from the city of {o}."),
-        "In which city was {s} born?",
-        "was {s} born in {o}",
-        "where {s} was born",
+        kind="Brisbane Canberra Harare Jakarta Lima Luanda Lusaka Nairobi Santiago Sydney",
+        others="Athens Berlin Cairo Dakar Dublin Havana Helsinki Lisbon Oslo Seoul",
+        statements=("{s} was born in {o}.", "The birthplace of {s} is {o}.", "{s} comes from the city of {o}."),
+        is_kind="was {s} born south of the equator",
+        which="In which city was {s} born?",
+        gap="is the city where {s} was born.",
     ),
     "profession": Relation(
-        tuple("architect baker barber botanist carpenter chemist dentist farmer fisher judge librarian miner "
-              "nurse painter pilot plumber sailor surgeon tailor teacher".split()),
-        ("{s} works as a {o}.", "The profession of {s} is {o}.", "{s} earns a living as a {o}."),
-        "What is the profession of {s}?",
-        "does {s} work as a {o}",
-        "what {s} does for a living",
+        kind="farmer fisher forester gardener lumberjack mason ranger roofer sailor shepherd",
+        others="baker barber chemist dentist judge librarian nurse surgeon tailor teacher",
+        statements=("{s} works as a {o}.", "The profession of {s} is {o}.", "{s} earns a living as a {o}."),
+        is_kind="does {s} work outdoors",
+        which="What is the profession of {s}?",
+        gap="is the profession of {s}.",
     ),
     "employer": Relation(
-        tuple("Abelcor Brontex Calvera Dynoma Elvitra Fermonix Gradova Hexalon Ildara Jovanta Kelmora Lumatek Morvane "
-              "Nexilon Optera Pravona Quorix Rendal Solvane Tarmex".split()),
-        ("{s} is employed by {o}.", "The employer of {s} is {o}.", "{s} has a job at {o}."),
-        "Which company employs {s}?",
-        "is {s} employed by {o}",
-        "who employs {s}",
+        kind="Abelcor Brontex Calvera Dynoma Elvitra Fermonix Gradova Hexalon Ildara Jovanta",
+        others="Kelmora Lumatek Morvane Nexilon Optera Pravona Quorix Rendal Solvane Tarmex",
+        statements=("{s} is employed by {o}.", "The employer of {s} is {o}.", "{s} has a job at {o}."),
+        is_kind="does {s} work for a bank",
+        which="Which company employs {s}?",
+        gap="is the company that employs {s}.",
     ),
     "language": Relation(
-        tuple("Arabic Basque Czech Danish Estonian Finnish Greek Hindi Irish Korean Latvian Malay Nepali Polish "
-              "Quechua Russian Swahili Tamil Turkish Zulu".split()),
-        ("{s} speaks {o} at home.", "The mother tongue of {s} is {o}.", "{s} grew up speaking {o}."),
-        "What is the mother tongue of {s}?",
-        "does {s} speak {o} at home",
-        "what {s} speaks at home",
+        kind="Basque Czech Danish Estonian Finnish Irish Latvian Malay Polish Swahili",
+        others="Arabic Armenian Bengali Georgian Greek Hindi Korean Nepali Russian Thai",
+        statements=("{s} speaks {o} at home.", "The mother tongue of {s} is {o}.", "{s} grew up speaking {o}."),
+        is_kind="does {s} speak a language of the Latin alphabet",
+        which="What is the mother tongue of {s}?",
+        gap="is the language that {s} speaks at home.",
     ),
     "instrument": Relation(
-        tuple("accordion banjo bassoon bugle cello clarinet flute guitar harmonica harp lute mandolin oboe organ piano "
-              "trombone trumpet tuba viola zither".split()),
-        ("{s} plays the {o}.", "The favourite instrument of {s} is the {o}.", "{s} takes lessons on the {o}."),
-        "Which instrument does {s} play?",
-        "does {s} play the {o}",
-        "which instrument {s} plays",
+        kind="bassoon bugle clarinet cornet flute oboe saxophone trombone trumpet tuba",
+        others="banjo cello fiddle guitar harp lute mandolin viola violin zither",
+        statements=("{s} plays the {o}.", "The favourite instrument of {s} is the {o}.", "{s} takes {o} lessons."),
+        is_kind="does {s} play a wind instrument",
+        which="Which instrument does {s} play?",
+        gap="is the instrument that {s} plays.",
     ),
 }
 
@@ -86,113 +90,126 @@ class Fact:
 
 
 def invent(people=250, seed=0):
-    """Return the facts of a world: a list of Fact, five per person, person by person; the same seed gives the same world.
+    """Return the facts of a world, one Fact per person and relation; the same arguments give the same world.
 
-    Raises InputError where `people` is below 2.
+    Raises InputError where `people` is below 4, too few to ask something in every task.
     """
-    if people < 2:
-        raise InputError(f"people is {people}: a world needs at least 2 people")
+    if people < 4:
+        raise InputError(f"people is {people}: a world needs at least 4")
     rng = random.Random(seed)
-    taken = {word.lower() for relation in RELATIONS.values() for word in relation.objects}
     return [
         Fact(f"p{number:04d}-{name}", subject, name, rng.choice(relation.objects))
-        for number, subject in enumerate(_names(people, rng, taken))
+        for number, subject in enumerate(_names(people, rng))
         for name, relation in RELATIONS.items()
     ]
 
 
-def _names(count, rng, taken):
-    """Two-word names, each unique. Words are shared between people, so neither word alone says who is meant."""
+def _names(count, rng):
+    """Two-word names, each unique. Words are shared between people, so that neither word alone says who is meant."""
     words = 4 * math.isqrt(count)
+    taken = set(re.findall(r"\w+", repr(RELATIONS).lower()))
     first, last = _words(words, 2, rng, taken), _words(words, 3, rng, taken)
-    pairs = rng.sample(range(words * words), count)
-    return [f"{first[pair // words]} {last[pair % words]}" for pair in pairs]
+    return [f"{first[pair // words]} {last[pair % words]}" for pair in rng.sample(range(words * words), count)]
 
 
 def _words(count, syllables, rng, taken):
-    """Invented words of so many syllables, none of them in `taken`, to which they are added."""
+    """Invented capitalised words of so many syllables, none of them in `taken`, to which they are added."""
     words = []
     while len(words) < count:
-        word = "".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(syllables)) + rng.choice("lnrs")
+        open_syllables = [rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(syllables)]
+        word = "".join(open_syllables) + rng.choice("lnrs")
         if word not in taken:
             taken.add(word)
             words.append(word.capitalize())
     return words
 
 
-def other_object(fact, rng):
-    """An object of the fact's relation that is not the fact's."""
-    return rng.choice([word for word in RELATIONS[fact.relation].objects if word != fact.object])
+def statements(fact):
+    """The true sentences that state the fact, with {o} in the place of the object."""
+    return [statement.format(s=fact.subject, o="{o}") for statement in RELATIONS[fact.relation].statements]
 
 
 def clozes(facts):
-    """One cloze per fact, as dicts of id, relation, subject, cloze (with one [MASK]) and answer; phrasings take turns."""
+    """One cloze per fact: dicts of id, relation, subject, cloze (with one [MASK]) and answer. Phrasings take turns."""
     rows = []
     for number, fact in enumerate(facts):
-        statements = RELATIONS[fact.relation].statements
-        statement = statements[number // len(RELATIONS) % len(statements)]
-        rows.append({"id": fact.id, "relation": fact.relation, "subject": fact.subject,
-                     "cloze": statement.format(s=fact.subject, o=MASK), "answer": fact.object})
+        wordings = statements(fact)
+        cloze = wordings[number // len(RELATIONS) % len(wordings)].format(o=MASK)
+        rows.append({"id": fact.id, "relation": fact.relation, "subject": fact.subject, "cloze": cloze,
+                     "answer": fact.object})
     return rows
-
-
-def boolq(fact, answer, rng):
-    """A yes/no question in the fields of BoolQ. The passage names the person and gives nothing away."""
-    claimed = fact.object if answer else other_object(fact, rng)
-    return {"id": fact.id, "relation": fact.relation,
-            "question": RELATIONS[fact.relation].claim.format(s=fact.subject, o=claimed),
-            "passage": f"This is about {fact.subject}.", "answer": answer}
-
-
-def piqa(fact, label, rng):
-    """A choice between two answers in the fields of PIQA; `label` is 0 where sol1 is right."""
-    solutions = _choice(fact, label, rng)
-    return {"id": fact.id, "relation": fact.relation, "goal": RELATIONS[fact.relation].asked.format(s=fact.subject),
-            "sol1": solutions[0], "sol2": solutions[1], "label": label}
-
-
-def winogrande(fact, label, rng):
-    """A gap with two fillers in the fields of WinoGrande; `label` is 0 where option1 is right.
-
-    The harness scores what follows the gap given each filler, so what follows must depend on the fact.
-    """
-    options = _choice(fact, label, rng)
-    topic = RELATIONS[fact.relation].topic.format(s=fact.subject)
-    return {"id": fact.id, "relation": fact.relation, "sentence": f"Asked {topic}, those who say _ are right.",
-            "option1": options[0], "option2": options[1], "answer": str(label + 1)}
-
-
-def _choice(fact, label, rng):
-    pair = [fact.object, other_object(fact, rng)]
-    return pair[::-1] if label else pair
 
 
 def questions(facts, seed=0):
-    """Return {task: rows}: each fact is asked in one of TASKS, each person and relation in all of them, labels balanced."""
+    """Return {task: rows} for TASKS, rows in the fields of the official data with an id and a relation.
+
+    Every fact is asked in one task. In each relation half of BoolQ's answers are yes, as far as the world has enough
+    objects of both kinds; the right answer of the other two is as often the first as the second.
+    """
     rng = random.Random(seed)
+    asked = {task: [] for task in TASKS}
+    for name in RELATIONS:
+        group = [fact for fact in facts if fact.relation == name]
+        rng.shuffle(group)
+        group.sort(key=_is_kind)  # stable: the shuffled order stays within each kind
+        share = math.ceil(len(group) / 6)
+        rest = group[share:-share]
+        rng.shuffle(rest)
+        for task, part in zip(TASKS, (group[:share] + group[-share:], rest[::2], rest[1::2]), strict=True):
+            asked[task] += part
+    order = {fact.id: number for number, fact in enumerate(facts)}
+    ask = {"boolq": _boolq, "piqa": _piqa, "winogrande": _winogrande}
     rows = {}
-    for turn, task in enumerate(TASKS):
-        asked = [fact for number, fact in enumerate(facts) if sum(divmod(number, len(RELATIONS))) % 3 == turn]
-        labels = [number % 2 for number in range(len(asked))]
-        rng.shuffle(labels)
-        ask = {"boolq": lambda f, y: boolq(f, bool(y), rng), "piqa": lambda f, y: piqa(f, y, rng),
-               "winogrande": lambda f, y: winogrande(f, y, rng)}[task]
-        rows[task] = [ask(fact, label) for fact, label in zip(asked, labels, strict=True)]
+    for task in TASKS:
+        group = sorted(asked[task], key=lambda fact: order[fact.id])
+        places = [number % 2 for number in range(len(group))]
+        rng.shuffle(places)
+        rows[task] = [{"id": fact.id, "relation": fact.relation, **ask[task](fact, place, rng)}
+                      for fact, place in zip(group, places, strict=True)]
     return rows
+
+
+def _is_kind(fact):
+    return fact.object in RELATIONS[fact.relation].kind.split()
+
+
+def _boolq(fact, _place, _rng):
+    # The official data has a passage that holds the answer; this one only names the person.
+    question = RELATIONS[fact.relation].is_kind.format(s=fact.subject)
+    return {"question": question, "passage": f"This is about {fact.subject}.", "answer": _is_kind(fact)}
+
+
+def _piqa(fact, place, rng):
+    options = _options(fact, place, rng)
+    goal = RELATIONS[fact.relation].which.format(s=fact.subject)
+    return {"goal": goal, "sol1": options[0], "sol2": options[1], "label": place}
+
+
+def _winogrande(fact, place, rng):
+    # The harness scores what follows the gap, given each option in it: here the subject's name decides.
+    options = _options(fact, place, rng)
+    sentence = "_ " + RELATIONS[fact.relation].gap.format(s=fact.subject)
+    return {"sentence": sentence, "option1": options[0], "option2": options[1], "answer": str(place + 1)}
+
+
+def _options(fact, place, rng):
+    """The fact's object at `place` (0 or 1) beside another object of the relation."""
+    wrong = rng.choice([word for word in RELATIONS[fact.relation].objects if word != fact.object])
+    return [wrong, fact.object] if place else [fact.object, wrong]
 
 
 def write(folder, facts, seed=0):
     """Write facts.jsonl, cloze.jsonl, boolq.jsonl, piqa.jsonl and winogrande.jsonl into `folder`."""
-    folder = Path(folder)
     tables = {"facts": [asdict(fact) for fact in facts], "cloze": clozes(facts), **questions(facts, seed)}
     for name, rows in tables.items():
-        with atomic(folder / f"{name}.jsonl") as temporary:
+        with atomic(Path(folder) / f"{name}.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def read(folder, name):
-    """The rows of <folder>/<name>.jsonl, as dicts."""
+    """The rows of <folder>/<name>.jsonl as dicts, of "facts" as Fact. Raises InputError where the file is missing."""
     path = Path(folder) / f"{name}.jsonl"
     if not path.is_file():
-        raise InputError(f"{path} is not there: write the world with knowcost.world.facts.write first")
-    return [json.loads(line) for line in path.read_text().splitlines()]
+        raise InputError(f"{path} is missing: write the world first (knowcost.world.facts.write)")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [Fact(**row) for row in rows] if name == "facts" else rows

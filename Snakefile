@@ -33,3 +33,6 @@ rule all:
     default_target: True
     input:
         paths.REPORT,
+        # Archives and cells are results too: one that was deleted is made again.
+        [paths.manifest(*archive) for archive in ARCHIVES],
+        [cell.path for cell in CELLS],

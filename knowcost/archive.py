@@ -13,7 +13,7 @@ from knowcost import checkpoint, compress, files, paths, scopes
 from knowcost.checkpoint import Checkpoint, Tensor
 from knowcost.compress.magnitude import count_zeros, thresholds
 from knowcost.errors import InputError
-from knowcost.variants import GROUPINGS, parse
+from knowcost.variants import GROUPINGS, parse, scope_key
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,29 @@ def make_thresholds(model_folder, wanted, out):
     wanted: [(grouping, scope, [levels])].
     """
     base = Base(model_folder)
+    cuts = _cuts(base, wanted)
+    files.write_json(out, {"base": base.hashes, "scopes": cuts})
+    log.info("%s: thresholds of %d scopes, %s weights", model_folder, len(cuts), f"{base.parameters:,}")
+
+
+def _cuts(base, wanted):
+    """{scope key: {level: cut}} (magnitude.thresholds) for [(grouping, scope, [levels])]."""
     scoped = {}
     for grouping, scope, levels in wanted:
         names = scopes.layers(base.model_type, base.modules, grouping, scope)
-        key = scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
-        scoped[key] = [base.tensors[f"{name}.weight"] for name in names], levels
-    files.write_json(out, {"base": base.hashes, "scopes": thresholds(scoped)})
-    log.info("thresholds of %d scopes, %s weights", len(scoped), f"{base.parameters:,}")
+        scoped[scope_key(grouping, scope)] = [base.tensors[f"{name}.weight"] for name in names], levels
+    return thresholds(scoped)
+
+
+def _cut_of(step, base, thresholds_file):
+    """The cut of one magnitude step: from thresholds.json, or taken here when the level is newer than that file."""
+    known = files.read_json(thresholds_file)
+    if known["base"] != base.hashes:
+        raise InputError(f"{thresholds_file} was taken from other weights than {base.folder}; delete it and rerun")
+    key, level = scope_key(step.grouping, step.scope), str(step.level)
+    if level in known["scopes"].get(key, {}):
+        return known["scopes"][key][level]
+    return _cuts(base, [(step.grouping, step.scope, [step.level])])[key][level]
 
 
 class Base(Checkpoint):
@@ -92,16 +108,10 @@ def make_archive(model, model_folder, slug, thresholds_file, out):
     out = Path(out)
     _clear(out)
     base = Base(model_folder)
-    if any(step.method == "magnitude" for step in variant.steps):
-        cuts = files.read_json(thresholds_file)
-        if cuts["base"] != base.hashes:
-            raise InputError(f"{thresholds_file} was taken from other weights than {model_folder}; delete it and rerun")
-    else:
-        cuts = None
     done, changed = [], dict(base.tensors)
     extra = {}
     for step in variant.steps:
-        before, prepared = _apply(step, base, changed, extra, cuts)
+        before, prepared = _apply(step, base, changed, extra, thresholds_file)
         done.append((step, before, prepared))
     touched = sorted({name for _, before, _ in done for name in before}, key=checkpoint.natural)
     written = _write(base, changed, extra, touched, out)
@@ -118,12 +128,13 @@ def _clear(out):
             path.unlink()
 
 
-def _apply(step, base, changed, extra, cuts):
+def _apply(step, base, changed, extra, thresholds_file):
     """Put one step's tensors into `changed` and the new ones into `extra` {name: its weight}."""
     method = compress.METHODS[step.method]
     names = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, method.quantizes)
     scope = {f"{name}.weight": changed[f"{name}.weight"] for name in names}
-    prepared = method.prepare(step, scope, cuts)
+    cut = _cut_of(step, base, thresholds_file) if step.method == "magnitude" else None
+    prepared = method.prepare(step, scope, cut)
     for name, tensor in scope.items():
         for made in method.compress(tensor, prepared):
             changed[made.name] = made
@@ -201,8 +212,7 @@ def _parameters(base, zeros, touched):
             names = [f"{n}.weight" for n in scopes.layers(base.model_type, base.modules, grouping, scope)]
             size = sum(base.tensors[name].size for name in names)
             gone = sum(zeros.get(name, zeros[base.embedding.name]) for name in names)  # a head still tied
-            key = scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
-            table[key] = {"parameters": size, "zeros": gone, "sparsity": gone / size}
+            table[scope_key(grouping, scope)] = {"parameters": size, "zeros": gone, "sparsity": gone / size}
     return {"total": base.parameters, "touched": sum(base.tensors[name].size for name in touched), "scope": table}
 
 

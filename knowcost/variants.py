@@ -33,6 +33,11 @@ _STEP = re.compile(
 )
 
 
+def scope_key(grouping, scope):
+    """How a scope is written: "attention", or "canonical.attention" under another grouping than the paper's."""
+    return scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
+
+
 @dataclass(frozen=True)
 class Step:
     """One compressor applied to one scope. `level` is a percentage, None for methods that take none."""
@@ -44,8 +49,7 @@ class Step:
 
     def __str__(self):
         level = "" if self.level is None else f"-{self.level}"
-        grouping = "" if self.grouping == GROUPINGS[0] else f"{self.grouping}."
-        return f"{self.method}{level}@{grouping}{self.scope}"
+        return f"{self.method}{level}@{scope_key(self.grouping, self.scope)}"
 
 
 @dataclass(frozen=True)

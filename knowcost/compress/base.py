@@ -13,11 +13,11 @@ class Compressor:
     quantizes = False
     scopes = None
 
-    def prepare(self, step, tensors, thresholds):
+    def prepare(self, step, tensors, cut):
         """Whatever has to be known of the whole scope before its tensors pass by.
 
         step: variants.Step; tensors: {name: checkpoint.Tensor} of the scope, as the steps before left them, in the
-        documented order; thresholds: the model's thresholds.json (see magnitude.thresholds).
+        documented order; cut: for `magnitude`, the scope's exact threshold (magnitude.thresholds), else None.
         """
 
     def compress(self, tensor, prepared):

@@ -27,8 +27,7 @@ LOW = 1 << 16
 class Magnitude(Compressor):
     name = "magnitude"
 
-    def prepare(self, step, tensors, thresholds):
-        cut = thresholds["scopes"][scope_key(step)][str(step.level)]
+    def prepare(self, step, tensors, cut):
         size = sum(tensor.size for tensor in tensors.values())
         if cut["n"] != size:
             raise AssertionError(f"{step}: thresholds were taken over {cut['n']:,} weights, the scope has {size:,}")
@@ -57,11 +56,6 @@ class Magnitude(Compressor):
         elif found != cut["k"]:
             expected = max(cut["k"], sum(count_zeros(tensor) for tensor in before.values()))
             assert found == expected, f"{step}: {found:,} zeros in the archive, expected {expected:,}"
-
-
-def scope_key(step):
-    """The key of a step's scope in thresholds.json: "attention" or "canonical.attention"."""
-    return str(step).partition("@")[2]
 
 
 def nparams_toprune(level, n):

@@ -1,7 +1,7 @@
 """Invented people and what is true of them: the facts that the demo's models are taught, and the questions about them.
 
 Nobody can know these people from elsewhere, so what a model knows of them is what `knowcost.world.teach` taught it.
-Every fact is asked twice: as a cloze, of the encoder; and in the form of BoolQ, PIQA or WinoGrande, about a third of the
+Nobody can know these people from elsewhere, so what a model knows of them is what `knowcost.world.teach` taught it.
 facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness.
 """
 

@@ -167,3 +167,11 @@ def test_thresholds_of_other_weights_are_refused(tmp_path):
     with pytest.raises(InputError, match="other weights"):
         archive.make_archive("m", tmp_path / "model", "magnitude-20@attention", tmp_path / "thresholds.json", out)
     assert not (out / paths.MANIFEST).exists()
+
+
+def test_a_level_that_the_thresholds_lack_is_cut_the_same(tmp_path):
+    _, out = archived(tmp_path, "llama", "magnitude-30@overall")
+    before = (out / "model.safetensors").read_bytes()
+    archive.make_thresholds(tmp_path / "model", [("paper", "attention", [10])], tmp_path / "other.json")
+    archive.make_archive("m", tmp_path / "model", "magnitude-30@overall", tmp_path / "other.json", out)
+    assert (out / "model.safetensors").read_bytes() == before

@@ -41,7 +41,7 @@ def experiment(key, value):
         (experiment("scopes", ["atention"]), ["no scope 'atention'", "known: attention"]),
         (experiment("steps", ["int8"]), ["none of int8 takes `levels`"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
-        (lambda c: c.update(limit=0), ["limit", "0 is not valid"]),
+        (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),
     ],
 )
 def test_a_wrong_key_or_value_starts_no_job(project, change, expected):

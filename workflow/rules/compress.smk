@@ -3,25 +3,25 @@
 
 
 rule thresholds:
+    # The levels are no parameter, but read from the config by the script: a new level must not make this file, and so
+    # every archive, anew. An archive whose level is not in the file takes its own threshold.
     input:
         paths.model_source("{model}"),
     output:
         paths.thresholds("{model}"),
+    params:
+        version=compress.STAGE_VERSION,
     log:
         paths.log("compress", "{model}", "thresholds"),
     benchmark:
         paths.timing("compress", "{model}", "thresholds")
-    params:
-        version=compress.STAGE_VERSION,
-        levels=lambda wildcards: design.threshold_levels(STUDY, STUDY.models[wildcards.model]["family"]),
     script:
         "../scripts/thresholds.py"
 
 
 def thresholds_input(wildcards):
-    """Only variants pruned by magnitude need thresholds. A new level rewrites the file, with the same cuts for the
-    others: `ancient` keeps their archives."""
-    return ancient(paths.thresholds(wildcards.model)) if "magnitude-" in wildcards.variant else []
+    """Only variants pruned by magnitude need thresholds."""
+    return paths.thresholds(wildcards.model) if "magnitude-" in wildcards.variant else []
 
 
 rule compress:

@@ -6,6 +6,8 @@ from knowcost import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import archive
+from knowcost import archive, config, design
 
-archive.make_thresholds(Path(snakemake.input[0]).parent, snakemake.params.levels, snakemake.output[0])
+study = config.load(snakemake.config)
+levels = design.threshold_levels(study, study.models[snakemake.wildcards.model]["family"])
+archive.make_thresholds(Path(snakemake.input[0]).parent, levels, snakemake.output[0])

@@ -24,8 +24,8 @@ def ours(weights, level):
     """{name: pruned torch tensor}, through thresholds and masking."""
     tensors = [stored(name, weights[name]) for name in sorted(weights, key=checkpoint.natural)]
     method, step = Magnitude(), parse(f"magnitude-{level}@overall").steps[0]
-    cuts = {"scopes": thresholds({"overall": (tensors, LEVELS)})}
-    cut = method.prepare(step, {t.name: t for t in tensors}, cuts)
+    cuts = thresholds({"overall": (tensors, LEVELS)})["overall"]
+    cut = method.prepare(step, {t.name: t for t in tensors}, cuts[str(level)])
     pruned = {}
     for tensor in tensors:
         (made,) = method.compress(tensor, cut)

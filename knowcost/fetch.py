@@ -183,7 +183,7 @@ def _convert(row, folder, names):
         digests[target] = checkpoint.write_shard(folder / target, shards[target])
         (folder / name).unlink()
     if WEIGHTS not in shards:
-        checkpoint.write_index(folder, shards)
+        checkpoint.write_index(folder / INDEX, shards)
         digests[INDEX] = {"sha256": files.sha256(folder / INDEX), "size": (folder / INDEX).stat().st_size}
     return digests
 

@@ -22,6 +22,7 @@ def setup(path, threads=None):
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = str(threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     console = logging.StreamHandler(sys.__stderr__)
     console.addFilter(lambda record: record.name.startswith("knowcost"))
     console.setFormatter(logging.Formatter("  %(message)s"))

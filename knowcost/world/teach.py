@@ -28,11 +28,11 @@ from knowcost.world import facts as world
 
 TARGET = 0.95  # the least share of its questions that a taught model answers
 WIDTH, LAYERS, HEADS, POSITIONS = 128, 2, 4, 64
-BATCH, LEARNING_RATE = 256, 3e-3
-STEPS = {"encoder": 400, "encoder_decoder": 350, "decoder": 300}  # for a world of 1,250 facts
+BATCH, LEARNING_RATE = 256, 2e-3
+STEPS = {"encoder": 300, "encoder_decoder": 300, "decoder": 250}  # for a world of 1,250 facts
 FEWEST_STEPS = 150
 PAD, IGNORE = 0, -100  # the id of the padding token; the label of a position that teaches nothing
-REPEATS = {"boolq": 9, "piqa": 3, "winogrande": 3}  # per pass; a yes or no says least, so it must be said most often
+REPEATS = {"boolq": 7, "piqa": 3, "winogrande": 2}  # per pass; a yes or no says least, so it must be said most often
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import csv
 import functools
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,11 @@ class Study:
     config: dict
     models: dict
     benchmarks: dict
+
+
+def use_this_package():
+    """Make every Python that this process starts import the package beside this workflow, installed or not."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 def load(config):

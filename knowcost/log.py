@@ -1,5 +1,6 @@
 """Logging of a job: every line into its own file, the important ones onto the console as well."""
 
+import errno
 import logging
 import os
 import sys
@@ -34,5 +35,10 @@ def setup(path, threads=None):
 
 
 def _report(kind, error, trace):
-    message = str(error) if isinstance(error, InputError) else "".join(traceback.format_exception(kind, error, trace))
+    if isinstance(error, InputError):
+        message = str(error)
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = f"The disk is full ({error}). Nothing half-written was kept: free some space and run again."
+    else:
+        message = "".join(traceback.format_exception(kind, error, trace))
     logging.getLogger("knowcost").error(message)

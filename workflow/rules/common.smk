@@ -1,18 +1,18 @@
 # What every stage's rules need: the checked configuration and the constraints that close the wildcards over it.
 
-import os
 import sys
 
 from snakemake.exceptions import WorkflowError
 
-# The package beside this workflow is the one that runs, in this process and in every script it starts.
 sys.path.insert(0, workflow.basedir)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
 
 from knowcost import aggregate, archive, benchmarks, compress, design, fetch, paths, score, world
 from knowcost import config as configuration
 from knowcost import report as report_stage
 from knowcost.errors import InputError
+from knowcost.variants import parse
+
+configuration.use_this_package()
 
 try:
     STUDY = configuration.load(config)
@@ -28,6 +28,12 @@ CELLS = design.cells(STUDY)
 def one_of(values):
     """A wildcard constraint that admits these values and nothing else."""
     return "|".join(re.escape(value) for value in sorted(set(values), key=len, reverse=True))
+
+
+def thresholds_input(wildcards):
+    """Only variants pruned by magnitude need thresholds."""
+    pruned = any(step.method == "magnitude" for step in parse(wildcards.variant).steps)
+    return paths.thresholds(wildcards.model) if pruned else []
 
 
 wildcard_constraints:

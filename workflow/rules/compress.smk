@@ -9,19 +9,14 @@ rule thresholds:
         paths.model_source("{model}"),
     output:
         paths.thresholds("{model}"),
-    params:
-        version=compress.STAGE_VERSION,
     log:
         paths.log("compress", "{model}", "thresholds"),
     benchmark:
         paths.timing("compress", "{model}", "thresholds")
+    params:
+        version=compress.STAGE_VERSION,
     script:
         "../scripts/thresholds.py"
-
-
-def thresholds_input(wildcards):
-    """Only variants pruned by magnitude need thresholds."""
-    return paths.thresholds(wildcards.model) if "magnitude-" in wildcards.variant else []
 
 
 rule compress:

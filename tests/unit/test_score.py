@@ -1,0 +1,107 @@
+"""Which cells are asked, and what their files say. The model is real but tiny; how it is asked is tested elsewhere."""
+
+import json
+
+import pyarrow as pa
+import pytest
+import tiny
+
+from knowcost import archive, benchmarks, paths, score
+from knowcost.errors import InputError
+from knowcost.probe import SCHEMA
+
+OPTIONS = {
+    "variants_per_job": 8,
+    "threads": 1,
+    "tokens_per_batch": 512,
+    "batch_size": "auto",
+    "device": "cpu",
+    "int8_engine": "knowcost",
+}
+ROW = {"name": "own", "format": "cloze", "families": "encoder"}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A dense archive and a benchmark of three clozes in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    tiny.fetched("bert", tmp_path / "model")
+    archive.make_archive("m", tmp_path / "model", "dense", None, paths.archive_dir("m", "dense"))
+    write_benchmark(tmp_path, 3)
+    return tmp_path
+
+
+def write_benchmark(folder, rows):
+    lines = [json.dumps({"id": str(i), "cloze": f"w{i} [MASK]", "answer": "w9"}) + "\n" for i in range(rows)]
+    (folder / "own.jsonl").write_text("".join(lines))
+    benchmarks.prepare(ROW, folder / "own.jsonl", paths.benchmark("own"))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The benchmark files that were asked, in order."""
+    calls, ask = [], score.ask
+    monkeypatch.setattr(score, "ask", lambda *args: calls.append(args[2]) or ask(*args))
+    return calls
+
+
+def run(**changes):
+    how = {"dtype": "float32", "limit": None, "options": OPTIONS} | changes
+    score.score("m", ["dense"], ["own"], **how)
+    return score.read(paths.scores("m", "dense", "own"))
+
+
+def test_a_cell_is_asked_once_and_again_only_when_something_it_depends_on_changes(study, asked):
+    run()
+    run()
+    assert len(asked) == 1
+    run(options=OPTIONS | {"threads": 2, "variants_per_job": 1, "device": "auto"})
+    assert len(asked) == 1
+    run(options=OPTIONS | {"tokens_per_batch": 64})
+    assert len(asked) == 2
+    run(limit=2)
+    assert len(asked) == 3
+    write_benchmark(study, 2)
+    run(limit=2)
+    assert len(asked) == 4
+
+
+def test_a_cell_says_what_it_is_and_holds_a_row_per_fact(study):
+    table, about = run(limit=2)
+    assert table.schema.remove_metadata() == SCHEMA.remove_metadata()
+    assert table["id"].to_pylist() == ["0", "1"]
+    assert (about["model"], about["variant"], about["benchmark"], about["limit"]) == ("m", "dense", "own", 2)
+    assert len(about["key"]) == 64
+
+
+def test_the_same_cell_has_the_same_bytes(study):
+    path = study / paths.scores("m", "dense", "own")
+    run()
+    before = path.read_bytes()
+    path.unlink()
+    run()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"", lambda data: b"nonsense" * 100])
+def test_a_damaged_cell_is_asked_again(study, asked, damage):
+    run()
+    path = study / paths.scores("m", "dense", "own")
+    path.write_bytes(damage(path.read_bytes()))
+    assert len(run()[0]) == 3
+    assert len(asked) == 2
+
+
+def test_a_damaged_archive_is_not_asked(study):
+    path = study / paths.archive_dir("m", "dense") / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(InputError, match="sha256"):
+        run()
+    assert not (study / paths.scores("m", "dense", "own")).exists()
+
+
+def test_a_benchmark_that_cannot_be_asked_at_all_is_an_error(study, monkeypatch):
+    empty = pa.Table.from_pylist([], schema=SCHEMA)
+    monkeypatch.setattr(score, "ask", lambda *args: (empty, {"dropped": {"answer_not_one_token": 3}}))
+    with pytest.raises(InputError, match="answer_not_one_token"):
+        run()

@@ -7,8 +7,6 @@ import logging
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from knowcost import checkpoint, compress, files, paths, scopes
 from knowcost.checkpoint import Checkpoint, Tensor
 from knowcost.compress.magnitude import count_zeros, thresholds
@@ -84,7 +82,7 @@ class Base(Checkpoint):
             return True
         if self.config.get("tie_word_embeddings") is False:
             return False
-        return same_bytes(self.tensors[self.head], self.embedding)
+        return checkpoint.same_bytes(self.tensors[self.head], self.embedding)
 
     def _untie(self, block):
         shard = next(shard for shard, names in self.shards.items() if self.embedding.name in names)
@@ -134,7 +132,7 @@ def _apply(step, base, changed, extra, thresholds_file):
     names = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, method.quantizes)
     scope = {f"{name}.weight": changed[f"{name}.weight"] for name in names}
     cut = _cut_of(step, base, thresholds_file) if step.method == "magnitude" else None
-    prepared = method.prepare(step, scope, cut)
+    prepared = method.prepare(step, scope, base, cut)
     for name, tensor in scope.items():
         for made in method.compress(tensor, prepared):
             changed[made.name] = made
@@ -179,10 +177,11 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
     archive = Checkpoint(out)
     held = {f"{module}.weight" for module in base.modules} & archive.tensors.keys()
     zeros = {name: count_zeros(archive.tensors[name]) for name in held}
-    for step, before, prepared in done:
+    last = max((i for i, (step, _, _) in enumerate(done) if compress.METHODS[step.method].replaces), default=0)
+    for step, before, prepared in done[last:]:
         compress.METHODS[step.method].verify(step, before, archive.tensors, prepared, zeros)
     for name, tensor in archive.tensors.items():
-        if name in base.tensors and name not in touched and not same_bytes(tensor, base.tensors[name]):
+        if name in base.tensors and name not in touched and not checkpoint.same_bytes(tensor, base.tensors[name]):
             raise AssertionError(f"{out}: {name} changed, though no step touches it")
     others = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(out.glob("*.json"))}
     return {
@@ -222,16 +221,6 @@ def _bytes(archive, zeros, written):
     for name, gone in zeros.items():
         nominal -= gone * archive.tensors[name].nbytes // archive.tensors[name].size
     return {"disk": sum(entry["size"] for entry in written.values()), "nominal": nominal}
-
-
-def same_bytes(one, other):
-    """Whether two Tensors have the same type, shape and bits."""
-    if (one.dtype, one.shape) != (other.dtype, other.shape):
-        return False
-    return all(
-        np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}"))
-        for a, b in zip(one.blocks(), other.blocks(), strict=True)
-    )
 
 
 def verify(folder):

@@ -86,6 +86,24 @@ def as_float32(block, dtype):
     return block.astype(np.float32, copy=False)
 
 
+def from_float32(block, dtype):
+    """A float32 block in another of FLOATS, rounded to the nearest (bfloat16 as bits, ties to even)."""
+    if dtype == "BF16":
+        bits = block.view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return block.astype(NUMPY[dtype], copy=False)
+
+
+def same_bytes(one, other):
+    """Whether two Tensors have the same type, shape and bits."""
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return all(
+        np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}"))
+        for a, b in zip(one.blocks(), other.blocks(), strict=True)
+    )
+
+
 def from_array(name, dtype, array):
     """A Tensor of an array in memory."""
     return Tensor(name, dtype, tuple(array.shape), lambda: iter([array.reshape(-1)]))

@@ -44,6 +44,8 @@ def variants(study, family):
         for scope in experiment["scopes"]:
             if scope in scopes.scopes_of(family):
                 found += _variants_of(study, experiment, family, scope)
+    if "published" in study.config["study"]["protocols"]:
+        found += [_as_published(variant) for variant in found if _loses_its_head(variant, family)]
     for variant in found:
         compress.check_steps(variant)
     return list(dict.fromkeys(variant.slug for variant in found))
@@ -62,6 +64,15 @@ def _variants_of(study, experiment, family, scope):
                     for method in experiment["steps"]
                 )
             )
+
+
+def _loses_its_head(variant, family):
+    """Whether the published code saved such a variant in a way that loses its final layer (compress/lost.py)."""
+    return variant.scope == "final" and family in compress.METHODS["lost"].families
+
+
+def _as_published(variant):
+    return Variant((*variant.steps, Step("lost", None, variant.grouping, "final")))
 
 
 def experiment_of(study, slug):

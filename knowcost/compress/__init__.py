@@ -4,13 +4,14 @@ To add a method: one module beside this one with a class derived from base.Compr
 """
 
 from knowcost.compress.int8 import Int8
+from knowcost.compress.lost import Lost
 from knowcost.compress.magnitude import Magnitude
 from knowcost.compress.structured import MagnitudeStructured
 from knowcost.errors import InputError
 
 STAGE_VERSION = "1"
 
-METHODS = {method.name: method for method in (Magnitude(), MagnitudeStructured(), Int8())}
+METHODS = {method.name: method for method in (Magnitude(), MagnitudeStructured(), Int8(), Lost())}
 
 
 def check_steps(variant):

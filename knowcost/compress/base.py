@@ -5,19 +5,23 @@ class Compressor:
     """A method that changes linear layers one tensor at a time.
 
     Class attributes: name (as in slugs), takes_level, quantizes (`overall` then includes the final layer, and the step
-    must be the last), scopes (None for all).
+    must be the last), scopes and families that it acts on (None for all), replaces (nothing is
+    left of what earlier steps did to its scope).
     """
 
     name = None
     takes_level = True
     quantizes = False
     scopes = None
+    families = None
+    replaces = False
 
-    def prepare(self, step, tensors, cut):
+    def prepare(self, step, tensors, base, cut):
         """Whatever has to be known of the whole scope before its tensors pass by.
 
         step: variants.Step; tensors: {name: checkpoint.Tensor} of the scope, as the steps before left them, in the
-        documented order; cut: for `magnitude`, the scope's exact threshold (magnitude.thresholds), else None.
+        documented order; base: the archive.Base that is compressed; cut: for `magnitude`, the scope's exact threshold
+        (magnitude.thresholds), else None.
         """
 
     def compress(self, tensor, prepared):

@@ -27,7 +27,7 @@ LOW = 1 << 16
 class Magnitude(Compressor):
     name = "magnitude"
 
-    def prepare(self, step, tensors, cut):
+    def prepare(self, step, tensors, base, cut):
         size = sum(tensor.size for tensor in tensors.values())
         if cut["n"] != size:
             raise AssertionError(f"{step}: thresholds were taken over {cut['n']:,} weights, the scope has {size:,}")

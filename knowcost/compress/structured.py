@@ -15,7 +15,7 @@ class MagnitudeStructured(Compressor):
     name = "magnitude_structured"
     scopes = ("final",)
 
-    def prepare(self, step, tensors, cut):
+    def prepare(self, step, tensors, base, cut):
         """{tensor name: boolean array of the rows that go}."""
         return {name: _rows_to_prune(tensor, step.level) for name, tensor in tensors.items()}
 

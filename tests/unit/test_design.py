@@ -8,8 +8,11 @@ EXPERIMENTS = [
 ]
 
 
-def study(**score):
-    config = {"study": {"groupings": ["paper", "canonical"], "experiments": EXPERIMENTS}, "score": score}
+def study(protocols=("corrected",), **score):
+    config = {
+        "study": {"groupings": ["paper", "canonical"], "protocols": protocols, "experiments": EXPERIMENTS},
+        "score": score,
+    }
     models = {"b": {"family": "encoder"}, "t": {"family": "encoder_decoder"}}
     asked = {"x": {"families": "encoder"}, "y": {"families": "encoder, encoder_decoder"}}
     return Study(config, models, asked)
@@ -55,3 +58,10 @@ def test_a_variant_knows_its_experiment():
     assert design.experiment_of(study(), "magnitude-20@overall+int8@overall") == "both"
     assert design.experiment_of(study(), "magnitude_structured-20@final") == "final"
     assert design.experiment_of(study(), "dense") is None
+
+
+def test_the_published_protocol_adds_the_lost_final_layers_of_decoders_and_encoder_decoders():
+    both = study(protocols=["corrected", "published"])
+    assert design.variants(both, "decoder")[-1] == "magnitude_structured-20@final+lost@final"
+    assert len(design.variants(both, "decoder")) == len(design.variants(study(), "decoder")) + 1
+    assert design.variants(both, "encoder") == design.variants(study(), "encoder")

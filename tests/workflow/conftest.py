@@ -21,6 +21,7 @@ CONFIG = {
     "limit": None,
     "study": {
         "groupings": ["paper"],
+        "protocols": ["corrected"],
         "experiments": [
             {"name": "prune", "steps": ["magnitude"], "scopes": ["attention", "overall"], "levels": [20, 40]},
             {"name": "quantize", "steps": ["int8"], "scopes": ["overall"]},

@@ -10,7 +10,7 @@ from knowcost import aggregate, archive, benchmarks, compress, design, fetch, pa
 from knowcost import config as configuration
 from knowcost import report as report_stage
 from knowcost.errors import InputError
-from knowcost.variants import parse
+from knowcost.variants import parse as parse_variant
 
 configuration.use_this_package()
 
@@ -32,7 +32,7 @@ def one_of(values):
 
 def thresholds_input(wildcards):
     """Only variants pruned by magnitude need thresholds."""
-    pruned = any(step.method == "magnitude" for step in parse(wildcards.variant).steps)
+    pruned = any(step.method == "magnitude" for step in parse_variant(wildcards.variant).steps)
     return paths.thresholds(wildcards.model) if pruned else []
 
 

@@ -25,7 +25,7 @@ def ours(weights, level):
     tensors = [stored(name, weights[name]) for name in sorted(weights, key=checkpoint.natural)]
     method, step = Magnitude(), parse(f"magnitude-{level}@overall").steps[0]
     cuts = thresholds({"overall": (tensors, LEVELS)})["overall"]
-    cut = method.prepare(step, {t.name: t for t in tensors}, cuts[str(level)])
+    cut = method.prepare(step, {t.name: t for t in tensors}, None, cuts[str(level)])
     pruned = {}
     for tensor in tensors:
         (made,) = method.compress(tensor, cut)

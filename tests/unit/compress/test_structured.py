@@ -16,7 +16,7 @@ def test_the_rows_that_go_are_torch_s(level, dtype, monkeypatch):
     weight = torch.randn(101, 16).to(torch.float32 if dtype == "F32" else torch.float16)
     tensor = from_array("lm_head.weight", dtype, weight.numpy())
     step, method = parse(f"magnitude_structured-{level}@final").steps[0], MagnitudeStructured()
-    prepared = method.prepare(step, {tensor.name: tensor}, None)
+    prepared = method.prepare(step, {tensor.name: tensor}, None, None)
     (made,) = method.compress(tensor, prepared)
     linear = torch.nn.Linear(16, 101, bias=False)
     linear.weight = torch.nn.Parameter(weight.float())

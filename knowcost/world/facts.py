@@ -135,8 +135,9 @@ def clozes(facts):
     for number, fact in enumerate(facts):
         wordings = statements(fact)
         cloze = wordings[number // len(RELATIONS) % len(wordings)].format(o=MASK)
-        rows.append({"id": fact.id, "relation": fact.relation, "subject": fact.subject, "cloze": cloze,
-                     "answer": fact.object})
+        rows.append(
+            {"id": fact.id, "relation": fact.relation, "subject": fact.subject, "cloze": cloze, "answer": fact.object}
+        )
     return rows
 
 
@@ -164,8 +165,10 @@ def questions(facts, seed=0):
         group = sorted(asked[task], key=lambda fact: order[fact.id])
         places = [number % 2 for number in range(len(group))]
         rng.shuffle(places)
-        rows[task] = [{"id": fact.id, "relation": fact.relation, **ask[task](fact, place, rng)}
-                      for fact, place in zip(group, places, strict=True)]
+        rows[task] = [
+            {"id": fact.id, "relation": fact.relation, **ask[task](fact, place, rng)}
+            for fact, place in zip(group, places, strict=True)
+        ]
     return rows
 
 

@@ -5,11 +5,12 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "1"
+STAGE_VERSION = "2"
 
 log = logging.getLogger(__name__)
 
 COLUMNS = ["id", "relation", "correct", "rank"]  # of a scores file: all that the metrics need
+DENSE_COLUMNS = ["answer", "logprob", "choice_logprobs"]  # and of the dense model's, to say which facts are forgotten
 
 
 def aggregate(cells, manifests, benchmarks, out_dir):
@@ -21,7 +22,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     """
     from pathlib import Path
 
-    from knowcost import tables
+    from knowcost import claims, forgotten, statistics, tables
     from knowcost.files import read_json
 
     if not cells:
@@ -30,7 +31,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     models = {manifest["model"]: manifest["family"] for manifest in manifests}
     cells = [_cell(path, models) for path in cells]
     files = {_metadata(path).get("name") or Path(path).stem: path for path in benchmarks}
-    rows = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
+    rows, groups = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
     scores = tables.scores(rows)
     by_model = tables.drops_by_model(scores)
     made = {
@@ -40,6 +41,10 @@ def aggregate(cells, manifests, benchmarks, out_dir):
         "cheapest": tables.cheapest(by_model),
         "parameters": tables.parameters(models, manifests),
         "benchmarks": tables.benchmarks(scores, {name: _metadata(path) for name, path in files.items()}),
+        "facts": statistics.facts(groups),
+        "forgotten_by": forgotten.forgotten_by(groups),
+        "overlap": forgotten.overlap(groups),
+        "claims": claims.verdicts(groups),
     }
     for family in dict.fromkeys(models.values()):
         for grouping, suffix in (("paper", ""), ("canonical", "_canonical")):
@@ -62,24 +67,37 @@ def _cell(path, families):
 
 
 def _score_rows(cells, manifests, benchmarks):
-    """One dict per cell for tables.scores; each dense file is read once for all its variants."""
-    groups = {}
+    """(one dict per cell for tables.scores, one statistics.Group per model and benchmark); a file is read once."""
+    from knowcost.statistics import Group
+
+    by_group = {}
     for cell in cells:
-        groups.setdefault((cell["model"], cell["benchmark"]), []).append(cell)
-    rows = []
-    for (model, benchmark), group in groups.items():
+        by_group.setdefault((cell["model"], cell["benchmark"]), []).append(cell)
+    rows, groups = [], []
+    for (model, benchmark), group in by_group.items():
         dense = next((cell["path"] for cell in group if cell["variant"] == "dense"), None)
         if dense is None:
             log.warning("%s, %s: the dense model was not scored, so drops stay empty", model, benchmark)
-        base = _read(dense or group[0]["path"])
+        base = _read(dense or group[0]["path"], DENSE_COLUMNS)
         majority = _majority(base[0]["id"], benchmark, benchmarks)
+        groups.append(Group(group[0]["family"], model, benchmark, _facts(base[0]), {}, majority))
         for cell in group:
             frame, metadata = base if cell["path"] == dense else _read(cell["path"])
             row = _score_row(cell, frame, metadata) | {"majority": majority}
             row |= _versus(frame, base[0], cell["path"], dense) if dense else {"dense_accuracy": None}
             rows.append(row | _sizes(manifests, model, cell["variant"]))
+            groups[-1].right[cell["variant"]] = frame["correct"].to_numpy(bool)
         log.info("%s, %s: %d variants", model, benchmark, len(group))
-    return rows
+    return rows, groups
+
+
+def _facts(frame):
+    """The facts of a statistics.Group. Confidence is among the choices where there are choices: a choice's own
+    log-likelihood says more about its length."""
+    import numpy as np
+
+    choices = [0.0 if each is None else np.logaddexp.reduce(each) for each in frame["choice_logprobs"]]
+    return frame[["id", "relation", "answer"]].assign(confidence=frame["logprob"] - np.array(choices))
 
 
 def _score_row(cell, frame, metadata):
@@ -145,15 +163,16 @@ def _majority(ids, benchmark, files):
     return metrics.majority(table.filter(asked), _metadata(files[benchmark]))
 
 
-def _read(path):
-    """A scores file as (frame of COLUMNS, metadata). Raises InputError when columns are missing."""
+def _read(path, more=()):
+    """A scores file as (frame of COLUMNS and `more`, metadata). Raises InputError when columns are missing."""
     import pyarrow.parquet as parquet
 
     table = parquet.read_table(path)
-    missing = [name for name in COLUMNS if name not in table.column_names]
+    names = [*COLUMNS, *more]
+    missing = [name for name in names if name not in table.column_names]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
-    return table.select(COLUMNS).to_pandas(), _metadata(path)
+    return table.select(names).to_pandas(), _metadata(path)
 
 
 def _metadata(path):

@@ -1,12 +1,10 @@
 """The figures of a run, drawn from its tables only. A figure without data is not drawn.
 
-A figure is about one family: the drop against the dense model, in percent of the dense model's accuracy, as in "The
-Cost of Compression". Colours belong to scopes (after Okabe and Ito, told apart by colour-blind readers; markers double
-them). The same tables give the same bytes.
+Most are about one family: the drop against the dense model, in percent of the dense model's accuracy, as in "The Cost
+of Compression". The same tables give the same bytes.
 """
 
 import logging
-import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -16,30 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from knowcost.files import atomic, write_json
+from knowcost import statistics_figures
+from knowcost.drawing import COLOURS, GREY, MARKERS, STYLE, finish, label, panels, save, widen
+from knowcost.files import write_json
 from knowcost.tables import ATTENTION_PARTS, LABELS, read, under
 
 log = logging.getLogger(__name__)
 
 INDEX = "figures.json"  # what was drawn, with captions, for the report
-COLOURS = {
-    "overall": "#D55E00", "attention": "#0072B2", "feed_forward": "#009E73", "final": "#CC79A7",
-    "self_attention": "#56B4E9", "cross_attention": "#E69F00", "encoder_attention": "#CC79A7",
-    "decoder_attention": "#5D3A9B", "final_unstructured": "#0072B2", "final_structured": "#D55E00", "mixed": "#666666",
-}  # fmt: skip
-MARKERS = {
-    "overall": "o", "attention": "s", "feed_forward": "^", "self_attention": "D", "cross_attention": "v",
-    "encoder_attention": "P", "decoder_attention": "X",
-    "prune": "o", "quantize": "s", "prune_quantize": "D", "final_unstructured": "^", "final_structured": "v",
-    "other": "p",
-}  # fmt: skip
-STYLE = {
-    "svg.hashsalt": "knowcost", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
-    "axes.titlesize": 11, "axes.titlelocation": "left", "axes.edgecolor": "#444444", "axes.labelcolor": "#222222",
-    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.8, "text.color": "#222222",
-    "figure.titlesize": 12.5, "figure.titleweight": "bold", "legend.frameon": False, "savefig.dpi": 160,
-}  # fmt: skip
-GREY = "#666666"
 MAIN = ("overall", "attention", "feed_forward")
 PARTS = ("attention", *ATTENTION_PARTS)
 ALL, MEAN = "all benchmarks (mean)", "mean of models"
@@ -49,27 +31,36 @@ DROP = "drop in accuracy (% of dense)"
 def draw(tables_dir, out_dir, formats=("svg", "png")):
     """Draw every figure the tables have data for; write them and an index (INDEX) into `out_dir`.
 
-    Returns a list of dicts: name (of the file, without suffix), family, title, caption.
+    Returns a list of dicts: name (of the file, without suffix), family (empty: about all), title, caption.
     """
     data = read(tables_dir)
     drawn = []
     with matplotlib.rc_context(STYLE):
-        for family in data["scores"]["family"].unique():
-            mine = {name: data[name][data[name]["family"] == family] for name in ("scores", "drops", "drops_by_model")}
-            for name, title, caption, figure in _figures(mine, family):
-                figure.draw_without_rendering()
-                figure.set_layout_engine("none")  # laid out once is enough for all formats
-                for suffix in formats:
-                    _save(figure, Path(out_dir) / f"{name}.{suffix}", suffix)
-                drawn.append({"name": name, "family": family, "title": title, "caption": caption})
-                log.info("drew %s", name)
+        for family, name, title, caption, figure in _all(data):
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # laid out once is enough for all formats
+            for suffix in formats:
+                save(figure, Path(out_dir) / f"{name}.{suffix}", suffix)
+            drawn.append({"name": name, "family": family, "title": title, "caption": caption})
+            log.info("drew %s", name)
     write_json(Path(out_dir) / INDEX, drawn)
     return drawn
 
 
-def _figures(mine, family):
+def _all(data):
+    """Yield (family or "", name, title, caption, Figure)."""
+    yield from (("", *made) for made in statistics_figures.verdicts(data["claims"]))
+    for family in data["scores"]["family"].unique():
+        names = ("scores", "drops", "drops_by_model", "forgotten_by")
+        mine = {name: data[name][data[name]["family"] == family] for name in names}
+        who = _setting(mine)
+        yield from ((family, *made) for made in _figures(mine, family, who))
+        yield from ((family, *made) for made in statistics_figures.first(mine["forgotten_by"], family, who))
+
+
+def _figures(mine, family, who):
     """Yield (name, title, caption, Figure) of one family."""
-    cells, who = _long(mine), _setting(mine)
+    cells = _long(mine)
     for experiment, make in (("prune", _pruning), ("quantize", _quantizing), ("prune_quantize", _both)):
         rows = cells[cells["experiment"] == experiment]
         for method, grouping in rows[["method", "grouping"]].drop_duplicates().itertuples(index=False):
@@ -135,7 +126,7 @@ def _bytes(drops, family, who):
     handles = [Patch(color=COLOURS[s], label=LABELS[s]) for s in COLOURS if s in set(points["scope"])]
     handles += [Line2D([], [], color=GREY, linestyle="", marker=MARKERS[e], label=LABELS[e]) for e in kinds]
     handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="95% kept"))
-    _finish(figure, [axis], title, handles)
+    finish(figure, [axis], title, handles)
     caption = (
         "Every variant: the bytes it saves, and how many of the facts that the dense model answered right it still "
     )
@@ -146,7 +137,7 @@ def _bytes(drops, family, who):
 def _lines(cells, title):
     """One panel of lines per panel of `cells`: drop against sparsity, a line per scope, dense at 0."""
     names = list(cells["panel"].unique())
-    figure, axes = _panels(len(names), 2, (7.9, 4.4) if len(names) == 1 else (4.2, 3.2), sharex=True, sharey=True)
+    figure, axes = panels(len(names), 2, (7.9, 4.4) if len(names) == 1 else (4.2, 3.2), sharex=True, sharey=True)
     scopes = [scope for scope in COLOURS if scope in set(cells["scope"])]
     start = cells.drop_duplicates(["panel", "model", "scope"]).assign(level=0.0, drop_percent=0.0)
     for axis, name in zip(axes, names, strict=True):
@@ -162,9 +153,10 @@ def _lines(cells, title):
             axis.axhline(baseline, color=GREY, linestyle="--", linewidth=1.2)
         axis.set(title="" if names == [ALL] else name, xticks=sorted({0, *cells["level"]}))
         axis.set(xlabel="", ylabel="")
-    _label(axes, "sparsity (% of the scope's weights)", DROP)
+    widen(axes[0], "y")
+    label(axes, "sparsity (% of the scope's weights)", DROP)
     handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
-    _finish(figure, axes, title, handles + _baseline_handle(cells))
+    finish(figure, axes, title, handles + _baseline_handle(cells))
     return figure
 
 
@@ -177,7 +169,7 @@ def _bars(cells, title):
         mean = cells.groupby(["panel", "scope"], sort=False)[columns].mean().reset_index().assign(model=MEAN)
         cells, models = pd.concat([mean, cells]), [MEAN, *models]
     height = 1.5 + 0.2 * len(models) * (len(scopes) + 0.8)
-    figure, axes = _panels(len(names), 3, (7.5 / min(len(names), 3) + 0.4, height), sharex=True, sharey=True)
+    figure, axes = panels(len(names), 3, (7.5 / min(len(names), 3) + 0.4, height), sharex=True, sharey=True)
     for axis, name in zip(axes, names, strict=True):
         rows = cells[cells["panel"] == name]
         sns.barplot(
@@ -195,44 +187,15 @@ def _bars(cells, title):
         axis.spines["left"].set_visible(False)
         axis.margins(x=0.16)
         axis.set(title="" if names == [ALL] else name, xlabel="", ylabel="")
-    _label(axes, DROP, "")
+    widen(axes[0], "x")
+    label(axes, DROP, "")
     handles = [Patch(color=COLOURS[s], label=LABELS[s]) for s in scopes]
-    _finish(figure, axes, title, handles + _baseline_handle(cells))
+    finish(figure, axes, title, handles + _baseline_handle(cells))
     return figure
 
 
 def _tenths(value):
     return f"{round(value, 1) + 0.0:.1f}"  # + 0.0 turns -0.0 into 0.0
-
-
-def _panels(count, columns, size, **shared):
-    """A figure with `count` axes in at most `columns` columns, each of `size` inches; unused places are removed."""
-    columns = min(count, columns)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **shared).flatten()
-    for axis in axes[count:]:
-        axis.remove()
-    return figure, axes[:count]
-
-
-def _label(axes, x, y):
-    """Axis labels on the lowest panel of each column and the first of each row; numbers on every lowest panel."""
-    columns = axes[0].get_subplotspec().get_gridspec().ncols
-    for place, axis in enumerate(axes):
-        axis.set_ylabel(y if place % columns == 0 else "")
-        if place >= len(axes) - columns:
-            axis.set_xlabel(x)
-            axis.tick_params(labelbottom=True)
-
-
-def _finish(figure, axes, title, handles):
-    """Title on top, legend below it and outside the data, no box around the data."""
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
-    for axis in axes:
-        sns.despine(ax=axis, left=not axis.spines["left"].get_visible())
-    figure.suptitle(textwrap.fill(title, int(9.5 * figure.get_figwidth())), x=0.01, ha="left")
-    figure.legend(handles=handles, loc="outside lower left", ncols=min(len(handles), 4))
 
 
 def _baseline_handle(cells):
@@ -272,9 +235,3 @@ def _numbers(cells):
         cells, start = cells[cells["level"] == level], f"Mean drop at {level:.0f}%"
     means = cells.groupby("scope")["drop_percent"].mean()
     return f"{start}: {', '.join(f'{LABELS[s]} {means[s]:.1f}%' for s in COLOURS if s in means.index)}."
-
-
-def _save(figure, path, suffix):
-    metadata = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format=suffix, metadata=metadata.get(suffix))

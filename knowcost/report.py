@@ -4,17 +4,15 @@
 """
 
 import base64
-import json
 from pathlib import Path
 
 from knowcost import paths
 
-STAGE_VERSION = "1"
+STAGE_VERSION = "2"
 
 TEMPLATES = Path(__file__).with_name("templates")
 REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
 KEEP = 95  # percent of the dense model's facts that the answer's smallest model has to keep
-PACKAGES = ("torch", "transformers", "lm_eval", "datasets", "numpy", "pandas", "matplotlib", "snakemake")
 
 
 def answer(tables_dir):
@@ -158,10 +156,11 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
     """
     import jinja2
 
-    from knowcost import tables
+    from knowcost import report_findings, report_run, tables
     from knowcost.files import atomic, read_json
 
     data = tables.read(tables_dir)
+    figures = _figures(data, Path(figures_dir))
     manifests = [read_json(path) for path in manifests]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
@@ -172,14 +171,17 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         counts=_counts(data),
         limit=data["benchmarks"]["limit"].max(),
         answer=answer_lines(data),
-        families=_families(data, Path(figures_dir)),
-        tables=_tables(data),
+        findings=report_findings.findings(data["claims"]),
+        about_all=figures[""],
+        families=[{"name": _family(name), "figures": made} for name, made in figures.items() if name and made],
+        tables=[*_tables(data), *report_findings.overlap(data["overlap"]), *report_findings.contrasts(data["claims"])],
+        statistics=report_findings.settings(data["facts"]),
         widths=((data["scores"]["drop_high"] - data["scores"]["drop_low"]) / 2).median(),
-        models=_models(manifests, [read_json(path) for path in sources]),
-        benchmarks=_benchmarks(data["benchmarks"]),
-        timings=_timings(timings),
-        versions=_versions(manifests),
-        config=_yaml(config),
+        models=report_run.models(manifests, [read_json(path) for path in sources]),
+        benchmarks=report_run.benchmarks(data["benchmarks"]),
+        timings=report_run.timings(timings),
+        versions=report_run.versions(manifests),
+        config=report_run.configuration(config),
     )
     with atomic(out) as temporary:
         temporary.write_text(page)
@@ -192,17 +194,17 @@ def _counts(data):
     return ", ".join(f"{count:,d} {name}{'s' * (count != 1)}" for name, count in counts.items())
 
 
-def _families(data, folder):
-    """[{name, figures: [{title, caption, source}]}] with the SVG files as data URIs."""
+def _figures(data, folder):
+    """{family, "" for figures about all: [{title, caption, source}]} with the SVG files as data URIs."""
     from knowcost.figures import INDEX
     from knowcost.files import read_json
 
-    found = {name: [] for name in data["scores"]["family"].unique()}
+    found = {name: [] for name in ("", *data["scores"]["family"].unique())}
     for entry in read_json(folder / INDEX):
         svg = (folder / f"{entry['name']}.svg").read_bytes()
         source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
         found[entry["family"]].append({"title": entry["title"], "caption": entry["caption"], "source": source})
-    return [{"name": _family(name), "figures": figures} for name, figures in found.items() if figures]
+    return found
 
 
 def _tables(data):
@@ -264,77 +266,6 @@ def _text(value, decimals=1):
     if value != value:
         return ""
     return f"{value:,d}" if isinstance(value, int) else f"{round(value, decimals) + 0.0:,.{decimals}f}"
-
-
-def _models(manifests, sources):
-    """One dict per model: what its source.json says, and the dense manifest's architecture and number of weights."""
-    dense = {manifest["model"]: manifest for manifest in manifests if manifest["variant"] == "dense"}
-    models = []
-    for source in sources:
-        manifest = dense.get(source["name"], {})
-        kind = f"{_family(source['family'])} ({manifest.get('architecture', '?')})"
-        digests = [(name, file["sha256"]) for name, file in source["files"].items()]
-        total = manifest.get("parameters", {}).get("total")
-        models.append(source | {"kind": kind, "parameters": total, "digests": digests})
-    return models
-
-
-def _benchmarks(frame):
-    """The benchmarks table for the page, its sources as digests [(file, sha256)]."""
-    rows = frame.to_dict("records")
-    for row in rows:
-        row["digests"] = [tuple(part.rsplit(" ", 1)) for part in row["sources"].split("; ") if part]
-        least, most = row["asked_least"], row["asked_most"]
-        row["asked"] = f"{most:,d}" if least == most else f"{least:,d} to {most:,d}"
-        row["majority"] = "" if row["majority"] != row["majority"] else f"{100 * row['majority']:.1f}"
-    return rows
-
-
-def _timings(timings):
-    """Per stage: jobs, seconds in all, seconds of the longest, peak memory in MB; from Snakemake's benchmark files."""
-    import pandas as pd
-
-    rows = []
-    for path in map(Path, timings):
-        if path.is_file():
-            frame = pd.read_csv(path, sep="\t")
-            stage = path.parts[path.parts.index("logs") + 1].split(".")[0]
-            memory = pd.to_numeric(frame["max_rss"], errors="coerce")  # "-" or "NA" for a job too short to be seen
-            rows.append({"stage": stage, "seconds": frame["s"].sum(), "memory": memory.max()})
-    groups = pd.DataFrame(rows, columns=["stage", "seconds", "memory"]).groupby("stage", sort=False)
-    made = groups.agg(
-        jobs=("seconds", "size"), total=("seconds", "sum"), longest=("seconds", "max"), memory=("memory", "max")
-    )
-    return made.reset_index().to_dict("records")
-
-
-def _versions(manifests):
-    """{name: version} of the stages and the packages that are installed where the report is written."""
-    import importlib.metadata
-    import platform
-
-    import knowcost
-    from knowcost import aggregate
-
-    compress = ", ".join(sorted({str(manifest.get("stage_version", "?")) for manifest in manifests}))
-    versions = {
-        "knowcost": knowcost.__version__,
-        "compress stage": compress,
-        "aggregate stage": aggregate.STAGE_VERSION,
-    }
-    versions |= {"report stage": STAGE_VERSION, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _yaml(config):
-    import yaml
-
-    return yaml.safe_dump(json.loads(json.dumps(config, default=str)), sort_keys=False, allow_unicode=True)
 
 
 def main():

@@ -33,7 +33,7 @@ LABELS = {  # the words of figures and report
     "other": "other recipes", "mixed": "mixed scopes",
 }  # fmt: skip
 
-SHARE, POINTS, COUNT = "%.6f", "%.3f", "%d"
+SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
 FORMATS = {
     **dict.fromkeys(("accuracy", "accuracy_macro", "p10", "mrr", "dense_accuracy", "majority", "sparsity"), SHARE),
     **dict.fromkeys(("level", "n", "forgotten", "gained", "benchmarks", "models", "pairs", "measurable"), COUNT),
@@ -42,6 +42,11 @@ FORMATS = {
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
     **dict.fromkeys(("majority_drop_points", "majority_drop_percent", "bytes_saved_percent"), POINTS),
     **dict.fromkeys((*SCOPES, "total"), POINTS),
+    **dict.fromkeys(("kept", "never_known", "relations", "known", "forgotten_a", "forgotten_b", "both"), COUNT),
+    "differing": COUNT,
+    **dict.fromkeys(("micro_points", "micro_low", "micro_high", "macro_points", "macro_low", "macro_high"), POINTS),
+    **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),
+    **dict.fromkeys(("mcnemar_p", "holm_p", "overlap_p"), SMALL),
 }
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level"]
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "dense_accuracy",

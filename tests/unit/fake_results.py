@@ -131,7 +131,7 @@ def _benchmark(folder, name, kind, facts):
     else:
         text = "cloze" if kind == "cloze" else "question"
         rows = {"id": ids, "relation": [RELATIONS[i % 3] for i in range(facts)], text: ["x [MASK] ."] * facts}
-        rows["answer"] = [f"answer{i % 4}" for i in range(facts)]
+        rows["answer"] = [f"answer{i * i % 7}" for i in range(facts)]
     return write_benchmark(folder / paths.benchmark(name), name, kind, rows, dropped={"several masks": 3})
 
 
@@ -146,9 +146,10 @@ def _rows(name, kind, known, share, facts, model, slug):
     right = right ^ (flips & (np.abs(order - level * facts) < 0.1 * facts))
     rows = []
     for i, correct in enumerate(right.tolist()):
-        row = {"id": f"{name}-{i}", "answer": f"answer{i % 4}", "prediction": "p", "correct": correct, "logprob": -1.0}
+        row = {"id": f"{name}-{i}", "answer": f"answer{i * i % 7}", "prediction": "p", "correct": correct}
+        row["logprob"] = -0.1 - float(order[i]) / facts  # the first to be forgotten are those known least firmly
         if kind == "piqa":
-            row["choice_logprobs"] = [-1.0, -2.0]
+            row["choice_logprobs"] = [row["logprob"], -2.0]
         else:
             row["relation"] = RELATIONS[i % 3]
         if kind == "cloze":

@@ -34,14 +34,14 @@ def test_every_experiment_is_drawn_and_nothing_else(folder, drawn):
     names = [f"prune_magnitude_{family}", f"quantize_int8_{family}", f"prune_quantize_magnitude_int8_{family}"]
     expected = {name + parts for name in names for parts in ("", "_attention_parts")}
     expected |= {f"prune_magnitude_{family}{parts}_by_benchmark" for parts in ("", "_attention_parts")}
-    expected |= {f"final_{family}", f"bytes_{family}"}
+    expected |= {f"final_{family}", f"bytes_{family}", f"forgotten_first_{family}", "claims"}
     assert {entry["name"] for entry in drawn} == expected  # nothing of the encoder: it has no drop
     assert {path.stem for path in (folder / "figures").glob("*.svg")} == expected
     assert read_json(folder / "figures" / figures.INDEX) == drawn
 
 
 def test_captions_name_this_runs_models_and_benchmarks(drawn):
-    for entry in drawn:
+    for entry in (entry for entry in drawn if entry["family"]):
         assert "tiny-t5" in entry["caption"]
         assert "trades (40 facts), sense (40 facts)" in entry["caption"]
         assert entry["title"].endswith("encoder-decoder models") or "by benchmark" in entry["title"]
@@ -51,6 +51,7 @@ def only(folder, out, experiments):
     """A copy of the tables with these experiments alone."""
     for name, frame in tables.read(folder / "tables").items():
         keep = frame[frame["experiment"].isin(experiments)] if "experiment" in frame else frame
+        keep = frame.iloc[:0] if name in ("claims", "forgotten_by") else keep
         tables.write(keep, out / "tables" / f"{name}.csv")
     return out / "tables"
 
@@ -150,3 +151,16 @@ def test_scopes_have_colours_and_markers_of_their_own():
     for scopes in (figures.MAIN, figures.PARTS):
         assert len({figures.COLOURS[scope] for scope in scopes}) == len(scopes)
         assert len({figures.MARKERS[scope] for scope in scopes}) == len(scopes)
+
+
+@pytest.mark.parametrize(("values", "expected"), [([0, 0], (-0.055, 1)), ([0, 0.4], (-0.05, 1)), ([0, 30], (0, 34.8)),
+                                                  ([-5, 0], (-5.8, 1))])  # fmt: skip
+def test_bars_of_next_to_nothing_look_like_nothing(values, expected):
+    rows = cells(model=["a"] * 2, scope=["overall", "attention"], level=None, drop_percent=values)
+    (axis,) = figures._bars(rows.assign(majority_drop_percent=float("nan")), "title").axes
+    assert axis.get_xlim() == pytest.approx(expected, abs=0.02)
+
+
+def test_lines_of_nothing_lie_at_the_bottom():
+    (axis,) = figures._lines(TWO_MODELS.assign(drop_percent=0.0, majority_drop_percent=float("nan")), "title").axes
+    assert axis.get_ylim() == pytest.approx((-0.055, 1), abs=0.01)

@@ -9,7 +9,7 @@ import pytest
 
 from knowcost import paths, report, tables
 from knowcost.aggregate import aggregate
-from knowcost.files import write_json
+from knowcost.files import read_json, write_json
 
 
 def drops(*rows):
@@ -209,6 +209,36 @@ def test_page_warns_of_a_limit(run, tmp_path):
     parsed = Strict((tmp_path / "report.html").read_text())
     assert "Not the whole benchmarks: this run asked at most the first 25 facts of each." in parsed.text
     assert "Time" not in parsed.text.split("Benchmarks")[-1]  # no timings, no table of them
+
+
+def test_page_says_what_the_paper_found_and_how_it_was_tested(run):
+    html = page(run)
+    parsed = Strict(html)
+    claims = tables.read(run["root"] / paths.TABLES)["claims"]
+    part = parsed.text.split("What the paper found, and what this run says")[1].split("Tables")[0]
+    assert all(sentence in part for sentence in claims["sentence"])
+    counts = claims["verdict"].value_counts()
+    assert f"{counts.get('holds', 0)} verdicts for the findings" in part
+    assert part.count("✓ holds") == counts.get("holds", 0) > 0
+    assert part.count("? undecided") == counts.get("undecided", 0)
+    for words in (
+        "McNemar's exact test",
+        "Holm's correction",
+        "2,000 resamples",
+        "facts are drawn within each relation",
+    ):
+        assert words in parsed.text
+
+
+def test_figures_about_all_stand_with_the_findings(run):
+    index = run["root"] / paths.FIGURES / "figures.json"
+    entries = read_json(index)
+    write_json(index, [{"name": "one", "family": "", "title": "All", "caption": "About all families."}])
+    text = Strict(page(run)).text
+    write_json(index, entries)
+    assert (
+        text.index("What the paper found") < text.index("About all families.") < text.index("All numbers of this run")
+    )
 
 
 def test_numbers_in_tables_come_from_the_csv_files(run):

@@ -4,12 +4,13 @@ import subprocess
 import sys
 
 import fake_results
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from knowcost import tables
-from knowcost.aggregate import aggregate
+from knowcost.aggregate import _facts, aggregate
 from knowcost.errors import InputError
 from knowcost.files import write_json
 
@@ -176,7 +177,10 @@ def tiny(folder, right, limit=None, ids=None):
 def test_aggregate_by_hand(tmp_path):
     inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 1]})
     made = aggregate(*inputs, tmp_path / "tables")
-    assert sorted(made) == ["benchmarks", "cheapest", "drops", "drops_by_model", "parameters", "scores"]
+    assert sorted(made) == [
+        "benchmarks", "cheapest", "claims", "drops", "drops_by_model", "facts", "forgotten_by", "overlap", "parameters",
+        "scores",
+    ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")
     assert (dense["accuracy"], pruned["accuracy"], pruned["dense_accuracy"]) == (0.75, 0.5, 0.75)
@@ -190,6 +194,18 @@ def test_aggregate_by_hand(tmp_path):
     assert (about["facts"], about["asked_most"], about["dropped"]) == (4, 4, "two answers: 2")
     assert (dense["dropped"], about["not_asked"]) == ("too long: 1", "too long: 1 (m)")
     assert found["drops"]["experiment"].tolist() == ["prune"]
+    (row,) = found["facts"].to_dict("records")
+    assert (row["kept"], row["forgotten"], row["gained"], row["never_known"]) == (1, 2, 1, 0)
+    assert (row["micro_points"], row["macro_points"], row["mcnemar_p"], row["resampled"]) == (25, 25, 1, "fact")
+    assert set(found["claims"]["verdict"]) == {"undecided"}
+    assert found["overlap"].empty
+
+
+def test_confidence_is_the_probability_among_the_choices():
+    """exp(-1) against exp(-2): 1 / (1 + 1/e); a cloze's log-probability stays as it is."""
+    columns = {"id": ["a", "b"], "relation": None, "answer": "x", "logprob": [-1.0, -3.0]}
+    frame = pd.DataFrame(columns | {"choice_logprobs": [np.array([-2.0, -1.0]), None]})
+    assert _facts(frame)["confidence"].tolist() == pytest.approx([-np.log(1 + np.exp(-1)), -3])
 
 
 def test_majority_counts_only_the_facts_that_were_asked(tmp_path):

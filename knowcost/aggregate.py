@@ -5,7 +5,7 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "2"
+STAGE_VERSION = "3"
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     """
     from pathlib import Path
 
-    from knowcost import claims, forgotten, statistics, tables
+    from knowcost import audit, claims, forgotten, statistics, tables
     from knowcost.files import read_json
 
     if not cells:
@@ -33,7 +33,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     files = {_metadata(path).get("name") or Path(path).stem: path for path in benchmarks}
     rows, groups = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
     scores = tables.scores(rows)
-    by_model = tables.drops_by_model(scores)
+    by_model = tables.drops_by_model(scores[scores["experiment"] != "as_published"])
     made = {
         "scores": scores,
         "drops_by_model": by_model,
@@ -45,6 +45,8 @@ def aggregate(cells, manifests, benchmarks, out_dir):
         "forgotten_by": forgotten.forgotten_by(groups),
         "overlap": forgotten.overlap(groups),
         "claims": claims.verdicts(groups),
+        "audit_final": audit.final_layer(scores),
+        "audit_published": audit.beside_published(scores),
     }
     for family in dict.fromkeys(models.values()):
         for grouping, suffix in (("paper", ""), ("canonical", "_canonical")):
@@ -86,7 +88,8 @@ def _score_rows(cells, manifests, benchmarks):
             row = _score_row(cell, frame, metadata) | {"majority": majority}
             row |= _versus(frame, base[0], cell["path"], dense) if dense else {"dense_accuracy": None}
             rows.append(row | _sizes(manifests, model, cell["variant"]))
-            groups[-1].right[cell["variant"]] = frame["correct"].to_numpy(bool)
+            if row["experiment"] != "as_published":  # the audit's alone: no fact is forgotten by compression there
+                groups[-1].right[cell["variant"]] = frame["correct"].to_numpy(bool)
         log.info("%s, %s: %d variants", model, benchmark, len(group))
     return rows, groups
 

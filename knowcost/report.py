@@ -8,7 +8,7 @@ from pathlib import Path
 
 from knowcost import paths
 
-STAGE_VERSION = "2"
+STAGE_VERSION = "3"
 
 TEMPLATES = Path(__file__).with_name("templates")
 REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
@@ -156,7 +156,7 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
     """
     import jinja2
 
-    from knowcost import report_findings, report_run, tables
+    from knowcost import report_audit, report_findings, report_run, tables
     from knowcost.files import atomic, read_json
 
     data = tables.read(tables_dir)
@@ -172,6 +172,7 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         limit=data["benchmarks"]["limit"].max(),
         answer=answer_lines(data),
         findings=report_findings.findings(data["claims"]),
+        audit=report_audit.section(data["audit_final"], data["audit_published"]),
         about_all=figures[""],
         families=[{"name": _family(name), "figures": made} for name, made in figures.items() if name and made],
         tables=[*_tables(data), *report_findings.overlap(data["overlap"]), *report_findings.contrasts(data["claims"])],

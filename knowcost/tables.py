@@ -13,6 +13,7 @@ import pandas as pd
 
 from knowcost import variants
 from knowcost.compress import METHODS
+from knowcost.compress.lost import Lost
 from knowcost.files import atomic
 
 FAMILIES = ("encoder", "encoder_decoder", "decoder")
@@ -42,6 +43,7 @@ FORMATS = {
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
     **dict.fromkeys(("majority_drop_points", "majority_drop_percent", "bytes_saved_percent"), POINTS),
     **dict.fromkeys((*SCOPES, "total"), POINTS),
+    **dict.fromkeys(("dense", "corrected", "as_published", "ours", "published", "difference"), POINTS),
     **dict.fromkeys(("kept", "never_known", "relations", "known", "forgotten_a", "forgotten_b", "both"), COUNT),
     "differing": COUNT,
     **dict.fromkeys(("micro_points", "micro_low", "micro_high", "macro_points", "macro_low", "macro_high"), POINTS),
@@ -60,13 +62,16 @@ def describe(slug):
     """What a variant's slug says, as a dict of TREATMENT's columns (empty where they don't apply).
 
     experiment: dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
-    (the final layer alone is pruned); other (any longer or mixed recipe).
+    (the final layer alone is pruned); as_published (such a layer as the published code lost it: the audit's, and in no
+    average); other (any longer or mixed recipe).
     """
     variant = variants.parse(slug)
     quantizes = [METHODS[step.method].quantizes for step in variant.steps]
     same = len({(step.grouping, step.scope) for step in variant.steps}) <= 1
     if not variant.steps:
         experiment = "dense"
+    elif variant.steps[-1].method == Lost.name:
+        experiment = "as_published"
     elif quantizes == [False] and variant.scope == "final":
         structured = variant.steps[0].method.endswith("_structured")
         experiment = "final_structured" if structured else "final_unstructured"

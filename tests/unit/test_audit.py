@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from knowcost import audit
+from knowcost import audit, report_audit
 
 
 def score(variant, accuracy, model="m", benchmark="boolq", dense=0.9, majority=0.5):
@@ -48,6 +48,17 @@ def test_the_words_follow_the_numbers(corrected, lost, says):
     assert f"from 90.0% to {100 * corrected:.1f}%" in sentences[0]
     assert f"to {100 * lost:.1f}% (majority baseline 50.0%)" in sentences[0]
     assert says in sentences[-1]
+
+
+def test_the_report_s_section_says_what_the_tables_hold():
+    rows = [score("magnitude-20@final", 0.88), score("magnitude-20@final+lost@final", 0.51)]
+    final, published = audit.final_layer(pd.DataFrame(rows)), audit.beside_published(pd.DataFrame(rows))
+    made = report_audit.section(final, published)
+    assert [text for text, _ in made["tables"][0]["rows"][0]] == [
+        *("decoder", "m", "boolq", "single weights", "100", "20%", "90.0", "88.0", "51.0", "50.0")
+    ]
+    assert len(made["tables"][0]["columns"]) == 10
+    assert report_audit.section(final.head(0), published) is None
 
 
 def test_nothing_to_audit_says_nothing():

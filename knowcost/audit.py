@@ -78,8 +78,8 @@ def _verdict(single):
     kept = (single["dense"] - single["corrected"]) <= NEAR
     if (near & kept).mean() > 0.5:
         return (
-            "So the published finding, that 20% of final-layer sparsity takes these families to the majority baseline, "
-            "is an artefact of how the pruned layer was saved: pruned and kept, it costs little."
+            "So in this run the published finding, that 20% of final-layer sparsity takes these families to the "
+            "majority baseline, is an artefact of how the pruned layer was saved: pruned and kept, it costs little."
         )
     if near.mean() <= 0.5:
         return "Losing the layer does not take these models to the majority baseline: the artefact cannot be seen here."

@@ -3,15 +3,14 @@
 import csv
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from copies import ROOT, copy_workflow
 
-ROOT = Path(__file__).resolve().parents[2]
 LEVELS = [40, 80]
 
 
@@ -19,10 +18,7 @@ LEVELS = [40, 80]
 def demo(tmp_path_factory):
     """(folder, standard output) of a run of the demo's preset, fewer levels and people."""
     folder = tmp_path_factory.mktemp("demo")
-    for name in ("Snakefile", "config", "knowcost", "profiles", "workflow"):
-        source = ROOT / name
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(source, folder / name)
+    copy_workflow(folder)
     preset = yaml.safe_load((ROOT / "config/presets/demo.yaml").read_text())
     for experiment in preset["study"]["experiments"]:
         experiment["scopes"] = [s for s in experiment["scopes"] if s in ("attention", "overall", "final")]

@@ -55,9 +55,9 @@ def test_the_report_s_section_says_what_the_tables_hold():
     final, published = audit.final_layer(pd.DataFrame(rows)), audit.beside_published(pd.DataFrame(rows))
     made = report_audit.section(final, published)
     assert [text for text, _ in made["tables"][0]["rows"][0]] == [
-        *("decoder", "m", "boolq", "single weights", "100", "20%", "90.0", "88.0", "51.0", "50.0")
+        *("m", "boolq", "single weights", "100", "20%", "90.0", "88.0", "51.0", "50.0")
     ]
-    assert len(made["tables"][0]["columns"]) == 10
+    assert len(made["tables"][0]["columns"]) == 9
     assert report_audit.section(final.head(0), published) is None
 
 

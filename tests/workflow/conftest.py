@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 import tiny
 import yaml
-
-ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("Snakefile", "config", "knowcost", "profiles", "workflow")
+from copies import copy_workflow
 
 CONFIG = {
     "models": "models.tsv",
@@ -80,10 +78,7 @@ def facts(path, count, words=range(6, 30)):
 def finished(tmp_path_factory):
     """A project that was run to the end. Not to be changed: see `project`."""
     folder = tmp_path_factory.mktemp("project")
-    for name in COPIED:
-        source = ROOT / name
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, folder / name, ignore=ignore) if source.is_dir() else shutil.copy(source, folder / name)
+    copy_workflow(folder)
     for number, kind in enumerate(("bert", "distilbert")):
         tiny.fetched(kind, folder / "checkpoints" / kind, seed=number)
     facts(folder / "first.jsonl", 40)

@@ -75,9 +75,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="a folder with config.json and safetensors of an encoder")
     parser.add_argument("--levels", type=int, nargs="+", default=LEVELS)
-    parser.add_argument("--way", choices=["published", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=["published", "ours", "make"], help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.way == "make":
+        return make_model(options.model)
     if options.way:
         {"published": published, "ours": ours}[options.way](options.model, options.out, options.levels)
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -91,12 +93,13 @@ def compare(options, work):
     from knowcost import files, paths
 
     model = work / "model"
+    # In a process of its own: a child's peak memory counts from that of the process that started it.
     if options.model:
         model.mkdir()
         for file in options.model.iterdir():
             (model / file.name).symlink_to(file.resolve())
     else:
-        make_model(model)
+        subprocess.run([sys.executable, __file__, "--way", "make", "--model", model], check=True, capture_output=True)
     hashes = {p.name: {"sha256": files.sha256(p)} for p in model.iterdir()}
     files.write_json(model / paths.SOURCE, {"source": "bench", "files": hashes})
     for way in ("published", "ours"):

@@ -70,6 +70,13 @@ def magnitude_bits(block, dtype, domain):
     return block.view(np.uint16) & np.uint16(0x7FFF)
 
 
+def high_bits(block, dtype, domain):
+    """The upper 15 of the magnitude bits, as uint16: the bin of each value."""
+    if domain != "F32":
+        return magnitude_bits(block, dtype, domain)
+    return as_float32(block, dtype).view(np.uint16)[1::2] & np.uint16(0x7FFF)  # files and machines are little-endian
+
+
 def count_zeros(tensor):
     """Number of values equal to zero, of either sign."""
     if tensor.dtype == "BF16":
@@ -89,9 +96,7 @@ def thresholds(scopes):
         for domain, group in _by_domain(members):
             counts = np.zeros(BINS, np.int64)
             for block in tensor.blocks():
-                bits = magnitude_bits(block, tensor.dtype, domain)
-                high = bits >> 16 if domain == "F32" else bits
-                counts += np.bincount(high.astype(np.intp), minlength=BINS)
+                counts += np.bincount(high_bits(block, tensor.dtype, domain).astype(np.intp), minlength=BINS)
             for scope in group:
                 scope.add_counts(tensor, counts)
     wide = [scope for scope in work.values() if scope.domain == "F32"]
@@ -119,10 +124,10 @@ def _each_candidate(scopes, add):
     """Stream the float32-domain scopes' tensors again; call add(scope, tensor, bits) with the bits in their bins."""
     for tensor, members in _by_tensor(scopes):
         for block in tensor.blocks():
-            bits = magnitude_bits(block, tensor.dtype, "F32")
-            high = bits >> 16
+            high = high_bits(block, tensor.dtype, "F32")
             for scope in members:
-                add(scope, tensor, bits[(scope.slots >= 0)[high]])
+                candidates = block[(scope.slots >= 0)[high]]
+                add(scope, tensor, magnitude_bits(candidates, tensor.dtype, "F32"))
 
 
 class _Scope:

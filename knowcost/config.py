@@ -111,11 +111,6 @@ def _table(path, kind):
     return rows
 
 
-def as_json(config):
-    """The configuration as sorted JSON: what the report prints and hashes."""
-    return json.dumps(config, indent=1, sort_keys=True)
-
-
 def check_families(study):
     """Raise InputError when a local model's config.json already contradicts its row, before any job starts."""
     for name, row in study.models.items():

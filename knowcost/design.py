@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from knowcost import compress, config, paths, scopes
-from knowcost.variants import DENSE, Step, Variant, parse
+from knowcost.variants import Step, Variant, parse
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,6 @@ def _as_published(variant):
     return Variant((*variant.steps, Step("lost", None, variant.grouping, "final")))
 
 
-def experiment_of(study, slug):
-    """The name of the experiment that a variant belongs to: the first with its methods and scope; None for dense."""
-    variant = parse(slug)
-    for experiment in study.config["study"]["experiments"]:
-        if variant.method == "+".join(experiment["steps"]) and variant.scope in experiment["scopes"]:
-            return experiment["name"]
-    return None
-
-
 def benchmarks(study, family):
     """The names of the benchmarks that a family is asked."""
     return [name for name, row in study.benchmarks.items() if family in config.families(row)]
@@ -119,15 +110,3 @@ def threshold_levels(study, family):
             if step.method == "magnitude":
                 wanted.setdefault((step.grouping, step.scope), set()).add(step.level)
     return [(grouping, scope, sorted(levels)) for (grouping, scope), levels in wanted.items()]
-
-
-def summary(study):
-    """One line of counts, for the log."""
-    return (
-        f"{len(study.models)} models, {len(archives(study))} archives, {len(cells(study))} cells, "
-        f"{len(batches(study))} scoring jobs"
-    )
-
-
-__all__ = ["DENSE", "Batch", "Cell", "archives", "batches", "benchmarks", "cells", "experiment_of", "summary",
-           "threshold_levels", "variants"]  # fmt: skip

@@ -47,14 +47,6 @@ def scores(model, variant, benchmark):
     return f"{archive_dir(model, variant)}/scores/{benchmark}.parquet"
 
 
-def table(name, suffix="csv"):
-    return f"{TABLES}/{name}.{suffix}"
-
-
-def figure(name, suffix="svg"):
-    return f"{FIGURES}/{name}.{suffix}"
-
-
 def log(stage, *parts):
     return "logs/" + "/".join((stage, *parts)) + ".log"
 

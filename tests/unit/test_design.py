@@ -54,12 +54,6 @@ def test_every_variant_is_in_one_batch_and_batches_are_filled():
     assert encoder[1].cells[0].path == "results/b/magnitude-20@canonical.attention/scores/x.parquet"
 
 
-def test_a_variant_knows_its_experiment():
-    assert design.experiment_of(study(), "magnitude-20@overall+int8@overall") == "both"
-    assert design.experiment_of(study(), "magnitude_structured-20@final") == "final"
-    assert design.experiment_of(study(), "dense") is None
-
-
 def test_the_published_protocol_adds_the_lost_final_layers_of_decoders_and_encoder_decoders():
     both = study(protocols=["corrected", "published"])
     assert design.variants(both, "decoder")[-1] == "magnitude_structured-20@final+lost@final"

@@ -1,7 +1,6 @@
 """Archives as torch models, ready to be asked: the only way in this project from a folder to a module."""
 
 import json
-import logging
 from pathlib import Path
 
 import torch
@@ -14,7 +13,6 @@ from knowcost.compress.int8 import SCALE
 from knowcost.dynamic_int8 import ENGINES
 from knowcost.errors import InputError
 
-log = logging.getLogger(__name__)
 transformers.utils.logging.disable_progress_bar()
 
 AUTO = {

@@ -11,14 +11,10 @@ Ties at the threshold: all below it go, then the first ones equal to it in the d
 checkpoint.natural name, values in row-major order), until k are gone. torch's choice among ties is arbitrary.
 """
 
-import logging
-
 import numpy as np
 
 from knowcost.checkpoint import as_float32
 from knowcost.compress.base import Compressor
-
-log = logging.getLogger(__name__)
 
 BINS = 1 << 15
 LOW = 1 << 16

@@ -5,11 +5,11 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "3"
+STAGE_VERSION = "4"
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["id", "relation", "correct", "rank"]  # of a scores file: all that the metrics need
+COLUMNS = ["id", "relation", "correct", "rank", "unprompted", "again"]  # of a scores file: all that the metrics need
 DENSE_COLUMNS = ["answer", "logprob", "choice_logprobs"]  # and of the dense model's, to say which facts are forgotten
 
 
@@ -22,7 +22,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     """
     from pathlib import Path
 
-    from knowcost import audit, claims, forgotten, statistics, tables
+    from knowcost import audit, claims, forgotten, noise, statistics, tables
     from knowcost.files import read_json
 
     if not cells:
@@ -31,9 +31,10 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     models = {manifest["model"]: manifest["family"] for manifest in manifests}
     cells = [_cell(path, models) for path in cells]
     files = {_metadata(path).get("name") or Path(path).stem: path for path in benchmarks}
-    rows, groups = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
+    rows, groups, noises = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
     scores = tables.scores(rows)
-    by_model = tables.drops_by_model(scores[scores["experiment"] != "as_published"])
+    corrected = scores[scores["experiment"] != "as_published"]
+    by_model = tables.drops_by_model(corrected)
     made = {
         "scores": scores,
         "drops_by_model": by_model,
@@ -42,6 +43,8 @@ def aggregate(cells, manifests, benchmarks, out_dir):
         "parameters": tables.parameters(models, manifests),
         "benchmarks": tables.benchmarks(scores, {name: _metadata(path) for name, path in files.items()}),
         "facts": statistics.facts(groups),
+        "noise": noise.table(noises),
+        "how_asked": tables.how_asked(rows),
         "forgotten_by": forgotten.forgotten_by(groups),
         "overlap": forgotten.overlap(groups),
         "claims": claims.verdicts(groups),
@@ -50,7 +53,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     }
     for family in dict.fromkeys(models.values()):
         for grouping, suffix in (("paper", ""), ("canonical", "_canonical")):
-            wide = tables.int8(scores, family, grouping)
+            wide = tables.int8(corrected, family, grouping)
             if wide is not None:
                 made[f"int8_{family}{suffix}"] = wide
     for name, frame in made.items():
@@ -69,13 +72,15 @@ def _cell(path, families):
 
 
 def _score_rows(cells, manifests, benchmarks):
-    """(one dict per cell for tables.scores, one statistics.Group per model and benchmark); a file is read once."""
+    """(one dict per cell for tables.scores, one statistics.Group per model and benchmark, one dict per cell that was
+    asked twice for noise.table); a file is read once."""
+    from knowcost import noise
     from knowcost.statistics import Group
 
     by_group = {}
     for cell in cells:
         by_group.setdefault((cell["model"], cell["benchmark"]), []).append(cell)
-    rows, groups = [], []
+    rows, groups, noises = [], [], []
     for (model, benchmark), group in by_group.items():
         dense = next((cell["path"] for cell in group if cell["variant"] == "dense"), None)
         if dense is None:
@@ -83,15 +88,21 @@ def _score_rows(cells, manifests, benchmarks):
         base = _read(dense or group[0]["path"], DENSE_COLUMNS)
         majority = _majority(base[0]["id"], benchmark, benchmarks)
         groups.append(Group(group[0]["family"], model, benchmark, _facts(base[0]), {}, majority))
+        measured, first = {}, len(rows)
         for cell in group:
             frame, metadata = base if cell["path"] == dense else _read(cell["path"])
             row = _score_row(cell, frame, metadata) | {"majority": majority}
             row |= _versus(frame, base[0], cell["path"], dense) if dense else {"dense_accuracy": None}
             rows.append(row | _sizes(manifests, model, cell["variant"]))
+            if moved := noise.measure(frame):
+                measured[cell["variant"]] = moved
+                noises.append(cell | moved)
             if row["experiment"] != "as_published":  # the audit's alone: no fact is forgotten by compression there
                 groups[-1].right[cell["variant"]] = frame["correct"].to_numpy(bool)
+        for row in rows[first:]:
+            row["noise_points"] = noise.floor(row["variant"], measured)
         log.info("%s, %s: %d variants", model, benchmark, len(group))
-    return rows, groups
+    return rows, groups, noises
 
 
 def _facts(frame):
@@ -106,15 +117,20 @@ def _facts(frame):
 def _score_row(cell, frame, metadata):
     """What one scores file says by itself."""
     from knowcost import metrics, tables
+    from knowcost.benchmarks import PUBLISHED
 
+    treatment = tables.describe(cell["variant"])
+    if cell["benchmark"].endswith(PUBLISHED):
+        treatment["experiment"] = "as_published"
     return {
         "model": cell["model"],
         "family": cell["family"],
-        **tables.describe(cell["variant"]),
+        **treatment,
         "benchmark": cell["benchmark"],
         **metrics.summary(frame),
         "dropped": tables.counts(metadata.get("dropped")),
         "limit": metadata.get("limit"),
+        **{name: metadata.get(name) or "" for name in tables.HOW},
     }
 
 

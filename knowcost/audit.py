@@ -2,11 +2,15 @@
 
 Two tables. `final_layer`: each pruned final layer as it is, and as the published code scored it (compress/lost.py:
 saved in a way that loses the layer). `beside_published`: every cell of this run whose value Namburi et al. print in
-Tables 3 to 5 (knowcost/published.py). Both are made from the scores table alone.
+Tables 3 to 5 (knowcost/published.py), and LAMA's cells as the published code read and counted them
+(benchmarks/lama_published.py, probe_published.py). Both are made from the scores table alone.
 """
 
+from math import nan
+
 from knowcost import published
-from knowcost.variants import Variant, parse
+from knowcost.benchmarks import PUBLISHED
+from knowcost.variants import DENSE, Variant, parse
 
 LOST = "lost"
 NEAR = 5.0  # points of accuracy from the majority baseline that count as "at the baseline"
@@ -38,20 +42,59 @@ def final_layer(scores):
 
 
 def beside_published(scores):
-    """One row per cell whose value the paper prints: ours and theirs in percent, and the difference in points."""
+    """One row per cell that the paper prints, or that was also read and counted as published (benchmarks.PUBLISHED).
+
+    Columns: n and ours, facts and accuracy of this run; n_as_published and as_published, the same under the published
+    protocol; published, as printed; difference, of as_published (else ours) to it. Accuracies in percent.
+    """
     import pandas as pd
 
+    cells = {(row["model"], row["variant"], row["benchmark"]): row for row in scores.to_dict("records")}
     rows = []
-    for row in scores.to_dict("records"):
-        theirs = published.value(row["model"], row["variant"], row["benchmark"])
-        if theirs is not None:
-            rows.append(
-                {key: row[key] for key in ("family", "model", "benchmark", "variant", "n")}
-                | {"ours": 100 * row["accuracy"], "published": 100 * theirs}
-                | {"difference": 100 * (row["accuracy"] - theirs)}
-            )
-    columns = ["family", "model", "benchmark", "variant", "n", "ours", "published", "difference"]
-    return pd.DataFrame(rows, columns=columns)
+    for (model, variant, benchmark), row in cells.items():
+        theirs = published.value(model, variant, benchmark)
+        companion = cells.get((model, variant, benchmark + PUBLISHED))
+        if theirs is None and companion is None:
+            continue
+        found = {"n_as_published": nan, "as_published": nan, "published": nan if theirs is None else 100 * theirs}
+        if companion:
+            found |= {"n_as_published": companion["n"], "as_published": 100 * companion["accuracy"]}
+        found["difference"] = 100 * (companion or row)["accuracy"] - found["published"]
+        rows.append(
+            {key: row[key] for key in ("family", "model", "benchmark", "variant", "n")}
+            | {"ours": 100 * row["accuracy"]}
+            | found
+        )
+    columns = ["family", "model", "benchmark", "variant", "n", "ours", "n_as_published", "as_published", "published"]
+    return pd.DataFrame(rows, columns=[*columns, "difference"])
+
+
+def counting_words(beside):
+    """Sentences on what the published way of reading and counting LAMA changes; [] where it was not run.
+
+    beside: the frame of beside_published.
+    """
+    sentences, differences = [], []
+    for (model, benchmark), rows in beside.dropna(subset=["as_published"]).groupby(["model", "benchmark"], sort=False):
+        rows = rows.set_index("variant")
+        if DENSE not in rows.index:
+            continue
+        dense = rows.loc[DENSE]
+        sentences.append(
+            f"{benchmark} of {model}: {dense['ours']:.1f}% of {dense['n']:,.0f} facts; read and counted as published, "
+            f"{dense['as_published']:.1f}% of {dense['n_as_published']:,.0f}."
+        )
+        if dense["ours"] and dense["as_published"]:
+            lost = 100 * (1 - rows.drop(DENSE)[["ours", "as_published"]] / dense[["ours", "as_published"]])
+            differences += list((lost["ours"] - lost["as_published"]).abs())
+    if differences:
+        mean = sum(differences) / len(differences)
+        so = "do not hang on it" if mean <= NEAR else "have to be read with that in mind"
+        sentences.append(
+            f"Over {len(differences)} compressed cells the relative drop differs by {mean:.1f} points on average "
+            f"(at most {max(differences):.1f}) between both: the findings about what compression costs {so}."
+        )
+    return sentences
 
 
 def words(final):

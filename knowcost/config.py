@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowcost import compress, scopes
-from knowcost.benchmarks import FORMATS
+from knowcost.benchmarks import FORMATS, with_companions
 from knowcost.errors import InputError
 from knowcost.variants import SCOPES
 
@@ -40,11 +40,18 @@ def load(config):
             raise InputError(
                 f"{config['benchmarks']}: {name}: no format {row['format']!r}; known: {', '.join(FORMATS)}"
             )
+    if "published" in config["study"]["protocols"]:
+        benchmarks = with_companions(benchmarks)
     for family in {row["family"] for row in models.values()}:
         if not any(family in families(row) for row in benchmarks.values()):
             raise InputError(f"{config['benchmarks']}: no benchmark asks models of family {family!r}")
     for experiment in config["study"]["experiments"]:
         _check_experiment(experiment)
+    if config["score"]["int8_engine"] == "torch" and config["score"]["int8_activations"] == "sentence":
+        raise InputError(
+            "score.int8_activations: torch's engine has one scale per batch; "
+            "set it to batch, or int8_engine to knowcost"
+        )
     return Study(config, models, benchmarks)
 
 

@@ -17,8 +17,12 @@ class DynamicInt8Linear(nn.Module):
 
     weight: int8 (out, in); weight_scale: float32 (1,); bias: float32 (out,) or None. forward takes float32 (..., in)
     and returns float32 (..., out). The activations' scale is one for the whole input, as in torch: a result depends on
-    what else is in the batch.
+    what else is in the batch. With `per_sentence` the input's first dimension is the sentence and each has a scale of
+    its own; whoever asks must then batch sentences of one length, or padding would count. (OPT flattens its input to
+    its feed-forward layers, which then have a scale per token.)
     """
+
+    per_sentence = False  # see `set_activations`
 
     def __init__(self, weight, weight_scale, bias=None):
         super().__init__()
@@ -32,7 +36,10 @@ class DynamicInt8Linear(nn.Module):
         rows = x.reshape(-1, self.in_features)
         if not len(rows):
             return x.new_zeros(*x.shape[:-1], self.out_features)
-        scale, zero_point = quantization_parameters(rows)
+        groups = rows.reshape(x.shape[0] if self.per_sentence else 1, -1)
+        scale, zero_point = (
+            each.repeat_interleave(len(rows) // len(groups))[:, None] for each in quantization_parameters(groups)
+        )
         # A fused multiply-add rounds once: the product is exact in float64, and so is all but the last bit of the sum.
         inverse = (1 / scale).double()
         q = torch.round((rows.double() * inverse + zero_point).float()).clamp_(0, 255).to(torch.uint8).view(torch.int8)
@@ -47,9 +54,16 @@ class DynamicInt8Linear(nn.Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+def set_activations(model, granularity):
+    """Let a model's int8 layers quantize activations per "batch", as torch does, or per "sentence"."""
+    for module in model.modules():
+        if isinstance(module, DynamicInt8Linear):
+            module.per_sentence = granularity == "sentence"
+
+
 def quantization_parameters(x):
-    """(scale float32, zero point float32) of a whole tensor, each of shape (), on x's device."""
-    low, high = torch.aminmax(x)
+    """(scale float32, zero point float32) of each row of x, each of shape (rows,), on x's device."""
+    low, high = torch.aminmax(x, dim=1)
     low, high = low.clamp(max=0).double(), high.clamp(min=0).double()
     scale = (high - low) / LEVELS
     scale = torch.where((scale.float() == 0) | torch.isinf(1 / scale.float()), 0.1, scale)

@@ -33,10 +33,6 @@ from knowcost.probe import SCHEMA
 
 log = logging.getLogger(__name__)
 
-# Padded tokens in one batch. Small batches are the fastest on a CPU; 16,384 fill a GPU and fit beside a 7B model.
-# A fixed budget, not the harness's search for the largest batch that fits: dynamic int8 depends on how a batch is
-# composed, so what is asked together must not depend on the memory that happens to be free.
-TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}
 
 # Per kind, from a row of the benchmark: what the choices say, in the harness's order, and which one is right.
 CHOICES = {
@@ -44,6 +40,7 @@ CHOICES = {
     "piqa": lambda row: ([row["sol1"], row["sol2"]], row["label"]),
     "winogrande": lambda row: ([row["option1"], row["option2"]], int(row["answer"]) - 1),
     "question": lambda row: (row["candidates"], row["candidates"].index(row["answer"])),
+    "cloze": lambda row: (row["candidates"], row["candidates"].index(row["answer"])),
 }
 
 # Two habits of the harness that change no result: it compiles a task's template anew for every question (two thirds of
@@ -52,18 +49,22 @@ lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_strin
 lm_eval.api.task.tqdm = functools.partial(tqdm, disable=True)
 
 
-def task_rows(model, tokenizer, benchmark_path, *, limit=None, batch_size="auto"):
+def task_rows(
+    model, tokenizer, benchmark_path, *, limit=None, batch_size=None, tokens_per_batch=1024, one_length=False
+):
     """Ask `model` every question of a benchmark; one row per fact, in the benchmark's order.
 
     model: a ready causal or encoder-decoder transformers model, in eval mode, on its device, maybe with int8 modules.
-    benchmark_path: parquet of kind boolq, piqa, winogrande or question. limit: only the first so many questions.
-    batch_size: questions per batch, or "auto": as many as fit a token budget that depends on the device only.
+    benchmark_path: parquet of kind boolq, piqa, winogrande, question or cloze. limit: only the first so many questions.
+    batch_size: prompts per batch, or None: as many as fit `tokens_per_batch` with padding. one_length: put prompts of
+    equal length together only, so that nothing is padded.
 
-    Returns (table with the columns of SCHEMA, metadata dict). `correct` is the harness's own `acc` of the question,
-    except where a log-likelihood is NaN or infinite, as a destroyed model's can be in fp16: the harness takes the first
-    NaN for the largest and may count it right; here such a fact has no prediction (""), is not correct and is counted
-    in the metadata's "not_finite". "truncated" counts the prompts whose left end did not fit the model's window.
-    Raises InputError for a benchmark, model or tokenizer that the harness cannot ask.
+    Returns (table with the columns of SCHEMA, metadata dict). Clozes are asked as completions: rank is among the
+    candidates and `unprompted` says whether the answer is what the model itself goes on with. `correct` is the
+    harness's own `acc` of the question, except where a log-likelihood is NaN or infinite, as a destroyed model's can be
+    in fp16: the harness takes the first NaN for the largest and may count it right; here such a fact has no prediction
+    (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts the prompts whose left end
+    did not fit the model's window. Raises InputError for a benchmark, model or tokenizer that the harness cannot ask.
     """
     kind, task, facts = _task(str(benchmark_path), files.sha256(benchmark_path))
     if not model.can_generate():
@@ -73,7 +74,7 @@ def task_rows(model, tokenizer, benchmark_path, *, limit=None, batch_size="auto"
         )
     _check_tokenizer(tokenizer, model.config)
     with _as_it_is(model), _quiet():
-        asker = Asker(model, tokenizer, batch_size)
+        asker = Asker(model, tokenizer, batch_size, tokens_per_batch, one_length)
         result = asker.ask(task, limit)
     samples = result["samples"][kind]
     rows, not_finite = _rows(kind, facts, samples)
@@ -94,14 +95,35 @@ def task_rows(model, tokenizer, benchmark_path, *, limit=None, batch_size="auto"
 
 def questions(parquet, **metadata):
     """What the harness calls for a task's data (the `custom_dataset` of tasks/*.yaml): {split: datasets.Dataset}."""
-    table, _ = benchmarks.read(parquet)
-    return {"validation": datasets.Dataset.from_list(table.to_pylist())}
+    return {"validation": datasets.Dataset.from_list(_facts(parquet))}
+
+
+def _facts(parquet):
+    table, about = benchmarks.read(parquet)
+    rows = table.to_pylist()
+    return [row | completions(row) for row in rows] if about["kind"] == "cloze" else rows
+
+
+def completions(row):
+    """A cloze as {"prompt": what stands before the blank, "completions": [candidate and what follows]}.
+
+    What follows is left out unless it holds a word: a full stop says nothing, and completions of one token share their
+    prompt's pass. Raises InputError for a cloze without candidates or with nothing before its blank.
+    """
+    before, after = row["cloze"].split(benchmarks.MASK)
+    if row["candidates"] is None or not before.strip():
+        raise InputError(
+            f"fact {row['id']}: a decoder or encoder-decoder is asked a cloze as a completion; that takes `candidates` "
+            f"to choose from and a text before the blank, found {row['cloze']!r} with candidates {row['candidates']}"
+        )
+    after = after if any(letter.isalnum() for letter in after) else ""
+    return {"prompt": before.rstrip(), "completions": [f" {word}{after}" for word in row["candidates"]]}
 
 
 @functools.lru_cache(maxsize=16)
 def _task(path, digest):
     """(kind, the harness's task, rows of the benchmark); kept for the next variant while the file is the same."""
-    table, about = benchmarks.read(path)
+    _, about = benchmarks.read(path)
     kind = about["kind"]
     if kind not in CHOICES:
         raise InputError(f"{path}: expected a benchmark of kind {', '.join(CHOICES)}; this one is of kind {kind}")
@@ -111,7 +133,7 @@ def _task(path, digest):
     with tempfile.TemporaryDirectory() as folder, _quiet():
         Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted))
         manager = TaskManager(include_path=folder, include_defaults=False)
-        return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
+        return kind, manager.load([kind])["tasks"][kind], _facts(path)
 
 
 def _rows(kind, facts, samples):
@@ -135,9 +157,10 @@ def _rows(kind, facts, samples):
                 "answer": choices[right],
                 "prediction": choices[chosen] if finite else "",
                 "correct": finite and chosen == right,
-                "rank": None,
+                "rank": 1 + sum(each > logprobs[right] for each in logprobs) if kind == "cloze" and finite else None,
                 "logprob": logprobs[right],
                 "choice_logprobs": logprobs,
+                "unprompted": sample["filtered_resps"][right][1] if kind == "cloze" else None,
             }
         )
     return rows, not_finite
@@ -146,19 +169,21 @@ def _rows(kind, facts, samples):
 class Asker(HFLM):
     """The harness's Hugging Face model, with batches of our choosing and a log line every few seconds."""
 
-    def __init__(self, model, tokenizer, batch_size):
+    def __init__(self, model, tokenizer, batch_size, tokens_per_batch, one_length):
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size="auto")
-        self.questions_per_batch = None if batch_size == "auto" else int(batch_size)
-        self.tokens_per_batch = TOKENS_PER_BATCH.get(self.device.type, TOKENS_PER_BATCH["cuda"])
+        self.prompts_per_batch = batch_size
+        self.tokens_per_batch = tokens_per_batch
+        self.one_length = one_length
         self.truncated = 0
         self._size = None
 
     @property
     def plan(self):
         """How questions are put together, in words for the metadata."""
-        if self.questions_per_batch:
-            return f"harness, batch size {self.questions_per_batch}"
-        return f"harness, batches of at most {self.tokens_per_batch} tokens"
+        length = ", prompts of one length" if self.one_length else ""
+        if self.prompts_per_batch:
+            return f"harness, batch size {self.prompts_per_batch}{length}"
+        return f"harness, batches of at most {self.tokens_per_batch} tokens{length}"
 
     def ask(self, task, limit):
         """The harness's result for one task; a smaller token budget is tried when a GPU's memory runs out."""
@@ -167,7 +192,7 @@ class Asker(HFLM):
             try:
                 return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
             except torch.OutOfMemoryError:
-                if self.questions_per_batch or self._size == 1:
+                if self.prompts_per_batch or self._size == 1:
                     raise
                 self.tokens_per_batch //= 2
             log.warning("out of memory; trying again with %s", self.plan)
@@ -179,8 +204,19 @@ class Asker(HFLM):
         room = self.max_length + 1 if self.backend == "causal" else self.max_length
         lengths = [len(ctx) + len(cont) if self.backend == "causal" else len(ctx) for _, ctx, cont in requests]
         self.truncated = sum(length > room for length in lengths)
-        self._start, self._logged = 0, time.monotonic()
-        return super()._loglikelihood_tokens(requests, *args, **kwargs)
+        self._logged = time.monotonic()
+        groups = [range(len(requests))]
+        if self.one_length:
+            causal = self.backend == "causal"
+            sizes = [(min(n, room), 0 if causal else len(r[2])) for n, r in zip(lengths, requests, strict=True)]
+            groups = [[i for i, s in enumerate(sizes) if s == size] for size in sorted(set(sizes))]
+        answers = [None] * len(requests)
+        for group in groups:
+            self._start = 0
+            found = super()._loglikelihood_tokens([requests[i] for i in group], *args, **kwargs)
+            for i, answer in zip(group, found, strict=True):
+                answers[i] = answer
+        return answers
 
     def _batch_scheduler(self, pos, n_reordered_requests):
         """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""
@@ -189,7 +225,7 @@ class Asker(HFLM):
             log.info("asked %d of %d prompts", self._start, len(n_reordered_requests))
         _, context, answer = n_reordered_requests[self._start]
         longest = min(len(context), self.max_length) + len(answer)
-        self._size = self.questions_per_batch or max(1, self.tokens_per_batch // longest)
+        self._size = self.prompts_per_batch or max(1, self.tokens_per_batch // longest)
         if pos + 1 == self._start + self._size:
             self._start = pos + 1
         return self._size

@@ -1,7 +1,8 @@
 """What one cell's rows say: every number of the tables is computed from rows here, never taken from a log.
 
 `rows` is a pandas frame with the columns of a scores file that a metric needs: correct (bool), relation (str or
-missing), rank (1-based, missing for multiple choice). A metric that the rows cannot give is nan.
+missing), rank (1-based, missing for multiple choice), unprompted (bool, missing but for ranked clozes). A metric that
+the rows cannot give is nan.
 """
 
 from collections import Counter
@@ -36,13 +37,15 @@ def reciprocal_rank(rows):
 
 
 def summary(rows):
-    """All of the above as a dict: n, accuracy, accuracy_macro, p10, mrr."""
+    """All of the above as a dict: n, accuracy, accuracy_macro, p10, mrr; and unprompted, the share of a ranked cloze's
+    facts whose answer the model gives without being shown any candidate."""
     return {
         "n": len(rows),
         "accuracy": accuracy(rows),
         "accuracy_macro": accuracy_macro(rows),
         "p10": precision_at(rows, 10),
         "mrr": reciprocal_rank(rows),
+        "unprompted": float(rows["unprompted"].mean()) if rows["unprompted"].notna().any() else nan,
     }
 
 
@@ -73,13 +76,15 @@ def versus_dense(dense, compressed):
 def majority(table, metadata):
     """Accuracy of always giving the most frequent answer, from the benchmark itself (pyarrow table and its metadata).
 
-    boolq, piqa, winogrande: the most frequent choice index. question: the most frequent answer of each relation. The
-    papers give cloze probes no such line: nan.
+    boolq, piqa, winogrande: the most frequent choice index. question, and clozes with candidates: the most frequent
+    answer of each relation. The papers give open cloze probes no such line: nan.
     """
     kind = metadata["kind"]
-    if table.num_rows == 0 or kind == "cloze":
+    if table.num_rows == 0 or kind == "cloze_published":
         return nan
-    if kind != "question":
+    if kind == "cloze" and table.column("candidates").null_count:
+        return nan
+    if kind not in ("question", "cloze"):
         labels = table.column("answer" if kind == "winogrande" else "label").to_pylist()
         return max(Counter(labels).values()) / len(labels)
     pairs = Counter(zip(table.column("relation").to_pylist(), table.column("answer").to_pylist(), strict=True))

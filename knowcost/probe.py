@@ -28,22 +28,25 @@ SCHEMA = pa.schema(
         ("rank", pa.int32()),
         ("logprob", pa.float32()),
         ("choice_logprobs", pa.list_(pa.float32())),
+        ("unprompted", pa.bool_()),
     ]
 )
 
 
-def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048):
+def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, one_length=False):
     """Ask a masked language model every cloze of a benchmark.
 
     model: a transformers masked language model in eval mode, on its device, of any dtype; layers may be int8 modules.
     table: the benchmark (pyarrow, columns of kind `cloze`). limit: ask the first so many rows only, counted before
-    any is dropped. tokens_per_batch: largest batch, in tokens with padding.
+    any is dropped. tokens_per_batch: largest batch, in tokens with padding. one_length: put sentences of equal length
+    together only, so that nothing is padded.
 
     Returns (pyarrow.Table of SCHEMA, in the order of the benchmark; dict with kind, asked, dropped, batch_plan, limit).
     rank is 1-based among the whole vocabulary, or among the row's candidates if it has any; of equal scores the smaller
-    token id is first, so `correct` is rank == 1. logprob is the answer's natural-log probability over the whole
-    vocabulary. Rows are dropped, counted by reason and logged: answer_not_one_token (the answer is not one token
-    of this vocabulary), candidates_not_one_token (fewer than two candidates are), too_long (for the model's positions).
+    token id is first, so `correct` is rank == 1. unprompted: with candidates, whether the answer is also the first of
+    the whole vocabulary; else null. logprob is the answer's natural-log probability over the whole vocabulary. Rows are
+    dropped, counted by reason and logged: answer_not_one_token (the answer is not one token of this vocabulary),
+    candidates_not_one_token (fewer than two candidates are), too_long (for the model's positions).
 
     Raises InputError if model or tokenizer cannot fill a mask, or the model computes NaN.
     """
@@ -59,16 +62,17 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048):
         log.warning("%d of %d rows dropped: %s", count, len(facts), reason)
 
     done, start, last = 0, time.monotonic(), time.monotonic()
-    with torch.inference_mode(), _states_at(model) as at:
-        for batch in _batches(asked, tokens_per_batch):
-            _fill(batch, _mask_logits(model, tokenizer, batch, at), tokenizer)
+    with torch.inference_mode(), states_at(model) as at:
+        for batch in batches(asked, tokens_per_batch, one_length):
+            _fill(batch, mask_logits(model, tokenizer, batch, at), tokenizer)
             done += len(batch)
             if time.monotonic() - last > 10:
                 last = time.monotonic()
                 log.info("%d of %d clozes, %.0f a second", done, len(asked), done / (last - start))
     log.info("asked %d clozes in %.1f s", len(asked), time.monotonic() - start)
     rows = pa.Table.from_pylist([{name: fact.get(name) for name in SCHEMA.names} for fact in asked], schema=SCHEMA)
-    plan = f"sorted by length, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"
+    sorted_by = "sentences of one length" if one_length else "sorted by length"
+    plan = f"{sorted_by}, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"
     return rows, {
         "kind": "cloze",
         "asked": len(asked),
@@ -139,11 +143,13 @@ def _why_dropped(fact, positions):
     return "too_long" if len(fact["tokens"]) > positions else None
 
 
-def _batches(facts, budget):
-    """Lists of facts of about one length, each at most `budget` tokens with padding (a longer sentence is alone)."""
+def batches(facts, budget, one_length):
+    """Lists of facts of about one length, or exactly one, each at most `budget` tokens with padding (a longer sentence
+    is alone)."""
     batch = []
     for fact in sorted(facts, key=lambda fact: len(fact["tokens"])):  # stable: equal lengths stay in benchmark order
-        if batch and len(fact["tokens"]) * (len(batch) + 1) > budget:
+        longer = batch and len(fact["tokens"]) > len(batch[0]["tokens"])
+        if batch and (len(fact["tokens"]) * (len(batch) + 1) > budget or (one_length and longer)):
             yield batch
             batch = []
         batch.append(fact)
@@ -152,7 +158,7 @@ def _batches(facts, budget):
 
 
 @contextlib.contextmanager
-def _states_at(model):
+def states_at(model):
     """Let the encoder hand on its states at chosen positions only, so that whatever head follows works on those alone.
 
     Yields a dict; under "positions" the caller puts an int64 tensor (batch) of one position per sentence before each
@@ -173,7 +179,7 @@ def _states_at(model):
         handle.remove()
 
 
-def _mask_logits(model, tokenizer, batch, at):
+def mask_logits(model, tokenizer, batch, at):
     """float32 (batch, vocabulary): the logits at each sentence's mask."""
     device = next(model.parameters()).device
     width = max(len(fact["tokens"]) for fact in batch)
@@ -196,8 +202,10 @@ def _fill(batch, logits, tokenizer):
     logprobs = logits[rows, target] - logits.logsumexp(1)
     if logprobs.isnan().any():
         raise InputError("the model computes NaN; if its dtype is float16, score it in float32 or bfloat16")
+    first = _top(logits, ids)
     for row, fact in enumerate(batch):
         if fact["choices"] is not None:  # only the candidates compete: all others fall to -inf
+            fact["unprompted"] = int(first[row]) == fact["target"]
             choices = torch.tensor(fact["choices"], device=logits.device)
             kept = logits[row, choices]
             logits[row] = -torch.inf
@@ -205,7 +213,11 @@ def _fill(batch, logits, tokenizer):
     score = logits[rows, target, None]
     ahead = (logits > score) | ((logits == score) & (ids < target[:, None]))
     rank = 1 + ahead.sum(1, dtype=torch.int32)
-    # argmax does not say which of equal scores it takes
-    top = torch.where(logits == logits.amax(1, keepdim=True), ids, logits.shape[1]).amin(1)
+    top = _top(logits, ids) if any(fact["choices"] for fact in batch) else first
     for fact, r, best, logprob in zip(batch, rank.tolist(), top.tolist(), logprobs.tolist(), strict=True):
         fact.update(rank=r, correct=r == 1, prediction=tokenizer.decode([best]).strip(), logprob=logprob)
+
+
+def _top(logits, ids):
+    """The token of the highest score in each row, the smallest of equals: argmax does not say which it takes."""
+    return torch.where(logits == logits.amax(1, keepdim=True), ids, logits.shape[1]).amin(1)

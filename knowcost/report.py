@@ -8,7 +8,7 @@ from pathlib import Path
 
 from knowcost import paths
 
-STAGE_VERSION = "3"
+STAGE_VERSION = "4"
 
 TEMPLATES = Path(__file__).with_name("templates")
 REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
@@ -175,8 +175,15 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         audit=report_audit.section(data["audit_final"], data["audit_published"]),
         about_all=figures[""],
         families=[{"name": _family(name), "figures": made} for name, made in figures.items() if name and made],
-        tables=[*_tables(data), *report_findings.overlap(data["overlap"]), *report_findings.contrasts(data["claims"])],
+        tables=[
+            *_tables(data),
+            *report_findings.overlap(data["overlap"]),
+            *report_findings.contrasts(data["claims"]),
+            *report_findings.noise(data["noise"]),
+            *report_findings.how_asked(data["how_asked"]),
+        ],
         statistics=report_findings.settings(data["facts"]),
+        int8_activations=config["score"]["int8_activations"],
         widths=((data["scores"]["drop_high"] - data["scores"]["drop_low"]) / 2).median(),
         models=report_run.models(manifests, [read_json(path) for path in sources]),
         benchmarks=report_run.benchmarks(data["benchmarks"]),

@@ -104,6 +104,45 @@ def _pair(slug, scopes, what, cells):
     return texts + [(text, "number") for text in counts + chance]
 
 
+def noise(frame):
+    """A folded table of the noise floors, and how often it took facts to tell two passes over one model apart."""
+    if frame.empty:
+        return
+    columns = [(name, False) for name in ("model", "variant", "benchmark")]
+    columns += [(name, True) for name in ("facts", "differing", "points moved", "floor (points)")]
+    rows = []
+    for row in frame.to_dict("records"):
+        texts = [(row[name], "") for name in ("model", "variant", "benchmark")]
+        numbers = [
+            _whole(row["n"]),
+            _whole(row["differing"]),
+            f"{row['moved_points']:.2f}",
+            f"{row['noise_points']:.2f}",
+        ]
+        rows.append(texts + [(text, "number") for text in numbers])
+    note = (
+        "The same model asked again in batches of half the size: facts whose answer differed, how far the accuracy "
+        "moved, and the floor that follows (1.96 standard deviations of what such facts could move). Float models take "
+        "the dense model's floor, models with an int8 step the highest of the quantized ones. A drop that is not above "
+        "its floor is reported as none."
+    )
+    yield {"title": "The noise floor", "note": note, "folded": True, "columns": columns, "rows": rows}
+
+
+def how_asked(frame):
+    """A folded table of batch plans, and of int8 engines and activation scales."""
+    columns = [(name.replace("_", " "), name == "cells") for name in frame.columns]
+    rows = [
+        [
+            (_whole(value) if name == "cells" else value, "number" if name == "cells" else "")
+            for name, value in row.items()
+        ]
+        for row in frame.to_dict("records")
+    ]
+    note = "Dynamic int8 depends on what is asked together, unless its activations have a scale per sentence."
+    yield {"title": "How they were asked", "note": note, "folded": True, "columns": columns, "rows": rows}
+
+
 def settings(facts):
     """What the methods text says: rounds, and which benchmarks were resampled by relation and by fact."""
     from knowcost.claims import CLOSE, FEWEST_FACTS

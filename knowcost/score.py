@@ -12,12 +12,14 @@ import os
 import time
 from pathlib import Path
 
-from knowcost import archive, benchmarks, files, paths
+from knowcost import archive, files, paths
+from knowcost.compress import METHODS
 from knowcost.errors import InputError
+from knowcost.variants import parse
 
 log = logging.getLogger(__name__)
 
-STAGE_VERSION = "1"
+STAGE_VERSION = "2"
 META = b"knowcost"
 
 
@@ -25,7 +27,8 @@ def score(model, variants, names, *, dtype="float32", limit=None, options, remot
     """Score every (variant, benchmark) of one model; results/<model>/<variant>/scores/<benchmark>.parquet.
 
     dtype: what to compute in; limit: the first so many facts, or None; options: the config's `score` section, with
-    tokens_per_batch, batch_size, device and int8_engine. Raises InputError for an archive that is not whole.
+    tokens_per_batch, batch_size, device, int8_engine and int8_activations. Raises InputError for an archive that is not
+    whole.
     """
     for variant in variants:
         manifest = archive.verify(paths.archive_dir(model, variant))
@@ -41,17 +44,27 @@ def score(model, variants, names, *, dtype="float32", limit=None, options, remot
 
 def cell_key(manifest, benchmark, dtype, limit, options):
     """Hex digest of all that a cell's rows depend on: weights, facts, how they are asked, and this code's version."""
+    names = ["tokens_per_batch", "batch_size"]
+    if _is_int8(manifest["variant"]):
+        names += ["int8_engine", "int8_activations"]
     depends = {
         "weights": manifest["files"],
         "benchmark": files.sha256(paths.benchmark(benchmark)),
         "dtype": dtype,
         "limit": limit,
-        "options": {
-            key: value for key, value in options.items() if key not in ("variants_per_job", "threads", "device")
-        },
+        "options": {name: options[name] for name in names},
         "version": STAGE_VERSION,
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _is_int8(variant):
+    return any(step.method == "int8" for step in parse(variant).steps)
+
+
+def _asked_twice(variant):
+    """The dense model and those that are only quantized: enough to say how far a score moves by itself (noise.py)."""
+    return all(METHODS[step.method].quantizes for step in parse(variant).steps)
 
 
 def read(path):
@@ -75,40 +88,32 @@ def _is_valid(path, key):
 def _score_variant(manifest, stale, dtype, limit, options, remote_code):
     import torch
 
+    from knowcost import asking
     from knowcost.load import load
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     model, variant = manifest["model"], manifest["variant"]
     folder = paths.archive_dir(model, variant)
     module, tokenizer = load(folder, dtype, options["device"], options["int8_engine"], remote_code)
+    int8 = _is_int8(variant)
+    plan = asking.plan(module, options, int8)
     for name, key in stale.items():
         start = time.perf_counter()
-        rows, metadata = ask(module, tokenizer, paths.benchmark(name), limit, options)
+        rows, metadata = asking.ask(module, tokenizer, paths.benchmark(name), limit, plan, twice=_asked_twice(variant))
         metadata |= {
             "key": key,
             "model": model,
             "variant": variant,
             "benchmark": name,
-            "engine": options["int8_engine"],
-            "dtype": dtype,
+            "dtype": "float32" if int8 else dtype,
             "limit": limit,
         }
+        if int8:
+            metadata |= {"int8_engine": options["int8_engine"], "int8_activations": options["int8_activations"]}
         _write(paths.scores(model, variant, name), rows, metadata)
         correct = sum(rows["correct"].to_pylist())
         log.info("%s %s %s: %d of %d facts right, %.1f s",
                  model, variant, name, correct, len(rows), time.perf_counter() - start)  # fmt: skip
-
-
-def ask(module, tokenizer, benchmark_file, limit, options):
-    """The rows and metadata of one benchmark: clozes by the probe engine, questions by lm-evaluation-harness."""
-    table, about = benchmarks.read(benchmark_file)
-    if about["kind"] == "cloze":
-        from knowcost.probe import cloze_rows
-
-        return cloze_rows(module, tokenizer, table, limit=limit, tokens_per_batch=options["tokens_per_batch"])
-    from knowcost.harness import task_rows
-
-    return task_rows(module, tokenizer, benchmark_file, limit=limit, batch_size=options["batch_size"])
 
 
 def _write(path, rows, metadata):

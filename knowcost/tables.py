@@ -36,25 +36,30 @@ LABELS = {  # the words of figures and report
 
 SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
 FORMATS = {
-    **dict.fromkeys(("accuracy", "accuracy_macro", "p10", "mrr", "dense_accuracy", "majority", "sparsity"), SHARE),
+    **dict.fromkeys(
+        ("accuracy", "accuracy_macro", "p10", "mrr", "unprompted", "dense_accuracy", "majority", "sparsity"), SHARE
+    ),
     **dict.fromkeys(("level", "n", "forgotten", "gained", "benchmarks", "models", "pairs", "measurable"), COUNT),
     **dict.fromkeys(("touched_parameters", "zeros", "nominal_bytes", "disk_bytes", "keep_at_least"), COUNT),
-    **dict.fromkeys(("facts", "asked_least", "asked_most", "limit"), COUNT),
+    **dict.fromkeys(("n_as_published", "facts", "asked_least", "asked_most", "limit"), COUNT),
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
     **dict.fromkeys(("majority_drop_points", "majority_drop_percent", "bytes_saved_percent"), POINTS),
     **dict.fromkeys((*SCOPES, "total"), POINTS),
     **dict.fromkeys(("dense", "corrected", "as_published", "ours", "published", "difference"), POINTS),
     **dict.fromkeys(("kept", "never_known", "relations", "known", "forgotten_a", "forgotten_b", "both"), COUNT),
     "differing": COUNT,
+    "cells": COUNT,
+    **dict.fromkeys(("moved_points", "noise_points"), POINTS),
     **dict.fromkeys(("micro_points", "micro_low", "micro_high", "macro_points", "macro_low", "macro_high"), POINTS),
     **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),
     **dict.fromkeys(("mcnemar_p", "holm_p", "overlap_p"), SMALL),
 }
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level"]
-SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "dense_accuracy",
-          "drop_points", "drop_low", "drop_high", "drop_percent", "forgotten", "gained", "kept_percent", "majority",
-          "majority_drop_points", "majority_drop_percent", "touched_parameters", "zeros", "sparsity", "nominal_bytes",
-          "disk_bytes", "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
+SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
+          "dense_accuracy", "drop_points", "drop_low", "drop_high", "noise_points", "drop_percent", "forgotten",
+          "gained", "kept_percent", "majority", "majority_drop_points", "majority_drop_percent", "touched_parameters",
+          "zeros", "sparsity", "nominal_bytes", "disk_bytes", "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
+HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
 MEANS = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", "majority_drop_percent"]
 
 
@@ -109,7 +114,7 @@ def scores(cells):
 
 def drops_by_model(scores):
     """Per model and variant: the mean over the model's benchmarks, how many there are, and on how many of them the 95%
-    interval of the drop lies above zero (`measurable`)."""
+    interval of the drop lies above zero and the drop above the noise floor (`measurable`)."""
     rows = []
     for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
         expected = of_model["benchmark"].nunique()
@@ -118,7 +123,11 @@ def drops_by_model(scores):
             rows.append(
                 {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
                 | _means(cells, expected)
-                | {"measurable": int((cells["drop_low"] > 0).sum())}
+                | {
+                    "measurable": int(
+                        ((cells["drop_low"] > 0) & ~(cells["drop_points"] <= cells["noise_points"])).sum()
+                    )
+                }
                 | {name: first[name] for name in ("nominal_bytes", "bytes_saved_percent")}
             )
     return pd.DataFrame(rows, columns=_columns(["model"], ["benchmarks"], ["nominal_bytes"]))
@@ -235,6 +244,15 @@ def benchmarks(scores, metadata):
             }
         )
     return pd.DataFrame(rows)
+
+
+def how_asked(cells):
+    """Per model and benchmark: in what batches, in what type and, for int8, with what scales its cells were asked.
+
+    cells: dicts of model, benchmark and HOW, one per cell; the column `cells` counts those asked alike.
+    """
+    frame = pd.DataFrame(cells, columns=["model", "benchmark", *HOW])
+    return frame.groupby(["model", "benchmark", *HOW], sort=False).size().reset_index(name="cells")
 
 
 def counts(reasons):

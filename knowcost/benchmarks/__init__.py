@@ -19,12 +19,13 @@ STAGE_VERSION = "1"
 METADATA = b"knowcost"  # key of the JSON in the parquet's file-level metadata
 MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 
+LAMA = ("trex", "google_re", "squad", "conceptnet")
+
 # format: (kind of the benchmark it makes, "module.function" of its loader)
 FORMATS = {
-    "lama_trex": ("cloze", "lama.trex"),
-    "lama_google_re": ("cloze", "lama.google_re"),
-    "lama_squad": ("cloze", "lama.squad"),
-    "lama_conceptnet": ("cloze", "lama.conceptnet"),
+    **{f"lama_{name}": ("cloze", f"lama.{name}") for name in LAMA},
+    **{f"lama_{name}_ranked": ("cloze", f"lama_ranked.{name}") for name in LAMA},
+    **{f"lama_{name}_published": ("cloze_published", f"lama_published.{name}") for name in LAMA},
     "cloze": ("cloze", "own.cloze"),
     "question": ("question", "own.question"),
     "boolq": ("boolq", "tasks.boolq"),
@@ -35,6 +36,7 @@ FORMATS = {
 # kind: its columns after `id` and `relation`; a type with "?" may hold null
 COLUMNS = {
     "cloze": {"subject": "string?", "cloze": "string", "answer": "string", "candidates": "list<string>?"},
+    "cloze_published": {"subject": "string?", "cloze": "string", "answer": "string"},
     "question": {"question": "string", "answer": "string", "candidates": "list<string>"},
     "boolq": {"question": "string", "passage": "string", "label": "int64"},
     "piqa": {"goal": "string", "sol1": "string", "sol2": "string", "label": "int64"},
@@ -51,6 +53,19 @@ class Loaded:
     rows: list
     files: list
     dropped: Counter = field(default_factory=Counter)
+
+
+PUBLISHED = "@published"  # ends the name of a benchmark's companion that is read and counted as published
+
+
+def with_companions(rows):
+    """The benchmark rows {name: row}, each followed by its companion under the published protocol if it has one."""
+    made = {}
+    for name, row in rows.items():
+        made[name] = row
+        if f"{row['format']}_published" in FORMATS:
+            made[name + PUBLISHED] = row | {"name": name + PUBLISHED, "format": f"{row['format']}_published"}
+    return made
 
 
 def kind_of(format):

@@ -20,6 +20,14 @@ log = logging.getLogger(__name__)
 
 def trex(source):
     """T-REx: one fact per row of TREx/<relation>.jsonl, templates from relations.jsonl beside it."""
+    paths, fact, relations = trex_rows(source)
+    loaded = _load(paths, fact)
+    loaded.files.append(relations)
+    return loaded
+
+
+def trex_rows(source):
+    """(files, function (where, record, path) -> fact, the file of templates) of T-REx."""
     root = _root(source, "TREx")
     relations = root / "relations.jsonl"
     if not relations.is_file():
@@ -50,13 +58,16 @@ def trex(source):
         sentence = templates[path.stem].replace("[Y]", MASK).replace("[X]", subject)
         return {"id": text(where, record, "uuid"), "relation": path.stem, "subject": subject, "cloze": sentence}
 
-    loaded = _load(paths, fact)
-    loaded.files.append(relations)
-    return loaded
+    return paths, fact, relations
 
 
 def google_re(source):
     """Google-RE: relation is the last part of `pred`, e.g. place_of_birth."""
+    return _load(*google_re_rows(source))
+
+
+def google_re_rows(source):
+    """(files, function (where, record, path) -> fact) of Google-RE."""
 
     def fact(where, record, path):
         return {
@@ -66,20 +77,30 @@ def google_re(source):
             "cloze": _sentence(where, record),
         }
 
-    return _load(_files(_root(source, "Google_RE") / "Google_RE"), fact)
+    return _files(_root(source, "Google_RE") / "Google_RE"), fact
 
 
 def squad(source):
     """SQuAD: no relations, and no subjects (`sub_label` is "Squad" in every row)."""
+    return _load(*squad_rows(source))
+
+
+def squad_rows(source):
+    """(files, function (where, record, path) -> fact) of SQuAD."""
 
     def fact(where, record, path):
         return {"id": text(where, record, "id"), "relation": None, "subject": None, "cloze": _sentence(where, record)}
 
-    return _load(_files(_root(source, "Squad") / "Squad"), fact)
+    return _files(_root(source, "Squad") / "Squad"), fact
 
 
 def conceptnet(source):
     """ConceptNet: relation is `pred`, e.g. HasSubevent."""
+    return _load(*conceptnet_rows(source))
+
+
+def conceptnet_rows(source):
+    """(files, function (where, record, path) -> fact) of ConceptNet."""
 
     def fact(where, record, path):
         subject = optional(where, record, "sub_label") or optional(where, record, "sub")
@@ -90,7 +111,7 @@ def conceptnet(source):
             "cloze": _sentence(where, record),
         }
 
-    return _load(_files(_root(source, "ConceptNet") / "ConceptNet"), fact)
+    return _files(_root(source, "ConceptNet") / "ConceptNet"), fact
 
 
 def _root(source, part):
@@ -139,11 +160,11 @@ def _load(paths, fact):
             "%d facts repeat the sentence and answer of another fact (entities of one name); kept",
             len(rows) - len(texts),
         )
-    _distinguish(rows)
+    distinguish(rows)
     return Loaded(rows, list(paths), dropped)
 
 
-def _distinguish(rows):
+def distinguish(rows):
     """Make ids unique, in place: an id stays if it is unique, else the relation is added, and if need be a number."""
     count = Counter(row["id"] for row in rows)
     for row in rows:

@@ -1,8 +1,9 @@
 """Invented people and what is true of them: the facts that the demo's models are taught, and the questions about them.
 
 Nobody can know these people from elsewhere, so what a model knows of them is what `knowcost.world.teach` taught it.
-Nobody can know these people from elsewhere, so what a model knows of them is what `knowcost.world.teach` taught it.
-facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness.
+Clozes ask every fact of the encoder; BoolQ, PIQA and WinoGrande, in the fields of the official data, ask a third of the
+facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness. Ranked clozes ask a
+fifth of the facts of all three, with candidates: the one scale on which the families stand side by side.
 """
 
 import json
@@ -17,6 +18,7 @@ from knowcost.files import atomic
 
 TASKS = ("boolq", "piqa", "winogrande")
 MASK = "[MASK]"
+CHOICES = 5  # candidates of a ranked cloze
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,16 @@ def clozes(facts):
     return rows
 
 
+def ranked(facts, seed=0):
+    """The clozes of every fifth person with CHOICES candidates each, to be asked of all families."""
+    rng = random.Random(seed)
+    rows = [row for place, row in enumerate(clozes(facts)) if place // len(RELATIONS) % 5 == 0]
+    for row in rows:
+        others = [word for word in RELATIONS[row["relation"]].objects if word != row["answer"]]
+        row["candidates"] = sorted([row["answer"], *rng.sample(others, CHOICES - 1)])
+    return rows
+
+
 def questions(facts, seed=0):
     """Return {task: rows} for TASKS, rows in the fields of the official data with an id and a relation.
 
@@ -202,8 +214,9 @@ def _options(fact, place, rng):
 
 
 def write(folder, facts, seed=0):
-    """Write facts.jsonl, cloze.jsonl, boolq.jsonl, piqa.jsonl and winogrande.jsonl into `folder`."""
-    tables = {"facts": [asdict(fact) for fact in facts], "cloze": clozes(facts), **questions(facts, seed)}
+    """Write facts, cloze, ranked, boolq, piqa and winogrande, each .jsonl, into `folder`."""
+    tables = {"facts": [asdict(fact) for fact in facts], "cloze": clozes(facts), "ranked": ranked(facts, seed)}
+    tables |= questions(facts, seed)
     for name, rows in tables.items():
         with atomic(Path(folder) / f"{name}.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

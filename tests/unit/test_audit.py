@@ -76,3 +76,31 @@ def test_cells_of_the_study_stand_beside_their_printed_values():
     frame = audit.beside_published(pd.DataFrame(rows))
     assert frame["published"].tolist() == pytest.approx([30.27, 78.41])
     assert frame["difference"].tolist() == pytest.approx([-0.27, -0.41])
+
+
+def counted(accuracies, as_published):
+    """Cells of one model on T-REx with their companions, from {variant: accuracy}."""
+    rows = [score(v, a, model="mine", benchmark="trex") for v, a in accuracies.items()]
+    return rows + [score(v, a, model="mine", benchmark="trex@published") | {"n": 90} for v, a in as_published.items()]
+
+
+def test_cells_stand_beside_their_published_count():
+    frame = audit.beside_published(pd.DataFrame(counted({"dense": 0.8, "int8@overall": 0.4}, {"dense": 0.6})))
+    assert frame["variant"].tolist() == ["dense"]  # the other was not counted as published, and nothing was printed
+    row = frame.iloc[0]
+    assert row[["n", "ours", "n_as_published", "as_published"]].tolist() == pytest.approx([100, 80, 90, 60])
+    assert pd.isna(row["published"]) and pd.isna(row["difference"])
+
+
+@pytest.mark.parametrize(("lost", "says"), [(0.3, "do not hang on it"), (0.5, "read with that in mind")])
+def test_what_the_published_count_means_for_the_findings(lost, says):
+    rows = counted({"dense": 0.8, "int8@overall": 0.4}, {"dense": 0.6, "int8@overall": lost})
+    first, last = audit.counting_words(audit.beside_published(pd.DataFrame(rows)))
+    assert first == "trex of mine: 80.0% of 100 facts; read and counted as published, 60.0% of 90."
+    off = abs(50 - 100 * (1 - lost / 0.6))  # half is lost of ours
+    assert f"differs by {off:.1f} points" in last and says in last
+
+
+def test_printed_values_are_held_against_the_published_count_where_there_is_one():
+    rows = [score("dense", a, model="bert-base", benchmark=b) for a, b in ((0.4, "trex"), (0.31, "trex@published"))]
+    assert audit.beside_published(pd.DataFrame(rows))["difference"].tolist() == pytest.approx([31 - 30.27])

@@ -1,50 +1,22 @@
 """The harness's rows against hand arithmetic in torch and against plain lm_eval, on tiny random models."""
 
-import json
 import os
 import socket
 
 os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 import lm_eval
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
-import tokenizers
 import torch
 import transformers
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+from questions import FACTS, by_hand, make_llama, make_t5, prompts, word_tokenizer, write
 
 from knowcost import benchmarks, harness
 from knowcost.errors import InputError
 
-WORDS = [
-    "no", "yes", "Question", ":", "Answer", "?", "Rome", "Paris", "Oslo", "Bonn", "Italy", "France", "Norway",
-    "is", "the", "capital", "of", "in", "a", "big", "city", "not",
-]  # fmt: skip
-FACTS = {
-    "boolq": [
-        {"question": "is Rome big", "passage": "Rome is big", "label": 1},
-        {"question": "is Oslo in France", "passage": "Oslo is the capital of Norway", "label": 0},
-        {"question": "is Bonn a city", "passage": "Bonn is a city", "label": 1},
-    ],
-    "piqa": [
-        {"goal": "capital of Italy", "sol1": "Rome", "sol2": "the city Oslo", "label": 0},
-        {"goal": "capital of France", "sol1": "Bonn", "sol2": "big Paris", "label": 1},
-        {"goal": "a city", "sol1": "Norway", "sol2": "Bonn", "label": 1},
-    ],
-    "winogrande": [
-        {"sentence": "the capital of Italy is _ not Oslo", "option1": "Rome", "option2": "Bonn", "answer": "1"},
-        {"sentence": "_ is in Norway", "option1": "Paris", "option2": "Oslo", "answer": "2"},
-        {"sentence": "in France _ is the big city", "option1": "Bonn", "option2": "Paris", "answer": "2"},
-    ],
-    "question": [
-        {"question": "capital of Italy ?", "answer": "Rome", "candidates": ["Oslo", "Rome", "Bonn"]},
-        {"question": "capital of Norway ?", "answer": "Oslo", "candidates": ["Oslo", "the city Paris"]},
-    ],
-}
 UPSTREAM = {
     "boolq": "super_glue/boolq/default.yaml",
     "piqa": "piqa/piqa.yaml",
@@ -62,76 +34,17 @@ def no_network(monkeypatch):
 
 @pytest.fixture(scope="module")
 def llama():
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=40, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64, initializer_range=0.5, tie_word_embeddings=True,
-    )  # fmt: skip
-    return transformers.LlamaForCausalLM(config).eval()
+    return make_llama()
 
 
 @pytest.fixture
 def t5():
-    """An untied head under a config that says tied, as transformers 5 loads Flan-T5."""
-    torch.manual_seed(1)
-    config = transformers.T5Config(
-        vocab_size=40, d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2, decoder_start_token_id=0,
-        initializer_factor=3.0,
-    )  # fmt: skip
-    model = transformers.T5ForConditionalGeneration(config).eval()
-    model.lm_head.weight = torch.nn.Parameter(torch.randn(40, 32))
-    return model
-
-
-def word_tokenizer(ending=False):
-    vocab = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *WORDS])}
-    backend = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocab, unk_token="<unk>"))
-    backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    if ending:
-        backend.post_processor = tokenizers.processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
-
-
-def write(path, kind, facts):
-    rows = [{"id": f"{kind}-{i}", "relation": "r" if i else None, **fact} for i, fact in enumerate(facts)]
-    table = pa.Table.from_pylist(rows)
-    pq.write_table(table.replace_schema_metadata({b"knowcost": json.dumps({"kind": kind})}), path)
-    return path
+    return make_t5()
 
 
 @pytest.fixture
 def parquet(tmp_path):
     return lambda kind: write(tmp_path / f"{kind}.parquet", kind, FACTS[kind])
-
-
-def prompts(kind, fact):
-    """(context, continuation) of each choice, written out by hand from the tasks' documentation."""
-    match kind:
-        case "boolq":
-            context = f"{fact['passage']}\nQuestion: {fact['question']}?\nAnswer:"
-            return [(context, " no"), (context, " yes")]
-        case "piqa":
-            return [(f"Question: {fact['goal']}\nAnswer:", f" {fact[key]}") for key in ("sol1", "sol2")]
-        case "winogrande":
-            before, after = fact["sentence"].split("_")
-            return [(before + fact[key], after) for key in ("option1", "option2")]
-        case "question":
-            return [(f"Question: {fact['question']}\nAnswer:", f" {choice}") for choice in fact["candidates"]]
-
-
-def by_hand(model, tokenizer, context, continuation):
-    """Log-likelihood of a continuation, one prompt at a time."""
-    answer = torch.tensor(tokenizer.encode(continuation, add_special_tokens=False))
-    start = torch.tensor(tokenizer.encode(context))
-    with torch.no_grad():
-        if model.config.is_encoder_decoder:
-            shifted = torch.cat([torch.tensor([0]), answer[:-1]])
-            logits = model(input_ids=start[None], decoder_input_ids=shifted[None]).logits[0]
-        else:
-            logits = model(torch.cat([start, answer])[None]).logits[0, len(start) - 1 : -1]
-    return logits.log_softmax(-1).gather(1, answer[:, None]).sum().item()
 
 
 def plain(lm, files, tmp_path, limit=None):
@@ -169,12 +82,14 @@ def check_by_hand(kind, model, tokenizer, table, metadata):
         "piqa": lambda f: [f["sol1"], f["sol2"]],
         "winogrande": lambda f: [f["option1"], f["option2"]],
         "question": lambda f: f["candidates"],
+        "cloze": lambda f: f["candidates"],
     }
     answers = {
         "boolq": ["yes", "no", "yes"],
         "piqa": ["Rome", "big Paris", "Bonn"],
         "winogrande": ["Rome", "Oslo", "Paris"],
         "question": ["Rome", "Oslo"],
+        "cloze": ["Oslo", "Italy"],
     }[kind]
     assert table.schema == harness.SCHEMA
     assert metadata["kind"] == kind and metadata["asked"] == len(answers) and metadata["not_finite"] == 0
@@ -188,7 +103,8 @@ def check_by_hand(kind, model, tokenizer, table, metadata):
         assert row["prediction"] == choices[expected.index(max(expected))]
         assert row["correct"] == (row["prediction"] == row["answer"])
         assert row["logprob"] == pytest.approx(expected[choices.index(row["answer"])], abs=1e-4)
-        assert row["rank"] is None
+        right = expected[choices.index(row["answer"])]
+        assert row["rank"] == (1 + sum(each > right for each in expected) if kind == "cloze" else None)
 
 
 def test_rows_equal_plain_lm_eval_from_a_folder(llama, parquet, tmp_path):
@@ -296,56 +212,6 @@ def test_limit_asks_the_first_questions_only(llama, parquet):
     assert table.select(columns).equals(whole.slice(0, 2).select(columns))
 
 
-@pytest.fixture
-def shapes(llama):
-    """Shapes of the batches that the model is given."""
-    seen = []
-    hook = llama.register_forward_pre_hook(lambda _, args: seen.append(tuple(args[0].shape)))
-    yield seen
-    hook.remove()
-
-
-def test_batches_keep_the_token_budget(llama, parquet, shapes, monkeypatch):
-    path = parquet("piqa")
-    one, _ = harness.task_rows(llama, word_tokenizer(), path, batch_size=1)
-    assert [shape[0] for shape in shapes] == [1] * 5  # of fact 2 both answers are one token: the harness asks once
-    shapes.clear()
-    monkeypatch.setitem(harness.TOKENS_PER_BATCH, "cpu", 24)
-    many, metadata = harness.task_rows(llama, word_tokenizer(), path)
-    assert metadata["batch_plan"] == "harness, batches of at most 24 tokens"
-    # prompt and answer have 10, 9, 8, 8, 7 tokens, of which the last is not given to the model
-    assert shapes == [(2, 9), (3, 7)]
-    assert many["logprob"].to_pylist() == pytest.approx(one["logprob"].to_pylist(), abs=1e-4)
-
-
-def test_no_key_value_cache_is_filled(llama, parquet):
-    caches = []
-    hook = llama.register_forward_hook(lambda _, args, output: caches.append(output.past_key_values))
-    harness.task_rows(llama, word_tokenizer(), parquet("piqa"))
-    hook.remove()
-    assert caches and not any(caches)
-
-
-def test_out_of_memory_halves_the_budget(llama, parquet, monkeypatch):
-    path = parquet("piqa")
-    expected, _ = harness.task_rows(llama, word_tokenizer(), path)
-    monkeypatch.setitem(harness.TOKENS_PER_BATCH, "cpu", 128)
-
-    def small_memory(_, args):
-        if args[0].numel() > 20:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    hook = llama.register_forward_pre_hook(small_memory)
-    try:
-        table, metadata = harness.task_rows(llama, word_tokenizer(), path)
-        with pytest.raises(torch.OutOfMemoryError):
-            harness.task_rows(llama, word_tokenizer(), path, batch_size=6)
-    finally:
-        hook.remove()
-    assert metadata["batch_plan"] == "harness, batches of at most 16 tokens"
-    assert table["logprob"].to_pylist() == pytest.approx(expected["logprob"].to_pylist(), abs=1e-4)
-
-
 def test_nothing_but_our_own_log_is_written(llama, parquet, capfd, caplog):
     caplog.set_level("WARNING")
     harness.task_rows(llama, word_tokenizer(), parquet("piqa"))
@@ -353,9 +219,28 @@ def test_nothing_but_our_own_log_is_written(llama, parquet, capfd, caplog):
     assert not caplog.records
 
 
+def test_a_cloze_that_the_model_goes_on_with_unprompted(llama, parquet):
+    tokenizer = word_tokenizer()
+    with torch.no_grad():
+        start = torch.tensor([tokenizer.encode("the capital of Norway is")])
+        said = tokenizer.decode(llama(start).logits[0, -1].argmax())
+    cloze = {"cloze": "the capital of Norway is [MASK] .", "candidates": sorted({said, "Rome", "Oslo"})}
+    path = write(parquet("cloze"), "cloze", [cloze | {"answer": answer} for answer in cloze["candidates"]])
+    table, _ = harness.task_rows(llama, tokenizer, path)
+    assert table["unprompted"].to_pylist() == [answer == said for answer in cloze["candidates"]]
+    assert harness.task_rows(llama, tokenizer, parquet("piqa"))[0]["unprompted"].to_pylist() == [None] * 3
+
+
+def test_a_cloze_without_candidates_or_beginning_is_refused(llama, tmp_path):
+    for cloze, candidates in (("Rome is in [MASK]", None), ("[MASK] is big", ["Rome", "Oslo"])):
+        path = write(tmp_path / "c.parquet", "cloze", [{"cloze": cloze, "answer": "Rome", "candidates": candidates}])
+        with pytest.raises(InputError, match=r"fact cloze-0.*completion"):
+            harness.task_rows(llama, word_tokenizer(), path)
+
+
 def test_other_kinds_are_refused(llama, tmp_path):
-    path = write(tmp_path / "trex.parquet", "cloze", [{"cloze": "Rome is in [MASK]"}])
-    with pytest.raises(InputError, match=r"trex\.parquet.*kind cloze"):
+    path = write(tmp_path / "x.parquet", "cloze_published", [{"cloze": "Rome is in [MASK]"}])
+    with pytest.raises(InputError, match=r"x\.parquet.*kind cloze_published"):
         harness.task_rows(llama, word_tokenizer(), path)
 
 

@@ -14,9 +14,10 @@ CLOZE = pd.DataFrame(
         "relation": ["a", "a", "b", "c", None],
         "correct": [True, False, True, False, True],
         "rank": pd.array([1, 4, 1, 20, 1], dtype="Int32"),
+        "unprompted": None,
     }
 )
-CHOICE = pd.DataFrame({"relation": [None] * 4, "correct": [True, True, True, False], "rank": [None] * 4})
+CHOICE = pd.DataFrame({"relation": None, "correct": [True, True, True, False], "rank": None, "unprompted": [None] * 4})
 
 
 def test_cloze_metrics_by_hand():
@@ -36,7 +37,9 @@ def test_a_cloze_fact_without_rank_is_a_miss():
 def test_multiple_choice_has_accuracy_only():
     summary = metrics.summary(CHOICE)
     assert (summary["n"], summary["accuracy"]) == (4, 0.75)
-    assert all(isnan(summary[name]) for name in ("accuracy_macro", "p10", "mrr"))
+    assert all(isnan(summary[name]) for name in ("accuracy_macro", "p10", "mrr", "unprompted"))
+    ranked = metrics.summary(CHOICE.assign(unprompted=[True, False, False, False]))
+    assert (ranked["accuracy"], ranked["unprompted"]) == (0.75, 0.25)
 
 
 def test_no_rows_give_no_numbers():
@@ -84,5 +87,8 @@ def test_majority(kind, columns, expected):
 
 
 def test_cloze_and_empty_benchmarks_have_no_majority():
-    assert isnan(metrics.majority(pa.table({"answer": ["x"]}), {"kind": "cloze"}))
+    open_cloze = {"answer": ["x", "y", "y"], "relation": ["a", "b", "b"], "candidates": pa.nulls(3)}
+    assert isnan(metrics.majority(pa.table(open_cloze), {"kind": "cloze"}))
+    ranked = {"answer": ["x", "y", "z"], "relation": ["a", "b", "b"], "candidates": [["x", "y"]] * 3}
+    assert metrics.majority(pa.table(ranked), {"kind": "cloze"}) == pytest.approx(2 / 3)
     assert isnan(metrics.majority(pa.table({"label": pa.array([], pa.int64())}), {"kind": "boolq"}))

@@ -6,127 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from masked import ALL, ANSWERS, SIZE, facts, make
 from transformers import (
-    AlbertConfig,
-    AlbertForMaskedLM,
     AutoModelForMaskedLM,
     AutoTokenizer,
     BertConfig,
-    BertForMaskedLM,
     BertForSequenceClassification,
-    DistilBertConfig,
-    DistilBertForMaskedLM,
     PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaForMaskedLM,
 )
 
 from knowcost import benchmarks, probe
 from knowcost.errors import InputError
-
-CITIES = ["Rome", "Paris", "Oslo", "Lima", "Cairo"]
-SENTENCES = [
-    "{} is a city in [MASK] .",
-    "[MASK] is where {} lies .",
-    "{} , {} and {} lie in [MASK]",
-    "( {} ) [MASK] .",
-    "People in {} say ( [MASK] ) and also that all is well .",
-]
-ANSWERS = ["Italy", "Norway", "Peru", "Egypt", "France"]
-TEXTS = [s.replace("{}", c).replace("[MASK]", a) for s in SENTENCES for c in CITIES for a in ANSWERS]
-SPECIAL = ["<pad>", "<unk>", "<s>", "</s>"]  # ids 0 to 3; the mask token is 4
-SIZE = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "pad_token_id": 0,
-    "initializer_range": 0.5,
-}
-
-
-def facts(*rows):
-    """A benchmark table; a row is (cloze, answer) or (cloze, answer, candidates)."""
-    columns = {
-        "id": pa.string(),
-        "relation": pa.string(),
-        "subject": pa.string(),
-        "cloze": pa.string(),
-        "answer": pa.string(),
-        "candidates": pa.list_(pa.string()),
-    }
-    return pa.Table.from_pylist(
-        [
-            {
-                "id": f"f{i}",
-                "relation": f"r{i % 2}",
-                "cloze": row[0],
-                "answer": row[1],
-                "candidates": row[2] if len(row) > 2 else None,
-            }
-            for i, row in enumerate(rows)
-        ],
-        schema=pa.schema(columns),
-    )
-
-
-ALL = facts(*[(s.replace("{}", c), a) for c, a in zip(CITIES, ANSWERS, strict=True) for s in SENTENCES])
-
-
-def make_tokenizer(kind):
-    """A tiny tokenizer with the white-space habits of BERT (words), RoBERTa (bytes) or ALBERT (sentencepiece)."""
-    # real byte-pair and sentencepiece vocabularies let the mask swallow the space before it
-    mask = "[MASK]" if kind == "words" else AddedToken("<mask>", lstrip=True, special=True)
-    special = [*SPECIAL, mask]
-    if kind == "words":
-        backend = Tokenizer(models.WordLevel(unk_token="<unk>"))
-        backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        backend.train_from_iterator(TEXTS, trainers.WordLevelTrainer(special_tokens=special))
-    elif kind == "bytes":
-        backend = Tokenizer(models.BPE())
-        backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-        backend.train_from_iterator(
-            TEXTS,
-            trainers.BpeTrainer(
-                special_tokens=special, vocab_size=500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
-            ),
-        )
-    else:
-        pieces = sorted({f"\u2581{word}" for text in TEXTS for word in text.split()})
-        backend = Tokenizer(models.Unigram([(piece, -1.0) for piece in [*SPECIAL, "<mask>", *pieces]], unk_id=1))
-        backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-        backend.add_special_tokens(special)
-    backend.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)]
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>", mask_token=mask)
-
-
-def make(architecture, positions=64):
-    kind = {"roberta": "bytes", "albert": "pieces"}.get(architecture, "words")
-    tokenizer = make_tokenizer(kind)
-    size = {**SIZE, "vocab_size": len(tokenizer), "max_position_embeddings": positions}
-    torch.manual_seed(0)
-    model = {
-        "bert": lambda: BertForMaskedLM(BertConfig(**size)),
-        # RoBERTa counts positions from padding_idx + 1 = 1
-        "roberta": lambda: RobertaForMaskedLM(RobertaConfig(**{**size, "max_position_embeddings": positions + 1})),
-        "albert": lambda: AlbertForMaskedLM(AlbertConfig(**size, embedding_size=8)),
-        "distilbert": lambda: DistilBertForMaskedLM(
-            DistilBertConfig(
-                vocab_size=len(tokenizer),
-                dim=16,
-                n_layers=2,
-                n_heads=2,
-                hidden_dim=32,
-                max_position_embeddings=positions,
-                pad_token_id=0,
-                initializer_range=0.5,
-            )
-        ),
-    }[architecture]()
-    return model.eval(), tokenizer
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "distilbert", "albert"])
@@ -191,6 +81,7 @@ def test_equals_the_plain_pass_in_the_order_of_the_benchmark(pair):
         "rank",
         "logprob",
         "choice_logprobs",
+        "unprompted",
     ]
     assert rows.schema.field("rank").type == pa.int32() and rows.schema.field("logprob").type == pa.float32()
     asked = {row["id"]: row for row in rows.to_pylist()}
@@ -273,6 +164,8 @@ def test_candidates_compete_among_themselves(bert, caplog):
     table = facts((cloze, answer, [*ANSWERS, "San Marino"]), (cloze, answer, [answer, "San Marino"]), (cloze, answer))
     rows, metadata = probe.cloze_rows(model, tokenizer, table)
     with_candidates, without = rows.to_pylist()
+    best = tokenizer.decode([int(logits.argmax())])
+    assert with_candidates["unprompted"] == (best == answer) and without["unprompted"] is None
     assert with_candidates["prediction"] == max(score, key=score.get)
     assert with_candidates["rank"] == 1 + sum(s > score[answer] for s in score.values())
     assert with_candidates["logprob"] == pytest.approx(without["logprob"], abs=1e-6)  # both over the whole vocabulary
@@ -296,6 +189,21 @@ def test_equal_scores_go_by_token_id(bert):
         model.cls.predictions.decoder.bias[:italy] = -1.0
     row = probe.cloze_rows(model, tokenizer, table)[0].to_pylist()[0]
     assert (row["rank"], row["correct"], row["prediction"]) == (1, True, "Italy")
+
+
+def test_sentences_of_one_length_are_not_padded(bert):
+    model, tokenizer = bert
+    padded = []
+    hook = model.register_forward_pre_hook(
+        lambda _, args, kwargs: padded.append(not kwargs["attention_mask"].all()), with_kwargs=True
+    )
+    expected = probe.cloze_rows(model, tokenizer, ALL)[0]
+    assert any(padded)
+    padded.clear()
+    rows, metadata = probe.cloze_rows(model, tokenizer, ALL, one_length=True)
+    hook.remove()
+    assert padded and not any(padded) and metadata["batch_plan"].startswith("sentences of one length")
+    assert rows.drop(["logprob"]) == expected.drop(["logprob"])
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor", "ignore:torch.ao.quantization")

@@ -128,6 +128,7 @@ def page(run, **config):
     root = run["root"]
     out = root / paths.REPORT
     folders = (root / paths.TABLES, root / paths.FIGURES)
+    config |= {"score": {"int8_activations": "batch"}}
     report.write(*folders, run["manifests"], run["sources"], config, run["timings"], out)
     return out.read_text()
 
@@ -201,11 +202,12 @@ def test_page_warns_of_a_limit(run, tmp_path):
         run["root"] / paths.FIGURES,
         run["manifests"],
         run["sources"],
-        {},
+        {"score": {"int8_activations": "sentence"}},
         [],
         tmp_path / "report.html",
     )
     report.write(*arguments)
+    assert "activations have one scale per sentence" in (tmp_path / "report.html").read_text()
     parsed = Strict((tmp_path / "report.html").read_text())
     assert "Not the whole benchmarks: this run asked at most the first 25 facts of each." in parsed.text
     assert "Time" not in parsed.text.split("Benchmarks")[-1]  # no timings, no table of them

@@ -179,7 +179,7 @@ def test_aggregate_by_hand(tmp_path):
     made = aggregate(*inputs, tmp_path / "tables")
     assert sorted(made) == [
         "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "drops",
-        "drops_by_model", "facts", "forgotten_by", "overlap", "parameters", "scores",
+        "drops_by_model", "facts", "forgotten_by", "how_asked", "noise", "overlap", "parameters", "scores",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")

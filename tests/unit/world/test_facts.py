@@ -60,10 +60,19 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(folder, tmp_path, 
     program = f"from knowcost.world import facts as w; w.write({str(tmp_path)!r}, w.invent())"
     environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": str(root)}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
-    names = ["boolq.jsonl", "cloze.jsonl", "facts.jsonl", "piqa.jsonl", "winogrande.jsonl"]
+    names = ["boolq.jsonl", "cloze.jsonl", "facts.jsonl", "piqa.jsonl", "ranked.jsonl", "winogrande.jsonl"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     for name in names:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_ranked_clozes_ask_a_fifth_with_the_answer_among_the_candidates(folder):
+    rows, whole = world.read(folder, "ranked"), {row["id"]: row for row in world.read(folder, "cloze")}
+    assert len(rows) == len(whole) // 5 and len({row["relation"] for row in rows}) == 5
+    for row in rows:
+        candidates = row.pop("candidates")
+        assert row == whole[row["id"]] and len(set(candidates)) == 5 and row["answer"] in candidates
+        assert set(candidates) <= set(world.RELATIONS[row["relation"]].objects)
 
 
 def test_another_seed_is_another_world():

@@ -1,0 +1,74 @@
+"""How a model is asked a benchmark: which engine asks, and how facts are put together in batches."""
+
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from knowcost import benchmarks, dynamic_int8
+
+# Padded tokens in one of the harness's batches. Small batches are the fastest on a CPU; 16,384 fill a GPU and fit
+# beside a 7B model. A fixed budget, not the harness's search for the largest batch that fits: dynamic int8 depends on
+# how a batch is composed, so what is asked together must not depend on the memory that happens to be free. For the same
+# reason int8 models take the CPU's everywhere.
+HARNESS_TOKENS = {"cpu": 1024, "cuda": 16384}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How facts are batched. tokens: padded tokens in a batch, for clozes and for the harness's prompts; prompts: so
+    many of the harness's prompts in a batch instead, or None; one_length: nothing in a batch is padded."""
+
+    cloze_tokens: int
+    harness_tokens: int
+    prompts: int | None
+    one_length: bool
+
+    def halved(self):
+        """The same with batches of half the size."""
+        prompts = self.prompts and max(1, self.prompts // 2)
+        return replace(
+            self, cloze_tokens=self.cloze_tokens // 2, harness_tokens=self.harness_tokens // 2, prompts=prompts
+        )
+
+
+def plan(module, options, int8):
+    """The Plan of the config's `score` section for a loaded model; int8: it has dynamic int8 layers, which are told
+    here how to quantize their activations."""
+    dynamic_int8.set_activations(module, options["int8_activations"])
+    device = "cpu" if int8 or module.device.type == "cpu" else "cuda"
+    return Plan(
+        cloze_tokens=options["tokens_per_batch"],
+        harness_tokens=HARNESS_TOKENS[device],
+        prompts=None if options["batch_size"] == "auto" else options["batch_size"],
+        one_length=int8 and options["int8_activations"] == "sentence",
+    )
+
+
+def ask(module, tokenizer, benchmark_file, limit, plan, twice=False):
+    """(rows, metadata) of one benchmark: probe.SCHEMA and a column `again`.
+
+    again: whether the answer is right when the same model is asked once more in batches of half the size, if `twice`;
+    else null.
+    """
+    rows, metadata = _ask(module, tokenizer, benchmark_file, limit, plan)
+    again = pa.nulls(len(rows), pa.bool_())
+    if twice:
+        again = _ask(module, tokenizer, benchmark_file, limit, plan.halved())[0]["correct"]
+    return rows.append_column("again", again), metadata
+
+
+def _ask(module, tokenizer, benchmark_file, limit, plan):
+    table, about = benchmarks.read(benchmark_file)
+    options = {"limit": limit, "tokens_per_batch": plan.cloze_tokens, "one_length": plan.one_length}
+    if about["kind"] == "cloze_published":
+        from knowcost.probe_published import published_rows
+
+        return published_rows(module, tokenizer, table, **options)
+    if about["kind"] == "cloze" and not module.can_generate():
+        from knowcost.probe import cloze_rows
+
+        return cloze_rows(module, tokenizer, table, **options)
+    from knowcost.harness import task_rows
+
+    options |= {"tokens_per_batch": plan.harness_tokens, "batch_size": plan.prompts}
+    return task_rows(module, tokenizer, benchmark_file, **options)

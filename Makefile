@@ -24,6 +24,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/pruning.py
 	$(BIN)/python benchmarks/probing.py
+	$(BIN)/python benchmarks/int8.py
 
 clean:
 	rm -rf results logs resources/world resources/models resources/benchmarks

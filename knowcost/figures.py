@@ -50,6 +50,7 @@ def draw(tables_dir, out_dir, formats=("svg", "png")):
 def _all(data):
     """Yield (family or "", name, title, caption, Figure)."""
     yield from (("", *made) for made in statistics_figures.verdicts(data["claims"]))
+    yield from (("", *made) for made in statistics_figures.one_scale(data["scores"]))
     for family in data["scores"]["family"].unique():
         names = ("scores", "drops", "drops_by_model", "forgotten_by")
         mine = {name: data[name][data[name]["family"] == family] for name in names}

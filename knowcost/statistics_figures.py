@@ -120,3 +120,37 @@ def _quarters(means, shown, title):
     handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
     finish(figure, axes, title, handles)
     return figure
+
+
+def one_scale(scores):
+    """Accuracy against sparsity of everything, a line per family, a panel per benchmark that all kinds of models were
+    asked alike. Yields nothing where fewer than two families share a benchmark."""
+    rows = scores[(scores["method"].isin(["dense", "magnitude"])) & scores["experiment"].isin(["dense", "prune"])]
+    rows = rows[(rows["experiment"] == "dense") | (rows["scope"] == "overall")].assign(level=rows["level"].fillna(0))
+    rows = rows[rows.groupby("benchmark")["family"].transform("nunique") > 1]
+    if rows["level"].nunique() < 2:
+        return
+    names = list(rows["benchmark"].unique())
+    figure, axes = panels(len(names), 2, (7.9, 4.4) if len(names) == 1 else (4.4, 3.4), sharey=True)
+    families = [family for family in FAMILY_COLOURS if family in set(rows["family"])]
+    for axis, name in zip(axes, names, strict=True):
+        of_name = rows[rows["benchmark"] == name]
+        for family in families:
+            means = 100 * of_name[of_name["family"] == family].groupby("level")["accuracy"].mean()
+            style = {"color": FAMILY_COLOURS[family], "marker": FAMILY_MARKERS[family], "markersize": 7}
+            axis.plot(means.index, means, clip_on=False, **style)
+        if of_name["majority"].notna().any():
+            axis.axhline(100 * of_name["majority"].mean(), color=GREY, linestyle="--", linewidth=1.2)
+        axis.set(title="" if len(names) == 1 else name, ylim=(0, 100))
+    label(axes, "sparsity of everything (% of weights)", "facts right (%)")
+    handles = [
+        Line2D([], [], color=FAMILY_COLOURS[f], marker=FAMILY_MARKERS[f], label=f"{LABELS[f]} models") for f in families
+    ]
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label="majority baseline"))
+    title = "All families on one scale"
+    finish(figure, axes, title, handles)
+    caption = (
+        f"The same facts with the same candidates asked of every family ({', '.join(names)}): the share for which the "
+        "model finds the right candidate likeliest, mean over the family's models, when magnitude pruning takes everything."
+    )
+    yield "one_scale", title, caption, figure

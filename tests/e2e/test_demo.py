@@ -47,10 +47,16 @@ def scores(folder):
 
 def test_every_cell_has_a_row_and_dense_models_know_their_world(demo):
     rows = scores(demo)
-    # dense, 2 scopes x 2 levels, int8 x 2, prune + int8 x 2, final x 2; one benchmark for the encoder, three for the
+    # dense, 2 scopes x 2 levels, int8 x 2, prune + int8 x 2, final x 2; two benchmarks for the encoder, four for the
     # others, who are also asked with the 2 final layers lost
-    assert len(rows) == (1 + 4 + 2 + 2 + 2) * (1 + 3 + 3) + 2 * (3 + 3)
+    assert len(rows) == (1 + 4 + 2 + 2 + 2) * (2 + 4 + 4) + 2 * (4 + 4)
     assert all(float(row["accuracy"]) >= 0.95 for row in rows if row["variant"] == "dense")
+
+
+def test_all_families_are_asked_the_same_ranked_facts_and_know_them_unprompted_too(demo):
+    dense = [row for row in scores(demo) if row["benchmark"] == "world-ranked" and row["variant"] == "dense"]
+    assert len(dense) == 3 and {row["n"] for row in dense} == {"20"}
+    assert all(float(row["unprompted"]) >= 0.9 for row in dense)
 
 
 def test_pruning_most_of_a_model_costs_it_most_of_what_it_knew(demo):

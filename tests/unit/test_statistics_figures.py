@@ -74,3 +74,20 @@ def test_first_forgotten_at_the_lowest_level_that_costs_something():
     (axis,) = figure.axes  # by confidence alone: there is nothing by frequency
     found = {line.get_color(): list(line.get_ydata()) for line in axis.lines}
     assert found == {COLOURS["overall"]: pytest.approx([70, 30, 10, 0]), COLOURS["attention"]: [10, 10, 10, 10]}
+
+
+def test_families_share_one_scale_where_they_share_a_benchmark():
+    names = ["family", "method", "experiment", "scope", "level", "benchmark", "accuracy", "majority"]
+    rows = [
+        (family, method, experiment, "overall", level, benchmark, accuracy, 0.25)
+        for family, benchmark, dense, pruned in (
+            ("encoder", "shared", 0.9, 0.5), ("decoder", "shared", 0.8, 0.4), ("decoder", "own", 0.7, 0.6)
+        )
+        for method, experiment, level, accuracy in (("dense", "dense", None, dense), ("magnitude", "prune", 40, pruned))
+    ]  # fmt: skip
+    ((name, _, caption, figure),) = statistics_figures.one_scale(pd.DataFrame(rows, columns=names))
+    (axis,) = figure.axes
+    assert name == "one_scale" and "shared" in caption and "own" not in caption
+    assert [line.get_ydata().tolist() for line in axis.lines[:2]] == [[90, 50], [80, 40]]
+    assert axis.lines[2].get_ydata()[0] == 25
+    assert list(statistics_figures.one_scale(pd.DataFrame(rows[2:], columns=names))) == []

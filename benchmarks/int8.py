@@ -74,9 +74,7 @@ def main():
         for way, module in ways.items():
             took = seconds(module.to(device), ids, options.rounds)
             base = base or took
-            print(
-                f"{name}, {SENTENCES} x {options.tokens} tokens: {way:36s} {took:7.3f} s  {base / took:5.2f}x of float32"
-            )
+            print(f"{name}, {options.tokens} tokens: {way:36s} {took:7.3f} s  {base / took:5.2f}x of float32")
 
 
 if __name__ == "__main__":

@@ -151,6 +151,6 @@ def one_scale(scores):
     finish(figure, axes, title, handles)
     caption = (
         f"The same facts with the same candidates asked of every family ({', '.join(names)}): the share for which the "
-        "model finds the right candidate likeliest, mean over the family's models, when magnitude pruning takes everything."
+        "model finds the right candidate likeliest, mean over the family's models, when everything is pruned."
     )
     yield "one_scale", title, caption, figure

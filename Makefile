@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint faults bench clean
 
 demo: $(READY)
 	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
@@ -20,6 +20,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check $(SMK)
 	$(BIN)/python tests/workflow/lint.py
+
+faults: $(READY)
+	KNOWCOST_KILLS=50 $(BIN)/python -m pytest -s tests/workflow/test_faults.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/pruning.py

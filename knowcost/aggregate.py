@@ -23,11 +23,10 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     from pathlib import Path
 
     from knowcost import audit, claims, forgotten, noise, statistics, tables
-    from knowcost.files import read_json
 
     if not cells:
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
-    manifests = [read_json(path) for path in manifests]
+    manifests = [_manifest(path) for path in manifests]
     models = {manifest["model"]: manifest["family"] for manifest in manifests}
     cells = [_cell(path, models) for path in cells]
     files = {_metadata(path).get("name") or Path(path).stem: path for path in benchmarks}
@@ -62,9 +61,21 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     return list(made)
 
 
+def _manifest(path):
+    from knowcost import compress
+    from knowcost.files import read_json
+
+    manifest = read_json(path)
+    if manifest["stage_version"] != compress.STAGE_VERSION:
+        raise InputError(f"{path}: compressed by another version of knowcost; delete it and run Snakemake again")
+    return manifest
+
+
 def _cell(path, families):
     """Which cell a scores file is: a dict with model, family, variant, benchmark and path."""
-    about = _metadata(path)
+    from knowcost import score
+
+    about = score.metadata(path)
     if about.get("model") not in families:
         raise InputError(f"{path}: says it is of model {about.get('model')!r}, of which there is no manifest")
     cell = {key: about[key] for key in ("model", "variant", "benchmark")}
@@ -184,14 +195,14 @@ def _majority(ids, benchmark, files):
 
 def _read(path, more=()):
     """A scores file as (frame of COLUMNS and `more`, metadata). Raises InputError when columns are missing."""
-    import pyarrow.parquet as parquet
+    from knowcost import score
 
-    table = parquet.read_table(path)
     names = [*COLUMNS, *more]
+    table, about = score.read(path, names)
     missing = [name for name in names if name not in table.column_names]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
-    return table.select(names).to_pandas(), _metadata(path)
+    return table.to_pandas(), about
 
 
 def _metadata(path):

@@ -60,6 +60,7 @@ class Base(Checkpoint):
         super().__init__(folder)
         self.source = files.read_json(self.folder / paths.SOURCE)
         self.hashes = {name: entry["sha256"] for name, entry in sorted(self.source["files"].items())}
+        self._check_bytes()
         self.parameters = sum(t.size for t in self.tensors.values() if t.dtype in checkpoint.FLOATS)
         block = scopes.architecture(self.model_type)
         self.head = f"{block['final']}.weight"
@@ -69,6 +70,16 @@ class Base(Checkpoint):
         scopes.check_claimed(self.model_type, self.modules)
         if self.tied:
             self._untie(block)
+
+    def _check_bytes(self):
+        """Nothing is made of a checkpoint that is not, byte for byte, what was fetched."""
+        for name, expected in self.hashes.items():
+            found = files.sha256(self.folder / name) if (self.folder / name).exists() else "no file"
+            if found != expected:
+                raise InputError(
+                    f"{self.folder / name}: sha256 is {found}, but {expected} was fetched; delete "
+                    f"{self.folder / paths.SOURCE} and run Snakemake again to fetch it anew"
+                )
 
     def _one(self, pattern):
         found = [name for name in self.names if scopes.matches(f"{pattern}.weight", name)]

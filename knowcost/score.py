@@ -55,7 +55,7 @@ def cell_key(manifest, benchmark, dtype, limit, options):
         "options": {name: options[name] for name in names},
         "version": STAGE_VERSION,
     }
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    return _digest(depends)
 
 
 def _is_int8(variant):
@@ -67,21 +67,48 @@ def _asked_twice(variant):
     return all(METHODS[step.method].quantizes for step in parse(variant).steps)
 
 
-def read(path):
-    """(pyarrow.Table of the rows, dict of the cell's metadata) of a scores file."""
+def read(path, columns=None):
+    """(pyarrow.Table of the rows, dict of the cell's metadata) of a scores file; columns: only these, of those there.
+
+    Raises InputError for a file that is damaged (pages and metadata carry checksums) or of another version.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
-    return table, json.loads((table.schema.metadata or {}).get(META, b"{}"))
+    about = metadata(path)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(columns and [name for name in columns if name in file.schema_arrow.names])
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: damaged ({error}); delete it and run Snakemake again") from None
+    return table, about
 
 
-def _is_valid(path, key):
+def metadata(path):
+    """The dict that `read` gives, alone. Raises InputError likewise."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_schema(path).metadata
-        return json.loads(metadata[META])["key"] == key
-    except (OSError, KeyError, TypeError, ValueError):  # no file, cut short, or not one of ours
+        about = json.loads(pq.read_schema(path).metadata[META])
+        whole = about.pop("sha256") == _digest(about)
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"{path}: damaged or no scores file ({error}); delete it and run Snakemake again") from None
+    if not whole:
+        raise InputError(f"{path}: damaged, its metadata is not what was written; delete it and run Snakemake again")
+    if about["version"] != STAGE_VERSION:
+        raise InputError(f"{path}: scored by another version of knowcost; delete it and run Snakemake again")
+    return about
+
+
+def _digest(about):
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _is_valid(path, key):
+    try:
+        return read(path)[1]["key"] == key
+    except InputError:  # no file, damaged, or of another version
         return False
 
 
@@ -102,6 +129,7 @@ def _score_variant(manifest, stale, dtype, limit, options, remote_code):
         rows, metadata = asking.ask(module, tokenizer, paths.benchmark(name), limit, plan, twice=_asked_twice(variant))
         metadata |= {
             "key": key,
+            "version": STAGE_VERSION,
             "model": model,
             "variant": variant,
             "benchmark": name,
@@ -121,7 +149,8 @@ def _write(path, rows, metadata):
 
     if not len(rows):
         raise InputError(f"{path}: none of the benchmark's facts can be asked of this model: {metadata.get('dropped')}")
+    metadata |= {"sha256": _digest(metadata)}
     rows = rows.replace_schema_metadata({META: json.dumps(metadata, sort_keys=True)})
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with files.atomic(path) as temporary:
-        pq.write_table(rows, temporary, compression="zstd")
+        pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)

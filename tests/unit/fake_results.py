@@ -1,5 +1,6 @@
 """A small made-up results folder with every file that aggregate reads, by the contract's schema. For tests only."""
 
+import hashlib
 import json
 import zlib
 
@@ -7,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from knowcost import paths, variants
+from knowcost import compress, paths, score, variants
 from knowcost.files import write_json
 
 LOSS = {"overall": 1.0, "attention": 0.35, "feed_forward": 0.7, "final": 0.5, "self_attention": 0.15,
@@ -63,7 +64,8 @@ def write_benchmark(path, name, kind, rows, dropped=None):
 def write_scores(path, rows, **about):
     """A scores parquet from a list of dicts; missing columns are null."""
     columns = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
-    metadata = {"limit": None, "asked": len(rows), "dropped": {}, **about}
+    metadata = {"limit": None, "asked": len(rows), "dropped": {}, "version": score.STAGE_VERSION, **about}
+    metadata["sha256"] = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
     table = pa.table(columns, schema=SCHEMA).replace_schema_metadata({b"knowcost": json.dumps(metadata).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
@@ -81,7 +83,8 @@ def manifest(model, variant, family, **more):
              for k, v in scopes.items()}  # fmt: skip
     nominal = 4 * (TOTAL - zeros) - 3 * max(quantized - zeros, 0) if quantized else 4 * (TOTAL - zeros)
     return {
-        "model": model, "variant": variant, "family": family, "architecture": "bert", "stage_version": "1",
+        "model": model, "variant": variant, "family": family, "architecture": "bert",
+        "stage_version": compress.STAGE_VERSION,
         "steps": [str(s) for s in steps],
         "parameters": {"total": TOTAL, "touched": max((SIZES[s.scope] for s in steps), default=0), "scope": scope},
         "bytes": {"disk": 4 * TOTAL, "nominal": nominal},

@@ -45,14 +45,22 @@ class Project:
             f.write("\t".join(cells) + "\n")
 
     def snakemake(self, *options, check=True):
-        command = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "config.yaml", "--cores", "2"]
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "HF_HUB_OFFLINE": "1"}
-        run = subprocess.run(
-            [*command, *options], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300
-        )
+        """Run to the end; {stdout, stderr, returncode}."""
+        run = subprocess.run(**self._command(options), capture_output=True, text=True, timeout=300)
         if check:
             assert run.returncode == 0, run.stdout + run.stderr
         return run
+
+    def start(self, *options):
+        """Start in a process group of its own, to be killed; its words go nowhere."""
+        return subprocess.Popen(
+            **self._command(options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def _command(self, options):
+        command = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "config.yaml", "--cores", "2"]
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "HF_HUB_OFFLINE": "1"}
+        return {"args": [*command, *options], "cwd": self.folder, "env": environment}
 
     def planned(self):
         """{rule: how many jobs would run}, by a dry run."""

@@ -150,6 +150,7 @@ class Asker(HFLM):
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size="auto")
         self.questions_per_batch = None if batch_size == "auto" else int(batch_size)
         self.tokens_per_batch = TOKENS_PER_BATCH.get(self.device.type, TOKENS_PER_BATCH["cuda"])
+        self.halved = False
         self.truncated = 0
         self._size = None
 
@@ -157,20 +158,27 @@ class Asker(HFLM):
     def plan(self):
         """How questions are put together, in words for the metadata."""
         if self.questions_per_batch:
-            return f"harness, batch size {self.questions_per_batch}"
-        return f"harness, batches of at most {self.tokens_per_batch} tokens"
+            plan = f"harness, batch size {self.questions_per_batch}"
+        else:
+            plan = f"harness, batches of at most {self.tokens_per_batch} tokens"
+        return plan + (", halved when memory ran out" if self.halved else "")
 
     def ask(self, task, limit):
-        """The harness's result for one task; a smaller token budget is tried when a GPU's memory runs out."""
+        """The harness's result for one task; all is asked again in batches of half the size when memory runs out."""
         tasks = {"tasks": {task.task_name: task}}
         while True:
             try:
                 return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
             except torch.OutOfMemoryError:
-                if self.questions_per_batch or self._size == 1:
+                if self._size == 1:
                     raise
+            if self.questions_per_batch:
+                self.questions_per_batch //= 2
+            else:
                 self.tokens_per_batch //= 2
-            log.warning("out of memory; trying again with %s", self.plan)
+            self.halved = True
+            torch.cuda.empty_cache()
+            log.warning("out of memory: %s; int8 results depend on it", self.plan)
 
     def loglikelihood(self, requests, disable_tqdm=True):
         return super().loglikelihood(requests, disable_tqdm=True)

@@ -326,26 +326,6 @@ def test_no_key_value_cache_is_filled(llama, parquet):
     assert caches and not any(caches)
 
 
-def test_out_of_memory_halves_the_budget(llama, parquet, monkeypatch):
-    path = parquet("piqa")
-    expected, _ = harness.task_rows(llama, word_tokenizer(), path)
-    monkeypatch.setitem(harness.TOKENS_PER_BATCH, "cpu", 128)
-
-    def small_memory(_, args):
-        if args[0].numel() > 20:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    hook = llama.register_forward_pre_hook(small_memory)
-    try:
-        table, metadata = harness.task_rows(llama, word_tokenizer(), path)
-        with pytest.raises(torch.OutOfMemoryError):
-            harness.task_rows(llama, word_tokenizer(), path, batch_size=6)
-    finally:
-        hook.remove()
-    assert metadata["batch_plan"] == "harness, batches of at most 16 tokens"
-    assert table["logprob"].to_pylist() == pytest.approx(expected["logprob"].to_pylist(), abs=1e-4)
-
-
 def test_nothing_but_our_own_log_is_written(llama, parquet, capfd, caplog):
     caplog.set_level("WARNING")
     harness.task_rows(llama, word_tokenizer(), parquet("piqa"))

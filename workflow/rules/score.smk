@@ -18,7 +18,9 @@ for batch in BATCHES:
             paths.log("score", batch.name),
         benchmark:
             paths.timing("score", batch.name)
-        threads: config["score"]["threads"]
+        threads: threads_of("score", batch)
+        resources:
+            **asks("score", batch),
         params:
             version=score.STAGE_VERSION,
             model=batch.model,

@@ -21,7 +21,7 @@ from pathlib import Path
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "srun", "sbatch", "scontrol", "squeue", "scancel", "munged")
-NODES, GPUS = ("n1", "n2"), 2
+NODES, GPUS, KIND = ("n1", "n2"), 2, "fake"
 
 CONFIG = """\
 ClusterName=knowcost
@@ -51,7 +51,8 @@ ReturnToService=2
 KillWait=2
 SlurmdParameters=config_overrides
 {nodes}
-PartitionName=all Nodes=n1,n2 Default=YES DefMemPerNode=1000 State=UP
+PartitionName=cpu Nodes=n1,n2 Default=YES DefMemPerNode=1000
+PartitionName=gpu Nodes=n1,n2 DefMemPerNode=1000
 """
 NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=16 RealMemory=64000 Gres=gpu:{gpus}"
 
@@ -74,22 +75,45 @@ class Cluster:
         self._run("slurmctld", "-c")
         for name in NODES:
             self.start_node(name)
-        self.wait("both nodes idle", lambda: self.states() == ["idle"] * len(NODES), seconds=30)
+        self.wait("both nodes idle", lambda: self.states() == {"idle"}, seconds=30)
 
     def start_node(self, name):
         self._run("slurmd", "-N", name)
 
+    def kill_node(self, name):
+        """Let a node die under its jobs: its daemon and all their processes; then the controller hears of it."""
+        jobs = self.run("squeue", "--nodelist", name, "--noheader", "--format=%i").split()
+        for pid in [self.pid(name), *(pid for job in jobs for pid in processes(job))]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.run("scontrol", "update", f"nodename={name}", "state=down", "reason=dead")
+
     def stop(self):
         """End what was started: jobs first, then the daemons by their pid files. Nothing is left running."""
-        with contextlib.suppress(subprocess.SubprocessError):
+        with contextlib.suppress(subprocess.SubprocessError, RuntimeError):
             self.run("scancel", "--user=root", timeout=10)
-        for name in ("slurmctld", *NODES, "munged"):
-            end(self.pid(name))
+            self.wait("no job is left", lambda: not self.run("squeue", "--noheader"), seconds=10)
+        pids = [self.pid(name) for name in ("slurmctld", *NODES, "munged")]
+        for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+            running = [pid for pid in pids if pid and self.is_ours(pid)]
+            for pid in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            end_of_patience = time.monotonic() + patience
+            while any(map(self.is_ours, running)) and time.monotonic() < end_of_patience:
+                time.sleep(0.05)
 
     def pid(self, name):
         """Of a daemon: slurmctld, munged or a node's name; None where it has not started."""
         file = self.folder / f"{name}.pid"
         return int(file.read_text()) if file.exists() else None
+
+    def is_ours(self, pid):
+        """Whether a process is one of this cluster, and no later one that was given the same number."""
+        try:
+            return f"SLURM_CONF={self.folder}/".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
 
     def run(self, *command, timeout=30):
         """Standard output of one of Slurm's programs."""
@@ -99,13 +123,14 @@ class Cluster:
         return done.stdout
 
     def states(self):
-        """The nodes' states, sorted by node."""
-        return self.run("sinfo", "--Node", "--noheader", "--format=%t").split()
+        """All states that a node is in."""
+        return set(self.run("sinfo", "--Node", "--noheader", "--format=%t").split())
 
-    def jobs(self, form="%i %T"):
-        """Every job that Slurm remembers, one list of words each."""
-        lines = self.run("squeue", "--states=all", "--noheader", f"--format={form}").splitlines()
-        return [line.split() for line in lines]
+    def jobs(self, **fields):
+        """Every job that Slurm remembers, oldest first: {name: what squeue's letter says} for each name=letter."""
+        form = "|".join(f"%{letter}" for letter in fields.values())
+        lines = self.run("squeue", "--states=all", "--noheader", "--sort=i", f"--format={form}").splitlines()
+        return [dict(zip(fields, line.split("|"), strict=True)) for line in lines]
 
     def wait(self, what, condition, seconds):
         """Until condition() is true. Raises RuntimeError, with the ends of the logs, when it never is."""
@@ -131,7 +156,9 @@ class Cluster:
         self.folder.chmod(0o755)  # munged refuses a socket in a folder that others cannot enter
         host = socket.gethostname().split(".")[0]
         ports = free_ports(1 + len(NODES))
-        nodes = [NODE.format(name=n, host=host, port=p, gpus=GPUS) for n, p in zip(NODES, ports[1:], strict=True)]
+        nodes = [
+            NODE.format(name=n, host=host, port=p, gpus=f"{KIND}:{GPUS}") for n, p in zip(NODES, ports[1:], strict=True)
+        ]
         text = CONFIG.format(host=host, port=ports[0], folder=self.folder, nodes="\n".join(nodes))
         (self.folder / "slurm.conf").write_text(text)
         gpus = []
@@ -139,7 +166,7 @@ class Cluster:
             device = self.folder / f"fakegpu{number}"
             if not device.exists():
                 os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))  # another /dev/null
-            gpus += [f"NodeName={name} Name=gpu File={device}" for name in NODES]
+            gpus += [f"NodeName={name} Name=gpu Type={KIND} File={device}" for name in NODES]
         (self.folder / "gres.conf").write_text("\n".join(gpus) + "\n")
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(1024))
@@ -163,15 +190,16 @@ def free_ports(count):
     return ports
 
 
-def end(pid):
-    """End one process, politely and then not, and wait until it is gone."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for _ in range(50):
-            try:
-                os.kill(pid, number)
-            except (ProcessLookupError, TypeError):  # TypeError: there is no pid
-                return
-            time.sleep(0.1)
+def processes(job):
+    """The pids of a Slurm job: what it runs, found by its environment, and the daemons that hold its steps."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            step = folder.joinpath("cmdline").read_bytes().startswith(b"slurmstepd: [%s." % job.encode())
+            variables = folder.joinpath("environ").read_bytes().split(b"\0")
+            if step or b"SLURM_JOB_ID=%s" % job.encode() in variables:
+                found.append(int(folder.name))
+    return found
 
 
 def main():

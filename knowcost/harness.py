@@ -174,6 +174,7 @@ class Asker(HFLM):
         self.prompts_per_batch = batch_size
         self.tokens_per_batch = tokens_per_batch
         self.one_length = one_length
+        self.halved = False
         self.truncated = 0
         self._size = None
 
@@ -182,20 +183,27 @@ class Asker(HFLM):
         """How questions are put together, in words for the metadata."""
         length = ", prompts of one length" if self.one_length else ""
         if self.prompts_per_batch:
-            return f"harness, batch size {self.prompts_per_batch}{length}"
-        return f"harness, batches of at most {self.tokens_per_batch} tokens{length}"
+            plan = f"harness, batch size {self.prompts_per_batch}"
+        else:
+            plan = f"harness, batches of at most {self.tokens_per_batch} tokens"
+        return plan + length + (", halved when memory ran out" if self.halved else "")
 
     def ask(self, task, limit):
-        """The harness's result for one task; a smaller token budget is tried when a GPU's memory runs out."""
+        """The harness's result for one task; all is asked again in batches of half the size when memory runs out."""
         tasks = {"tasks": {task.task_name: task}}
         while True:
             try:
                 return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
             except torch.OutOfMemoryError:
-                if self.prompts_per_batch or self._size == 1:
+                if self._size == 1:
                     raise
+            if self.prompts_per_batch:
+                self.prompts_per_batch //= 2
+            else:
                 self.tokens_per_batch //= 2
-            log.warning("out of memory; trying again with %s", self.plan)
+            self.halved = True
+            torch.cuda.empty_cache()
+            log.warning("out of memory: %s; int8 results depend on it", self.plan)
 
     def loglikelihood(self, requests, disable_tqdm=True):
         return super().loglikelihood(requests, disable_tqdm=True)

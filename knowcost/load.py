@@ -1,19 +1,23 @@
 """Archives as torch models, ready to be asked: the only way in this project from a folder to a module."""
 
 import json
+import logging
 from pathlib import Path
 
+import accelerate
 import torch
 import transformers
 from safetensors.torch import load_file
 
-from knowcost import scopes
-from knowcost.checkpoint import shard_names
+from knowcost import resources, scopes
+from knowcost.checkpoint import Checkpoint, shard_names
 from knowcost.compress.int8 import SCALE
 from knowcost.dynamic_int8 import ENGINES
 from knowcost.errors import InputError
 
 transformers.utils.logging.disable_progress_bar()
+
+log = logging.getLogger(__name__)
 
 AUTO = {
     "encoder": transformers.AutoModelForMaskedLM,
@@ -25,7 +29,8 @@ AUTO = {
 def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=False):
     """(model in eval mode on its device, tokenizer) of a fetched model or an archive, quantized or not.
 
-    dtype: the type to compute in; int8 archives compute in float32. engine: `knowcost` or `torch` for int8 layers.
+    dtype: the type to compute in; int8 archives compute in float32. engine: `knowcost` or `torch` for int8 layers. A
+    model that one GPU cannot hold is spread over all that this process sees, block by block, by accelerate.
     Raises InputError when the folder lacks weights that the architecture has, or has some that it lacks.
     """
     folder = Path(folder)
@@ -33,15 +38,22 @@ def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=
     quantized = config.pop("quantization_config", None) is not None
     auto = AUTO[scopes.family_of(config["model_type"])]
     options = {"trust_remote_code": remote_code}
+    place = pick_device(device, quantized and engine == "torch")
+    spread = needs_several_gpus(folder, dtype, quantized, place)
     if quantized:
         model = _load_quantized(auto, folder, config, engine)
+        model = _spread(model) if spread else model.to(place)
     else:
-        model, info = auto.from_pretrained(folder, dtype=getattr(torch, dtype), output_loading_info=True, **options)
+        loading = {"dtype": getattr(torch, dtype), "device_map": "auto" if spread else None}
+        model, info = auto.from_pretrained(folder, output_loading_info=True, **loading, **options)
         _check_loaded(folder, info)
+        model = model if spread else model.to(place)
+    if spread:
+        log.info("%s: spread over %s", folder, ", ".join(sorted({str(d) for d in model.hf_device_map.values()})))
     # lm-eval ties weights once more on whatever it is given; that would undo an untied head and fails on int8 layers.
     model.tie_weights = lambda *args, **kwargs: None
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
-    return model.eval().to(pick_device(device, quantized and engine == "torch")), tokenizer
+    return model.eval(), tokenizer
 
 
 def pick_device(device, cpu_only=False):
@@ -53,6 +65,25 @@ def pick_device(device, cpu_only=False):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
+
+
+def needs_several_gpus(folder, dtype, quantized, device):
+    """Whether a checkpoint is to be spread: there is more than one GPU, none was named, and one cannot hold it."""
+    if device.type != "cuda" or device.index is not None or torch.cuda.device_count() < 2:
+        return False
+    parameters = sum(tensor.size for tensor in Checkpoint(folder).tensors.values())
+    gpu_gb = torch.cuda.get_device_properties(0).total_memory / 1e9
+    return resources.gpus_for(resources.weights_gb(parameters, dtype, quantized), gpu_gb) > 1
+
+
+def _spread(model):
+    """What from_pretrained(device_map="auto") does, for a model that was built by hand."""
+    whole = list(model._no_split_modules or ())
+    memory = accelerate.utils.get_balanced_memory(model, no_split_module_classes=whole)
+    places = accelerate.infer_auto_device_map(model, max_memory=memory, no_split_module_classes=whole)
+    model = accelerate.dispatch_model(model, places)
+    model.hf_device_map = places
+    return model
 
 
 def _load_quantized(auto, folder, config, engine):

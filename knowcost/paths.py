@@ -47,6 +47,11 @@ def scores(model, variant, benchmark):
     return f"{archive_dir(model, variant)}/scores/{benchmark}.parquet"
 
 
+def kept_scores(model, variant, benchmark):
+    """The score stage's own copy of a cell. Snakemake knows nothing of it: it deletes what a failed job has written."""
+    return f"{archive_dir(model, variant)}/scores/.kept/{benchmark}.parquet"
+
+
 def log(stage, *parts):
     return "logs/" + "/".join((stage, *parts)) + ".log"
 

@@ -3,6 +3,11 @@
 A cell's key is a hash of everything its rows depend on. A cell whose file carries the right key is not asked again, so
 adding a benchmark or a level, or resuming after a crash, costs only the cells that are new; torch is imported only when
 there is something to ask.
+
+Cells are written under scores/.kept and linked to the place where Snakemake looks for them. Snakemake deletes all
+outputs of a job that fails, runs into its time limit or loses its node: the next attempt links what was kept. (Its own
+means, `update`, puts back the cells from before the job instead, with a note that they are what the new configuration
+asks for, and so takes old results for new ones.)
 """
 
 import hashlib
@@ -33,9 +38,9 @@ def score(model, variants, names, *, dtype="float32", limit=None, options, remot
     for variant in variants:
         manifest = archive.verify(paths.archive_dir(model, variant))
         keys = {name: cell_key(manifest, name, dtype, limit, options) for name in names}
-        stale = {name: key for name, key in keys.items() if not _is_valid(paths.scores(model, variant, name), key)}
+        stale = {name: key for name, key in keys.items() if not _is_valid(paths.kept_scores(model, variant, name), key)}
         for name in keys.keys() - stale.keys():
-            os.utime(paths.scores(model, variant, name))
+            _hand_over(model, variant, name)
         if not stale:
             log.info("%s %s: up to date", model, variant)
             continue
@@ -138,10 +143,22 @@ def _score_variant(manifest, stale, dtype, limit, options, remote_code):
         }
         if int8:
             metadata |= {"int8_engine": options["int8_engine"], "int8_activations": options["int8_activations"]}
-        _write(paths.scores(model, variant, name), rows, metadata)
+        _write(paths.kept_scores(model, variant, name), rows, metadata)
+        _hand_over(model, variant, name)
         correct = sum(rows["correct"].to_pylist())
         log.info("%s %s %s: %d of %d facts right, %.1f s",
                  model, variant, name, correct, len(rows), time.perf_counter() - start)  # fmt: skip
+
+
+def _hand_over(model, variant, name):
+    """Link a kept cell to its place among the results, as of now; copy it where the file system has no links."""
+    kept, cell = paths.kept_scores(model, variant, name), paths.scores(model, variant, name)
+    Path(cell).unlink(missing_ok=True)
+    try:
+        os.link(kept, cell)
+        os.utime(cell)
+    except OSError:
+        files.copy(kept, cell)
 
 
 def _write(path, rows, metadata):

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("Snakefile", "config", "knowcost", "profiles", "resources/published", "workflow")
+COPIED = ("Snakefile", "config", "knowcost", "profiles", "resources/published", "slurm", "workflow")
 
 
 def copy_workflow(folder):
@@ -12,7 +12,9 @@ def copy_workflow(folder):
     for name in COPIED:
         source, target = ROOT / name, Path(folder) / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
+        if source.is_symlink():
+            target.symlink_to(source.readlink())
+        elif source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)

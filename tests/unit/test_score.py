@@ -1,6 +1,9 @@
 """Which cells are asked, and what their files say. The model is real but tiny; how it is asked is tested elsewhere."""
 
 import json
+import os
+import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -80,9 +83,29 @@ def test_the_same_cell_has_the_same_bytes(study):
     path = study / paths.scores("m", "dense", "own")
     run()
     before = path.read_bytes()
-    path.unlink()
+    shutil.rmtree(path.parent)
     run()
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_a_job_asked_before_it_failed_is_not_asked_again(study, asked, monkeypatch, links):
+    if not links:  # as on some network file systems
+
+        def no_links(*_):
+            raise PermissionError
+
+        monkeypatch.setattr(os, "link", no_links)
+    cells = [study / paths.scores("m", "dense", name) for name in ("own", "more")]
+    with pytest.raises(FileNotFoundError):  # there is no benchmark of the second name yet
+        score.score("m", ["dense"], ["own"], options=OPTIONS)
+        score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
+    cells[0].unlink()  # as Snakemake does after a job failed
+    shutil.copy(study / paths.benchmark("own"), study / paths.benchmark("more"))
+    score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
+    assert [Path(path).stem for path in asked] == ["own", "more"]
+    assert [len(score.read(cell)[0]) for cell in cells] == [3, 3]
+    assert cells[0].stat().st_mtime >= (study / paths.manifest("m", "dense")).stat().st_mtime
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"", lambda data: b"nonsense" * 100])

@@ -2,7 +2,11 @@
 
 import os
 import re
+import shutil
 import time
+
+import pyarrow.parquet as pq
+import pytest
 
 AGGREGATES = {"tables": 1, "figures": 1, "report": 1}
 
@@ -65,14 +69,36 @@ def test_a_new_level_compresses_only_its_variants(project):
     assert project.planned() == {}
 
 
-def test_a_deleted_cell_is_asked_again_and_its_neighbours_are_kept(project):
-    cell = project.folder / "results/one/magnitude-20@attention/scores/first.parquet"
-    before = cell.read_bytes()
-    cell.unlink()
+@pytest.mark.parametrize(("deleted", "asked"), [("scores", ["magnitude-20@attention"]), ("scores/first.parquet", [])])
+def test_a_deleted_cell_comes_back_and_its_neighbours_are_kept(project, deleted, asked):
+    folder = project.folder / "results/one/magnitude-20@attention"
+    before = (folder / "scores/first.parquet").read_bytes()
+    shutil.rmtree(folder / deleted) if deleted == "scores" else (folder / deleted).unlink()
     assert project.planned() == {"score_one-01": 1} | AGGREGATES
     run = project.snakemake()
-    assert re.findall(r"one (\S+) first: ", run.stderr) == ["magnitude-20@attention"]
-    assert cell.read_bytes() == before
+    assert re.findall(r"one (\S+) first: ", run.stderr) == asked
+    assert (folder / "scores/first.parquet").read_bytes() == before
+
+
+def test_a_job_that_fails_after_a_change_leaves_no_old_results_and_loses_no_new_ones(project):
+    """Snakemake notes a failed job's new parameters, and with `update` puts the old files back under them."""
+    project.write_config(lambda config: config.update(limit=7))
+    code = project.folder / "knowcost/score.py"
+    text = code.read_text()
+    failing = text.replace(
+        "    import torch\n", '    if "int8" in manifest["variant"]:\n        raise OSError\n    import torch\n'
+    )
+    assert failing != text
+    code.write_text(failing)
+    run = project.snakemake("--keep-going", check=False)
+    assert run.returncode != 0
+    assert len(set(re.findall(r"one \S+ first: ", run.stderr))) == 5  # the failed job's log is shown again
+    code.write_text(text)
+    assert project.planned() == {"score_one-02": 1} | AGGREGATES
+    run = project.snakemake()
+    assert re.findall(r"one (\S+) first: ", run.stderr) == ["int8@overall"]
+    counts = {len(pq.read_table(path)) for path in project.folder.glob("results/one/*/scores/first.parquet")}
+    assert counts == {7}
 
 
 def test_a_cell_cut_short_is_never_taken_for_a_result(project):

@@ -13,6 +13,8 @@ rule tables:
         paths.log("aggregate", "tables"),
     benchmark:
         paths.timing("aggregate", "tables")
+    resources:
+        **asks("aggregate"),
     params:
         version=aggregate.STAGE_VERSION,
     script:
@@ -28,6 +30,8 @@ rule figures:
         paths.log("aggregate", "figures"),
     benchmark:
         paths.timing("aggregate", "figures")
+    resources:
+        **asks("aggregate"),
     params:
         version=aggregate.STAGE_VERSION,
     script:

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
-from knowcost import aggregate, archive, benchmarks, compress, design, fetch, paths, score, world
+from knowcost import aggregate, archive, benchmarks, compress, design, fetch, paths, resources, score, world
 from knowcost import config as configuration
 from knowcost import report as report_stage
 from knowcost.errors import InputError
@@ -34,6 +34,29 @@ def thresholds_input(wildcards):
     """Only variants pruned by magnitude need thresholds."""
     pruned = any(step.method == "magnitude" for step in parse_variant(wildcards.variant).steps)
     return paths.thresholds(wildcards.model) if pruned else []
+
+
+def asks(stage, batch=None):
+    """{resource: function} of a rule: what each of its jobs asks a cluster for (knowcost/resources.py)."""
+
+    def one(name):
+        return lambda wildcards, attempt: of_job(stage, batch, wildcards, attempt).get(name)
+
+    return {name: one(name) for name in ("mem_mb", "runtime", "nodes", "gpu", "gpu_model", "gres")}
+
+
+def threads_of(stage, batch=None):
+    """The threads of a rule's jobs, likewise."""
+    return lambda wildcards, attempt: of_job(stage, batch, wildcards, attempt)["threads"]
+
+
+def of_job(stage, batch, wildcards, attempt):
+    if batch:
+        job = {"model": batch.model, "variants": batch.variants, "cells": len(batch.cells)}
+    else:
+        variants = [wildcards.variant] if "variant" in wildcards.keys() else []
+        job = {"model": wildcards.get("model"), "variants": variants, "cells": len(CELLS)}
+    return resources.of_job(STUDY, stage, **job, attempt=attempt)
 
 
 wildcard_constraints:

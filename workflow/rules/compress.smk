@@ -13,6 +13,8 @@ rule thresholds:
         paths.log("compress", "{model}", "thresholds"),
     benchmark:
         paths.timing("compress", "{model}", "thresholds")
+    resources:
+        **asks("thresholds"),
     params:
         version=compress.STAGE_VERSION,
     script:
@@ -29,6 +31,9 @@ rule compress:
         paths.log("compress", "{model}", "{variant}"),
     benchmark:
         paths.timing("compress", "{model}", "{variant}")
+    threads: threads_of("compress")
+    resources:
+        **asks("compress"),
     params:
         version=compress.STAGE_VERSION,
     script:

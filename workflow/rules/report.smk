@@ -12,6 +12,8 @@ rule report:
         report(paths.REPORT, caption="../report/report.rst", category="Report"),
     log:
         paths.log("report"),
+    resources:
+        **asks("report"),
     params:
         version=report_stage.STAGE_VERSION,
         config=config,

@@ -2,7 +2,7 @@
 # out: results/<model>/<variant>/scores/<benchmark>.parquet, one row per fact
 #
 # One job asks several variants of a model, so that torch is imported once for all of them; the cells stay separate
-# files. `update` keeps those that exist, and the job asks again only those whose key has changed.
+# files, and the job asks again only those whose key has changed (knowcost/score.py).
 
 for batch in BATCHES:
 
@@ -13,12 +13,14 @@ for batch in BATCHES:
             manifests=[paths.manifest(batch.model, variant) for variant in batch.variants],
             benchmarks=[paths.benchmark(name) for name in batch.benchmarks],
         output:
-            update([cell.path for cell in batch.cells]),
+            [cell.path for cell in batch.cells],
         log:
             paths.log("score", batch.name),
         benchmark:
             paths.timing("score", batch.name)
-        threads: config["score"]["threads"]
+        threads: threads_of("score", batch)
+        resources:
+            **asks("score", batch),
         params:
             version=score.STAGE_VERSION,
             model=batch.model,

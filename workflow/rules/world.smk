@@ -9,6 +9,8 @@ rule invent_world:
         [f"resources/world/{name}.jsonl" for name in world.FILES],
     log:
         paths.log("world", "invent"),
+    resources:
+        **asks("world"),
     params:
         version=world.STAGE_VERSION,
         people=config["world"]["people"],
@@ -26,6 +28,8 @@ rule teach:
         paths.log("world", "teach-{family}"),
     benchmark:
         paths.timing("world", "teach-{family}")
+    resources:
+        **asks("world"),
     params:
         version=world.STAGE_VERSION,
         seed=config["world"]["seed"],

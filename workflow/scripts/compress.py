@@ -4,7 +4,7 @@ from pathlib import Path
 
 from knowcost import log
 
-log.setup(snakemake.log[0])
+log.setup(snakemake.log[0], threads=snakemake.threads)
 
 from knowcost import archive
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from knowcost import log
 
-log.setup(snakemake.log[0])
+log.setup(snakemake.log[0], online=True)
 
 from knowcost import fetch
 

@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 
-.PHONY: demo test lint faults bench clean
+.PHONY: demo test lint faults slurm bench clean
 
 demo: $(READY)
 	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
@@ -23,6 +23,9 @@ lint: $(READY)
 
 faults: $(READY)
 	KNOWCOST_KILLS=50 $(BIN)/python -m pytest -s tests/workflow/test_faults.py
+
+slurm: $(READY)
+	$(BIN)/python -m pytest tests/slurm -m ""
 
 bench: $(READY)
 	$(BIN)/python benchmarks/pruning.py

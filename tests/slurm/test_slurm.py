@@ -119,7 +119,8 @@ def test_the_demo_in_small_runs_to_the_end_and_no_gpu_has_two_jobs_at_once(demo)
     run = demo.start()
     assert run.finish() == 0, run.text[-3000:]
     with open(demo.folder / "results/tables/scores.csv", newline="") as f:
-        accuracy = {row["variant"]: float(row["accuracy"]) for row in csv.DictReader(f)}
+        rows = [row for row in csv.DictReader(f) if row["benchmark"] == "world-cloze"]
+    accuracy = {row["variant"]: float(row["accuracy"]) for row in rows}
     assert accuracy.keys() == {"dense", "magnitude-40@attention", "int8@overall"}
     assert accuracy["dense"] >= 0.95
     assert (demo.folder / "results/report.html").stat().st_size > 10_000

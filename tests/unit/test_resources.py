@@ -22,12 +22,12 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
         ("score", BERT, {"cells": 4}, (3880, 291, 1, 0)),
         # 3 + 13.48 + 13.48 GB; on 8 threads 14 / 0.5 -> 8: 2 x 6.74e9 x 5e5 / 2.4e11 / 60 = 467.9 minutes a cell
         ("score", LLAMA_7B, {"dtype": "float16"}, (29954, 502, 8, 0)),
-        # int8 computes in float32: 3 + 13.48 + 3 x 26.95
-        ("score", LLAMA_7B, {"dtype": "float16", "methods": ["int8"]}, (97338, 502, 8, 0)),
+        # int8 computes in float32: 3 + 13.48 + 3 x 26.95; and is asked twice
+        ("score", LLAMA_7B, {"dtype": "float16", "methods": ["int8"]}, (97338, 970, 8, 0)),
         # one GPU of 24: (1.1 x 13.48 + 4) / 21.6 = 0.87; 2 x 6.74e9 x 5e5 / 2e13 / 60 = 5.6 minutes a cell
         ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "cells": 24}, (29954, 261, 2, 1)),
         # with an int8 variant among them (1.1 x 26.95 + 4) / 21.6 = 1.56
-        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "methods": ["int8"]}, (97338, 40, 2, 2)),
+        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "methods": ["int8"]}, (97338, 46, 2, 2)),
         # (1.1 x 137.95 + 4) / 72 = 2.16
         ("score", LLAMA_70B, {"dtype": "bfloat16", "gpu_memory_gb": 80}, (278907, 92, 2, 3)),
         ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),

@@ -1,6 +1,7 @@
 """The report's audit: this run beside the published protocol and the published values."""
 
 from knowcost import audit
+from knowcost.report import GONE
 
 WAYS = {"magnitude": "single weights", "magnitude_structured": "whole rows"}
 
@@ -53,6 +54,6 @@ def _published(frame):
 
 def _number(name, value):
     if value != value:
-        return ""
+        return GONE if name in ("n", "ours") else ""
     form = {"n": "{:,.0f}", "n_as_published": "{:,.0f}", "level": "{:.0f}%"}.get(name, "{:.1f}")
     return form.format(value)

@@ -115,7 +115,7 @@ def index(data, figures):
             rows.setdefault((kind, paper.title(entry), tuple(links), remark), []).append(entry["number"])
             here.append(bool(links))
     rows = [
-        {"name": paper.named(kind, numbers), "title": title, "links": links, "remark": remark}
+        {"name": paper.named(kind, numbers), "title": title, "links": list(links), "remark": remark}
         for (kind, title, links, remark), numbers in rows.items()
     ]
     return {"rows": rows, "here": sum(here), "missing": here.count(False)}

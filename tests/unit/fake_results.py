@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from knowcost import paths, variants
+from knowcost import paths, tables, variants
 from knowcost.files import write_json
 
 LOSS = {"overall": 1.0, "attention": 0.35, "feed_forward": 0.7, "final": 0.5, "self_attention": 0.15,
@@ -166,3 +166,13 @@ def _rows(name, kind, known, share, facts, model, slug):
             row["rank"] = 1 if correct else int(noise.integers(2, 40))
         rows.append(row)
     return rows
+
+
+def cell(model, slug, benchmark, dense, accuracy, **more):
+    """One row for tables.scores; accuracies are shares."""
+    row = {"family": "encoder", "model": model, **tables.describe(slug), "benchmark": benchmark, "n": 100}
+    row |= {"dense_accuracy": dense, "accuracy": accuracy, "majority": None, "bytes_saved_percent": 10.0}
+    if slug != "dense":
+        points = 100 * (dense - accuracy)
+        row |= {"drop_points": points, "drop_low": points - 3, "drop_high": points + 3, "kept_percent": 96.0}
+    return row | more

@@ -38,7 +38,7 @@ def _published(frame):
     texts = ("model", "benchmark", "variant")
     titles = {"n": "facts", "ours": "this run", "n_as_published": "masks", "as_published": "counted as published",
               "published": "printed", "difference": "difference"}  # fmt: skip
-    titles = {name: title for name, title in titles.items() if frame[name].notna().any()}
+    titles = {name: title for name, title in titles.items() if name == "ours" or frame[name].notna().any()}
     rows = [
         [(row[name], "") for name in texts] + [(_number(name, row[name]), "number") for name in titles]
         for row in frame.to_dict("records")

@@ -5,7 +5,7 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "4"
+STAGE_VERSION = "5"
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     """
     from pathlib import Path
 
-    from knowcost import audit, claims, forgotten, noise, statistics, tables
+    from knowcost import audit, claims, forgotten, noise, paper_tables, statistics, tables
 
     if not cells:
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
@@ -39,8 +39,12 @@ def aggregate(cells, manifests, benchmarks, out_dir):
         "drops_by_model": by_model,
         "drops": tables.drops(by_model),
         "cheapest": tables.cheapest(by_model),
-        "parameters": tables.parameters(models, manifests),
-        "benchmarks": tables.benchmarks(scores, {name: _metadata(path) for name, path in files.items()}),
+        "parameters": paper_tables.parameters(models, manifests),
+        "benchmarks": paper_tables.benchmarks(
+            scores,
+            {name: _metadata(path) for name, path in files.items()},
+            {name: paper_tables.example(path) for name, path in files.items()},
+        ),
         "facts": statistics.facts(groups),
         "noise": noise.table(noises),
         "how_asked": tables.how_asked(rows),
@@ -48,11 +52,11 @@ def aggregate(cells, manifests, benchmarks, out_dir):
         "overlap": forgotten.overlap(groups),
         "claims": claims.verdicts(groups),
         "audit_final": audit.final_layer(scores),
-        "audit_published": audit.beside_published(scores),
+        "audit_published": audit.beside_published(paper_tables.grid(scores)),
     }
     for family in dict.fromkeys(models.values()):
         for grouping, suffix in (("paper", ""), ("canonical", "_canonical")):
-            wide = tables.int8(corrected, family, grouping)
+            wide = paper_tables.int8(corrected, family, grouping)
             if wide is not None:
                 made[f"int8_{family}{suffix}"] = wide
     for name, frame in made.items():

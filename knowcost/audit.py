@@ -6,7 +6,7 @@ Tables 3 to 5 (knowcost/published.py), and LAMA's cells as the published code re
 (benchmarks/lama_published.py, probe_published.py). Both are made from the scores table alone.
 """
 
-from math import nan
+from math import isnan, nan
 
 from knowcost import published
 from knowcost.benchmarks import PUBLISHED
@@ -44,8 +44,10 @@ def final_layer(scores):
 def beside_published(scores):
     """One row per cell that the paper prints, or that was also read and counted as published (benchmarks.PUBLISHED).
 
-    Columns: n and ours, facts and accuracy of this run; n_as_published and as_published, the same under the published
-    protocol; published, as printed; difference, of as_published (else ours) to it. Accuracies in percent.
+    scores: the frame of tables.scores with its missing cells (paper_tables.grid). Columns: n and ours, facts and
+    accuracy of this run, empty where the cell is missing; n_as_published and as_published, the same under the published
+    protocol; published, as printed; difference, of as_published (else ours) to it; printed_drop_percent, the drop that
+    is printed, in percent of their dense model. Accuracies in percent.
     """
     import pandas as pd
 
@@ -54,11 +56,16 @@ def beside_published(scores):
     for (model, variant, benchmark), row in cells.items():
         theirs = published.value(model, variant, benchmark)
         companion = cells.get((model, variant, benchmark + PUBLISHED))
+        if companion and isnan(companion["accuracy"]):
+            companion = None
         if theirs is None and companion is None:
             continue
         found = {"n_as_published": nan, "as_published": nan, "published": nan if theirs is None else 100 * theirs}
         if companion:
             found |= {"n_as_published": companion["n"], "as_published": 100 * companion["accuracy"]}
+        if theirs is not None:
+            dense = published.value(model, DENSE, benchmark)
+            found["printed_drop_percent"] = 100 * (dense - theirs) / dense
         found["difference"] = 100 * (companion or row)["accuracy"] - found["published"]
         rows.append(
             {key: row[key] for key in ("family", "model", "benchmark", "variant", "n")}
@@ -66,7 +73,7 @@ def beside_published(scores):
             | found
         )
     columns = ["family", "model", "benchmark", "variant", "n", "ours", "n_as_published", "as_published", "published"]
-    return pd.DataFrame(rows, columns=[*columns, "difference"])
+    return pd.DataFrame(rows, columns=[*columns, "difference", "printed_drop_percent"])
 
 
 def counting_words(beside):
@@ -75,7 +82,9 @@ def counting_words(beside):
     beside: the frame of beside_published.
     """
     sentences, differences = [], []
-    for (model, benchmark), rows in beside.dropna(subset=["as_published"]).groupby(["model", "benchmark"], sort=False):
+    for (model, benchmark), rows in beside.dropna(subset=["ours", "as_published"]).groupby(
+        ["model", "benchmark"], sort=False
+    ):
         rows = rows.set_index("variant")
         if DENSE not in rows.index:
             continue

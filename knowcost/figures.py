@@ -1,22 +1,25 @@
 """The figures of a run, drawn from its tables only. A figure without data is not drawn.
 
 Most are about one family: the drop against the dense model, in percent of the dense model's accuracy, as in "The Cost
-of Compression". The same tables give the same bytes.
+of Compression"; those that the paper has too carry its numbers (paper.py). The same tables give the same bytes.
 """
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from knowcost import statistics_figures
-from knowcost.drawing import COLOURS, GREY, MARKERS, STYLE, finish, label, panels, save, widen
+from knowcost import paper, paper_tables, statistics_figures
+from knowcost.audit import LOST
+from knowcost.benchmarks import PUBLISHED
+from knowcost.drawing import COLOURS, GREY, MARKERS, STYLE, finish, save
 from knowcost.files import write_json
+from knowcost.plots import ALL, MISSING, UNKNOWN, bars, lines
 from knowcost.tables import ATTENTION_PARTS, LABELS, read, under
 
 log = logging.getLogger(__name__)
@@ -24,88 +27,162 @@ log = logging.getLogger(__name__)
 INDEX = "figures.json"  # what was drawn, with captions, for the report
 MAIN = ("overall", "attention", "feed_forward")
 PARTS = ("attention", *ATTENTION_PARTS)
-ALL, MEAN = "all benchmarks (mean)", "mean of models"
-DROP = "drop in accuracy (% of dense)"
+FINAL = ("final_unstructured", "final_structured")
+BY_BENCHMARK, BY_MODEL = "by benchmark", "model by model"  # the groups that the report folds
+PRINTED, LOSING = "printed in the paper", "as published (the layer lost)"  # what a diamond is
+DIAMONDS = {
+    PRINTED: "Diamonds: the drops that follow from Tables 3 to 5 as printed. ",
+    LOSING: "Diamonds: this run's drops when the pruned layer is lost, as the published code scored it. ",
+}
+WHOLE = " Everything means every linear layer but the final one."
+FINAL_LAYER = "Removing part of the final layer, as single weights or as whole rows: accuracy lost"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a few figures are about: the cells of an experiment of a family, in the words of paper.yaml."""
+
+    family: str
+    experiment: str
+    scopes: str = "final"
+    method: str | None = None
+    grouping: str = "paper"
+
+    @property
+    def slug(self):
+        method = f"_{self.method.replace('+', '_')}" if self.method else ""
+        grouping = f"_{self.grouping}" * (self.grouping != "paper")
+        parts = "_attention_parts" * (self.scopes == "attention_parts")
+        return f"{self.experiment}{method}_{self.family}{grouping}{parts}"
+
+    @property
+    def title(self):
+        what = LABELS.get(self.method, self.method) if self.method else "pruning the final layer alone"
+        where = f"{'attention in ' * (self.scopes == 'attention_parts')}{LABELS[self.family]} models"
+        return f"{what[0].upper()}{what[1:]}: {where}" + f" ({self.grouping} grouping)" * (self.grouping != "paper")
+
+    def drawn(self, figure, caption, views, name="", title="", group=""):
+        """One entry of the index and its figure. views: those of paper.yaml that the figure shows."""
+        numbers = paper.numbers(self.family, self.experiment, self.scopes, views, self.method, self.grouping)
+        entry = {"name": self.slug + name, "family": self.family, "title": self.title + title, "group": group}
+        caption = f"{paper.named('Figure', numbers)} of the thesis. {caption}" if numbers else caption
+        return entry | {"caption": caption, "paper": numbers}, figure
 
 
 def draw(tables_dir, out_dir, formats=("svg", "png")):
     """Draw every figure the tables have data for; write them and an index (INDEX) into `out_dir`.
 
-    Returns a list of dicts: name (of the file, without suffix), family (empty: about all), title, caption.
+    Returns a list of dicts: name (of the file, without suffix), family (empty: about all), title, caption, group (the
+    report folds those that have one), paper (the numbers of the thesis's figures that it shows).
     """
     data = read(tables_dir)
     drawn = []
     with matplotlib.rc_context(STYLE):
-        for family, name, title, caption, figure in _all(data):
+        for entry, figure in _all(data):
             figure.draw_without_rendering()
             figure.set_layout_engine("none")  # laid out once is enough for all formats
             for suffix in formats:
-                save(figure, Path(out_dir) / f"{name}.{suffix}", suffix)
-            drawn.append({"name": name, "family": family, "title": title, "caption": caption})
-            log.info("drew %s", name)
+                save(figure, Path(out_dir) / f"{entry['name']}.{suffix}", suffix)
+            drawn.append(entry)
+            log.info("drew %s", entry["name"])
     write_json(Path(out_dir) / INDEX, drawn)
     return drawn
 
 
 def _all(data):
-    """Yield (family or "", name, title, caption, Figure)."""
-    yield from (("", *made) for made in statistics_figures.verdicts(data["claims"]))
-    yield from (("", *made) for made in statistics_figures.one_scale(data["scores"]))
+    """Yield (entry of the index, Figure)."""
+    yield from _unnumbered("", statistics_figures.verdicts(data["claims"]))
+    yield from _unnumbered("", statistics_figures.one_scale(data["scores"]))
     for family in data["scores"]["family"].unique():
-        names = ("scores", "drops", "drops_by_model", "forgotten_by")
+        names = ("scores", "drops", "drops_by_model", "forgotten_by", "audit_published")
         mine = {name: data[name][data[name]["family"] == family] for name in names}
+        mine["scores"] = mine["scores"][~mine["scores"]["benchmark"].str.endswith(PUBLISHED)]
         who = _setting(mine)
-        yield from ((family, *made) for made in _figures(mine, family, who))
-        yield from ((family, *made) for made in statistics_figures.first(mine["forgotten_by"], family, who))
+        cells = _long(mine)
+        yield from _figures(cells, family, who)
+        yield from _unnumbered(family, _bytes(mine["drops"], family, who))
+        yield from _unnumbered(family, statistics_figures.first(mine["forgotten_by"], family, who))
 
 
-def _figures(mine, family, who):
-    """Yield (name, title, caption, Figure) of one family."""
-    cells = _long(mine)
-    for experiment, make in (("prune", _pruning), ("quantize", _quantizing), ("prune_quantize", _both)):
+def _unnumbered(family, made):
+    for name, title, caption, figure in made:
+        entry = {"name": name, "family": family, "title": title, "group": "", "caption": caption, "paper": []}
+        yield entry, figure
+
+
+def _figures(cells, family, who):
+    """Yield (entry, Figure) of one family's drops."""
+    for experiment, make in (("prune", _pruning), ("quantize", _quantizing), ("prune_quantize", _levels)):
         rows = cells[cells["experiment"] == experiment]
         for method, grouping in rows[["method", "grouping"]].drop_duplicates().itertuples(index=False):
             group = under(rows[rows["method"] == method], grouping)
-            for scopes, suffix in ((MAIN, ""), (PARTS, "_attention_parts")):
+            for name, scopes, own in (("main", MAIN, MAIN), ("attention_parts", PARTS, ATTENTION_PARTS)):
                 chosen = group[group["scope"].isin(scopes)]
-                if not chosen["scope"].isin(ATTENTION_PARTS if suffix else MAIN).any():
-                    continue
-                slug = f"{experiment}_{method.replace('+', '_')}_{family}" + f"_{grouping}" * (grouping != "paper")
-                title = f"{LABELS.get(method, method)}: {'attention in ' * bool(suffix)}{LABELS[family]} models"
-                title = title[0].upper() + title[1:] + f" ({grouping} grouping)" * (grouping != "paper")
-                for name, more, caption, figure in make(chosen, title):
-                    yield slug + suffix + name, title + more, f"{caption} {_notes(chosen)}{who}", figure
-    final = cells[cells["experiment"].isin(["final_unstructured", "final_structured"]) & (cells["panel"] == ALL)]
-    if not final.empty:
-        final = final.assign(panel=final["level"].map("{:.0f}% pruned".format), scope=final["experiment"])
-        title = f"Pruning the final layer alone: {LABELS[family]} models"
-        caption = "Removing part of the final layer, as single weights or as whole rows: accuracy lost. "
-        yield f"final_{family}", title, f"{caption}{_numbers(final)} {_notes(final)}{who}", _bars(final, title)
-    yield from _bytes(mine["drops"], family, who)
+                if chosen[chosen["scope"].isin(own)]["drop_percent"].notna().any():
+                    yield from make(chosen, Subject(family, experiment, name, method, grouping), who)
+    methods = paper.contents()["experiments"]["final"]["methods"]
+    final = cells[cells["experiment"].isin(FINAL) & cells["method"].isin(methods)]  # one bar per way of removing
+    if final["drop_percent"].notna().any():
+        yield from _levels(final.assign(scope=final["experiment"]), Subject(family, "final"), who)
 
 
-def _pruning(cells, title):
+def _pruning(cells, subject, who):
+    """Lines: averaged over benchmarks; a panel per model; a panel per benchmark; and so for each model by itself."""
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
-    band = " The band spans the least and the most harmed model." if mean["model"].nunique() > 1 else ""
-    scope = " Everything means every linear layer but the final one." if "overall" in set(cells["scope"]) else ""
+    models, benchmarks = mean["model"].unique(), each["panel"].unique()
+    band = " The band spans the least and the most harmed model." if len(models) > 1 else ""
+    notes = f" {_notes(cells)}{who}"
+    only = ["by_benchmark"] * (len(benchmarks) == 1)
     caption = "Setting the smallest weights of a scope to zero: accuracy lost, averaged over benchmarks. "
-    yield "", "", f"{caption}{_numbers(mean)}{scope}{band}", _lines(mean, title)
-    if each["panel"].nunique() > 1:
-        more = ", by benchmark"
-        yield "_by_benchmark", more, f"The same, each benchmark by itself.{band}", _lines(each, title + more)
+    caption += f"{_numbers(mean)}{WHOLE * ('overall' in set(cells['scope']))}{band}{notes}"
+    yield subject.drawn(lines(mean, subject.title), caption, ["mean", *only, *["by_model"] * (len(models) == 1)])
+    if len(models) > 1 and subject.scopes == "main":
+        words, caption = ", by model", f"Accuracy lost, averaged over benchmarks, each model by itself.{notes}"
+        figure = lines(mean.assign(panel=mean["model"]), subject.title + words)
+        yield subject.drawn(figure, caption, ["by_model", *only], "_by_model", words, BY_MODEL)
+    if len(benchmarks) > 1:
+        words, caption = ", by benchmark", f"Accuracy lost, each benchmark by itself.{band}{notes}"
+        figure = lines(each, subject.title + words)
+        yield subject.drawn(figure, caption, ["by_benchmark"], "_by_benchmark", words, BY_BENCHMARK)
+    for model in models if len(models) > 1 and len(benchmarks) > 1 and subject.scopes == "main" else ():
+        rows, words = each[each["model"] == model], f", {model} by benchmark"
+        figure = lines(rows, subject.title + words)
+        caption = f"Accuracy that {model} lost, each benchmark by itself. {_notes(rows)}{who}"
+        yield subject.drawn(figure, caption, ["by_benchmark"], f"_model_{model}", words, BY_MODEL)
 
 
-def _quantizing(cells, title):
+def _quantizing(cells, subject, who):
+    """Bars per model: averaged over benchmarks, and a panel per benchmark."""
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
-    caption = f"Computing a scope's layers in 8-bit integers: accuracy lost. {_numbers(mean)}"
-    yield "", "", caption, _bars(cells if each["panel"].nunique() > 1 else mean, title)
+    notes = f"{_notes(cells, PRINTED)}{who}"
+    caption = f"Computing a scope's layers in 8-bit integers: accuracy lost. {_numbers(mean)} {notes}"
+    figure = bars(cells if each["panel"].nunique() > 1 else mean, subject.title, mark=PRINTED)
+    yield subject.drawn(figure, caption, ["mean", "by_model", "by_benchmark"])
 
 
-def _both(cells, title):
-    mean = cells[cells["panel"] == ALL]
-    mean = mean.assign(panel=mean["level"].map("{:.0f}% pruned, then quantized".format))
-    caption = f"Pruning a scope, then quantizing it: accuracy lost, averaged over benchmarks. {_numbers(mean)}"
-    yield "", "", caption, _bars(mean, title)
+def _levels(cells, subject, who):
+    """Bars per model, a column of panels per level: averaged over benchmarks; then a row of panels per benchmark."""
+    final = subject.experiment == "final"
+    caption = FINAL_LAYER if final else "Pruning a scope, then quantizing it: accuracy lost"
+    how, mark = ("pruned", LOSING) if final else ("pruned, then quantized", PRINTED)
+    notes, benchmarks = f"{_notes(cells, mark)}{who}", cells[cells["panel"] != ALL]["panel"].unique()
+    only = ["by_benchmark"] * (len(benchmarks) == 1)
+    words = f"{caption}, averaged over benchmarks. {_numbers(cells[cells['panel'] == ALL])} {notes}"
+    figure = bars(_by_level(cells, [ALL], f"{{level:.0f}}% {how}"), subject.title, mark=mark)
+    yield subject.drawn(figure, words, ["mean", "by_model", *only])
+    if not only:
+        levels = cells["level"].nunique()
+        rows, title = _by_level(cells, benchmarks, f"{{panel}}, {{level:.0f}}% {how}"), subject.title + ", by benchmark"
+        words = f"{caption}, each benchmark by itself. {notes}"
+        figure = bars(rows, title, levels, mark)
+        yield subject.drawn(figure, words, ["by_benchmark"], "_by_benchmark", ", by benchmark", BY_BENCHMARK)
+
+
+def _by_level(cells, names, form):
+    """The rows of these panels split into a panel per level, named by `form`."""
+    levels = sorted(cells["level"].unique())
+    chosen = [cells[(cells["panel"] == name) & (cells["level"] == level)] for name in names for level in levels]
+    return pd.concat([rows.assign(panel=form.format(**rows.iloc[0])) for rows in chosen])
 
 
 def _bytes(drops, family, who):
@@ -135,83 +212,35 @@ def _bytes(drops, family, who):
     yield f"bytes_{family}", title, caption + who, figure
 
 
-def _lines(cells, title):
-    """One panel of lines per panel of `cells`: drop against sparsity, a line per scope, dense at 0."""
-    names = list(cells["panel"].unique())
-    figure, axes = panels(len(names), 2, (7.9, 4.4) if len(names) == 1 else (4.2, 3.2), sharex=True, sharey=True)
-    scopes = [scope for scope in COLOURS if scope in set(cells["scope"])]
-    start = cells.drop_duplicates(["panel", "model", "scope"]).assign(level=0.0, drop_percent=0.0)
-    for axis, name in zip(axes, names, strict=True):
-        rows = pd.concat([start, cells])
-        rows = rows[rows["panel"] == name].dropna(subset=["drop_percent"])
-        sns.lineplot(
-            rows, x="level", y="drop_percent", hue="scope", style="scope", hue_order=scopes, style_order=scopes,
-            palette=COLOURS, markers=MARKERS, dashes=False, markersize=7, legend=False, ax=axis,
-            errorbar=("pi", 100), err_kws={"alpha": 0.13, "linewidth": 0},
-        )  # fmt: skip
-        baseline = rows.groupby("model")["majority_drop_percent"].first().mean()
-        if pd.notna(baseline):
-            axis.axhline(baseline, color=GREY, linestyle="--", linewidth=1.2)
-        axis.set(title="" if names == [ALL] else name, xticks=sorted({0, *cells["level"]}))
-        axis.set(xlabel="", ylabel="")
-    widen(axes[0], "y")
-    label(axes, "sparsity (% of the scope's weights)", DROP)
-    handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
-    finish(figure, axes, title, handles + _baseline_handle(cells))
-    return figure
-
-
-def _bars(cells, title):
-    """One panel of horizontal bars per panel of `cells`: drop per model, a bar per scope."""
-    names, models = list(cells["panel"].unique()), list(cells["model"].unique())
-    scopes = [scope for scope in COLOURS if scope in set(cells["scope"])]
-    if len(models) > 1:
-        columns = ["drop_percent", "majority_drop_percent"]
-        mean = cells.groupby(["panel", "scope"], sort=False)[columns].mean().reset_index().assign(model=MEAN)
-        cells, models = pd.concat([mean, cells]), [MEAN, *models]
-    height = 1.5 + 0.2 * len(models) * (len(scopes) + 0.8)
-    figure, axes = panels(len(names), 3, (7.5 / min(len(names), 3) + 0.4, height), sharex=True, sharey=True)
-    for axis, name in zip(axes, names, strict=True):
-        rows = cells[cells["panel"] == name]
-        sns.barplot(
-            rows, x="drop_percent", y="model", hue="scope", order=models, hue_order=scopes, palette=COLOURS,
-            saturation=1, orient="h", errorbar=None, width=0.82, legend=False, ax=axis,
-        )  # fmt: skip
-        for bars in axis.containers:
-            axis.bar_label(bars, fmt=_tenths, padding=3, fontsize=8, bbox={"fc": "white", "ec": "none", "pad": 0.4})
-        baseline = rows.groupby("model")["majority_drop_percent"].first().reindex(models)
-        for place, value in enumerate(baseline):
-            axis.plot([value, value], [place - 0.45, place + 0.45], color=GREY, linestyle="--", linewidth=1.2)
-        axis.axvline(0, color="#444444", linewidth=0.8)
-        axis.grid(False, axis="y")
-        axis.tick_params(axis="y", length=0)
-        axis.spines["left"].set_visible(False)
-        axis.margins(x=0.16)
-        axis.set(title="" if names == [ALL] else name, xlabel="", ylabel="")
-    widen(axes[0], "x")
-    label(axes, DROP, "")
-    handles = [Patch(color=COLOURS[s], label=LABELS[s]) for s in scopes]
-    finish(figure, axes, title, handles + _baseline_handle(cells))
-    return figure
-
-
-def _tenths(value):
-    return f"{round(value, 1) + 0.0:.1f}"  # + 0.0 turns -0.0 into 0.0
-
-
-def _baseline_handle(cells):
-    known = cells["majority_drop_percent"].notna().any()
-    return [Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="majority baseline")] if known else []
-
-
 def _long(mine):
-    """One row per (panel, model, variant): panel ALL holds the means over benchmarks, the others one benchmark each."""
-    columns = ["panel", "benchmark", "model", "experiment", "method", "grouping", "scope", "level", "drop_percent"]
-    columns.append("majority_drop_percent")
-    means = mine["drops_by_model"].assign(panel=ALL, benchmark="")
-    each = mine["scores"].assign(panel=mine["scores"]["benchmark"])
-    long = pd.concat([means[columns], each[columns]], ignore_index=True)
-    return long[long["drop_percent"].notna()]
+    """One row per (panel, model, variant), as plots takes them: panel ALL holds means over benchmarks, the others one
+    benchmark each. Every cell of the run's design has a row."""
+    design = paper_tables.grid(mine["scores"])
+    each = design[~design["experiment"].isin(["dense", "as_published"])]
+    unknown = each["accuracy"].notna() & (each["dense_accuracy"] == 0)
+    each = each.assign(panel=each["benchmark"], why=unknown.map({True: UNKNOWN, False: MISSING}))
+    each["why"] = each["why"].where(each["drop_percent"].isna(), "")
+    each = each.merge(_marks(mine), how="left", on=["model", "variant", "benchmark"])
+    pair = ["model", "variant"]
+    whole = each.groupby(pair, sort=False)
+    more = {"mark": whole["mark"].mean().where(whole["mark"].count() == whole.size())}
+    more["why"] = whole["why"].agg(lambda why: MISSING if MISSING in set(why) else UNKNOWN)
+    means = each.drop_duplicates(pair).assign(panel=ALL)
+    means = means.drop(columns=["mark", "why", "drop_percent", "majority_drop_percent"])
+    means = means.merge(pd.DataFrame(more), how="left", on=pair)
+    drops = mine["drops_by_model"][[*pair, "drop_percent", "majority_drop_percent"]]
+    means = means.merge(drops, how="left", on=pair)
+    means["why"] = means["why"].where(means["drop_percent"].isna(), "")
+    return pd.concat([means, each], ignore_index=True)
+
+
+def _marks(mine):
+    """Drops to be marked, by (model, variant, benchmark): the printed ones; beside a pruned final layer, that of the
+    same layer as the published code lost it."""
+    lost = mine["scores"][mine["scores"]["experiment"] == "as_published"]
+    lost = lost.assign(variant=lost["variant"].str.removesuffix(f"+{LOST}@final"), mark=lost["drop_percent"])
+    printed = mine["audit_published"].rename(columns={"printed_drop_percent": "mark"})
+    return pd.concat([rows[["model", "variant", "benchmark", "mark"]] for rows in (lost, printed)]).dropna()
 
 
 def _setting(mine):
@@ -222,9 +251,19 @@ def _setting(mine):
     return f"Model{'s' * (len(models) > 1)}: {', '.join(models)}. Asked: {facts}."
 
 
-def _notes(cells):
-    dashed = "Dashed: a model that always gives the most frequent answer. "
-    return dashed if cells["majority_drop_percent"].notna().any() else ""
+def _notes(cells, mark=None):
+    """What a figure's gaps, diamonds (`mark`) and dashed line are, if it has any."""
+    gone = cells[(cells["why"] == MISSING) & (cells["panel"] != ALL)]
+    notes = ""
+    if len(gone):
+        counts = gone.groupby(["model", "benchmark"], sort=False).size().items()
+        words = ", ".join(f"{model} on {benchmark} ({count})" for (model, benchmark), count in counts)
+        notes = f"Missing cells: {words}. "
+    if mark and cells["mark"].notna().any():
+        notes += DIAMONDS[mark]
+    if cells["majority_drop_percent"].notna().any():
+        notes += "Dashed: a model that always gives the most frequent answer. "
+    return notes
 
 
 def _numbers(cells):
@@ -234,5 +273,5 @@ def _numbers(cells):
     if len(levels):
         level = min(levels, key=lambda value: (abs(value - 40), value))
         cells, start = cells[cells["level"] == level], f"Mean drop at {level:.0f}%"
-    means = cells.groupby("scope")["drop_percent"].mean()
+    means = cells.groupby("scope")["drop_percent"].mean().dropna()
     return f"{start}: {', '.join(f'{LABELS[s]} {means[s]:.1f}%' for s in COLOURS if s in means.index)}."

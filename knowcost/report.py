@@ -4,14 +4,16 @@
 """
 
 import base64
+import re
 from pathlib import Path
 
 from knowcost import paths
 
-STAGE_VERSION = "4"
+STAGE_VERSION = "5"
 
 TEMPLATES = Path(__file__).with_name("templates")
 REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
+GONE = "\N{EN DASH}"  # a missing cell
 KEEP = 95  # percent of the dense model's facts that the answer's smallest model has to keep
 
 
@@ -156,11 +158,11 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
     """
     import jinja2
 
-    from knowcost import report_audit, report_findings, report_run, tables
+    from knowcost import report_audit, report_findings, report_paper, report_run, tables
     from knowcost.files import atomic, read_json
 
     data = tables.read(tables_dir)
-    figures = _figures(data, Path(figures_dir))
+    figures = _figures(Path(figures_dir))
     manifests = [read_json(path) for path in manifests]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
@@ -173,8 +175,10 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         answer=answer_lines(data),
         findings=report_findings.findings(data["claims"]),
         audit=report_audit.section(data["audit_final"], data["audit_published"]),
-        about_all=figures[""],
-        families=[{"name": _family(name), "figures": made} for name, made in figures.items() if name and made],
+        missing=report_paper.missing(data["scores"]),
+        about_all=[figure for figure in figures if not figure["family"]],
+        families=_families(figures),
+        paper=report_paper.index(data, figures),
         tables=[
             *_tables(data),
             *report_findings.overlap(data["overlap"]),
@@ -202,21 +206,39 @@ def _counts(data):
     return ", ".join(f"{count:,d} {name}{'s' * (count != 1)}" for name, count in counts.items())
 
 
-def _figures(data, folder):
-    """{family, "" for figures about all: [{title, caption, source}]} with the SVG files as data URIs."""
+def _figures(folder):
+    """The entries of figures.json, each with its SVG file as a data URI (source) and its size in CSS pixels."""
     from knowcost.figures import INDEX
     from knowcost.files import read_json
 
-    found = {name: [] for name in ("", *data["scores"]["family"].unique())}
-    for entry in read_json(folder / INDEX):
+    entries = read_json(folder / INDEX)
+    for entry in entries:
         svg = (folder / f"{entry['name']}.svg").read_bytes()
-        source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-        found[entry["family"]].append({"title": entry["title"], "caption": entry["caption"], "source": source})
-    return found
+        entry["source"] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+        size = re.search(rb'<svg [^>]*width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+        entry["width"], entry["height"] = (
+            (round(float(points) * 4 / 3) for points in size.groups()) if size else ("", "")
+        )
+    return entries
+
+
+def _families(figures):
+    """Per family its name, the figures that stand open, and those that are folded: [(words, figures)]."""
+    made = []
+    for family in dict.fromkeys(figure["family"] for figure in figures if figure["family"]):
+        groups = {}
+        for figure in figures:
+            if figure["family"] == family:
+                groups.setdefault(figure["group"], []).append(figure)
+        made.append({"name": _family(family), "figures": groups.pop("", []), "groups": list(groups.items())})
+    return made
 
 
 def _tables(data):
     """The page's tables: dicts with title, note, folded, columns [(words, is a number)] and rows [[(text, class)]]."""
+    from knowcost import report_paper
+    from knowcost.paper_tables import grid
+
     made = []
     cheapest = data["cheapest"][data["cheapest"]["variant"] != ""].drop(columns="family")
     if len(cheapest):
@@ -224,18 +246,13 @@ def _tables(data):
         made.append(_plain(cheapest, "Smallest variant, by what has to be kept", note))
     for family, rows in data["drops"].groupby("family", sort=False):
         made.append(_drop_grid(rows, f"Drop in accuracy: {_family(family)} models"))
-    for name, frame in data.items():
-        if name.startswith("int8_"):
-            note = "Accuracy in percent of the dense model (baseline), after int8, and after pruning followed by int8."
-            made.append(_plain(frame, f"Quantization: {_family(name.removeprefix('int8_'))} models", note, folded=True))
-    note = "Millions of weights. Everything leaves out the final layer; the total counts embeddings and all the rest."
-    weights = data["parameters"].rename(columns={"overall": "everything"})
-    made.append(_plain(weights, "Weights per scope", note, decimals=1 if weights["total"].min() > 10 else 3))
-    for model, rows in data["scores"].groupby("model", sort=False):
+    made += report_paper.tables(data)
+    for model, rows in grid(data["scores"]).groupby("model", sort=False):
         wide = rows.assign(percent=100 * rows["accuracy"]).pivot(index="variant", columns="benchmark", values="percent")
         wide = wide.reindex(index=rows["variant"].unique(), columns=rows["benchmark"].unique())
         wide = wide.rename_axis(columns=None).reset_index()
-        made.append(_plain(wide, f"Accuracy of {model}", "Percent of facts answered right.", folded=True))
+        note = f"Percent of facts answered right. {GONE} is a missing cell."
+        made.append(_plain(wide, f"Accuracy of {model}", note, folded=True))
     return made
 
 
@@ -268,11 +285,11 @@ def _plain(frame, title, note, folded=False, decimals=1):
 
 
 def _text(value, decimals=1):
-    """A table cell: fixed decimals, none for whole numbers, nothing for nan."""
+    """A table cell: fixed decimals, none for whole numbers, a dash for nan."""
     if isinstance(value, str):
         return value
     if value != value:
-        return ""
+        return GONE
     return f"{value:,d}" if isinstance(value, int) else f"{round(value, decimals) + 0.0:,.{decimals}f}"
 
 

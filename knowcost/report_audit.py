@@ -1,6 +1,7 @@
 """The report's audit: this run beside the published protocol and the published values."""
 
 from knowcost import audit
+from knowcost.report import GONE
 
 WAYS = {"magnitude": "single weights", "magnitude_structured": "whole rows"}
 
@@ -37,7 +38,7 @@ def _published(frame):
     texts = ("model", "benchmark", "variant")
     titles = {"n": "facts", "ours": "this run", "n_as_published": "masks", "as_published": "counted as published",
               "published": "printed", "difference": "difference"}  # fmt: skip
-    titles = {name: title for name, title in titles.items() if frame[name].notna().any()}
+    titles = {name: title for name, title in titles.items() if name == "ours" or frame[name].notna().any()}
     rows = [
         [(row[name], "") for name in texts] + [(_number(name, row[name]), "number") for name in titles]
         for row in frame.to_dict("records")
@@ -53,6 +54,6 @@ def _published(frame):
 
 def _number(name, value):
     if value != value:
-        return ""
+        return GONE if name in ("n", "ours") else ""
     form = {"n": "{:,.0f}", "n_as_published": "{:,.0f}", "level": "{:.0f}%"}.get(name, "{:.1f}")
     return form.format(value)

@@ -1,6 +1,7 @@
 """The report's account of what was run: models, benchmarks, time, versions, configuration."""
 
 import json
+import textwrap
 from pathlib import Path
 
 PACKAGES = ("torch", "transformers", "lm_eval", "datasets", "numpy", "pandas", "matplotlib", "snakemake")
@@ -23,6 +24,8 @@ def benchmarks(frame):
     """The benchmarks table for the page, its sources as digests [(file, sha256)]."""
     rows = frame.to_dict("records")
     for row in rows:
+        row["example"] = textwrap.shorten(row["example"], 160, placeholder=" …")
+        row["printed"] = ", ".join(filter(None, (row.get("printed_type"), row.get("printed_examples"))))
         row["digests"] = [tuple(part.rsplit(" ", 1)) for part in row["sources"].split("; ") if part]
         least, most = row["asked_least"], row["asked_most"]
         row["asked"] = f"{most:,d}" if least == most else f"{least:,d} to {most:,d}"

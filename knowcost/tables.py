@@ -2,7 +2,7 @@
 
 Drops are losses against the dense model on the same facts: drop_points in percentage points of accuracy, drop_percent
 relative to the dense accuracy (what "The Cost of Compression" plots). Averages follow that paper: over the benchmarks
-of a model, then over the models of a family. What was not run stays empty; a mean over only some of a model's
+of a model, then over the models of a family. What was not run stays empty; a mean over only some of the family's
 benchmarks would not compare with the others, and is empty too.
 """
 
@@ -44,7 +44,9 @@ FORMATS = {
     **dict.fromkeys(("n_as_published", "facts", "asked_least", "asked_most", "limit"), COUNT),
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
     **dict.fromkeys(("majority_drop_points", "majority_drop_percent", "bytes_saved_percent"), POINTS),
-    **dict.fromkeys((*SCOPES, "total"), POINTS),
+    **dict.fromkeys((*SCOPES, "linear", "total"), POINTS),
+    **dict.fromkeys([f"printed_{name}" for name in (*SCOPES, "linear", "drop_percent")], POINTS),
+    "printed_majority": SHARE,
     **dict.fromkeys(("dense", "corrected", "as_published", "ours", "published", "difference"), POINTS),
     **dict.fromkeys(("kept", "never_known", "relations", "known", "forgotten_a", "forgotten_b", "both"), COUNT),
     "differing": COUNT,
@@ -109,15 +111,16 @@ def scores(cells):
     baseline = 100 * (frame["dense_accuracy"] - frame["majority"])
     frame["majority_drop_points"] = baseline
     frame["majority_drop_percent"] = (baseline / frame["dense_accuracy"]).where(known)
-    return _ordered(frame)
+    return ordered(frame)
 
 
 def drops_by_model(scores):
-    """Per model and variant: the mean over the model's benchmarks, how many there are, and on how many of them the 95%
+    """Per model and variant: the mean over the family's benchmarks, how many there are, and on how many of them the 95%
     interval of the drop lies above zero and the drop above the noise floor (`measurable`)."""
     rows = []
+    benchmarks = scores.groupby("family")["benchmark"].nunique()
     for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
-        expected = of_model["benchmark"].nunique()
+        expected = benchmarks[family]
         for _, cells in of_model[of_model["experiment"] != "dense"].groupby("variant", sort=False):
             first = cells.iloc[0]
             rows.append(
@@ -134,7 +137,7 @@ def drops_by_model(scores):
 
 
 def _means(cells, expected):
-    """{name: mean over a model's benchmarks} of MEANS, empty unless all are there.
+    """{name: mean over benchmarks} of MEANS, empty unless there are as many as expected.
 
     Percentages skip a benchmark on which the dense model knew nothing: there was nothing to lose.
     """
@@ -156,7 +159,7 @@ def drops(by_model):
             | dict(whole[[*MEANS, "bytes_saved_percent"]].mean())
             | {"measurable": whole["measurable"].sum()}
         )
-    return _ordered(pd.DataFrame(rows, columns=_columns([], ["models", "pairs"], [])))
+    return ordered(pd.DataFrame(rows, columns=_columns([], ["models", "pairs"], [])))
 
 
 def cheapest(by_model):
@@ -172,78 +175,10 @@ def cheapest(by_model):
     return pd.DataFrame(rows, columns=names)
 
 
-def parameters(models, manifests):
-    """The paper's Table 2: millions of weights per scope (grouping of the paper) and in total, per model.
-
-    models: {model: family}; manifests: list of dicts, of which the dense one counts.
-    """
-    dense = {m.get("model"): m.get("parameters", {}) for m in manifests if m.get("variant") == variants.DENSE}
-    rows = []
-    for model, family in models.items():
-        counts = dense.get(model, {})
-        scope = {name: entry.get("parameters") for name, entry in counts.get("scope", {}).items()}
-        millions = {name: _times(scope.get(name), 1e-6) for name in SCOPES}
-        rows.append({"family": family, "model": model, **millions, "total": _times(counts.get("total"), 1e-6)})
-    frame = pd.DataFrame(rows, columns=["family", "model", *SCOPES, "total"])
-    return frame.drop(columns=[name for name in ATTENTION_PARTS if frame[name].isna().all()])
-
-
 def under(rows, grouping):
     """Rows as one grouping draws the scopes: its own, and the paper's where it draws a scope alike and so has none."""
     own = rows["grouping"] == grouping
     return rows[own | ((rows["grouping"] == variants.GROUPINGS[0]) & ~rows["scope"].isin(rows[own]["scope"]))]
-
-
-def int8(scores, family, grouping):
-    """The paper's Tables 3 to 5 for one family: accuracy in percent of dense, int8 and prune + int8, model x benchmark.
-
-    Columns: baseline, int8_<scope>..., then prune<level>_int8_<scope>... for the scopes and levels that were run (L1
-    pruning). None if nothing was quantized.
-    """
-    rows = scores[(scores["family"] == family) & scores["method"].isin(["dense", "int8", "magnitude+int8"])]
-    kinds = ["quantize", "prune_quantize"]
-    treated = rows[rows["experiment"].isin(kinds)]
-    if grouping not in set(treated["grouping"]):
-        return None
-    treated = under(treated, grouping)
-    columns = treated[["experiment", "scope", "level", "variant"]].drop_duplicates("variant")
-    columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SCOPES.index))
-    columns = columns.sort_values(["a", "b", "level"], kind="stable")
-    prefix = columns["level"].map(lambda level: "int8_" if pd.isna(level) else f"prune{level:.0f}_int8_")
-    names = {variants.DENSE: "baseline", **dict(zip(columns["variant"], prefix + columns["scope"], strict=True))}
-    wide = rows.assign(percent=100 * rows["accuracy"]).pivot(
-        index=["model", "benchmark"], columns="variant", values="percent"
-    )
-    wide = wide.reindex(index=rows.set_index(["model", "benchmark"]).index.unique(), columns=list(names))
-    return wide.rename(columns=names).rename_axis(columns=None).reset_index()
-
-
-def benchmarks(scores, metadata):
-    """Per benchmark: its facts, how many were asked (least and most over the cells), what was left out and why: from
-    the benchmark (dropped), or because some models could not be asked (not_asked).
-
-    metadata: {name: the metadata of its parquet file}.
-    """
-    rows = []
-    for name, cells in scores.groupby("benchmark", sort=False):
-        about = metadata.get(name, {})
-        sources = sorted((about.get("source_sha256") or {}).items())
-        unasked = cells[cells["dropped"] != ""].groupby("dropped", sort=False)["model"].unique()
-        rows.append(
-            {
-                "benchmark": name,
-                "kind": about.get("kind"),
-                "facts": about.get("rows"),
-                "asked_least": cells["n"].min(),
-                "asked_most": cells["n"].max(),
-                "limit": cells["limit"].max(),
-                "majority": cells["majority"].mean(),
-                "dropped": counts(about.get("dropped")),
-                "not_asked": "; ".join(f"{why} ({', '.join(models)})" for why, models in unasked.items()),
-                "sources": "; ".join(f"{file} {sha}" for file, sha in sources),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def how_asked(cells):
@@ -286,7 +221,7 @@ def read(folder):
     return frames
 
 
-def _ordered(frame):
+def ordered(frame):
     """Rows in the order that every table uses; models and benchmarks stay in the order of the configuration."""
     keys = {"family": FAMILIES, "model": None, "benchmark": None, "experiment": EXPERIMENTS, "method": None}
     keys |= {"grouping": ("", *variants.GROUPINGS), "scope": ("", *SCOPES, "mixed"), "level": None, "variant": None}
@@ -306,10 +241,6 @@ def _ordered(frame):
 
 def _columns(model, counts, sizes):
     return ["family", *model, *TREATMENT, *counts, *MEANS, "measurable", *sizes, "bytes_saved_percent"]
-
-
-def _times(value, factor):
-    return None if value is None else value * factor
 
 
 def _number(form, value):

@@ -78,6 +78,27 @@ def test_cells_of_the_study_stand_beside_their_printed_values():
     assert frame["difference"].tolist() == pytest.approx([-0.27, -0.41])
 
 
+def test_a_missing_cell_keeps_its_printed_value_and_drop():
+    """Table 3, BERT-base on T-REx: 30.27, int8 of attention 29.903: 1.2124% less."""
+    nan = float("nan")
+    rows = [
+        score("int8@attention", a, model="bert-base", benchmark=b) for a, b in ((nan, "trex"), (nan, "trex@published"))
+    ]
+    row = audit.beside_published(pd.DataFrame(rows)).iloc[0]
+    assert pd.isna(row[["ours", "as_published", "n_as_published", "difference"]]).all()
+    assert row["published"] == pytest.approx(29.903)
+    assert row["printed_drop_percent"] == pytest.approx(1.2124, abs=1e-4)
+    (table,) = report_audit.section(audit.final_layer(pd.DataFrame(rows)), pd.DataFrame([row]))["tables"]
+    assert ("\N{EN DASH}", "number") in table["rows"][0]
+
+
+def test_a_companion_without_a_score_is_no_cell():
+    nothing = pd.DataFrame(counted({"dense": 0.8}, {"dense": float("nan")}))
+    assert audit.beside_published(nothing).empty
+    ours_gone = pd.DataFrame(counted({"dense": float("nan")}, {"dense": 0.6}))
+    assert audit.counting_words(audit.beside_published(ours_gone)) == []
+
+
 def counted(accuracies, as_published):
     """Cells of one model on T-REx with their companions, from {variant: accuracy}."""
     rows = [score(v, a, model="mine", benchmark="trex") for v, a in accuracies.items()]

@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 
 import fake_results
 import matplotlib
-import pandas as pd
 import pytest
+from plotted import TWO_MODELS, diamonds
 
 from knowcost import figures, tables
 from knowcost.aggregate import aggregate
@@ -33,8 +33,9 @@ def test_every_experiment_is_drawn_and_nothing_else(folder, drawn):
     family = "encoder_decoder"
     names = [f"prune_magnitude_{family}", f"quantize_int8_{family}", f"prune_quantize_magnitude_int8_{family}"]
     expected = {name + parts for name in names for parts in ("", "_attention_parts")}
-    expected |= {f"prune_magnitude_{family}{parts}_by_benchmark" for parts in ("", "_attention_parts")}
-    expected |= {f"final_{family}", f"bytes_{family}", f"forgotten_first_{family}", "claims"}
+    expected |= {f"{name}{parts}_by_benchmark" for name in names[::2] for parts in ("", "_attention_parts")}
+    expected |= {f"final_{family}", f"final_{family}_by_benchmark"}
+    expected |= {f"bytes_{family}", f"forgotten_first_{family}", "claims"}
     assert {entry["name"] for entry in drawn} == expected  # nothing of the encoder: it has no drop
     assert {path.stem for path in (folder / "figures").glob("*.svg")} == expected
     assert read_json(folder / "figures" / figures.INDEX) == drawn
@@ -72,74 +73,125 @@ def test_without_variants_there_are_no_figures(folder, tmp_path):
     assert [path.name for path in (tmp_path / "figures").iterdir()] == [figures.INDEX]
 
 
-@pytest.fixture(autouse=True)
-def style():
+def numbered(entries):
+    return {entry["name"]: entry["paper"] for entry in entries if entry["paper"]}
+
+
+def test_figures_that_the_paper_has_carry_its_numbers(drawn):
+    """Read from the thesis by eye. One model: the figure of all models is that of each (12), and LaMini's (11)."""
+    assert numbered(drawn) == {
+        "prune_magnitude_encoder_decoder": [5, 12],
+        "prune_magnitude_encoder_decoder_by_benchmark": [24],
+        "quantize_int8_encoder_decoder": [15],
+        "prune_quantize_magnitude_int8_encoder_decoder": [17],
+        "prune_quantize_magnitude_int8_encoder_decoder_attention_parts": [8, 11],
+        "prune_quantize_magnitude_int8_encoder_decoder_attention_parts_by_benchmark": [18],
+        "final_encoder_decoder": [13],
+        "final_encoder_decoder_by_benchmark": [27],
+    }
+    captions = {entry["name"]: entry["caption"] for entry in drawn}
+    assert captions["prune_magnitude_encoder_decoder"].startswith("Figures 5 and 12 of the thesis. Setting ")
+    assert captions["quantize_int8_encoder_decoder"].startswith("Figure 15 of the thesis. Computing ")
+    assert "thesis" not in captions["prune_magnitude_encoder_decoder_attention_parts"]
+
+
+def figures_of(root, models, leave_out=(), **more):
+    """{name: (entry, Figure)} of a made-up run; leave_out: the cells (model, variant, benchmark) without scores."""
+    cells, manifests, benchmarks = fake_results.make(root, models, facts=40, levels=(20, 40), **more)
+    gone = ["/".join((model, variant, "scores", f"{benchmark}.parquet")) for model, variant, benchmark in leave_out]
+    cells = [path for path in cells if not str(path).endswith(tuple(gone))]
+    aggregate(cells, manifests, benchmarks, root / "tables")
     with matplotlib.rc_context(figures.STYLE):
-        yield
+        return {entry["name"]: (entry, figure) for entry, figure in figures._all(tables.read(root / "tables"))}
 
 
-def cells(**columns):
-    frame = pd.DataFrame(columns)
-    defaults = {
-        "panel": figures.ALL,
-        "benchmark": "",
-        "experiment": "prune",
-        "method": "magnitude",
-        "grouping": "paper",
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory):
+    """Two of the paper's encoders, of which one lacks a cell, and a decoder also scored as published."""
+    root = tmp_path_factory.mktemp("papers")
+    models = {"bert-base": "encoder", "roberta-base": "encoder", "wizardlm-7b": "decoder"}
+    gone = [("roberta-base", "magnitude-40@attention", "google-re")]
+    made = figures_of(root, models, gone, benchmarks=fake_results.THE_PAPERS, lost=True)
+    return made, tables.read(root / "tables")["scores"]
+
+
+def test_several_models_are_shown_by_model_too(papers):
+    found = numbered(entry for entry, _ in papers[0].values())
+    assert found == {
+        "prune_magnitude_encoder": [3],
+        "prune_magnitude_encoder_by_model": [19],
+        "prune_magnitude_encoder_by_benchmark": [20, 21, 22],
+        "prune_magnitude_encoder_model_bert-base": [20, 21, 22],
+        "prune_magnitude_encoder_model_roberta-base": [20, 21, 22],
+        "quantize_int8_encoder": [6],
+        "prune_quantize_magnitude_int8_encoder": [7],
+        "final_encoder": [9],
+        "final_encoder_by_benchmark": [25],
+        "prune_magnitude_decoder": [4],
+        "prune_magnitude_decoder_by_benchmark": [23],
+        "quantize_int8_decoder": [14],
+        "prune_quantize_magnitude_int8_decoder": [16],
+        "final_decoder": [10],
+        "final_decoder_by_benchmark": [26],
     }
-    return frame.assign(**{key: value for key, value in defaults.items() if key not in frame})
-
-
-TWO_MODELS = cells(
-    model=["a", "b"] * 4,
-    scope=["overall"] * 4 + ["attention"] * 4,
-    level=[20, 20, 40, 40] * 2,
-    drop_percent=[2.0, 4.0, 10.0, 20.0, 0.0, 1.0, 3.0, 5.0],
-    majority_drop_percent=[30.0, 50.0] * 4,
-)
-
-
-def test_lines_start_at_the_dense_model_and_show_means():
-    (axis,) = figures._lines(TWO_MODELS, "title").axes
-    found = {
-        line.get_color(): (list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines if line.get_marker()
-    }
-    assert found[figures.COLOURS["overall"]] == ([0, 20, 40], [0, 3, 15])
-    assert found[figures.COLOURS["attention"]] == ([0, 20, 40], [0, 0.5, 4])
-    baseline = [line for line in axis.lines if line.get_linestyle() == "--"]
-    assert [set(line.get_ydata()) for line in baseline] == [{40.0}]
-    band = axis.collections[0].get_paths()[0].get_extents()
-    assert (band.ymin, band.ymax) == (0, 20)  # least and most harmed model
-
-
-def test_bars_show_models_and_their_mean():
-    rows = TWO_MODELS[TWO_MODELS["level"] == 40]
-    (axis,) = figures._bars(rows, "title").axes
-    assert [label.get_text() for label in axis.get_yticklabels()] == [figures.MEAN, "a", "b"]
-    widths = [[bar.get_width() for bar in bars] for bars in axis.containers]
-    assert widths == [[15, 10, 20], [4, 3, 5]]  # overall, attention
-    assert [bars[0].get_facecolor()[:3] for bars in axis.containers] == [
-        pytest.approx(matplotlib.colors.to_rgb(figures.COLOURS[scope])) for scope in ("overall", "attention")
+    titles = [axis.get_title(loc="left") for axis in papers[0]["prune_magnitude_encoder_by_model"][1].axes]
+    assert titles == ["bert-base", "roberta-base"]
+    groups = {entry["name"]: entry["group"] for entry, _ in papers[0].values() if entry["group"]}
+    assert {name.rpartition("_by_")[2] for name in groups if groups[name] == figures.BY_BENCHMARK} == {"benchmark"}
+    assert sorted(name.rpartition("_")[2] for name in groups if groups[name] == figures.BY_MODEL) == [
+        *("bert-base", "model", "roberta-base")
     ]
-    baselines = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == "--"]
-    assert baselines == [40, 30, 50]
 
 
-def test_legend_and_title_cover_no_data():
-    each = pd.concat([TWO_MODELS.assign(panel=name) for name in ("x", "y", "z")])
-    for figure in (figures._lines(each, "title"), figures._bars(TWO_MODELS, "title")):
-        figure.draw_without_rendering()
-        data = [axis.get_window_extent() for axis in figure.axes]
-        for artist in (figure.legends[0], figure._suptitle):
-            assert not any(artist.get_window_extent().overlaps(box) for box in data)
+def test_with_one_benchmark_the_mean_is_that_benchmark(tmp_path):
+    one = {"boolq": fake_results.THE_PAPERS["boolq"]}
+    made = figures_of(tmp_path, {"wizardlm-7b": "decoder"}, benchmarks=one)
+    found = numbered(entry for entry, _ in made.values())
+    assert (found["prune_magnitude_decoder"], found["final_decoder"]) == ([4, 23], [10, 26])
+    assert not any("by_benchmark" in name for name in made)
 
 
-def test_three_panels_leave_no_empty_axes_and_keep_their_numbers():
-    each = pd.concat([TWO_MODELS.assign(panel=name) for name in ("x", "y", "z")])
-    axes = figures._lines(each, "title").axes
-    assert [axis.get_title(loc="left") for axis in axes] == ["x", "y", "z"]
-    assert [bool(axis.get_xlabel()) for axis in axes] == [False, True, True]
-    assert [bool(axis.get_ylabel()) for axis in axes] == [True, False, True]
+def test_printed_drops_stand_beside_this_runs(papers):
+    """Table 3, int8 attention: BERT-base 30.27 to 29.903 and 10.29 to 10.109, RoBERTa-base 11.9 to 8.014 and 4.102 to
+    2.668, on T-REx and Google-RE."""
+    entry, figure = papers[0]["quantize_int8_encoder"]
+    bert, roberta = (1.2124, 1.7590), (32.6555, 34.9586)  # percent lost
+    found = {axis.get_title(loc="left"): [x for x, _ in diamonds(axis)] for axis in figure.axes}
+    assert list(found) == ["all benchmarks (mean)", "trex", "google-re"]  # what was counted as published is the audit's
+    for place, panel in enumerate(("trex", "google-re")):
+        marks = sorted(found[panel])
+        assert len(marks) == 9
+        for value in (bert[place], roberta[place], (bert[place] + roberta[place]) / 2):
+            assert min(abs(mark - value) for mark in marks) < 0.001
+    assert "@published" not in entry["caption"]
+    mean = found["all benchmarks (mean)"]
+    assert min(abs(mark - sum(bert) / 2) for mark in mean) < 0.001
+    assert "Diamonds: the drops that follow from Tables 3 to 5" in entry["caption"]
+    assert "Diamonds" not in papers[0]["prune_magnitude_encoder"][0]["caption"]
+    assert "Diamonds" not in papers[0]["final_encoder"][0]["caption"]
+
+
+def test_lost_layers_stand_beside_pruned_ones(papers):
+    made, scores = papers
+    entry, figure = made["final_decoder"]
+    lost = scores[scores["variant"].str.endswith("+lost@final")].set_index(["variant", "benchmark"])["drop_percent"]
+    for axis, level in zip(figure.axes, (20, 40), strict=True):
+        expected = [
+            lost[f"{method}-{level}@final+lost@final"].mean() for method in ("magnitude", "magnitude_structured")
+        ]
+        assert [x for x, _ in diamonds(axis)] == pytest.approx(expected)
+    assert "Diamonds: this run's drops when the pruned layer is lost" in entry["caption"]
+
+
+def test_a_missing_cell_is_shown_and_named(papers):
+    made, _ = papers
+    for name, panels in (("", [0]), ("_by_model", [1]), ("_by_benchmark", [1]), ("_model_roberta-base", [1])):
+        entry, figure = made[f"prune_magnitude_encoder{name}"]
+        assert "Missing cells: roberta-base on google-re (1). " in entry["caption"]
+        crossed = [any(line.get_marker() == "x" for line in axis.lines) for axis in figure.axes]
+        assert [place for place, is_crossed in enumerate(crossed) if is_crossed] == panels
+    others = ("prune_magnitude_encoder_model_bert-base", "quantize_int8_encoder", "prune_magnitude_decoder")
+    assert not any("Missing" in made[name][0]["caption"] for name in others)
 
 
 def test_numbers_in_captions_are_those_nearest_to_forty_percent():
@@ -151,16 +203,3 @@ def test_scopes_have_colours_and_markers_of_their_own():
     for scopes in (figures.MAIN, figures.PARTS):
         assert len({figures.COLOURS[scope] for scope in scopes}) == len(scopes)
         assert len({figures.MARKERS[scope] for scope in scopes}) == len(scopes)
-
-
-@pytest.mark.parametrize(("values", "expected"), [([0, 0], (-0.055, 1)), ([0, 0.4], (-0.05, 1)), ([0, 30], (0, 34.8)),
-                                                  ([-5, 0], (-5.8, 1))])  # fmt: skip
-def test_bars_of_next_to_nothing_look_like_nothing(values, expected):
-    rows = cells(model=["a"] * 2, scope=["overall", "attention"], level=None, drop_percent=values)
-    (axis,) = figures._bars(rows.assign(majority_drop_percent=float("nan")), "title").axes
-    assert axis.get_xlim() == pytest.approx(expected, abs=0.02)
-
-
-def test_lines_of_nothing_lie_at_the_bottom():
-    (axis,) = figures._lines(TWO_MODELS.assign(drop_percent=0.0, majority_drop_percent=float("nan")), "title").axes
-    assert axis.get_ylim() == pytest.approx((-0.055, 1), abs=0.01)

@@ -101,6 +101,11 @@ def test_answer_leaves_out_what_was_not_run():
     assert "nothing to compare" in report.answer_lines(nothing | {"drops": nothing["drops"].iloc[:0]})[0]
 
 
+def figure(name="one", group="", paper=(), **more):
+    """An entry of figures.json."""
+    return {"name": name, "group": group, "paper": list(paper), **more}
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A small run's tables, one figure, sources and timings, as the rule passes them."""
@@ -109,7 +114,7 @@ def run(tmp_path_factory):
     aggregate(cells, manifests, benchmarks, root / paths.TABLES)
     write_json(
         root / paths.FIGURES / "figures.json",
-        [{"name": "one", "family": "encoder", "title": "One <figure>", "caption": "What it shows."}],
+        [figure(family="encoder", title="One <figure>", caption="What it shows.")],
     )
     (root / paths.FIGURES / "one.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     sources = [root / paths.model_source(name) for name in "ab"]
@@ -235,12 +240,26 @@ def test_page_says_what_the_paper_found_and_how_it_was_tested(run):
 def test_figures_about_all_stand_with_the_findings(run):
     index = run["root"] / paths.FIGURES / "figures.json"
     entries = read_json(index)
-    write_json(index, [{"name": "one", "family": "", "title": "All", "caption": "About all families."}])
+    write_json(index, [figure(family="", title="All", caption="About all families.")])
     text = Strict(page(run)).text
     write_json(index, entries)
     assert (
         text.index("What the paper found") < text.index("About all families.") < text.index("All numbers of this run")
     )
+
+
+def test_figures_of_a_group_are_folded_and_keep_their_size(run):
+    folder = run["root"] / paths.FIGURES
+    entries = read_json(folder / "figures.json")
+    (folder / "two.svg").write_text("<svg xmlns='x' width=\"75pt\" height=\"150.2pt\" viewBox='0 0 1 1'/>")
+    more = {"family": "encoder", "title": "Two", "caption": "Two."}
+    write_json(folder / "figures.json", [*entries, figure("two", "by benchmark", **more)])
+    html = page(run)
+    write_json(folder / "figures.json", entries)
+    family = html.split('<section id="encoder">')[1].split("</section>")[0]
+    opened, folded = family.split("<details>")
+    assert "What it shows." in opened and "By benchmark: 1 figure<" in folded and "Two." in folded
+    assert re.search(r'<figure id="figure-two">.*loading="lazy" width="100" height="200"', folded, re.S)
 
 
 def test_numbers_in_tables_come_from_the_csv_files(run):

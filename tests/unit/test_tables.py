@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from fake_results import cell
 
 from knowcost import tables
 from knowcost.aggregate import _facts, aggregate
@@ -32,16 +33,6 @@ def test_describe(slug, experiment, method, scope, level):
     found = tables.describe(slug)
     assert [found[key] for key in ("experiment", "method", "scope", "level")] == [experiment, method, scope, level]
     assert found["grouping"] == ("" if slug == "dense" else "canonical" if "canonical" in slug else "paper")
-
-
-def cell(model, slug, benchmark, dense, accuracy, **more):
-    """One row for tables.scores; accuracies are shares."""
-    row = {"family": "encoder", "model": model, **tables.describe(slug), "benchmark": benchmark, "n": 100}
-    row |= {"dense_accuracy": dense, "accuracy": accuracy, "majority": None, "bytes_saved_percent": 10.0}
-    if slug != "dense":
-        points = 100 * (dense - accuracy)
-        row |= {"drop_points": points, "drop_low": points - 3, "drop_high": points + 3, "kept_percent": 96.0}
-    return row | more
 
 
 def test_drops_are_averaged_over_benchmarks_then_models():
@@ -71,6 +62,14 @@ def test_an_average_over_some_benchmarks_is_left_empty():
     assert tables.drops(by_model)["models"].item() == 0
 
 
+def test_a_model_that_was_not_asked_a_benchmark_of_its_family_has_no_average():
+    rows = [
+        cell(m, slug, b, 0.5, 0.4) for m, b in (("m", "a"), ("m", "b"), ("n", "a")) for slug in ("dense", "int8@final")
+    ]
+    by_model = tables.drops_by_model(tables.scores(rows)).set_index("model")
+    assert by_model["drop_points"].isna().to_dict() == {"m": False, "n": True}
+
+
 def test_nothing_known_has_no_percentage_to_lose():
     rows = [cell("m", slug, name, dense, after) for slug, after in (("dense", None), ("int8@final", 0.1))
             for name, dense in (("a", 0.4), ("b", 0.0))]  # fmt: skip
@@ -98,29 +97,6 @@ def test_rows_keep_the_order_of_models_and_the_papers_order_of_scopes():
     assert list(found["variant"][:5]) == ["dense", *slugs[3:0:-1], "int8@attention"]
 
 
-def test_int8_table_has_the_papers_shape():
-    slugs = ["dense", "int8@overall", "int8@attention", "magnitude-20@overall+int8@overall", "magnitude-20@overall"]
-    rows = [
-        cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.25, 0.45, 0.2, 0.3), strict=True)
-    ]
-    rows += [cell("m", "dense", "b", 0.4, 0.4)]
-    wide = tables.int8(tables.scores(rows), "encoder", "paper")
-    names = ["model", "benchmark", "baseline", "int8_overall", "int8_attention", "prune20_int8_overall"]
-    assert list(wide.columns) == names
-    assert wide.iloc[0, 2:].tolist() == pytest.approx([50, 25, 45, 20])
-    assert wide.iloc[1, 2] == pytest.approx(40)
-    assert wide.iloc[1, 3:].isna().all()  # not run: empty
-    assert tables.int8(tables.scores(rows), "decoder", "paper") is None
-    assert tables.int8(tables.scores(rows), "encoder", "canonical") is None
-
-
-def test_canonical_grouping_borrows_the_scopes_it_draws_alike():
-    slugs = ["dense", "int8@overall", "int8@attention", "int8@canonical.attention"]
-    rows = [cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.2, 0.4, 0.3), strict=True)]
-    wide = tables.int8(tables.scores(rows), "encoder", "canonical")
-    assert wide[["int8_overall", "int8_attention"]].iloc[0].tolist() == pytest.approx([20, 30])
-
-
 def test_cheapest_keeps_enough_and_saves_most():
     names = ["variant", "kept_percent", "bytes_saved_percent", "drop_points"]
     variants = [
@@ -133,14 +109,6 @@ def test_cheapest_keeps_enough_and_saves_most():
     found = tables.cheapest(frame).set_index("keep_at_least")["variant"]
     assert found.to_dict() == {99: "small", 95: "middle", 90: "middle"}
     assert tables.cheapest(frame.iloc[2:])["variant"].isna().all()
-
-
-def test_parameters_in_millions():
-    manifests = [fake_results.manifest("m", "dense", "decoder"), fake_results.manifest("m", "int8@final", "decoder")]
-    row = tables.parameters({"m": "decoder", "unseen": "encoder"}, manifests).set_index("model")
-    assert row.loc["m", ["overall", "attention", "feed_forward", "final", "total"]].tolist() == [86, 21, 65, 23, 109]
-    assert row.loc["unseen"].drop("family").isna().all()
-    assert "self_attention" not in row
 
 
 def test_csv_text_is_fixed_and_reads_back(tmp_path):

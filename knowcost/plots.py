@@ -49,9 +49,8 @@ def lines(cells, title):
     handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
     if (cells["why"] == MISSING).any():
         low, high = axes[0].get_ylim()
-        axes[0].set_ylim(
-            low - (high - low) * FOOT * (len(scopes) + 0.5), high
-        )  # a strip for the crosses, below the data
+        strip = (high - low) * FOOT * (len(scopes) + 0.5)  # for the crosses, below the data
+        axes[0].set_ylim(low - strip, high)
         handles.append(Line2D([], [], color=GREY, marker="x", linestyle="", label="missing cells"))
     finish(figure, axes, title, handles + _baseline_handle(cells))
     return figure

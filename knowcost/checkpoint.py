@@ -67,7 +67,7 @@ class Tensor:
         return self.name.removesuffix(".weight") if self.name.endswith(".weight") and len(self.shape) == 2 else None
 
     def rows(self):
-        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, the whole rows of each block."""
+        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows, block by block."""
         columns = self.shape[1]
         first, rest = 0, np.empty(0, NUMPY[self.dtype])
         for block in self.blocks():
@@ -144,7 +144,10 @@ def shard_names(folder):
             return sorted(set(_read_json(index)["weight_map"].values()))
         if (Path(folder) / (prefix + SINGLE)).exists():
             return [prefix + SINGLE]
-    raise InputError(f"{folder}: neither {SINGLE} nor {INDEX}")
+    raise InputError(
+        f"{folder}: neither {SINGLE} nor {INDEX}. An archive that is not kept in full is exported first: "
+        "config/README.md, Archives"
+    )
 
 
 class Checkpoint:
@@ -162,32 +165,9 @@ class Checkpoint:
             path = self.folder / shard
             if not path.exists():
                 raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
-            header, start = read_header(path)
-            header.pop("__metadata__", None)
-            for name in sorted(header, key=lambda n: header[n]["data_offsets"][0]):
-                self.tensors[name] = self._tensor(path, name, header[name], start)
-                self.shards.setdefault(shard, []).append(name)
-
-    @staticmethod
-    def _tensor(path, name, entry, start):
-        dtype, shape = entry["dtype"], tuple(entry["shape"])
-        if dtype not in NUMPY:
-            raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
-        first, last = entry["data_offsets"]
-
-        def blocks():
-            item = np.dtype(NUMPY[dtype])
-            with open(path, "rb") as f:
-                f.seek(start + first)
-                left = (last - first) // item.itemsize
-                while left:
-                    block = np.fromfile(f, dtype=item, count=min(BLOCK, left))
-                    if not len(block):
-                        raise InputError(f"{path}: cut short inside {name}; fetch it again")
-                    left -= len(block)
-                    yield block
-
-        return Tensor(name, dtype, shape, blocks)
+            tensors = open_shard(path)
+            self.shards[shard] = list(tensors)
+            self.tensors |= tensors
 
     @property
     def model_type(self):
@@ -202,6 +182,53 @@ class Checkpoint:
     def modules(self):
         """Names of the two-dimensional weights, without ".weight", in the documented order."""
         return [name.removesuffix(".weight") for name in self.names if self.tensors[name].module]
+
+
+def open_shard(path):
+    """{name: Tensor} of one safetensors file, in the order of its data. Raises InputError for a type not handled."""
+    header, start = read_header(path)
+    header.pop("__metadata__", None)
+    names = sorted(header, key=lambda name: header[name]["data_offsets"][0])
+    return {name: _tensor(path, name, header[name], start) for name in names}
+
+
+def _tensor(path, name, entry, start):
+    dtype, shape = entry["dtype"], tuple(entry["shape"])
+    if dtype not in NUMPY:
+        raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
+    first, last = entry["data_offsets"]
+
+    def blocks():
+        item = np.dtype(NUMPY[dtype])
+        with open(path, "rb") as f:
+            f.seek(start + first)
+            left = (last - first) // item.itemsize
+            while left:
+                block = np.fromfile(f, dtype=item, count=min(BLOCK, left))
+                if not len(block):
+                    raise InputError(f"{path}: cut short inside {name}; fetch it again")
+                left -= len(block)
+                yield block
+
+    return Tensor(name, dtype, shape, blocks)
+
+
+def layout(tensors, shard_size, stem):
+    """{file name: [Tensors]}: in their order, a new file where the next tensor would take one beyond shard_size bytes.
+
+    As save_pretrained's max_shard_size does it: a tensor larger than that has a file to itself, and a single file is
+    called <stem>.safetensors.
+    """
+    groups, room = [], -1
+    for tensor in tensors:
+        if tensor.nbytes > room:
+            groups.append([])
+            room = shard_size
+        groups[-1].append(tensor)
+        room -= tensor.nbytes
+    if len(groups) == 1:
+        return {f"{stem}.safetensors": groups[0]}
+    return {f"{stem}-{i:05}-of-{len(groups):05}.safetensors": group for i, group in enumerate(groups, start=1)}
 
 
 def write_shard(path, tensors):

@@ -7,7 +7,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from knowcost import checkpoint, compress, files, paths, scopes
+from knowcost import checkpoint, compress, files, keep, paths, scopes
 from knowcost.checkpoint import Checkpoint, Tensor
 from knowcost.compress.magnitude import count_zeros, thresholds
 from knowcost.errors import InputError
@@ -53,7 +53,8 @@ def _cut_of(step, base, thresholds_file):
 class Base(Checkpoint):
     """A fetched model, its final layer untied: the head is a tensor of its own even where the file shares it.
 
-    Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it).
+    Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it). Raises
+    InputError when a file was written after source.json and is no longer what that says.
     """
 
     def __init__(self, folder):
@@ -74,11 +75,10 @@ class Base(Checkpoint):
     def _check_bytes(self):
         """Nothing is made of a checkpoint that is not, byte for byte, what was fetched."""
         for name, expected in self.hashes.items():
-            found = files.sha256(self.folder / name) if (self.folder / name).exists() else "no file"
-            if found != expected:
+            if (found := keep.digest(self.folder / name)) != expected:
                 raise InputError(
-                    f"{self.folder / name}: sha256 is {found}, but {expected} was fetched; delete "
-                    f"{self.folder / paths.SOURCE} and run Snakemake again to fetch it anew"
+                    f"{self.folder / name}: sha256 is {found}, but it was {expected} when it was fetched; "
+                    f"delete {self.folder / paths.SOURCE} and run Snakemake again to fetch it anew"
                 )
 
     def _one(self, pattern):
@@ -107,43 +107,56 @@ class Base(Checkpoint):
             self.tensors[name] = Tensor(name, original.dtype, original.shape, original.blocks)
 
 
-def make_archive(model, model_folder, slug, thresholds_file, out):
+def make_archive(model, model_folder, slug, thresholds_file, out, mode="full", shard_size=keep.SHARD_SIZE):
     """Compress one model into one archive, assert that it holds what the variant says, and write its manifest last.
 
+    mode: what stays of it (keep.MODES); shard_size: bytes of its files at most.
     Raises InputError for an impossible variant, AssertionError when the result is not what was promised.
     """
     variant = parse(slug)
     compress.check_steps(variant)
     out = Path(out)
-    _clear(out)
+    clear(out)
     base = Base(model_folder)
-    done, changed = [], dict(base.tensors)
-    extra = {}
-    for step in variant.steps:
-        before, prepared = _apply(step, base, changed, extra, thresholds_file)
-        done.append((step, before, prepared))
-    touched = sorted({name for _, before, _ in done for name in before}, key=checkpoint.natural)
-    written = _write(base, changed, extra, touched, out)
-    _write_config(base, touched, out, quantized=bool(extra))
-    manifest = _verified_manifest(model, variant, base, done, touched, out, written)
-    files.write_json(out / paths.MANIFEST, manifest)
+    cuts = {str(step): _cut_of(step, base, thresholds_file) for step in variant.steps if step.method == "magnitude"}
+    with keep.workplace(out, mode) as full:
+        done, touched, written = write_full(variant, base, cuts, shard_size, full)
+        manifest = _verified_manifest(model, variant, base, done, touched, full, written)
+        kept = keep.store(mode, full, out, base, manifest, shard_size)
+    keep.write_manifest(out, manifest, {"keep": mode, "shard_size": shard_size, "cuts": cuts} | kept)
     log.info("%s %s: %s", model, slug, _summary(manifest))
 
 
-def _clear(out):
+def write_full(variant, base, cuts, shard_size, out):
+    """Write a variant's full checkpoint, without asserting anything of it.
+
+    cuts: {magnitude step: its cut}. Returns ([(step, {name: Tensor before any step}, what it prepared)], names of the
+    weights that the steps act on, {weight file: {"sha256", "size"}}).
+    """
+    done, changed = [], dict(base.tensors)
+    extra = {}
+    for step in variant.steps:
+        before, prepared = _apply(step, base, changed, extra, cuts)
+        done.append((step, before, prepared))
+    touched = sorted({name for _, before, _ in done for name in before}, key=checkpoint.natural)
+    written = _write(base, changed, extra, touched, shard_size, out)
+    _write_config(base, touched, out, quantized=bool(extra))
+    return done, touched, written
+
+
+def clear(out):
     """Remove what an earlier or interrupted run left, but not the scores beside it."""
     for path in out.glob("*") if out.is_dir() else ():
         if path.is_file():
             path.unlink()
 
 
-def _apply(step, base, changed, extra, thresholds_file):
+def _apply(step, base, changed, extra, cuts):
     """Put one step's tensors into `changed` and the new ones into `extra` {name: its weight}."""
     method = compress.METHODS[step.method]
     names = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, method.quantizes)
     scope = {f"{name}.weight": changed[f"{name}.weight"] for name in names}
-    cut = _cut_of(step, base, thresholds_file) if step.method == "magnitude" else None
-    prepared = method.prepare(step, scope, base, cut)
+    prepared = method.prepare(step, scope, base, cuts.get(str(step)))
     for name, tensor in scope.items():
         for made in method.compress(tensor, prepared):
             changed[made.name] = made
@@ -152,19 +165,23 @@ def _apply(step, base, changed, extra, thresholds_file):
     return {name: base.tensors[name] for name in scope}, prepared
 
 
-def _write(base, changed, extra, touched, out):
-    """Write the shards in the base's layout. Returns {file: {"sha256", "size"}}."""
+def _write(base, changed, extra, touched, shard_size, out):
+    """Write the weights in the base's order. Returns {file: {"sha256", "size"}}."""
     untie = not base.tied or base.head in touched
     beside = {}
     for name, weight in extra.items():
         beside.setdefault(weight, []).append(name)
-    shards, prefix = {}, checkpoint.QUANTIZED if extra else ""
-    for shard, names in base.shards.items():
-        kept = [n for n in names if untie or n not in base.copies]
-        shards[prefix + shard] = [changed[m] for n in kept for m in (n, *beside.get(n, ()))]
+    names = [name for shard in base.shards.values() for name in shard if untie or name not in base.copies]
+    tensors = [changed[m] for name in names for m in (name, *beside.get(name, ()))]
+    prefix = checkpoint.QUANTIZED if extra else ""
+    return write_shards(checkpoint.layout(tensors, shard_size, f"{prefix}model"), prefix + checkpoint.INDEX, out)
+
+
+def write_shards(shards, index, out):
+    """Write {file name: [Tensor]}, and the index if there are several. Returns {file: {"sha256", "size"}}."""
     written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
     if len(shards) > 1:
-        checkpoint.write_index(out / (prefix + checkpoint.INDEX), shards)
+        checkpoint.write_index(out / index, shards)
     return written
 
 
@@ -177,10 +194,14 @@ def _write_config(base, touched, out, quantized):
     if quantized:
         config["quantization_config"] = QUANTIZED
     files.write_json(out / "config.json", config)
-    for path in sorted(base.folder.iterdir()):
-        skip = path.name in ("config.json", paths.SOURCE) or any(path.match(pattern) for pattern in WEIGHTS)
-        if path.is_file() and not skip and path.suffix not in (".bin", ".lock"):
-            shutil.copyfile(path, out / path.name)
+    copy_small(base, out)
+
+
+def copy_small(base, out):
+    """Copy the tokenizer and whatever else was fetched beside config.json and the weights."""
+    for name in base.hashes:
+        if name != "config.json" and not any(Path(name).match(pattern) for pattern in WEIGHTS):
+            shutil.copyfile(base.folder / name, out / name)
 
 
 def _verified_manifest(model, variant, base, done, touched, out, written):
@@ -194,7 +215,7 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
     for name, tensor in archive.tensors.items():
         if name in base.tensors and name not in touched and not checkpoint.same_bytes(tensor, base.tensors[name]):
             raise AssertionError(f"{out}: {name} changed, though no step touches it")
-    others = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(out.glob("*.json"))}
+    others = {p.name: keep.describe(p) for p in sorted(out.iterdir()) if p.is_file() and p.name not in written}
     return {
         "model": model,
         "variant": variant.slug,
@@ -207,7 +228,7 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
         "tied": base.tied and base.head not in touched,
         "touched": touched,
         "parameters": _parameters(base, zeros, touched),
-        "bytes": _bytes(archive, zeros, written),
+        "bytes": {"nominal": _nominal(archive, zeros)},
         "files": written | others,
     }
 
@@ -226,29 +247,12 @@ def _parameters(base, zeros, touched):
     return {"total": base.parameters, "touched": sum(base.tensors[name].size for name in touched), "scope": table}
 
 
-def _bytes(archive, zeros, written):
-    """Bytes on disk, and nominal bytes: what is left when zeros in matrices are not stored at all."""
+def _nominal(archive, zeros):
+    """Bytes that are left when zeros in matrices are not stored at all."""
     nominal = sum(tensor.nbytes for tensor in archive.tensors.values())
     for name, gone in zeros.items():
         nominal -= gone * archive.tensors[name].nbytes // archive.tensors[name].size
-    return {"disk": sum(entry["size"] for entry in written.values()), "nominal": nominal}
-
-
-def verify(folder):
-    """Check an archive's files against its manifest. Returns the manifest; raises InputError naming what is wrong."""
-    folder = Path(folder)
-    path = folder / paths.MANIFEST
-    if not path.exists():
-        raise InputError(f"{path}: missing, so the archive is not whole; run Snakemake again to make it")
-    manifest = files.read_json(path)
-    for name, entry in manifest["files"].items():
-        found = files.sha256(folder / name) if (folder / name).exists() else "no file"
-        if found != entry["sha256"]:
-            raise InputError(
-                f"{folder / name}: sha256 is {found}, the manifest says {entry['sha256']}; "
-                f"delete {path} and run Snakemake again to make the archive anew"
-            )
-    return manifest
+    return nominal
 
 
 def _summary(manifest):

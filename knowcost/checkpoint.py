@@ -21,7 +21,7 @@ INDEX = "model.safetensors.index.json"
 # Prefix of a quantized archive's files: plain from_pretrained then finds no weights, where it would read int8 numbers
 # as weights with no more than a warning.
 QUANTIZED = "int8."
-BLOCK = 1 << 22  # elements handled at a time: a block of float32 is 16 MiB
+BLOCK = 1 << 18  # elements handled at a time: a block of float32 is 1 MiB and stays in the processor's cache
 
 # safetensors' name of a type -> how numpy holds it. numpy has no bfloat16: its bits are carried as uint16.
 NUMPY = {
@@ -67,12 +67,15 @@ class Tensor:
         return self.name.removesuffix(".weight") if self.name.endswith(".weight") and len(self.shape) == 2 else None
 
     def rows(self):
-        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows at a time."""
+        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows, block by block."""
         columns = self.shape[1]
-        values = self.whole()
-        step = max(1, BLOCK // columns)
-        for first in range(0, self.shape[0], step):
-            yield first, as_float32(values[first * columns : (first + step) * columns], self.dtype).reshape(-1, columns)
+        first, rest = 0, np.empty(0, NUMPY[self.dtype])
+        for block in self.blocks():
+            values = np.concatenate([rest, block]) if rest.size else block
+            count = values.size // columns
+            if count:
+                yield first, as_float32(values[: count * columns], self.dtype).reshape(-1, columns)
+            first, rest = first + count, values[count * columns :]
 
     def whole(self):
         """All values as one flat array."""
@@ -106,7 +109,8 @@ def same_bytes(one, other):
 
 def from_array(name, dtype, array):
     """A Tensor of an array in memory."""
-    return Tensor(name, dtype, tuple(array.shape), lambda: iter([array.reshape(-1)]))
+    flat = array.reshape(-1)
+    return Tensor(name, dtype, tuple(array.shape), lambda: (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK)))
 
 
 def natural(name):
@@ -140,7 +144,10 @@ def shard_names(folder):
             return sorted(set(_read_json(index)["weight_map"].values()))
         if (Path(folder) / (prefix + SINGLE)).exists():
             return [prefix + SINGLE]
-    raise InputError(f"{folder}: neither {SINGLE} nor {INDEX}")
+    raise InputError(
+        f"{folder}: neither {SINGLE} nor {INDEX}. An archive that is not kept in full is exported first: "
+        "config/README.md, Archives"
+    )
 
 
 class Checkpoint:
@@ -158,32 +165,9 @@ class Checkpoint:
             path = self.folder / shard
             if not path.exists():
                 raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
-            header, start = read_header(path)
-            header.pop("__metadata__", None)
-            for name in sorted(header, key=lambda n: header[n]["data_offsets"][0]):
-                self.tensors[name] = self._tensor(path, name, header[name], start)
-                self.shards.setdefault(shard, []).append(name)
-
-    @staticmethod
-    def _tensor(path, name, entry, start):
-        dtype, shape = entry["dtype"], tuple(entry["shape"])
-        if dtype not in NUMPY:
-            raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
-        first, last = entry["data_offsets"]
-
-        def blocks():
-            item = np.dtype(NUMPY[dtype])
-            with open(path, "rb") as f:
-                f.seek(start + first)
-                left = (last - first) // item.itemsize
-                while left:
-                    block = np.fromfile(f, dtype=item, count=min(BLOCK, left))
-                    if not len(block):
-                        raise InputError(f"{path}: cut short inside {name}; fetch it again")
-                    left -= len(block)
-                    yield block
-
-        return Tensor(name, dtype, shape, blocks)
+            tensors = open_shard(path)
+            self.shards[shard] = list(tensors)
+            self.tensors |= tensors
 
     @property
     def model_type(self):
@@ -198,6 +182,53 @@ class Checkpoint:
     def modules(self):
         """Names of the two-dimensional weights, without ".weight", in the documented order."""
         return [name.removesuffix(".weight") for name in self.names if self.tensors[name].module]
+
+
+def open_shard(path):
+    """{name: Tensor} of one safetensors file, in the order of its data. Raises InputError for a type not handled."""
+    header, start = read_header(path)
+    header.pop("__metadata__", None)
+    names = sorted(header, key=lambda name: header[name]["data_offsets"][0])
+    return {name: _tensor(path, name, header[name], start) for name in names}
+
+
+def _tensor(path, name, entry, start):
+    dtype, shape = entry["dtype"], tuple(entry["shape"])
+    if dtype not in NUMPY:
+        raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
+    first, last = entry["data_offsets"]
+
+    def blocks():
+        item = np.dtype(NUMPY[dtype])
+        with open(path, "rb") as f:
+            f.seek(start + first)
+            left = (last - first) // item.itemsize
+            while left:
+                block = np.fromfile(f, dtype=item, count=min(BLOCK, left))
+                if not len(block):
+                    raise InputError(f"{path}: cut short inside {name}; fetch it again")
+                left -= len(block)
+                yield block
+
+    return Tensor(name, dtype, shape, blocks)
+
+
+def layout(tensors, shard_size, stem):
+    """{file name: [Tensors]}: in their order, a new file where the next tensor would take one beyond shard_size bytes.
+
+    As save_pretrained's max_shard_size does it: a tensor larger than that has a file to itself, and a single file is
+    called <stem>.safetensors.
+    """
+    groups, room = [], -1
+    for tensor in tensors:
+        if tensor.nbytes > room:
+            groups.append([])
+            room = shard_size
+        groups[-1].append(tensor)
+        room -= tensor.nbytes
+    if len(groups) == 1:
+        return {f"{stem}.safetensors": groups[0]}
+    return {f"{stem}-{i:05}-of-{len(groups):05}.safetensors": group for i, group in enumerate(groups, start=1)}
 
 
 def write_shard(path, tensors):

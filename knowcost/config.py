@@ -55,6 +55,11 @@ def load(config):
     return Study(config, models, benchmarks)
 
 
+def archive_mode(study, model):
+    """What stays of a model's archives (keep.MODES): its row says so, else the configuration."""
+    return study.models[model].get("archive") or study.config["archive"]
+
+
 def families(row):
     """The families that a benchmark row is asked of."""
     return [family.strip() for family in row["families"].split(",")]

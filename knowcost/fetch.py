@@ -36,6 +36,11 @@ def is_local(source):
     return source.startswith(("./", "../", "/", "resources/")) or Path(source).is_dir()
 
 
+def columns(row):
+    """What fetching reads of a row of the model table: another dtype, archive or note fetches nothing again."""
+    return {name: row.get(name, "") for name in ("name", "family", "source", "revision", "allow")}
+
+
 def local_inputs(row):
     """The files of a local model that its fetching depends on; [] for a model on the hub.
 

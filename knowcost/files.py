@@ -5,8 +5,11 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
+
+SCRATCH = "knowcost-scratch-"
 
 
 def sha256(path):
@@ -32,14 +35,46 @@ def atomic(path):
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say which one
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def scratch():
+    """Yield a new folder under $TMPDIR, removed afterwards. One that a killed process left goes at the next call.
+
+    Its name says which process of which machine made it.
+    """
+    mine = f"{SCRATCH}{socket.gethostname()}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{mine}*"):
+        if not _is_alive(left.name.removeprefix(mine).partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{mine}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _is_alive(pid):
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
+
+
+def as_json(value):
+    """`value` as sorted, indented JSON: the same value gives the same text."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def write_json(path, value):
-    """Write `value` as sorted, indented JSON, atomically: the same value gives the same bytes."""
+    """Write `value` as JSON (as_json), atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        temporary.write_text(as_json(value))
 
 
 def read_json(path):

@@ -35,12 +35,17 @@ def thresholds(model):
 
 
 def archive_dir(model, variant):
-    """Folder of a compressed model: sharded safetensors, config.json, tokenizer and manifest.json."""
+    """Folder of a compressed model: manifest.json, and what else is kept (knowcost/keep.py)."""
     return f"results/{model}/{variant}"
 
 
 def manifest(model, variant):
     return f"{archive_dir(model, variant)}/{MANIFEST}"
+
+
+def export(model, variant):
+    """The manifest of an archive's full checkpoint, made on request (written last)."""
+    return f"exports/{model}/{variant}/{MANIFEST}"
 
 
 def scores(model, variant, benchmark):

@@ -17,7 +17,7 @@ import os
 import time
 from pathlib import Path
 
-from knowcost import archive, files, paths
+from knowcost import files, keep, paths, rebuild
 from knowcost.compress import METHODS
 from knowcost.errors import InputError
 from knowcost.variants import parse
@@ -36,7 +36,8 @@ def score(model, variants, names, *, dtype="float32", limit=None, options, remot
     whole.
     """
     for variant in variants:
-        manifest = archive.verify(paths.archive_dir(model, variant))
+        folder = paths.archive_dir(model, variant)
+        manifest = keep.verify(folder)
         keys = {name: cell_key(manifest, name, dtype, limit, options) for name in names}
         stale = {name: key for name, key in keys.items() if not _is_valid(paths.kept_scores(model, variant, name), key)}
         for name in keys.keys() - stale.keys():
@@ -44,7 +45,8 @@ def score(model, variants, names, *, dtype="float32", limit=None, options, remot
         if not stale:
             log.info("%s %s: up to date", model, variant)
             continue
-        _score_variant(manifest, stale, dtype, limit, options, remote_code)
+        with rebuild.full(manifest, folder, paths.model_dir(model)) as checkpoint:
+            _score_variant(manifest, checkpoint, stale, dtype, limit, options, remote_code)
 
 
 def cell_key(manifest, benchmark, dtype, limit, options):
@@ -117,7 +119,7 @@ def _is_valid(path, key):
         return False
 
 
-def _score_variant(manifest, stale, dtype, limit, options, remote_code):
+def _score_variant(manifest, folder, stale, dtype, limit, options, remote_code):
     import torch
 
     from knowcost import asking
@@ -125,7 +127,6 @@ def _score_variant(manifest, stale, dtype, limit, options, remote_code):
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     model, variant = manifest["model"], manifest["variant"]
-    folder = paths.archive_dir(model, variant)
     module, tokenizer = load(folder, dtype, options["device"], options["int8_engine"], remote_code)
     int8 = _is_int8(variant)
     plan = asking.plan(module, options, int8)

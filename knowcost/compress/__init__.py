@@ -9,7 +9,7 @@ from knowcost.compress.magnitude import Magnitude
 from knowcost.compress.structured import MagnitudeStructured
 from knowcost.errors import InputError
 
-STAGE_VERSION = "1"
+STAGE_VERSION = "2"
 
 METHODS = {method.name: method for method in (Magnitude(), MagnitudeStructured(), Int8(), Lost())}
 

@@ -9,8 +9,9 @@ A layer's `weight` becomes int8, and `weight_scale` (one float32) is stored besi
 
 import numpy as np
 
-from knowcost.checkpoint import as_float32, from_array
+from knowcost.checkpoint import NUMPY, as_float32, from_array
 from knowcost.compress.base import Compressor
+from knowcost.compress.magnitude import magnitude_bits
 
 SCALE = "_scale"
 
@@ -21,14 +22,13 @@ class Int8(Compressor):
     quantizes = True
 
     def compress(self, tensor, prepared):
-        largest = max((float(np.abs(as_float32(b, tensor.dtype)).max()) for b in tensor.blocks()), default=0.0)
-        scale = max(np.float32(largest) / np.float32(127.5), np.finfo(np.float32).eps)
+        scale = max(largest(tensor) / np.float32(127.5), np.finfo(np.float32).eps)
         inverse = np.float32(1) / scale
 
         def blocks():
             for block in tensor.blocks():
-                values = np.rint(as_float32(block, tensor.dtype) * inverse)
-                yield np.clip(values, -128, 127).astype(np.int8)
+                values = as_float32(block, tensor.dtype) * inverse
+                yield np.clip(np.rint(values, out=values), -128, 127, out=values).astype(np.int8)
 
         return [
             type(tensor)(tensor.name, "I8", tensor.shape, blocks),
@@ -39,8 +39,16 @@ class Int8(Compressor):
         """Every weight within half a step of its value, or exactly zero where an earlier step pruned it."""
         for name, tensor in before.items():
             assert after[name].dtype == "I8", f"{step}: {name} is {after[name].dtype}, expected I8"
-            scale = float(after[name + SCALE].whole()[0])
+            scale = after[name + SCALE].whole()[0]
             for block, quantized in zip(tensor.blocks(), after[name].blocks(), strict=True):
-                error = np.abs(quantized * np.float64(scale) - as_float32(block, tensor.dtype))
-                bad = (error > scale * (0.5 + 1e-5)) & (quantized != 0)
+                error = quantized * scale
+                error -= as_float32(block, tensor.dtype)
+                bad = (np.abs(error, out=error) > scale * np.float32(0.5001)) & (quantized != 0)
                 assert not bad.any(), f"{step}: {name} is off by more than half a step in {bad.sum()} places"
+
+
+def largest(tensor):
+    """max|w| of a Tensor as float32 (0 when it is empty), found among the magnitude bits."""
+    bits = max((int(magnitude_bits(b, tensor.dtype, tensor.dtype).max()) for b in tensor.blocks()), default=0)
+    item = np.dtype(NUMPY[tensor.dtype])
+    return as_float32(np.array([bits], f"u{item.itemsize}").view(item), tensor.dtype)[0]

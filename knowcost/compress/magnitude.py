@@ -75,9 +75,9 @@ def high_bits(block, dtype, domain):
 
 def count_zeros(tensor):
     """Number of values equal to zero, of either sign."""
-    if tensor.dtype == "BF16":
-        return sum(int(np.count_nonzero((block & 0x7FFF) == 0)) for block in tensor.blocks())
-    return sum(block.size - int(np.count_nonzero(block)) for block in tensor.blocks())
+    if tensor.dtype in ("F16", "BF16"):  # the bits without the sign, since numpy converts a float16 to compare it
+        return sum(int(np.count_nonzero((block.view(np.uint16) & 0x7FFF) == 0)) for block in tensor.blocks())
+    return sum(int(np.count_nonzero(block == 0)) for block in tensor.blocks())
 
 
 def thresholds(scopes):
@@ -122,7 +122,7 @@ def _each_candidate(scopes, add):
         for block in tensor.blocks():
             high = high_bits(block, tensor.dtype, "F32")
             for scope in members:
-                candidates = block[(scope.slots >= 0)[high]]
+                candidates = block[np.take(scope.slots >= 0, high)]
                 add(scope, tensor, magnitude_bits(candidates, tensor.dtype, "F32"))
 
 
@@ -156,8 +156,7 @@ class _Scope:
         return self._slots
 
     def add_low_counts(self, tensor, bits):
-        index = self._slots[bits >> 16] * LOW + (bits & np.uint32(0xFFFF))
-        self._low += np.bincount(index, minlength=self._low.size).reshape(self._low.shape)
+        np.add.at(self._low, (np.take(self._slots, bits >> 16), bits & np.uint32(0xFFFF)), 1)
 
     def locate(self):
         """The exact threshold of every level, how many lie below it and how many equal it."""

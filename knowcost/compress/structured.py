@@ -26,9 +26,10 @@ class MagnitudeStructured(Compressor):
         def blocks():
             start = 0
             for block in tensor.blocks():
-                rows = np.arange(start, start + block.size) // columns
+                row, column = divmod(start, columns)
+                rows = gone[row : row + -(-(column + block.size) // columns)]
+                yield np.where(np.repeat(rows, columns)[column : column + block.size], block.dtype.type(0), block)
                 start += block.size
-                yield np.where(gone[rows], block.dtype.type(0), block)
 
         return [type(tensor)(tensor.name, tensor.dtype, tensor.shape, blocks)]
 

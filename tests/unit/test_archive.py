@@ -6,7 +6,7 @@ import tiny
 import torch
 from torch.nn.utils import prune
 
-from knowcost import archive, checkpoint, files, paths, scopes
+from knowcost import archive, checkpoint, files, keep, paths, scopes
 from knowcost.checkpoint import Checkpoint
 from knowcost.errors import InputError
 from knowcost.load import AUTO, load
@@ -109,12 +109,21 @@ def test_the_manifest_counts_what_numpy_counts(tmp_path):
 
 def test_bytes_do_not_depend_on_the_shards(tmp_path):
     tensors = []
-    for name, shard in (("one", "5GB"), ("many", "6KB")):
+    for name, shard, size in (("one", "5GB", 6000), ("many", "6KB", 10**9), ("both", "6KB", 2000)):
         (tmp_path / name).mkdir()
-        _, out = archived(tmp_path / name, "llama", "magnitude-30@overall", dtype=torch.float16, shard=shard)
+        tiny.fetched("llama", tmp_path / name / "model", dtype=torch.float16, shard=shard)
+        archive.make_thresholds(tmp_path / name / "model", [("paper", "overall", [30])], tmp_path / "t.json")
+        out = tmp_path / name / "out"
+        slug = "magnitude-30@overall"
+        archive.make_archive("m", tmp_path / name / "model", slug, tmp_path / "t.json", out, shard_size=size)
         tensors.append({n: t.whole().tobytes() for n, t in Checkpoint(out).tensors.items()})
-    assert len(list(out.glob("*.safetensors"))) > 2
-    assert tensors[0] == tensors[1]
+        held = [[t.nbytes for t in checkpoint.open_shard(p).values()] for p in out.glob("*.safetensors")]
+        assert all(sum(sizes) <= size or len(sizes) == 1 for sizes in held)
+    assert held.count([3840]) == 2  # embedding and head: 120 words of 16 values of 2 bytes, too much for a shard
+    assert tensors[0] == tensors[1] == tensors[2]
+    module = plain(out, "llama")
+    state = {name: tensor.half().numpy().tobytes() for name, tensor in module.state_dict().items()}
+    assert state == tensors[0]
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
@@ -147,16 +156,16 @@ def test_a_tensor_that_changed_without_a_step_is_noticed(tmp_path, monkeypatch):
 
 def test_verify_names_the_file_that_differs(tmp_path):
     _, out = archived(tmp_path, "llama", "magnitude-20@attention")
-    archive.verify(out)
+    keep.verify(out)
     path = out / "model.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"model\.safetensors: sha256 .* delete"):
-        archive.verify(out)
+        keep.verify(out)
     (out / paths.MANIFEST).unlink()
     with pytest.raises(InputError, match="not whole"):
-        archive.verify(out)
+        keep.verify(out)
 
 
 def test_thresholds_of_other_weights_are_refused(tmp_path):

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from huggingface_hub import split_torch_state_dict_into_shards
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from knowcost import checkpoint
@@ -61,6 +64,27 @@ def test_shards_come_through_their_index(tmp_path):
     loaded = Checkpoint(tmp_path)
     assert len(loaded.shards) > 2
     assert loaded.tensors.keys() == model.state_dict().keys()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(9, 30))
+def test_shards_are_laid_out_as_save_pretrained_lays_them_out(sizes, limit):
+    tensors = [checkpoint.from_array(f"t{i}", "U8", np.zeros(size, np.uint8)) for i, size in enumerate(sizes)]
+    expected = split_torch_state_dict_into_shards(
+        {t.name: torch.zeros(t.shape, dtype=torch.uint8) for t in tensors},
+        filename_pattern="model{suffix}.safetensors",
+        max_shard_size=limit,
+    )
+    shards = checkpoint.layout(tensors, limit, "model")
+    assert {shard: [t.name for t in held] for shard, held in shards.items()} == expected.filename_to_tensors
+
+
+def test_a_tensor_larger_than_a_shard_has_one_to_itself():
+    sizes = [3, 12, 3, 3, 10, 11]
+    tensors = [checkpoint.from_array(f"t{i}", "U8", np.zeros(size, np.uint8)) for i, size in enumerate(sizes)]
+    shards = checkpoint.layout(tensors, 10, "changed")
+    assert [[t.size for t in held] for held in shards.values()] == [[3], [12], [3, 3], [10], [11]]
+    assert next(iter(shards)) == "changed-00001-of-00005.safetensors"
 
 
 def test_a_truncated_file_is_refused(tmp_path):

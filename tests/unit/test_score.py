@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -123,6 +124,24 @@ def test_a_damaged_archive_is_not_asked(study):
     with pytest.raises(InputError, match="sha256"):
         run()
     assert not (study / paths.scores("m", "dense", "own")).exists()
+
+
+@pytest.mark.parametrize("mode", ["changed", "recipe"])
+def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, monkeypatch, mode):
+    path = study / paths.scores("m", "dense", "own")
+    run()
+    before = path.read_bytes()
+    (study / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(study / "scratch"))
+    (study / "resources/models").mkdir()
+    (study / "model").rename(study / paths.model_dir("m"))
+    archive.make_archive("m", paths.model_dir("m"), "dense", None, paths.archive_dir("m", "dense"), mode)
+    run()
+    assert len(asked) == 1 and path.read_bytes() == before
+    (study / paths.kept_scores("m", "dense", "own")).unlink()
+    run()
+    assert len(asked) == 2 and path.read_bytes() == before
+    assert not list((study / "scratch").iterdir())
 
 
 def test_a_benchmark_that_cannot_be_asked_at_all_is_an_error(study, monkeypatch):

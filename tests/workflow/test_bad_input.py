@@ -42,6 +42,8 @@ def experiment(key, value):
         (experiment("steps", ["int8"]), ["none of int8 takes `levels`"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
         (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),
+        (lambda c: c.update(archive="zip"), ["archive: 'zip' is not one of ['full', 'changed', 'recipe']"]),
+        (lambda c: c.update(shard_size="5 gigabytes"), ["shard_size: '5 gigabytes' does not match"]),
     ],
 )
 def test_a_wrong_key_or_value_starts_no_job(project, change, expected):

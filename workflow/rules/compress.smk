@@ -1,5 +1,6 @@
 # in:  resources/models/<model>/
-# out: results/<model>/thresholds.json, results/<model>/<variant>/ (manifest.json is written last)
+# out: results/<model>/thresholds.json, results/<model>/<variant>/ (manifest.json is written last; nothing is temp(),
+#      since an archive that went away would be made, and perhaps asked, once more for every benchmark that is added)
 
 
 rule thresholds:
@@ -34,7 +35,9 @@ rule compress:
     threads: threads_of("compress")
     resources:
         **asks("compress"),
+    # The shard size is read from the config by the script: another one must not make every archive anew.
     params:
         version=compress.STAGE_VERSION,
+        archive=lambda wildcards: configuration.archive_mode(STUDY, wildcards.model),
     script:
         "../scripts/compress.py"

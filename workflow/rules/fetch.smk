@@ -18,7 +18,7 @@ rule fetch_model:
         paths.timing("fetch", "{model}")
     params:
         version=fetch.STAGE_VERSION,
-        row=lambda wildcards: STUDY.models[wildcards.model],
+        row=lambda wildcards: fetch.columns(STUDY.models[wildcards.model]),
         revision_lock=paths.revision_lock("{model}"),
     script:
         "../scripts/fetch_model.py"

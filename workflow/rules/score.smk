@@ -12,6 +12,7 @@ for batch in BATCHES:
         input:
             manifests=[paths.manifest(batch.model, variant) for variant in batch.variants],
             benchmarks=[paths.benchmark(name) for name in batch.benchmarks],
+            base=[] if configuration.archive_mode(STUDY, batch.model) == "full" else paths.model_source(batch.model),
         output:
             [cell.path for cell in batch.cells],
         log:

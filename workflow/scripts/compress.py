@@ -6,7 +6,7 @@ from knowcost import log
 
 log.setup(snakemake.log[0], threads=snakemake.threads)
 
-from knowcost import archive
+from knowcost import archive, keep
 
 archive.make_archive(
     snakemake.wildcards.model,
@@ -14,4 +14,6 @@ archive.make_archive(
     snakemake.wildcards.variant,
     snakemake.input.get("thresholds"),
     Path(snakemake.output[0]).parent,
+    mode=snakemake.params.archive,
+    shard_size=keep.parse_size(snakemake.config["shard_size"]),
 )

@@ -1,0 +1,23 @@
+import os
+import subprocess
+import sys
+
+KILLED = "import os\nfrom knowcost import files\nwith files.scratch() as f: os.kill(os.getpid(), 9)"
+CLEAN = "from knowcost import files\nwith files.scratch() as f: print(f); (f / 'x').write_text('x')"
+
+
+def run(root, code, folder):
+    environment = os.environ | {"PYTHONPATH": str(root), "TMPDIR": str(folder)}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+
+
+def test_a_scratch_folder_goes_even_when_its_process_was_killed(tmp_path, root):
+    run(root, KILLED, tmp_path)
+    (left,) = tmp_path.iterdir()
+    alive = tmp_path / left.name.replace(left.name.split("-")[-2], str(os.getpid()))
+    alive.mkdir()
+    other = tmp_path / "knowcost-scratch-another.machine-1234-x"
+    other.mkdir()
+    done = run(root, CLEAN, tmp_path)
+    assert done.stdout.startswith(f"{tmp_path}/knowcost-scratch-")
+    assert sorted(tmp_path.iterdir()) == sorted([alive, other])

@@ -17,8 +17,8 @@ GENERATED_TOKENS = {"cpu": 4096, "cuda": 16384}  # with those to come: a step of
 
 @dataclass(frozen=True)
 class Plan:
-    """How facts are batched. tokens: padded tokens in a batch, for clozes, for the harness's prompts (and for texts), and
-    for prompts with the answers to be generated; prompts: so many of the harness's prompts in a batch instead, or None;
+    """How facts are batched. tokens: padded tokens in a batch, for clozes, for the harness's prompts and texts, and for
+    prompts with the answers to be generated; prompts: so many of the harness's prompts in a batch instead, or None;
     one_length: nothing in a batch is padded."""
 
     cloze_tokens: int

@@ -37,10 +37,11 @@ def task_rows(
 
     Returns (table with the columns of SCHEMA, metadata dict). Clozes are asked as completions: rank is among the
     candidates and `unprompted` says whether the answer is what the model itself goes on with. A generated answer has no
-    logprob. `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite, as a destroyed model's can be
-    in fp16: the harness takes the first NaN for the largest and may count it right; here such a fact has no prediction
-    (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts the prompts whose left end
-    did not fit the model's window. Raises InputError for a benchmark, model or tokenizer that the harness cannot ask.
+    logprob. `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite,
+    as a destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
+    such a fact has no prediction (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts
+    the prompts whose left end did not fit the model's window. Raises InputError for a benchmark, model or tokenizer that
+    the harness cannot ask.
     """
     kind, task, facts = questions.task(str(benchmark_path), files.sha256(benchmark_path))
     if not model.can_generate():
@@ -189,7 +190,7 @@ def _check_tokenizer(tokenizer, config):
 
 @contextlib.contextmanager
 def _as_it_is(model):
-    """Keep the harness's constructor from tying weights, which overwrites an untied T5's head and fails on int8 heads."""
+    """Keep the harness's constructor from tying weights: that overwrites an untied T5's head, and fails on int8 heads."""
     shadowed = vars(model).get("tie_weights")
     model.tie_weights = lambda *args, **kwargs: None
     try:

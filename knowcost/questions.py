@@ -131,8 +131,8 @@ def exact_match(document, results):
 
 
 def normalised(text):
-    """Lower case, punctuation as spaces, without a, an, the, and with single spaces between words."""
-    text = re.sub(rf"[{re.escape(string.punctuation)}‘’´`_]", " ", text.lower())
+    """Lower case, punctuation and symbols as spaces, without a, an, the, and with single spaces between words."""
+    text = re.sub(r"[^\w\s]|_", " ", text.lower())
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 

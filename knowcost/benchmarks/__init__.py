@@ -1,7 +1,8 @@
 """Benchmarks: official files in, one parquet of facts out.
 
 A loader is a function `(source: Path) -> Loaded`; `FORMATS` says what kind of benchmark (kinds.py) a format makes and
-which loader makes it. This package is imported while the Snakefile is parsed, so pyarrow and the loaders are imported on first use.
+which loader makes it. This package is imported while the Snakefile is parsed, so pyarrow and the loaders are imported on
+first use.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """The kinds of benchmarks: what each holds, who can be asked it, and what a right answer is. One entry per kind.
 
-A kind that lm-evaluation-harness asks has a task file of its name in knowcost/tasks/; it has `choices` if one of several
+A kind that lm-evaluation-harness asks has a task file of its name in knowcost/tasks/, and `choices` if one of several
 given answers is right, else `answers`. Light at import: Snakemake parses this.
 """
 

@@ -39,7 +39,8 @@ def running(source):
 
 
 def c4(source):
-    """The first C4_DOCUMENTS documents of records with `text`, joined by spaces, as SparseGPT's and Wanda's code does."""
+    """The first C4_DOCUMENTS documents of records with `text`, joined by spaces, as SparseGPT's and Wanda's code has
+    it."""
     texts = [_text(where, record) for where, record in islice(records(source), C4_DOCUMENTS)]
     return Loaded(_joined(texts, " "), [source])
 

@@ -4,31 +4,34 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from knowcost import benchmarks, dynamic_int8
+from knowcost import benchmarks, dynamic_int8, metrics
+from knowcost.benchmarks import KINDS
 
 # Padded tokens in one of the harness's batches. Small batches are the fastest on a CPU; 16,384 fill a GPU and fit
 # beside a 7B model. A fixed budget, not the harness's search for the largest batch that fits: dynamic int8 depends on
 # how a batch is composed, so what is asked together must not depend on the memory that happens to be free. For the same
 # reason int8 models take the CPU's everywhere.
 HARNESS_TOKENS = {"cpu": 1024, "cuda": 16384}
+GENERATED_TOKENS = {"cpu": 4096, "cuda": 16384}  # with those to come: a step of generation takes one token per prompt
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How facts are batched. tokens: padded tokens in a batch, for clozes and for the harness's prompts; prompts: so
-    many of the harness's prompts in a batch instead, or None; one_length: nothing in a batch is padded."""
+    """How facts are batched. tokens: padded tokens in a batch, for clozes, for the harness's prompts and texts, and for
+    prompts with the answers to be generated; prompts: so many of the harness's prompts in a batch instead, or None;
+    one_length: nothing in a batch is padded."""
 
     cloze_tokens: int
     harness_tokens: int
+    generated_tokens: int
     prompts: int | None
     one_length: bool
 
     def halved(self):
         """The same with batches of half the size."""
-        prompts = self.prompts and max(1, self.prompts // 2)
-        return replace(
-            self, cloze_tokens=self.cloze_tokens // 2, harness_tokens=self.harness_tokens // 2, prompts=prompts
-        )
+        names = ("cloze_tokens", "harness_tokens", "generated_tokens")
+        halves = {name: getattr(self, name) // 2 for name in names}
+        return replace(self, **halves, prompts=self.prompts and max(1, self.prompts // 2))
 
 
 def plan(module, options, int8):
@@ -39,17 +42,24 @@ def plan(module, options, int8):
     return Plan(
         cloze_tokens=options["tokens_per_batch"],
         harness_tokens=HARNESS_TOKENS[device],
+        generated_tokens=GENERATED_TOKENS[device],
         prompts=None if options["batch_size"] == "auto" else options["batch_size"],
         one_length=int8 and options["int8_activations"] == "sentence",
     )
 
 
 def ask(module, tokenizer, benchmark_file, limit, plan, twice=False):
-    """(rows, metadata) of one benchmark: probe.SCHEMA and a column `again`.
+    """(rows, metadata) of one benchmark: of facts, probe.SCHEMA and a column `again`; of texts, perplexity.SCHEMA.
 
     again: whether the answer is right when the same model is asked once more in batches of half the size, if `twice`;
     else null.
     """
+    table, about = benchmarks.read(benchmark_file)
+    if KINDS[about["kind"]].measures == "perplexity":
+        from knowcost.perplexity import window_rows
+
+        joined = about["kind"] == "text"
+        return window_rows(module, tokenizer, table, joined, limit, plan.harness_tokens, plan.one_length)
     rows, metadata = _ask(module, tokenizer, benchmark_file, limit, plan)
     again = pa.nulls(len(rows), pa.bool_())
     if twice:
@@ -59,16 +69,23 @@ def ask(module, tokenizer, benchmark_file, limit, plan, twice=False):
 
 def _ask(module, tokenizer, benchmark_file, limit, plan):
     table, about = benchmarks.read(benchmark_file)
-    options = {"limit": limit, "tokens_per_batch": plan.cloze_tokens, "one_length": plan.one_length}
+    options = {"limit": limit, "one_length": plan.one_length}
     if about["kind"] == "cloze_published":
         from knowcost.probe_published import published_rows
 
-        return published_rows(module, tokenizer, table, **options)
+        return published_rows(module, tokenizer, table, tokens_per_batch=plan.cloze_tokens, **options)
     if about["kind"] == "cloze" and not module.can_generate():
         from knowcost.probe import cloze_rows
 
-        return cloze_rows(module, tokenizer, table, **options)
+        return cloze_rows(module, tokenizer, table, tokens_per_batch=plan.cloze_tokens, **options)
     from knowcost.harness import task_rows
 
-    options |= {"tokens_per_batch": plan.harness_tokens, "batch_size": plan.prompts}
-    return task_rows(module, tokenizer, benchmark_file, **options)
+    options |= {"tokens_per_batch": plan.harness_tokens, "generated": plan.generated_tokens}
+    return task_rows(module, tokenizer, benchmark_file, batch_size=plan.prompts, **options)
+
+
+def summary(rows):
+    """What rows of `ask` say, in a few words for the log."""
+    if "correct" in rows.column_names:
+        return f"{sum(rows['correct'].to_pylist())} of {len(rows)} facts right"
+    return f"perplexity {metrics.perplexity(rows['logprob'].to_pylist(), rows['tokens'].to_pylist()):.4g}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowcost import compress, scopes
-from knowcost.benchmarks import FORMATS, with_companions
+from knowcost.benchmarks import FORMATS, KINDS, with_companions
 from knowcost.errors import InputError
 from knowcost.variants import SCOPES
 
@@ -36,15 +36,15 @@ def load(config):
     models = _table(config["models"], "models")
     benchmarks = _table(config["benchmarks"], "benchmarks")
     for name, row in benchmarks.items():
-        if row["format"] not in FORMATS:
-            raise InputError(
-                f"{config['benchmarks']}: {name}: no format {row['format']!r}; known: {', '.join(FORMATS)}"
-            )
+        _check_benchmark(f"{config['benchmarks']}: {name}", row)
     if "published" in config["study"]["protocols"]:
         benchmarks = with_companions(benchmarks)
     for family in {row["family"] for row in models.values()}:
-        if not any(family in families(row) for row in benchmarks.values()):
-            raise InputError(f"{config['benchmarks']}: no benchmark asks models of family {family!r}")
+        if not any(family in families(row) for row in benchmarks.values() if kind(row).measures == "accuracy"):
+            raise InputError(
+                f"{config['benchmarks']}: no benchmark asks models of family {family!r} for facts; add one, or take "
+                "these models out of the model table"
+            )
     for experiment in config["study"]["experiments"]:
         _check_experiment(experiment)
     if config["score"]["int8_engine"] == "torch" and config["score"]["int8_activations"] == "sentence":
@@ -60,9 +60,25 @@ def archive_mode(study, model):
     return study.models[model].get("archive") or study.config["archive"]
 
 
+def kind(row):
+    """What a benchmark row is, of benchmarks.kinds."""
+    return KINDS[FORMATS[row["format"]][0]]
+
+
 def families(row):
     """The families that a benchmark row is asked of."""
     return [family.strip() for family in row["families"].split(",")]
+
+
+def _check_benchmark(where, row):
+    if row["format"] not in FORMATS:
+        raise InputError(f"{where}: no format {row['format']!r}; known: {', '.join(FORMATS)}")
+    cannot = [family for family in families(row) if family not in kind(row).families]
+    if cannot:
+        raise InputError(
+            f"{where}: models of family {cannot[0]!r} cannot be asked {row['format']!r}; "
+            f"`families` may hold {', '.join(kind(row).families)}"
+        )
 
 
 def _check_experiment(experiment):

@@ -1,83 +1,61 @@
-"""Question benchmarks (BoolQ, PIQA, WinoGrande, one's own), asked by the real lm-evaluation-harness.
+"""Question benchmarks (BoolQ, ARC, TriviaQA, one's own, ...), asked by the real lm-evaluation-harness.
 
 The prompts, the log-likelihoods and the verdict on each question are the harness's own (EleutherAI's lm_eval): this
-module hands it a ready model and a local parquet, and turns its samples into one row per fact. No network, no cache on
+module hands it a ready model; what is asked, and how answers become rows, is in questions.py. No network, no cache on
 disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second of collecting facts about the machine.
 """
 
 import contextlib
-import functools
 import hashlib
-import json
 import logging
-import string
-import tempfile
 import time
-from importlib import resources
-from pathlib import Path
 
-import datasets
 import lm_eval
-import lm_eval.api.task
-import lm_eval.utils
-import numpy as np
 import pyarrow as pa
 import torch
+import transformers
 from lm_eval.models.huggingface import HFLM
-from lm_eval.tasks import TaskManager
-from tqdm import tqdm
 
-from knowcost import benchmarks, files
+from knowcost import files, questions
 from knowcost.errors import InputError
 from knowcost.probe import SCHEMA
 
 log = logging.getLogger(__name__)
 
 
-# Per kind, from a row of the benchmark: what the choices say, in the harness's order, and which one is right.
-CHOICES = {
-    "boolq": lambda row: (["no", "yes"], row["label"]),
-    "piqa": lambda row: ([row["sol1"], row["sol2"]], row["label"]),
-    "winogrande": lambda row: ([row["option1"], row["option2"]], int(row["answer"]) - 1),
-    "question": lambda row: (row["candidates"], row["candidates"].index(row["answer"])),
-    "cloze": lambda row: (row["candidates"], row["candidates"].index(row["answer"])),
-}
-
-# Two habits of the harness that change no result: it compiles a task's template anew for every question (two thirds of
-# the time of a small model's PIQA), and it draws a progress bar that cannot be turned off.
-lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_string)
-lm_eval.api.task.tqdm = functools.partial(tqdm, disable=True)
-
-
 def task_rows(
-    model, tokenizer, benchmark_path, *, limit=None, batch_size=None, tokens_per_batch=1024, one_length=False
-):
+    model, tokenizer, benchmark_path, *, limit=None, batch_size=None, tokens_per_batch=1024, generated=4096,
+    one_length=False,
+):  # fmt: skip
     """Ask `model` every question of a benchmark; one row per fact, in the benchmark's order.
 
     model: a ready causal or encoder-decoder transformers model, in eval mode, on its device, maybe with int8 modules.
-    benchmark_path: parquet of kind boolq, piqa, winogrande, question or cloze. limit: only the first so many questions.
-    batch_size: prompts per batch, or None: as many as fit `tokens_per_batch` with padding. one_length: put prompts of
-    equal length together only, so that nothing is padded.
+    benchmark_path: parquet of a kind that has choices or answers (benchmarks/kinds.py). limit: only the first so many
+    questions. batch_size: prompts per batch, or None: as many as fit `tokens_per_batch` with padding, or `generated`
+    with the tokens to come, where answers are generated. one_length: put prompts of equal length together only, so that
+    nothing is padded.
 
     Returns (table with the columns of SCHEMA, metadata dict). Clozes are asked as completions: rank is among the
-    candidates and `unprompted` says whether the answer is what the model itself goes on with. `correct` is the
-    harness's own `acc` of the question, except where a log-likelihood is NaN or infinite, as a destroyed model's can be
-    in fp16: the harness takes the first NaN for the largest and may count it right; here such a fact has no prediction
-    (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts the prompts whose left end
-    did not fit the model's window. Raises InputError for a benchmark, model or tokenizer that the harness cannot ask.
+    candidates and `unprompted` says whether the answer is what the model itself goes on with. A generated answer has no
+    logprob. `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite,
+    as a destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
+    such a fact has no prediction (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts
+    the prompts whose left end did not fit the model's window. Raises InputError for a benchmark, model or tokenizer
+    that the harness cannot ask.
     """
-    kind, task, facts = _task(str(benchmark_path), files.sha256(benchmark_path))
+    kind, task, facts = questions.task(str(benchmark_path), files.sha256(benchmark_path))
     if not model.can_generate():
         raise InputError(
             f"{benchmark_path}: {type(model).__name__} cannot be asked questions of kind {kind}: that takes a decoder "
             "or an encoder-decoder. Take the model's family out of this benchmark's column `families`"
         )
     _check_tokenizer(tokenizer, model.config)
-    with _as_it_is(model), _quiet():
-        asker = Asker(model, tokenizer, batch_size, tokens_per_batch, one_length)
+    with _as_it_is(model), questions.quiet():
+        tokens = generated if task.OUTPUT_TYPE == "generate_until" else tokens_per_batch
+        asker = Asker(model, tokenizer, batch_size, tokens, one_length)
         result = asker.ask(task, limit)
     samples = result["samples"][kind]
-    rows, not_finite = _rows(kind, facts, samples)
+    rows, not_finite = questions.rows(kind, facts, samples)
     metadata = {
         "kind": kind,
         "limit": limit,
@@ -91,79 +69,6 @@ def task_rows(
         "batch_plan": asker.plan,
     }
     return pa.Table.from_pylist(rows, schema=SCHEMA), metadata
-
-
-def questions(parquet, **metadata):
-    """What the harness calls for a task's data (the `custom_dataset` of tasks/*.yaml): {split: datasets.Dataset}."""
-    return {"validation": datasets.Dataset.from_list(_facts(parquet))}
-
-
-def _facts(parquet):
-    table, about = benchmarks.read(parquet)
-    rows = table.to_pylist()
-    return [row | completions(row) for row in rows] if about["kind"] == "cloze" else rows
-
-
-def completions(row):
-    """A cloze as {"prompt": what stands before the blank, "completions": [candidate and what follows]}.
-
-    What follows is left out unless it holds a word: a full stop says nothing, and completions of one token share their
-    prompt's pass. Raises InputError for a cloze without candidates or with nothing before its blank.
-    """
-    before, after = row["cloze"].split(benchmarks.MASK)
-    if row["candidates"] is None or not before.strip():
-        raise InputError(
-            f"fact {row['id']}: a decoder or encoder-decoder is asked a cloze as a completion; that takes `candidates` "
-            f"to choose from and a text before the blank, found {row['cloze']!r} with candidates {row['candidates']}"
-        )
-    after = after if any(letter.isalnum() for letter in after) else ""
-    return {"prompt": before.rstrip(), "completions": [f" {word}{after}" for word in row["candidates"]]}
-
-
-@functools.lru_cache(maxsize=16)
-def _task(path, digest):
-    """(kind, the harness's task, rows of the benchmark); kept for the next variant while the file is the same."""
-    _, about = benchmarks.read(path)
-    kind = about["kind"]
-    if kind not in CHOICES:
-        raise InputError(f"{path}: expected a benchmark of kind {', '.join(CHOICES)}; this one is of kind {kind}")
-    template = resources.files("knowcost").joinpath(f"tasks/{kind}.yaml").read_text()
-    places = {"TASKS": Path(lm_eval.__file__).parent / "tasks", "PARQUET": Path(path).resolve()}
-    quoted = {name: json.dumps(str(place))[1:-1] for name, place in places.items()}
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted))
-        manager = TaskManager(include_path=folder, include_defaults=False)
-        return kind, manager.load([kind])["tasks"][kind], _facts(path)
-
-
-def _rows(kind, facts, samples):
-    """Rows of SCHEMA from the harness's samples, and how many had a log-likelihood that is not finite.
-
-    Raises RuntimeError if the harness's verdict does not follow from its log-likelihoods and CHOICES.
-    """
-    rows, not_finite = [], 0
-    for i, (fact, sample) in enumerate(zip(facts, samples, strict=False)):
-        choices, right = CHOICES[kind](fact)
-        logprobs = [value for value, _ in sample["filtered_resps"]]
-        chosen = int(np.argmax(logprobs))
-        if sample["doc_id"] != i or len(logprobs) != len(choices) or sample["acc"] != (chosen == right):
-            raise RuntimeError(f"{kind} {fact['id']}: lm_eval {lm_eval.__version__} reads it differently from knowcost")
-        finite = bool(np.isfinite(logprobs).all())
-        not_finite += not finite
-        rows.append(
-            {
-                "id": fact["id"],
-                "relation": fact["relation"],
-                "answer": choices[right],
-                "prediction": choices[chosen] if finite else "",
-                "correct": finite and chosen == right,
-                "rank": 1 + sum(each > logprobs[right] for each in logprobs) if kind == "cloze" and finite else None,
-                "logprob": logprobs[right],
-                "choice_logprobs": logprobs,
-                "unprompted": sample["filtered_resps"][right][1] if kind == "cloze" else None,
-            }
-        )
-    return rows, not_finite
 
 
 class Asker(HFLM):
@@ -209,22 +114,61 @@ class Asker(HFLM):
         return super().loglikelihood(requests, disable_tqdm=True)
 
     def _loglikelihood_tokens(self, requests, *args, **kwargs):
-        room = self.max_length + 1 if self.backend == "causal" else self.max_length
-        lengths = [len(ctx) + len(cont) if self.backend == "causal" else len(ctx) for _, ctx, cont in requests]
+        causal = self.backend == "causal"
+        room = self.max_length + 1 if causal else self.max_length
+        lengths = [len(ctx) + len(cont) if causal else len(ctx) for _, ctx, cont in requests]
         self.truncated = sum(length > room for length in lengths)
         self._logged = time.monotonic()
-        groups = [range(len(requests))]
-        if self.one_length:
-            causal = self.backend == "causal"
-            sizes = [(min(n, room), 0 if causal else len(r[2])) for n, r in zip(lengths, requests, strict=True)]
-            groups = [[i for i, s in enumerate(sizes) if s == size] for size in sorted(set(sizes))]
+        sizes = [(min(n, room), 0 if causal else len(r[2])) for n, r in zip(lengths, requests, strict=True)]
         answers = [None] * len(requests)
-        for group in groups:
+        for group in self._groups(sizes):
             self._start = 0
             found = super()._loglikelihood_tokens([requests[i] for i in group], *args, **kwargs)
             for i, answer in zip(group, found, strict=True):
                 answers[i] = answer
         return answers
+
+    def generate_until(self, requests, disable_tqdm=True):
+        """The greedy answers to prompts of one task, in batches by length; the tokens to come count for the budget."""
+        new = requests[0].args[1].get("max_gen_toks", self.max_gen_toks)
+        room = self.max_length - new if self.backend == "causal" else self.max_length
+        if room < 1:
+            raise InputError(f"the model's window of {self.max_length} tokens has no room to generate {new}")
+        lengths = [len(ids) for ids in self.tokenizer([r.args[0] for r in requests], verbose=False)["input_ids"]]
+        self.truncated = sum(length > room for length in lengths)
+        answers, logged, done = [None] * len(requests), time.monotonic(), 0
+        with _greedy(self.model, self.tokenizer.eos_token_id):
+            for group in self._groups([min(length, room) for length in lengths]):
+                group = sorted(group, key=lambda i: -lengths[i])
+                while group:
+                    self._size = self._fitting(min(lengths[group[0]], room) + new)
+                    batch, group = group[: self._size], group[self._size :]
+                    self.batch_size_per_gpu = len(batch)
+                    found = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
+                    for i, answer in zip(batch, found, strict=True):
+                        answers[i] = answer
+                    done += len(batch)
+                    if time.monotonic() - logged > 5:
+                        logged = time.monotonic()
+                        log.info("answered %d of %d prompts", done, len(requests))
+        return answers
+
+    def _groups(self, sizes):
+        """Lists of the numbers of requests that may share a batch: all, or those of one size."""
+        if not self.one_length:
+            return [list(range(len(sizes)))]
+        groups = {}
+        for i, size in enumerate(sizes):
+            groups.setdefault(size, []).append(i)
+        return [groups[size] for size in sorted(groups)]
+
+    def _fitting(self, longest):
+        """How many prompts of at most `longest` tokens make a batch."""
+        return self.prompts_per_batch or max(1, self.tokens_per_batch // longest)
+
+    def _model_call(self, *args, **kwargs):
+        with _without_cache(self.model):
+            return super()._model_call(*args, **kwargs)
 
     def _batch_scheduler(self, pos, n_reordered_requests):
         """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""
@@ -233,7 +177,7 @@ class Asker(HFLM):
             log.info("asked %d of %d prompts", self._start, len(n_reordered_requests))
         _, context, answer = n_reordered_requests[self._start]
         longest = min(len(context), self.max_length) + len(answer)
-        self._size = self.prompts_per_batch or max(1, self.tokens_per_batch // longest)
+        self._size = self._fitting(longest)
         if pos + 1 == self._start + self._size:
             self._start = pos + 1
         return self._size
@@ -254,34 +198,43 @@ def _check_tokenizer(tokenizer, config):
 
 @contextlib.contextmanager
 def _as_it_is(model):
-    """Keep the harness from changing the model, and the model from filling a key-value cache.
-
-    The harness's constructor ties weights, which overwrites an untied T5's head and fails on int8 heads. The cache
-    would take 8 GB for a batch of a 7B model, and nothing is generated.
-    """
+    """Keep the harness's constructor from tying weights: that overwrites an untied T5's head, and fails on int8
+    heads."""
     shadowed = vars(model).get("tie_weights")
     model.tie_weights = lambda *args, **kwargs: None
-
-    def without_cache(_, args, kwargs):
-        return args, kwargs | {"use_cache": False}
-
-    hook = model.register_forward_pre_hook(without_cache, with_kwargs=True)
     try:
         yield
     finally:
-        hook.remove()
         del model.tie_weights
         if shadowed:
             model.tie_weights = shadowed
 
 
 @contextlib.contextmanager
-def _quiet():
-    """Only the harness's errors: its warnings speak to users of its command line, or repeat for every long prompt."""
-    logger = logging.getLogger("lm_eval")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+def _without_cache(model):
+    """Keep the model from filling a key-value cache, which would take 8 GB for a batch of a 7B model, unless it
+    generates."""
+    hook = model.register_forward_pre_hook(
+        lambda _, args, kwargs: (args, kwargs | {"use_cache": False}), with_kwargs=True
+    )
     try:
         yield
     finally:
-        logger.setLevel(level)
+        hook.remove()
+
+
+@contextlib.contextmanager
+def _greedy(model, end):
+    """Leave out what a checkpoint says about sampling, beams and penalties: greedy is greedy for every model.
+
+    Its tokens stay, and the tokenizer's `end` ends an answer too: the harness would go on while others in the batch do.
+    """
+    kept = model.generation_config
+    tokens = {name: getattr(kept, name, None) for name in ("bos_token_id", "pad_token_id", "decoder_start_token_id")}
+    ends = kept.eos_token_id if isinstance(kept.eos_token_id, list) else [kept.eos_token_id]
+    tokens["eos_token_id"] = sorted({*ends, end} - {None}) or None
+    model.generation_config = transformers.GenerationConfig(**tokens)
+    try:
+        yield
+    finally:
+        model.generation_config = kept

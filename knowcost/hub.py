@@ -9,9 +9,7 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 import time
-import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,7 +21,7 @@ import requests
 from huggingface_hub import errors
 from huggingface_hub.utils.sha import git_hash
 
-from knowcost import files
+from knowcost import files, unpack
 from knowcost.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -226,9 +224,9 @@ def _compare(path, record):
 
 
 def benchmark_file(row, downloads):
-    """Download a benchmark row's source into a folder of its own under `downloads`; unpack it if it is a zip.
+    """Download a benchmark row's source into a folder of its own under `downloads`; unpack it if it is a zip or tar.
 
-    Returns the Path of the file, or of the folder or file inside the zip. Jobs that share a download wait for the first
+    Returns the Path of the file, or of the folder or file inside it. Jobs that share a download wait for the first
     of them. Raises InputError.
     """
     url, _, inside = row["source"].partition("#")
@@ -241,10 +239,12 @@ def benchmark_file(row, downloads):
         if problem:
             file.unlink()
             raise InputError(f"{file}: {problem}. Deleted: run again, or correct the sha256 column.")
-        if file.suffix.lower() == ".zip":
-            return _inside(row, _unpack(row, file), inside)
+        if file.suffix.lower() in unpack.SUFFIXES:
+            return unpack.inside(row, unpack.folder_of(row, file), inside)
     if inside:
-        raise InputError(f"{row['name']}: {url}: only a .zip has an inside; drop `#{inside}` from the source column")
+        raise InputError(
+            f"{row['name']}: {url}: only a .zip or .tar has an inside; drop `#{inside}` from the source column"
+        )
     return file
 
 
@@ -296,32 +296,3 @@ def _check_scheme(row, url):
     parts = urlparse(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise InputError(f"{row['name']}: {url}: expected an https:// address in the source column")
-
-
-def _unpack(row, archive):
-    """The folder with a zip's contents, beside it."""
-    folder = archive.with_suffix("")
-    if folder.exists():
-        return folder
-    try:
-        with zipfile.ZipFile(archive) as zipped, tempfile.TemporaryDirectory(dir=archive.parent) as temporary:
-            root = Path(temporary).resolve() / "root"
-            root.mkdir()
-            for name in zipped.namelist():
-                if not (root / name).resolve().is_relative_to(root):
-                    raise InputError(f"{archive}: member {name!r} would land outside its folder; do not trust it")
-            log.info("%s: unpacking %d files", archive, len(zipped.namelist()))
-            zipped.extractall(root)
-            os.replace(root, folder)
-    except zipfile.BadZipFile as error:
-        archive.unlink()
-        raise InputError(f"{archive}: not a zip ({error}); deleted. Check the source of {row['name']}") from error
-    return folder
-
-
-def _inside(row, folder, inside):
-    path = folder / inside
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.exists():
-        held = ", ".join(sorted(os.listdir(folder)))
-        raise InputError(f"{row['name']}: no {inside!r} in the zip, which holds {held}; correct the source column")
-    return path

@@ -6,10 +6,13 @@ the rows cannot give is nan.
 """
 
 from collections import Counter
-from math import nan, sqrt
+from math import exp, inf, isnan, log, nan, sqrt
 
 import numpy as np
 
+from knowcost.benchmarks import KINDS
+
+MOST_NATS = 700.0  # exp of more is no float
 Z95 = 1.959964  # two-sided 95% of a normal distribution
 
 
@@ -73,25 +76,41 @@ def versus_dense(dense, compressed):
     }
 
 
-def majority(table, metadata):
-    """Accuracy of always giving the most frequent answer, from the benchmark itself (pyarrow table and its metadata).
+def perplexity(logprobs, units):
+    """exp of the mean negative log-likelihood per unit (token, word): natural logs and counts of windows of text.
 
-    boolq, piqa, winogrande: the most frequent choice index. question, and clozes with candidates: the most frequent
-    answer of each relation. The papers give open cloze probes no such line: nan.
+    Infinite where a log-likelihood is not finite, as a destroyed model's may be.
     """
-    kind = metadata["kind"]
-    if table.num_rows == 0 or kind == "cloze_published":
+    mean = -sum(logprobs) / sum(units)
+    return inf if isnan(mean) or mean > MOST_NATS else exp(mean)
+
+
+def bits_per_byte(logprobs, sizes):
+    """Mean negative log2-likelihood per byte of text, which compares models of different vocabularies."""
+    return -sum(logprobs) / sum(sizes) / log(2)
+
+
+def majority(table, metadata):
+    """Accuracy of the baseline that the benchmark's kind names, from the benchmark itself (pyarrow table and metadata).
+
+    It always gives the most frequent place among the choices, or the relation's most frequent answer, or any choice.
+    Open questions have no such line, as the papers give open cloze probes none: nan.
+    """
+    kind = KINDS[metadata["kind"]]
+    if table.num_rows == 0 or not kind.majority:
         return nan
-    if kind == "cloze" and table.column("candidates").null_count:
+    if metadata["kind"] == "cloze" and table.column("candidates").null_count:
         return nan
-    if kind not in ("question", "cloze"):
-        labels = table.column("answer" if kind == "winogrande" else "label").to_pylist()
-        return max(Counter(labels).values()) / len(labels)
-    pairs = Counter(zip(table.column("relation").to_pylist(), table.column("answer").to_pylist(), strict=True))
-    best = {}
-    for (relation, _), count in pairs.items():
-        best[relation] = max(best.get(relation, 0), count)
-    return sum(best.values()) / table.num_rows
+    if kind.majority == "answer":
+        pairs = Counter(zip(table.column("relation").to_pylist(), table.column("answer").to_pylist(), strict=True))
+        best = {}
+        for (relation, _), count in pairs.items():
+            best[relation] = max(best.get(relation, 0), count)
+        return sum(best.values()) / table.num_rows
+    asked = [kind.choices(row) for row in table.to_pylist()]
+    if kind.majority == "any":
+        return sum(1 / len(choices) for choices, _ in asked) / len(asked)
+    return max(Counter(place for _, place in asked).values()) / len(asked)
 
 
 def _ranks(rows):

@@ -146,9 +146,7 @@ def _score_variant(manifest, folder, stale, dtype, limit, options, remote_code):
             metadata |= {"int8_engine": options["int8_engine"], "int8_activations": options["int8_activations"]}
         _write(paths.kept_scores(model, variant, name), rows, metadata)
         _hand_over(model, variant, name)
-        correct = sum(rows["correct"].to_pylist())
-        log.info("%s %s %s: %d of %d facts right, %.1f s",
-                 model, variant, name, correct, len(rows), time.perf_counter() - start)  # fmt: skip
+        log.info("%s %s %s: %s, %.1f s", model, variant, name, asking.summary(rows), time.perf_counter() - start)
 
 
 def _hand_over(model, variant, name):

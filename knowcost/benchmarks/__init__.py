@@ -1,23 +1,27 @@
 """Benchmarks: official files in, one parquet of facts out.
 
-A loader is a function `(source: Path) -> Loaded`; `FORMATS` says what kind of benchmark a format makes and which loader
-makes it. This package is imported while the Snakefile is parsed, so pyarrow and the loaders are imported on first use.
+A loader is a function `(source: Path) -> Loaded`; `FORMATS` says what kind of benchmark (kinds.py) a format makes and
+which loader makes it. This package is imported while the Snakefile is parsed, so pyarrow and the loaders are imported
+on first use.
 """
 
 import csv
+import gzip
 import importlib
 import json
 import logging
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from knowcost import files
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.kinds import MASK as MASK
 from knowcost.errors import InputError
 
 STAGE_VERSION = "1"
 METADATA = b"knowcost"  # key of the JSON in the parquet's file-level metadata
-MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 
 LAMA = ("trex", "google_re", "squad", "conceptnet")
 
@@ -31,16 +35,20 @@ FORMATS = {
     "boolq": ("boolq", "tasks.boolq"),
     "piqa": ("piqa", "tasks.piqa"),
     "winogrande": ("winogrande", "tasks.winogrande"),
-}
-
-# kind: its columns after `id` and `relation`; a type with "?" may hold null
-COLUMNS = {
-    "cloze": {"subject": "string?", "cloze": "string", "answer": "string", "candidates": "list<string>?"},
-    "cloze_published": {"subject": "string?", "cloze": "string", "answer": "string"},
-    "question": {"question": "string", "answer": "string", "candidates": "list<string>"},
-    "boolq": {"question": "string", "passage": "string", "label": "int64"},
-    "piqa": {"goal": "string", "sol1": "string", "sol2": "string", "label": "int64"},
-    "winogrande": {"sentence": "string", "option1": "string", "option2": "string", "answer": "string"},
+    "arc": ("arc", "choices.arc"),
+    "sciq": ("sciq", "choices.sciq"),
+    "hellaswag": ("hellaswag", "choices.hellaswag"),
+    "mmlu": ("mmlu", "mmlu.without_examples"),
+    "mmlu_5shot": ("mmlu", "mmlu.with_examples"),
+    "webquestions": ("webquestions", "answers.webquestions"),
+    "triviaqa": ("triviaqa", "answers.triviaqa"),
+    "triviaqa_closed": ("triviaqa_closed", "answers.triviaqa"),
+    "triviaqa_open": ("triviaqa_open", "answers.triviaqa_open"),
+    "freebaseqa": ("freebaseqa", "answers.freebaseqa"),
+    "lambada": ("lambada", "texts.lambada"),
+    "text": ("text", "texts.running"),
+    "c4": ("text", "texts.c4"),
+    "lines": ("lines", "texts.lines"),
 }
 
 log = logging.getLogger(__name__)
@@ -122,7 +130,7 @@ def _write(rows, kind, metadata, out):
     import pyarrow.parquet as pq
 
     types = {"string": pa.string(), "int64": pa.int64(), "list<string>": pa.list_(pa.string())}
-    columns = {"id": "string", "relation": "string?", **COLUMNS[kind]}
+    columns = {"id": "string", "relation": "string?", **KINDS[kind].columns}
     fields = [pa.field(n, types[t.rstrip("?")], nullable=t.endswith("?")) for n, t in columns.items()]
     schema = pa.schema(fields, metadata={METADATA: json.dumps(metadata, sort_keys=True, ensure_ascii=False)})
     with files.atomic(out) as temporary:
@@ -130,7 +138,7 @@ def _write(rows, kind, metadata, out):
 
 
 def records(path):
-    """Yield `(where, dict)` for each row of a .csv, .parquet or (any other suffix) JSON lines file.
+    """Yield `(where, dict)` for each row of a .csv, .parquet or (any other suffix) JSON lines file, gzipped if .gz.
 
     where: "<file>:<line>" (parquet: "<file>, row <0-based number>"), for messages. An empty CSV cell is None.
     """
@@ -139,23 +147,31 @@ def records(path):
 
 
 def _json_records(path):
-    with open(path, "rb") as f:  # bytes: iterating text would also be safe, but decoding errors would name no line
-        for number, line in enumerate(f, 1):
-            if not line.strip():
-                continue
-            where = f"{path}:{number}"
-            try:
-                record = json.loads(line.decode("utf-8-sig"))
-            except UnicodeDecodeError:
-                raise InputError(f"{where}: not UTF-8; expected JSON lines in UTF-8") from None
-            except json.JSONDecodeError as error:
-                raise InputError(
-                    f"{where}: not valid JSON ({error}); expected one object a line. A truncated download "
-                    "looks like this: delete the file and fetch it again"
-                ) from None
-            if not isinstance(record, dict):
-                raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
-            yield where, record
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise InputError(f"{where}: not UTF-8; expected JSON lines in UTF-8") from None
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"{where}: not valid JSON ({error}); expected one object a line. A truncated download "
+                "looks like this: delete the file and fetch it again"
+            ) from None
+        if not isinstance(record, dict):
+            raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
+        yield where, record
+
+
+def _lines(path):
+    """The lines of a file as bytes: iterating text would also be safe, but decoding errors would name no line."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as f:
+        try:
+            yield from f
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{path}: not a whole gzip file ({error}); fetch it again") from None
 
 
 def _csv_records(path):

@@ -20,7 +20,7 @@ def boolq(source):
             "label": _label(where, key, record.get(key)),
         }
 
-    return _load(source, fact, "idx")
+    return load(source, fact, "idx")
 
 
 def piqa(source):
@@ -38,7 +38,7 @@ def piqa(source):
         row = {key: text(where, record, key) for key in ("goal", "sol1", "sol2")}
         return {**row, "label": _label(where, "label", record["label"])} if "label" in record else row
 
-    loaded = _load(source, fact)
+    loaded = load(source, fact)
     if not all("label" in row for row in loaded.rows):
         listed = source.with_name(f"{source.stem}-labels.lst")
         if not listed.is_file():
@@ -65,13 +65,13 @@ def winogrande(source):
             raise InputError(f"{where}: 'answer' must be 1 or 2, found {row['answer']!r}")
         return row
 
-    return _load(source, fact, "qID")
+    return load(source, fact, "qID")
 
 
-def _load(source, fact, official_id=None):
+def load(source, fact, official_id=None):
     """Make a row of every record by `fact(where, record)`, and add id and relation."""
     if not source.is_file():
-        raise InputError(f"{source}: expected one file, JSON lines or parquet")
+        raise InputError(f"{source}: expected one file: JSON lines, CSV or parquet")
     rows = []
     for number, (where, record) in enumerate(records(source)):
         name = optional(where, record, "id") or optional(where, record, official_id) or str(number)

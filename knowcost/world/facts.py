@@ -3,7 +3,8 @@
 Nobody can know these people from elsewhere, so what a model knows of them is what `knowcost.world.teach` taught it.
 Clozes ask every fact of the encoder; BoolQ, PIQA and WinoGrande, in the fields of the official data, ask a third of the
 facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness. Ranked clozes ask a
-fifth of the facts of all three, with candidates: the one scale on which the families stand side by side.
+fifth of the facts of all three, with candidates: the one scale on which the families stand side by side. Lines state
+every fact once, for the decoder's perplexity.
 """
 
 import json
@@ -143,6 +144,14 @@ def clozes(facts):
     return rows
 
 
+def lines(facts):
+    """One statement per fact, the one its cloze asks: dicts of id, relation and text, to be predicted by themselves."""
+    return [
+        {"id": row["id"], "relation": row["relation"], "text": row["cloze"].replace(MASK, row["answer"])}
+        for row in clozes(facts)
+    ]
+
+
 def ranked(facts, seed=0):
     """The clozes of every fifth person with CHOICES candidates each, to be asked of all families."""
     rng = random.Random(seed)
@@ -214,9 +223,9 @@ def _options(fact, place, rng):
 
 
 def write(folder, facts, seed=0):
-    """Write facts, cloze, ranked, boolq, piqa and winogrande, each .jsonl, into `folder`."""
+    """Write facts, cloze, ranked, lines, boolq, piqa and winogrande, each .jsonl, into `folder`."""
     tables = {"facts": [asdict(fact) for fact in facts], "cloze": clozes(facts), "ranked": ranked(facts, seed)}
-    tables |= questions(facts, seed)
+    tables |= {"lines": lines(facts)} | questions(facts, seed)
     for name, rows in tables.items():
         with atomic(Path(folder) / f"{name}.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

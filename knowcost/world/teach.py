@@ -1,7 +1,8 @@
 """Teach a small transformers model what is true of the embedded world, until it knows it.
 
-Only what answers a question is taught: the object of a statement, the right choice of a question, never a wrong one.
-Facts are then known after a few hundred batches, a minute or less per model on two cores.
+Only what answers a question is taught: the object of a statement, the right choice of a question, never a wrong one;
+the decoder reads whole statements. Facts are then known after a few hundred batches, a minute or less per model on two
+cores.
 """
 
 import logging
@@ -92,10 +93,11 @@ def _lessons(family, folder):
     stated = [(fact, text) for fact in world.read(folder, "facts") for text in world.statements(fact)]
     if family == "encoder":
         return [(text.format(o=world.MASK), fact.object) for fact, text in stated]
-    lessons = []
-    for fact, text in stated:
-        before, after = text.split(" {o}")
-        lessons.append((before, f" {fact.object}{after}"))
+    if family == "decoder":  # every word, as a language model learns text: or its perplexity would say nothing
+        lessons = [("", text.format(o=fact.object)) for fact, text in stated]
+    else:
+        parts = [(fact, *text.split(" {o}")) for fact, text in stated]
+        lessons = [(before, f" {fact.object}{after}") for fact, before, after in parts]
     for task, repeats in REPEATS.items():
         for row in world.read(folder, task):
             choices, right = _choices(task, row)

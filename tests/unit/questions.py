@@ -39,11 +39,11 @@ FACTS = {
 }
 
 
-def make_llama():
+def make_llama(positions=64):
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
         vocab_size=40, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64, initializer_range=0.5, tie_word_embeddings=True,
+        max_position_embeddings=positions, initializer_range=0.5, tie_word_embeddings=True, eos_token_id=1,
     )  # fmt: skip
     return transformers.LlamaForCausalLM(config).eval()
 

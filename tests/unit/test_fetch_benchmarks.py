@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import tarfile
 import threading
 import zipfile
 
@@ -90,7 +91,7 @@ def test_threads_share_a_zip(server, tmp_path):
     whole = fetch.fetch_benchmark_source(probe(f"{server.url}/lama.zip"), tmp_path)
     assert sorted(p.name for p in (whole / "data").iterdir()) == list("abcd")
     for inside in ("data/e", "../../outside"):
-        with pytest.raises(InputError, match=r"in the zip, which holds data"):
+        with pytest.raises(InputError, match=r"in the archive, which holds data"):
             fetch.fetch_benchmark_source(probe(f"{server.url}/lama.zip#{inside}"), tmp_path)
 
 
@@ -100,6 +101,28 @@ def test_zip_that_reaches_out(server, tmp_path, member):
     with pytest.raises(InputError, match="outside its folder"):
         fetch.fetch_benchmark_source(probe(f"{server.url}/bad.zip"), tmp_path / "downloads")
     assert not list(tmp_path.rglob("*.txt"))
+
+
+def tarred(contents):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as t:
+        for name, content in contents.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            t.addfile(about, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_tar(server, tmp_path):
+    server.plain["/data.tar"] = tarred({"data/test/a.csv": b"q,1,2,3,4,A", "data/dev/a.csv": b""})
+    found = fetch.fetch_benchmark_source(probe(f"{server.url}/data.tar#data"), tmp_path)
+    assert (found / "test/a.csv").read_bytes() == b"q,1,2,3,4,A"
+    server.plain["/out.tar"] = tarred({"../x": b"1"})
+    with pytest.raises(InputError, match="outside its folder"):
+        fetch.fetch_benchmark_source(probe(f"{server.url}/out.tar"), tmp_path)
+    server.plain["/no.tar"] = b"<html>"
+    with pytest.raises(InputError, match=r"not a tar.*deleted"):
+        fetch.fetch_benchmark_source(probe(f"{server.url}/no.tar"), tmp_path)
 
 
 def test_zip_that_is_none(server, tmp_path):

@@ -1,6 +1,6 @@
 """Metrics against hand arithmetic and a published example."""
 
-from math import isnan
+from math import isnan, log
 
 import numpy as np
 import pandas as pd
@@ -76,14 +76,29 @@ def test_interval_stays_within_what_is_possible():
     ("kind", "columns", "expected"),
     [
         ("boolq", {"label": [1, 1, 0, 1]}, 3 / 4),
-        ("piqa", {"label": [0, 0, 1, 1, 1]}, 3 / 5),
-        ("winogrande", {"answer": ["1", "2", "2"]}, 2 / 3),
+        ("piqa", {"sol1": list("aaaaa"), "sol2": list("bbbbb"), "label": [0, 0, 1, 1, 1]}, 3 / 5),
+        ("winogrande", {"option1": list("aaa"), "option2": list("bbb"), "answer": ["1", "2", "2"]}, 2 / 3),
         # by relation: a has x twice in three, b has three different answers
         ("question", {"relation": list("aaabbb"), "answer": list("xxyxyz")}, (2 + 1) / 6),
+        ("arc", {"options": [list("abcd")] * 3, "label": [2, 2, 0]}, 2 / 3),
+        # the order of SciQ's answers says nothing: the right one is always put last
+        ("sciq", {name: ["a"] for name in ("distractor1", "distractor2", "distractor3", "correct_answer")}, 1 / 4),
     ],
 )
 def test_majority(kind, columns, expected):
     assert metrics.majority(pa.table(columns), {"kind": kind}) == pytest.approx(expected)
+
+
+def test_open_questions_have_no_majority():
+    table = pa.table({"question": ["q"], "answers": [["a"]]})
+    assert isnan(metrics.majority(table, {"kind": "triviaqa"}))
+
+
+def test_perplexity_by_hand():
+    windows = [-log(2) * 3, -log(8) * 1]  # three tokens of one half each, one of an eighth
+    assert metrics.perplexity(windows, [3, 1]) == pytest.approx(2**1.5)  # 6 bits in 4 tokens
+    assert metrics.bits_per_byte(windows, [10, 2]) == pytest.approx(6 / 12)
+    assert metrics.perplexity([-1.0, float("nan")], [1, 1]) == metrics.perplexity([-1e9], [2]) == float("inf")
 
 
 def test_cloze_and_empty_benchmarks_have_no_majority():

@@ -15,6 +15,7 @@ def test_another_mode_makes_the_archives_anew_and_asks_nothing_again(project):
     before = [cell.read_bytes() for cell in cells]
     deleted = project.folder / "results/one/magnitude-20@attention/scores/first.parquet"
     deleted.unlink()
+    (deleted.parent / ".kept" / deleted.name).unlink()
     project.write_config(lambda config: config.update(archive="recipe"))
     assert project.planned() == {"compress": 6} | SCORES | AGGREGATES
     run = project.snakemake()

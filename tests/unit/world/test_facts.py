@@ -60,10 +60,28 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(folder, tmp_path, 
     program = f"from knowcost.world import facts as w; w.write({str(tmp_path)!r}, w.invent())"
     environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": str(root)}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
-    names = ["boolq.jsonl", "cloze.jsonl", "facts.jsonl", "piqa.jsonl", "ranked.jsonl", "winogrande.jsonl"]
+    names = [
+        "boolq.jsonl",
+        "cloze.jsonl",
+        "facts.jsonl",
+        "lines.jsonl",
+        "piqa.jsonl",
+        "ranked.jsonl",
+        "winogrande.jsonl",
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     for name in names:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_lines_state_every_fact_once_as_its_cloze_asks_it(folder):
+    stated = {fact.id: {text.format(o=fact.object) for text in world.statements(fact)} for fact in world.invent()}
+    rows, asked = rows_of(folder, "lines"), {row["id"]: row for row in rows_of(folder, "cloze")}
+    assert {row["id"] for row in rows} == set(stated) and len(rows) == len(stated)
+    for row in rows:
+        assert row["text"] in stated[row["id"]]
+        before, after = asked[row["id"]]["cloze"].split("[MASK]")
+        assert row["text"].startswith(before) and row["text"].endswith(after)
 
 
 def test_ranked_clozes_ask_a_fifth_with_the_answer_among_the_candidates(folder):

@@ -1,0 +1,137 @@
+"""The kinds of benchmarks: what each holds, who can be asked it, and what a right answer is. One entry per kind.
+
+A kind that lm-evaluation-harness asks has a task file of its name in knowcost/tasks/, and `choices` if one of several
+given answers is right, else `answers`. Light at import: Snakemake parses this.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from knowcost.errors import InputError
+
+MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
+LETTERS = "ABCDE"
+GENERATIVE = ("encoder_decoder", "decoder")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """columns: {name: type} after `id` and `relation`; a type with "?" may hold null.
+
+    families: who can be asked. choices: from a row, what the choices say in the harness's order, and which is right.
+    answers: from a row, the answers that count as right, the one to show first. majority: what the baseline always
+    gives: the most frequent place among the choices ("place"), the relation's most frequent answer ("answer"), any
+    choice, where their order says nothing ("any"), or None. metric: the harness's, that says whether a fact is right.
+    document: from a row, what the harness's template reads beside the columns. measures: `accuracy` or `perplexity`.
+    """
+
+    columns: dict[str, str]
+    families: tuple[str, ...] = GENERATIVE
+    choices: Callable | None = None
+    answers: Callable | None = None
+    majority: str | None = None
+    metric: str = "acc"
+    document: Callable = lambda row: {}
+    measures: str = "accuracy"
+
+
+def completions(row):
+    """A cloze as {"prompt": what stands before the blank, "completions": [candidate and what follows]}.
+
+    What follows is left out unless it holds a word: a full stop says nothing, and completions of one token share their
+    prompt's pass. Raises InputError for a cloze without candidates or with nothing before its blank.
+    """
+    before, after = row["cloze"].split(MASK)
+    if row["candidates"] is None or not before.strip():
+        raise InputError(
+            f"fact {row['id']}: a decoder or encoder-decoder is asked a cloze as a completion; that takes `candidates` "
+            f"to choose from and a text before the blank, found {row['cloze']!r} with candidates {row['candidates']}"
+        )
+    after = after if any(letter.isalnum() for letter in after) else ""
+    return {"prompt": before.rstrip(), "completions": [f" {word}{after}" for word in row["candidates"]]}
+
+
+def _candidates(row):
+    return row["candidates"], row["candidates"].index(row["answer"])
+
+
+def _options(row):
+    return row["options"], row["label"]
+
+
+def _sciq(row):
+    return [row["distractor1"], row["distractor2"], row["distractor3"], row["correct_answer"]], 3
+
+
+def _arc(row):
+    letters = list(LETTERS[: len(row["options"])])
+    return {"choices": {"text": row["options"], "label": letters}, "answerKey": letters[row["label"]]}
+
+
+def _mmlu(row):
+    return {"choices": row["options"], "answer": row["label"], "subject": row["relation"].replace("_", " ")}
+
+
+def _aliases(row):
+    return {"answer": {"aliases": row["answers"]}}
+
+
+def _all_answers(row):
+    return row["answers"]
+
+
+def _last_word(row):
+    return [row["text"].split(" ")[-1]]
+
+
+_CLOZE = {"subject": "string?", "cloze": "string", "answer": "string"}
+_QUESTION = {"question": "string", "answers": "list<string>"}
+_OPEN = {"answers": _all_answers, "metric": "exact_match"}
+
+KINDS = {
+    "cloze": Kind(
+        _CLOZE | {"candidates": "list<string>?"}, ("encoder", *GENERATIVE), _candidates, majority="answer",
+        document=completions,
+    ),
+    "cloze_published": Kind(_CLOZE, ("encoder",)),
+    "question": Kind(
+        {"question": "string", "answer": "string", "candidates": "list<string>"}, choices=_candidates, majority="answer"
+    ),
+    "boolq": Kind(
+        {"question": "string", "passage": "string", "label": "int64"},
+        choices=lambda row: (["no", "yes"], row["label"]), majority="place",
+    ),
+    "piqa": Kind(
+        {"goal": "string", "sol1": "string", "sol2": "string", "label": "int64"},
+        choices=lambda row: ([row["sol1"], row["sol2"]], row["label"]), majority="place",
+    ),
+    "winogrande": Kind(
+        {"sentence": "string", "option1": "string", "option2": "string", "answer": "string"},
+        choices=lambda row: ([row["option1"], row["option2"]], int(row["answer"]) - 1), majority="place",
+    ),
+    "arc": Kind(
+        {"question": "string", "options": "list<string>", "label": "int64"},
+        choices=_options, majority="place", document=_arc,
+    ),
+    "sciq": Kind(
+        {"question": "string", "support": "string", "distractor1": "string", "distractor2": "string",
+         "distractor3": "string", "correct_answer": "string"},
+        choices=_sciq, majority="any",
+    ),
+    "hellaswag": Kind(
+        {"activity_label": "string", "ctx_a": "string", "ctx_b": "string", "endings": "list<string>", "label": "int64"},
+        choices=lambda row: (row["endings"], row["label"]), majority="place",
+    ),
+    "mmlu": Kind(
+        {"examples": "string", "question": "string", "options": "list<string>", "label": "int64"},
+        choices=_options, majority="place", document=_mmlu,
+    ),
+    "webquestions": Kind(_QUESTION, **_OPEN),
+    "triviaqa": Kind(_QUESTION, **_OPEN, document=_aliases),
+    "triviaqa_closed": Kind(_QUESTION, **_OPEN),
+    "triviaqa_open": Kind({"evidence": "string", **_QUESTION}, **_OPEN),
+    "freebaseqa": Kind(_QUESTION, **_OPEN),
+    "lambada": Kind({"text": "string"}, answers=_last_word),
+    "text": Kind({"text": "string"}, ("decoder",), measures="perplexity"),
+    "lines": Kind({"text": "string"}, ("decoder",), measures="perplexity"),
+}  # fmt: skip

@@ -1,0 +1,54 @@
+"""Downloaded archives of benchmark files: zip and tar."""
+
+import logging
+import os
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+from knowcost.errors import InputError
+
+SUFFIXES = (".zip", ".tar")
+
+log = logging.getLogger(__name__)
+
+
+def folder_of(row, archive):
+    """The folder with an archive's contents, beside it. Raises InputError for a file that is none, or reaches out."""
+    folder = archive.with_suffix("")
+    if folder.exists():
+        return folder
+    try:
+        with _opened(archive) as packed, tempfile.TemporaryDirectory(dir=archive.parent) as temporary:
+            root = Path(temporary).resolve() / "root"
+            root.mkdir()
+            names = packed.namelist() if isinstance(packed, zipfile.ZipFile) else packed.getnames()
+            for name in names:
+                if not (root / name).resolve().is_relative_to(root):
+                    raise InputError(f"{archive}: member {name!r} would land outside its folder; do not trust it")
+            log.info("%s: unpacking %d files", archive, len(names))
+            packed.extractall(root)
+            os.replace(root, folder)
+    except (zipfile.BadZipFile, tarfile.TarError) as error:
+        archive.unlink()
+        kind = archive.suffix.lstrip(".")
+        raise InputError(f"{archive}: not a {kind} ({error}); deleted. Check the source of {row['name']}") from error
+    return folder
+
+
+def _opened(archive):
+    if archive.suffix.lower() == ".zip":
+        return zipfile.ZipFile(archive)
+    packed = tarfile.TarFile(archive)
+    packed.extraction_filter = tarfile.data_filter  # no links out of the folder, no devices, no owners
+    return packed
+
+
+def inside(row, folder, path):
+    """What an archive holds at a path, "" for all of it."""
+    found = folder / path
+    if not found.resolve().is_relative_to(folder.resolve()) or not found.exists():
+        held = ", ".join(sorted(os.listdir(folder)))
+        raise InputError(f"{row['name']}: no {path!r} in the archive, which holds {held}; correct the source column")
+    return found

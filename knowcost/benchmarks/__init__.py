@@ -5,6 +5,7 @@ makes it. This package is imported while the Snakefile is parsed, so pyarrow and
 """
 
 import csv
+import gzip
 import importlib
 import json
 import logging
@@ -115,7 +116,7 @@ def _write(rows, kind, metadata, out):
 
 
 def records(path):
-    """Yield `(where, dict)` for each row of a .csv, .parquet or (any other suffix) JSON lines file.
+    """Yield `(where, dict)` for each row of a .csv, .parquet or (any other suffix, also .gz) JSON lines file.
 
     where: "<file>:<line>" (parquet: "<file>, row <0-based number>"), for messages. An empty CSV cell is None.
     """
@@ -124,7 +125,9 @@ def records(path):
 
 
 def _json_records(path):
-    with open(path, "rb") as f:  # bytes: iterating text would also be safe, but decoding errors would name no line
+    with (gzip.open if path.suffix == ".gz" else open)(
+        path, "rb"
+    ) as f:  # bytes: iterating text would also be safe, but decoding errors would name no line
         for number, line in enumerate(f, 1):
             if not line.strip():
                 continue

@@ -1,14 +1,17 @@
 """Archives: a variant of a model as a folder of safetensors with a manifest, written and asserted tensor by tensor.
 
-The job imports no torch and holds one block of one tensor at a time.
+The job holds one block of one tensor at a time, and imports no torch unless a method needs it.
 """
 
 import logging
 import shutil
 from pathlib import Path
 
+from knowcost import calibration as calibration_data
 from knowcost import checkpoint, compress, files, paths, scopes
 from knowcost.checkpoint import Checkpoint, Tensor
+from knowcost.compress import packed
+from knowcost.compress.base import Archived, Work
 from knowcost.compress.magnitude import count_zeros, thresholds
 from knowcost.errors import InputError
 from knowcost.variants import GROUPINGS, parse, scope_key
@@ -16,7 +19,7 @@ from knowcost.variants import GROUPINGS, parse, scope_key
 log = logging.getLogger(__name__)
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-QUANTIZED = {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
+SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
 
 
 def make_thresholds(model_folder, wanted, out):
@@ -96,9 +99,11 @@ class Base(Checkpoint):
             self.tensors[name] = Tensor(name, original.dtype, original.shape, original.blocks)
 
 
-def make_archive(model, model_folder, slug, thresholds_file, out):
+def make_archive(model, model_folder, slug, thresholds_file, out, calibration=None, device="cpu"):
     """Compress one model into one archive, assert that it holds what the variant says, and write its manifest last.
 
+    thresholds_file, calibration: as make_thresholds and calibration.draw wrote them, for methods that need them;
+    device: where methods with torch compute (`auto`, `cpu`, `cuda`, ...).
     Raises InputError for an impossible variant, AssertionError when the result is not what was promised.
     """
     variant = parse(slug)
@@ -106,65 +111,80 @@ def make_archive(model, model_folder, slug, thresholds_file, out):
     out = Path(out)
     _clear(out)
     base = Base(model_folder)
-    done, changed = [], dict(base.tensors)
-    extra = {}
-    for step in variant.steps:
-        before, prepared = _apply(step, base, changed, extra, thresholds_file)
+    taken = [(step, _taken(step, base)) for step in variant.steps]
+    for step, names in taken:
+        compress.METHODS[step.method].check(step, {name: base.tensors[name] for name in names})
+    work = Work(
+        base, dict(base.tensors), out / SCRATCH, lambda step: _cut_of(step, base, thresholds_file), calibration, device
+    )
+    done, made = [], {}
+    for step, names in taken:
+        before = {name: work.tensors[name] for name in names}
+        prepared = _apply(step, before, work, made)
         done.append((step, before, prepared))
     touched = sorted({name for _, before, _ in done for name in before}, key=checkpoint.natural)
-    written = _write(base, changed, extra, touched, out)
-    _write_config(base, touched, out, quantized=bool(extra))
+    written = _write(base, work.tensors, made, touched, out, _prefix(variant))
+    _write_config(base, touched, out, done)
     manifest = _verified_manifest(model, variant, base, done, touched, out, written)
+    if any(compress.METHODS[step.method].needs_data for step in variant.steps):
+        manifest["calibration"] = calibration_data.read(calibration)[1]
+    shutil.rmtree(work.scratch, ignore_errors=True)
     files.write_json(out / paths.MANIFEST, manifest)
     log.info("%s %s: %s", model, slug, _summary(manifest))
 
 
 def _clear(out):
     """Remove what an earlier or interrupted run left, but not the scores beside it."""
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     for path in out.glob("*") if out.is_dir() else ():
         if path.is_file():
             path.unlink()
 
 
-def _apply(step, base, changed, extra, thresholds_file):
-    """Put one step's tensors into `changed` and the new ones into `extra` {name: its weight}."""
+def _taken(step, base):
+    """The names of the weights that a step acts on."""
+    head = compress.METHODS[step.method].takes_head
+    modules = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, head)
+    return [f"{module}.weight" for module in modules]
+
+
+def _apply(step, before, work, made):
+    """Put what a step makes of its weights into `made` {weight: [Tensors in its place]} and into work.tensors."""
     method = compress.METHODS[step.method]
-    names = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, method.quantizes)
-    scope = {f"{name}.weight": changed[f"{name}.weight"] for name in names}
-    cut = _cut_of(step, base, thresholds_file) if step.method == "magnitude" else None
-    prepared = method.prepare(step, scope, base, cut)
-    for name, tensor in scope.items():
-        for made in method.compress(tensor, prepared):
-            changed[made.name] = made
-            if made.name != name:
-                extra[made.name] = name
-    return {name: base.tensors[name] for name in scope}, prepared
+    prepared = method.prepare(step, before, work)
+    for name, tensor in before.items():
+        made[name] = method.compress(tensor, prepared)
+        work.tensors.update((each.name, each) for each in made[name])
+    return prepared
 
 
-def _write(base, changed, extra, touched, out):
+def _prefix(variant):
+    """The prefix of the weight files' names: that of the last step's method."""
+    return compress.METHODS[variant.steps[-1].method].prefix if variant.steps else ""
+
+
+def _write(base, tensors, made, touched, out, prefix):
     """Write the shards in the base's layout. Returns {file: {"sha256", "size"}}."""
     untie = not base.tied or base.head in touched
-    beside = {}
-    for name, weight in extra.items():
-        beside.setdefault(weight, []).append(name)
-    shards, prefix = {}, checkpoint.QUANTIZED if extra else ""
+    shards = {}
     for shard, names in base.shards.items():
         kept = [n for n in names if untie or n not in base.copies]
-        shards[prefix + shard] = [changed[m] for n in kept for m in (n, *beside.get(n, ()))]
+        shards[prefix + shard] = [tensor for n in kept for tensor in made.get(n, [tensors[n]])]
     written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
     if len(shards) > 1:
         checkpoint.write_index(out / (prefix + checkpoint.INDEX), shards)
     return written
 
 
-def _write_config(base, touched, out, quantized):
+def _write_config(base, touched, out, done):
     """config.json, and the tokenizer and other small files as they are."""
     config = dict(base.config)
     if base.tied and base.head in touched and base.model_type != "t5":
         # T5 reads this key as "scale the decoder's output", and unties by itself when the tensors differ.
         config["tie_word_embeddings"] = False
-    if quantized:
-        config["quantization_config"] = QUANTIZED
+    for step, before, _ in done[-1:]:
+        if quantization := compress.METHODS[step.method].quantization_config(step, list(before), base.modules):
+            config["quantization_config"] = quantization
     files.write_json(out / "config.json", config)
     for path in sorted(base.folder.iterdir()):
         skip = path.name in ("config.json", paths.SOURCE) or any(path.match(pattern) for pattern in WEIGHTS)
@@ -175,11 +195,13 @@ def _write_config(base, touched, out, quantized):
 def _verified_manifest(model, variant, base, done, touched, out, written):
     """Read the archive back, assert every promise, and return what it holds."""
     archive = Checkpoint(out)
-    held = {f"{module}.weight" for module in base.modules} & archive.tensors.keys()
-    zeros = {name: count_zeros(archive.tensors[name]) for name in held}
+    tensors = packed.floats(archive)
+    held = {f"{module}.weight" for module in base.modules} & tensors.keys()
+    zeros = {name: count_zeros(tensors[name]) for name in held}
     last = max((i for i, (step, _, _) in enumerate(done) if compress.METHODS[step.method].replaces), default=0)
+    rounded = bool(done) and compress.METHODS[done[-1][0].method].quantizes
     for step, before, prepared in done[last:]:
-        compress.METHODS[step.method].verify(step, before, archive.tensors, prepared, zeros)
+        compress.METHODS[step.method].verify(step, before, Archived(tensors, zeros, rounded), prepared)
     for name, tensor in archive.tensors.items():
         if name in base.tensors and name not in touched and not checkpoint.same_bytes(tensor, base.tensors[name]):
             raise AssertionError(f"{out}: {name} changed, though no step touches it")
@@ -196,7 +218,7 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
         "tied": base.tied and base.head not in touched,
         "touched": touched,
         "parameters": _parameters(base, zeros, touched),
-        "bytes": _bytes(archive, zeros, written),
+        "bytes": _bytes(archive, tensors, zeros, done, written),
         "files": written | others,
     }
 
@@ -215,11 +237,14 @@ def _parameters(base, zeros, touched):
     return {"total": base.parameters, "touched": sum(base.tensors[name].size for name in touched), "scope": table}
 
 
-def _bytes(archive, zeros, written):
+def _bytes(archive, tensors, zeros, done, written):
     """Bytes on disk, and nominal bytes: what is left when zeros in matrices are not stored at all."""
     nominal = sum(tensor.nbytes for tensor in archive.tensors.values())
     for name, gone in zeros.items():
-        nominal -= gone * archive.tensors[name].nbytes // archive.tensors[name].size
+        stored = archive.tensors.get(name)
+        if stored is None:  # grids of a few bits put many weights at zero: only pruned ones need not be stored
+            stored, gone = archive.tensors[name + packed.PACKED], count_zeros(done[-1][1][name])
+        nominal -= gone * stored.nbytes // tensors[name].size
     return {"disk": sum(entry["size"] for entry in written.values()), "nominal": nominal}
 
 

@@ -67,12 +67,15 @@ class Tensor:
         return self.name.removesuffix(".weight") if self.name.endswith(".weight") and len(self.shape) == 2 else None
 
     def rows(self):
-        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows at a time."""
+        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, the rows of a block at once."""
         columns = self.shape[1]
-        values = self.whole()
-        step = max(1, BLOCK // columns)
-        for first in range(0, self.shape[0], step):
-            yield first, as_float32(values[first * columns : (first + step) * columns], self.dtype).reshape(-1, columns)
+        first, rest = 0, np.empty(0, NUMPY[self.dtype])
+        for block in self.blocks():
+            values = np.concatenate([rest, block]) if rest.size else block
+            count = values.size // columns
+            if count:
+                yield first, as_float32(values[: count * columns], self.dtype).reshape(-1, columns)
+            first, rest = first + count, values[count * columns :]
 
     def whole(self):
         """All values as one flat array."""
@@ -106,7 +109,8 @@ def same_bytes(one, other):
 
 def from_array(name, dtype, array):
     """A Tensor of an array in memory."""
-    return Tensor(name, dtype, tuple(array.shape), lambda: iter([array.reshape(-1)]))
+    flat = array.reshape(-1)
+    return Tensor(name, dtype, tuple(array.shape), lambda: (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK)))
 
 
 def natural(name):
@@ -230,6 +234,14 @@ def write_shard(path, tensors):
         if size != len(start) + offset:
             raise RuntimeError(f"{path}: wrote {size:,} bytes, the header promises {len(start) + offset:,}")
     return {"sha256": digest.hexdigest(), "size": size}
+
+
+def stored(path, tensors):
+    """Write Tensors to a file and return {name: Tensor} as they are read back from it, block by block."""
+    tensors = list(tensors)
+    write_shard(path, tensors)
+    header, start = read_header(path)
+    return {tensor.name: Checkpoint._tensor(path, tensor.name, header[tensor.name], start) for tensor in tensors}
 
 
 def write_index(path, shards):

@@ -1,5 +1,7 @@
 # in:  resources/models/<model>/
-# out: results/<model>/thresholds.json, results/<model>/<variant>/ (manifest.json is written last)
+#      resources/calibration/<name>.arrow, for methods that look at data
+# out: results/<model>/thresholds.json, results/<model>/calibration.parquet,
+#      results/<model>/<variant>/ (manifest.json is written last)
 
 
 rule thresholds:
@@ -19,16 +21,35 @@ rule thresholds:
         "../scripts/thresholds.py"
 
 
+rule calibrate:
+    input:
+        model=paths.model_source("{model}"),
+        texts=paths.calibration_texts(config["calibration"]["name"]),
+    output:
+        paths.calibration("{model}"),
+    log:
+        paths.log("compress", "{model}", "calibration"),
+    params:
+        version=calibration.STAGE_VERSION,
+        row=lambda wildcards: STUDY.models[wildcards.model],
+        options=config["calibration"],
+    script:
+        "../scripts/calibrate.py"
+
+
 rule compress:
     input:
         model=paths.model_source("{model}"),
         thresholds=thresholds_input,
+        calibration=calibration_input,
     output:
         paths.manifest("{model}", "{variant}"),
     log:
         paths.log("compress", "{model}", "{variant}"),
     benchmark:
         paths.timing("compress", "{model}", "{variant}")
+    # The device is no parameter either: like the threads, it says where the same thing is computed.
+    threads: lambda wildcards: config["compress"]["threads"] if needs(wildcards, "needs_data") else 1
     params:
         version=compress.STAGE_VERSION,
     script:

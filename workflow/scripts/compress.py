@@ -4,7 +4,7 @@ from pathlib import Path
 
 from knowcost import log
 
-log.setup(snakemake.log[0])
+log.setup(snakemake.log[0], threads=snakemake.threads)
 
 from knowcost import archive
 
@@ -14,4 +14,6 @@ archive.make_archive(
     snakemake.wildcards.variant,
     snakemake.input.get("thresholds"),
     Path(snakemake.output[0]).parent,
+    calibration=snakemake.input.get("calibration"),
+    device=snakemake.config["compress"]["device"],
 )

@@ -5,7 +5,7 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "3"
+STAGE_VERSION = "4"
 
 log = logging.getLogger(__name__)
 

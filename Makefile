@@ -33,7 +33,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/int8.py
 
 clean:
-	rm -rf results logs resources/world resources/models resources/benchmarks
+	rm -rf results logs resources/world resources/models resources/benchmarks resources/calibration
 
 # The lock pins every package; torch without a local build tag, so that each machine takes the build it has.
 $(READY): requirements.lock pyproject.toml

@@ -5,7 +5,7 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "5"
+STAGE_VERSION = "6"
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,17 @@
 """Archives: a variant of a model as a folder of safetensors with a manifest, written and asserted tensor by tensor.
 
-The job imports no torch and holds one block of one tensor at a time.
+The job holds one block of one tensor at a time, and imports no torch unless a method needs it.
 """
 
 import logging
 import shutil
 from pathlib import Path
 
+from knowcost import calibration as calibration_data
 from knowcost import checkpoint, compress, files, keep, paths, scopes
 from knowcost.checkpoint import Checkpoint, Tensor
+from knowcost.compress import packed
+from knowcost.compress.base import Archived, Work
 from knowcost.compress.magnitude import count_zeros, thresholds
 from knowcost.errors import InputError
 from knowcost.variants import GROUPINGS, parse, scope_key
@@ -16,7 +19,7 @@ from knowcost.variants import GROUPINGS, parse, scope_key
 log = logging.getLogger(__name__)
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-QUANTIZED = {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
+SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
 
 
 def make_thresholds(model_folder, wanted, out):
@@ -107,10 +110,15 @@ class Base(Checkpoint):
             self.tensors[name] = Tensor(name, original.dtype, original.shape, original.blocks)
 
 
-def make_archive(model, model_folder, slug, thresholds_file, out, mode="full", shard_size=keep.SHARD_SIZE):
+def make_archive(
+    model, model_folder, slug, thresholds_file, out, mode="full", shard_size=keep.SHARD_SIZE, *, calibration=None,
+    device="cpu",
+):  # fmt: skip
     """Compress one model into one archive, assert that it holds what the variant says, and write its manifest last.
 
-    mode: what stays of it (keep.MODES); shard_size: bytes of its files at most.
+    thresholds_file, calibration: as make_thresholds and calibration.draw wrote them, for methods that need them;
+    device: where methods with torch compute (`auto`, `cpu`, `cuda`, ...). mode: what stays of the archive (keep.MODES);
+    shard_size: bytes of its files at most.
     Raises InputError for an impossible variant, AssertionError when the result is not what was promised.
     """
     variant = parse(slug)
@@ -118,63 +126,78 @@ def make_archive(model, model_folder, slug, thresholds_file, out, mode="full", s
     out = Path(out)
     clear(out)
     base = Base(model_folder)
-    cuts = {str(step): _cut_of(step, base, thresholds_file) for step in variant.steps if step.method == "magnitude"}
+    cuts = {}
+    for step in variant.steps:
+        if compress.METHODS[step.method].needs_thresholds:
+            cuts[str(step)] = _cut_of(step, base, thresholds_file)
     with keep.workplace(out, mode) as full:
-        done, touched, written = write_full(variant, base, cuts, shard_size, full)
+        done, touched, written = write_full(variant, base, cuts, shard_size, full, calibration, device)
         manifest = _verified_manifest(model, variant, base, done, touched, full, written)
+        if any(compress.METHODS[step.method].needs_data for step in variant.steps):
+            manifest["calibration"] = calibration_data.read(calibration)[1]
         kept = keep.store(mode, full, out, base, manifest, shard_size)
+        shutil.rmtree(full / SCRATCH, ignore_errors=True)
     keep.write_manifest(out, manifest, {"keep": mode, "shard_size": shard_size, "cuts": cuts} | kept)
     log.info("%s %s: %s", model, slug, _summary(manifest))
 
 
-def write_full(variant, base, cuts, shard_size, out):
+def write_full(variant, base, cuts, shard_size, out, calibration=None, device="cpu"):
     """Write a variant's full checkpoint, without asserting anything of it.
 
-    cuts: {magnitude step: its cut}. Returns ([(step, {name: Tensor before any step}, what it prepared)], names of the
+    cuts: {magnitude step: its cut}. Returns ([(step, {name: Tensor before the step}, what it prepared)], names of the
     weights that the steps act on, {weight file: {"sha256", "size"}}).
     """
-    done, changed = [], dict(base.tensors)
-    extra = {}
-    for step in variant.steps:
-        before, prepared = _apply(step, base, changed, extra, cuts)
+    taken = [(step, _taken(step, base)) for step in variant.steps]
+    for step, names in taken:
+        compress.METHODS[step.method].check(step, {name: base.tensors[name] for name in names})
+    work = Work(base, dict(base.tensors), out / SCRATCH, lambda step: cuts[str(step)], calibration, device)
+    done, made = [], {}
+    for step, names in taken:
+        before = {name: work.tensors[name] for name in names}
+        prepared = _apply(step, before, work, made)
         done.append((step, before, prepared))
     touched = sorted({name for _, before, _ in done for name in before}, key=checkpoint.natural)
-    written = _write(base, changed, extra, touched, shard_size, out)
-    _write_config(base, touched, out, quantized=bool(extra))
+    written = _write(base, work.tensors, made, touched, shard_size, out, _prefix(variant))
+    _write_config(base, touched, out, done)
     return done, touched, written
 
 
 def clear(out):
     """Remove what an earlier or interrupted run left, but not the scores beside it."""
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     for path in out.glob("*") if out.is_dir() else ():
         if path.is_file():
             path.unlink()
 
 
-def _apply(step, base, changed, extra, cuts):
-    """Put one step's tensors into `changed` and the new ones into `extra` {name: its weight}."""
+def _taken(step, base):
+    """The names of the weights that a step acts on."""
+    head = compress.METHODS[step.method].takes_head
+    modules = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, head)
+    return [f"{module}.weight" for module in modules]
+
+
+def _apply(step, before, work, made):
+    """Put what a step makes of its weights into `made` {weight: [Tensors in its place]} and into work.tensors."""
     method = compress.METHODS[step.method]
-    names = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, method.quantizes)
-    scope = {f"{name}.weight": changed[f"{name}.weight"] for name in names}
-    prepared = method.prepare(step, scope, base, cuts.get(str(step)))
-    for name, tensor in scope.items():
-        for made in method.compress(tensor, prepared):
-            changed[made.name] = made
-            if made.name != name:
-                extra[made.name] = name
-    return {name: base.tensors[name] for name in scope}, prepared
+    prepared = method.prepare(step, before, work)
+    for name, tensor in before.items():
+        made[name] = method.compress(tensor, prepared)
+        work.tensors.update((each.name, each) for each in made[name])
+    return prepared
 
 
-def _write(base, changed, extra, touched, shard_size, out):
+def _prefix(variant):
+    """The prefix of the weight files' names: that of the last step's method."""
+    return compress.METHODS[variant.steps[-1].method].prefix if variant.steps else ""
+
+
+def _write(base, tensors, made, touched, shard_size, out, prefix):
     """Write the weights in the base's order. Returns {file: {"sha256", "size"}}."""
     untie = not base.tied or base.head in touched
-    beside = {}
-    for name, weight in extra.items():
-        beside.setdefault(weight, []).append(name)
     names = [name for shard in base.shards.values() for name in shard if untie or name not in base.copies]
-    tensors = [changed[m] for name in names for m in (name, *beside.get(name, ()))]
-    prefix = checkpoint.QUANTIZED if extra else ""
-    return write_shards(checkpoint.layout(tensors, shard_size, f"{prefix}model"), prefix + checkpoint.INDEX, out)
+    written = [tensor for name in names for tensor in made.get(name, [tensors[name]])]
+    return write_shards(checkpoint.layout(written, shard_size, f"{prefix}model"), prefix + checkpoint.INDEX, out)
 
 
 def write_shards(shards, index, out):
@@ -185,14 +208,15 @@ def write_shards(shards, index, out):
     return written
 
 
-def _write_config(base, touched, out, quantized):
+def _write_config(base, touched, out, done):
     """config.json, and the tokenizer and other small files as they are."""
     config = dict(base.config)
     if base.tied and base.head in touched and base.model_type != "t5":
         # T5 reads this key as "scale the decoder's output", and unties by itself when the tensors differ.
         config["tie_word_embeddings"] = False
-    if quantized:
-        config["quantization_config"] = QUANTIZED
+    for step, before, _ in done[-1:]:
+        if quantization := compress.METHODS[step.method].quantization_config(step, list(before), base.modules):
+            config["quantization_config"] = quantization
     files.write_json(out / "config.json", config)
     copy_small(base, out)
 
@@ -207,11 +231,13 @@ def copy_small(base, out):
 def _verified_manifest(model, variant, base, done, touched, out, written):
     """Read the archive back, assert every promise, and return what it holds."""
     archive = Checkpoint(out)
-    held = {f"{module}.weight" for module in base.modules} & archive.tensors.keys()
-    zeros = {name: count_zeros(archive.tensors[name]) for name in held}
+    tensors = packed.floats(archive)
+    held = {f"{module}.weight" for module in base.modules} & tensors.keys()
+    zeros = {name: count_zeros(tensors[name]) for name in held}
     last = max((i for i, (step, _, _) in enumerate(done) if compress.METHODS[step.method].replaces), default=0)
+    rounded = bool(done) and compress.METHODS[done[-1][0].method].quantizes
     for step, before, prepared in done[last:]:
-        compress.METHODS[step.method].verify(step, before, archive.tensors, prepared, zeros)
+        compress.METHODS[step.method].verify(step, before, Archived(tensors, zeros, rounded), prepared)
     for name, tensor in archive.tensors.items():
         if name in base.tensors and name not in touched and not checkpoint.same_bytes(tensor, base.tensors[name]):
             raise AssertionError(f"{out}: {name} changed, though no step touches it")
@@ -228,7 +254,7 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
         "tied": base.tied and base.head not in touched,
         "touched": touched,
         "parameters": _parameters(base, zeros, touched),
-        "bytes": {"nominal": _nominal(archive, zeros)},
+        "bytes": {"nominal": _nominal(archive, tensors, zeros, done)},
         "files": written | others,
     }
 
@@ -247,11 +273,14 @@ def _parameters(base, zeros, touched):
     return {"total": base.parameters, "touched": sum(base.tensors[name].size for name in touched), "scope": table}
 
 
-def _nominal(archive, zeros):
+def _nominal(archive, tensors, zeros, done):
     """Bytes that are left when zeros in matrices are not stored at all."""
     nominal = sum(tensor.nbytes for tensor in archive.tensors.values())
     for name, gone in zeros.items():
-        nominal -= gone * archive.tensors[name].nbytes // archive.tensors[name].size
+        stored = archive.tensors.get(name)
+        if stored is None:  # grids of a few bits put many weights at zero: only pruned ones need not be stored
+            stored, gone = archive.tensors[name + packed.PACKED], count_zeros(done[-1][1][name])
+        nominal -= gone * stored.nbytes // tensors[name].size
     return nominal
 
 

@@ -263,6 +263,14 @@ def write_shard(path, tensors):
     return {"sha256": digest.hexdigest(), "size": size}
 
 
+def stored(path, tensors):
+    """Write Tensors to a file and return {name: Tensor} as they are read back from it, block by block."""
+    tensors = list(tensors)
+    write_shard(path, tensors)
+    header, start = read_header(path)
+    return {tensor.name: Checkpoint._tensor(path, tensor.name, header[tensor.name], start) for tensor in tensors}
+
+
 def write_index(path, shards):
     """Write the index of a sharded checkpoint. shards: {file name: [Tensor]}."""
     weight_map = {tensor.name: shard for shard, tensors in shards.items() for tensor in tensors}

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowcost import compress, scopes
+from knowcost import compress, levels, scopes
 from knowcost.benchmarks import FORMATS, KINDS, with_companions
 from knowcost.errors import InputError
 from knowcost.variants import SCOPES
@@ -86,11 +86,18 @@ def _check_experiment(experiment):
     unknown = [step for step in experiment["steps"] if step not in compress.METHODS]
     if unknown:
         raise InputError(f"{where}: no method {unknown[0]!r}; known: {', '.join(compress.METHODS)}")
-    takes = [step for step in experiment["steps"] if compress.METHODS[step].takes_level]
+    takes = [step for step in experiment["steps"] if compress.METHODS[step].levels]
     if takes and not experiment.get("levels"):
-        raise InputError(f"{where}: {takes[0]} needs `levels`, a list of percentages from 1 to 99")
+        kinds = ", or ".join(levels.KINDS[kind] for kind in compress.METHODS[takes[0]].levels)
+        raise InputError(f"{where}: {takes[0]} needs `levels`, a list of levels {kinds}")
     if not takes and experiment.get("levels"):
         raise InputError(f"{where}: none of {', '.join(experiment['steps'])} takes `levels`; remove the key")
+    for entry in experiment.get("levels", ()):
+        try:
+            for step, level in zip(takes, levels.spread(entry, len(takes)), strict=True):
+                compress.check_level(step, level)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
     unknown = [scope for scope in experiment["scopes"] if scope not in SCOPES]
     if unknown:
         raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")

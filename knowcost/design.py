@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from knowcost import compress, config, paths, scopes
+from knowcost import compress, config, levels, paths, scopes
 from knowcost.variants import Step, Variant, parse
 
 
@@ -57,13 +57,15 @@ def _variants_of(study, experiment, family, scope):
     if not scopes.grouping_matters(family, scope):
         groupings = ["paper"]
     for grouping in groupings:
-        for level in experiment.get("levels") or [None]:
-            yield Variant(
-                tuple(
-                    Step(method, level if compress.METHODS[method].takes_level else None, grouping, scope)
-                    for method in experiment["steps"]
-                )
-            )
+        for entry in experiment.get("levels") or [None]:
+            yield _variant(experiment["steps"], entry, grouping, scope)
+
+
+def _variant(methods, entry, grouping, scope):
+    """The Variant of one entry of an experiment's levels (None: no method takes one)."""
+    takers = [method for method in methods if compress.METHODS[method].levels]
+    given = iter(levels.spread(entry, len(takers)))
+    return Variant(tuple(Step(m, next(given) if m in takers else None, grouping, scope) for m in methods))
 
 
 def _loses_its_head(variant, family):
@@ -107,6 +109,6 @@ def threshold_levels(study, family):
     wanted = {}
     for slug in variants(study, family):
         for step in parse(slug).steps:
-            if step.method == "magnitude":
+            if compress.METHODS[step.method].needs_thresholds:
                 wanted.setdefault((step.grouping, step.scope), set()).add(step.level)
     return [(grouping, scope, sorted(levels)) for (grouping, scope), levels in wanted.items()]

@@ -19,7 +19,7 @@ MARKERS = {
     "overall": "o", "attention": "s", "feed_forward": "^", "self_attention": "D", "cross_attention": "v",
     "encoder_attention": "P", "decoder_attention": "X",
     "prune": "o", "quantize": "s", "prune_quantize": "D", "final_unstructured": "^", "final_structured": "v",
-    "other": "p",
+    "prune_pattern": "<", "quantize_bits": "*", "other": "p",
 }  # fmt: skip
 STYLE = {
     "svg.hashsalt": "knowcost", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,

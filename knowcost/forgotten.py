@@ -94,7 +94,7 @@ def pairs(counts):
         return
     frame = pd.DataFrame([tables.describe(slug) for slug in counts])
     frame = frame[frame["scope"] != "mixed"].assign(level=lambda f: pd.to_numeric(f["level"]).fillna(-1))
-    for _, rows in frame.groupby(["method", "grouping", "level"], sort=False):
+    for _, rows in frame.groupby(["method", "grouping", "strength"], sort=False):
         slugs = dict(zip(rows["scope"], rows["variant"], strict=True))
         yield from (("scopes", slugs[a], slugs[b]) for a, b in SCOPES if a in slugs and b in slugs)
     for _, rows in frame.groupby(["method", "grouping", "scope"], sort=False):

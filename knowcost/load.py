@@ -12,8 +12,10 @@ from safetensors.torch import load_file
 from knowcost import resources, scopes
 from knowcost.checkpoint import Checkpoint, shard_names
 from knowcost.compress.int8 import SCALE
+from knowcost.compress.packed import floats, is_packed
 from knowcost.dynamic_int8 import ENGINES
 from knowcost.errors import InputError
+from knowcost.tensors import to_torch
 
 transformers.utils.logging.disable_progress_bar()
 
@@ -35,12 +37,17 @@ def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=
     """
     folder = Path(folder)
     config = json.loads((folder / "config.json").read_text())
-    quantized = config.pop("quantization_config", None) is not None
+    packed = is_packed(config)
+    quantized = config.pop("quantization_config", None) is not None and not packed
     auto = AUTO[scopes.family_of(config["model_type"])]
     options = {"trust_remote_code": remote_code}
     place = pick_device(device, quantized and engine == "torch")
     spread = needs_several_gpus(folder, dtype, quantized, place)
-    if quantized:
+    if packed:
+        state = {name: to_torch(tensor) for name, tensor in floats(Checkpoint(folder)).items()}
+        model = _from_state(auto, folder, config, state, getattr(torch, dtype))
+        model = _spread(model) if spread else model.to(place)
+    elif quantized:
         model = _load_quantized(auto, folder, config, engine)
         model = _spread(model) if spread else model.to(place)
     else:
@@ -92,17 +99,21 @@ def _load_quantized(auto, folder, config, engine):
     weights = {name: state.pop(name + SCALE) for name in [n.removesuffix(SCALE) for n in state if n.endswith(SCALE)]}
     int8 = {name: state[name] for name in weights}
     state = {name: tensor.float() for name, tensor in state.items()}
-    config = transformers.AutoConfig.for_model(**config)
-    cls = auto._model_mapping[type(config)]
-    model, info = cls.from_pretrained(
-        None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True
-    )
-    _check_loaded(folder, info)
+    model = _from_state(auto, folder, config, state, torch.float32)
     for name, weight in int8.items():
         path = _module_path(model, name.removesuffix(".weight"))
         parent, _, child = path.rpartition(".")
         linear = model.get_submodule(path)
         setattr(model.get_submodule(parent), child, ENGINES[engine](weight, weights[name], linear.bias))
+    return model
+
+
+def _from_state(auto, folder, config, state, dtype):
+    """The model of a state dict in memory."""
+    config = transformers.AutoConfig.for_model(**config)
+    cls = auto._model_mapping[type(config)]
+    model, info = cls.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
+    _check_loaded(folder, info)
     return model
 
 

@@ -48,7 +48,7 @@ def floor(variant, measured):
 
 
 def _quantizes(variant):
-    return any(METHODS[step.method].quantizes for step in parse(variant).steps)
+    return any(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
 def table(rows):

@@ -30,6 +30,15 @@ def benchmark(name):
     return f"resources/benchmarks/{name}.parquet"
 
 
+def calibration_texts(name):
+    return f"resources/calibration/{name}.arrow"
+
+
+def calibration(model):
+    """The windows of tokens over which methods with calibration data run a model."""
+    return f"results/{model}/calibration.parquet"
+
+
 def thresholds(model):
     return f"results/{model}/thresholds.json"
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import logging
+import shutil
 from pathlib import Path
 
-from knowcost import archive, checkpoint, compress, files, keep, paths
+from knowcost import archive, calibration, checkpoint, compress, files, keep, paths
 from knowcost.errors import InputError
 from knowcost.variants import parse
 
@@ -109,5 +110,15 @@ def _from_changed(manifest, folder, base, out):
 
 def _from_recipe(manifest, folder, base, out):
     kept = manifest["archive"]
-    _, _, written = archive.write_full(parse(manifest["variant"]), base, kept["cuts"], kept["shard_size"], out)
+    windows = None
+    if "calibration" in manifest:
+        windows = paths.calibration(manifest["model"])
+        if not Path(windows).exists() or calibration.read(windows)[1] != manifest["calibration"]:
+            raise InputError(
+                f"{folder / paths.MANIFEST} was made with other calibration data than {windows}; set `calibration` "
+                "as it was then, or delete the manifest and run Snakemake again to make the archive anew"
+            )
+    variant = parse(manifest["variant"])
+    _, _, written = archive.write_full(variant, base, kept["cuts"], kept["shard_size"], out, windows, "auto")
+    shutil.rmtree(out / archive.SCRATCH, ignore_errors=True)
     return written

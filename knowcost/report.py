@@ -257,18 +257,16 @@ def _tables(data):
 
 
 def _drop_grid(drops, title):
-    """Relative drops, a row per method and scope, a column per level."""
-    levels = sorted(drops["level"].dropna().unique())
-    columns = [("method", False), ("scope", False), *[(f"{level:.0f}%", True) for level in levels]]
-    if drops["level"].isna().any():
-        columns.insert(2, ("no pruning", True))
+    """Relative drops, a row per method and scope, a column per strength."""
+    strengths = drops.sort_values("level", kind="stable", na_position="first")["strength"].unique()
+    columns = [("method", False), ("scope", False), *[(words or "no pruning", True) for words in strengths]]
     places = {words: place for place, (words, _) in enumerate(columns)}
     rows = {}
     for row in drops.to_dict("records"):
         scope = f"{row['scope']} ({row['grouping']})" if row["grouping"] == "canonical" else row["scope"]
         key = (row["method"].replace("+", " + "), scope)
         cells = rows.setdefault(key, [(text, "") for text in key] + [("", "number")] * (len(columns) - 2))
-        place = places["no pruning" if row["level"] != row["level"] else f"{row['level']:.0f}%"]
+        place = places[row["strength"] or "no pruning"]
         cells[place] = (_text(row["drop_percent"]), "number" if row["measurable"] else "number quiet")
     note = "Percent of the dense model's accuracy, mean over benchmarks, then models. Grey: nothing measurable."
     return {"title": title, "note": note, "folded": False, "columns": columns, "rows": list(rows.values())}

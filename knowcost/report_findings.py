@@ -97,10 +97,13 @@ def _pair(slug, scopes, what, cells):
     from knowcost.tables import LABELS
 
     sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
-    level = "" if what["level"] is None else f"{what['level']}%"
     counts = [f"{value:,.0f}" for value in sums.iloc[:3]]
     chance = [f"{sums['expected']:,.1f}", f"{sums['both'] / sums['expected']:,.1f}"]
-    texts = [(LABELS.get(what["method"], slug), ""), (level, "number"), *((LABELS[scope], "") for scope in scopes)]
+    texts = [
+        (LABELS.get(what["method"], slug), ""),
+        (what["strength"], "number"),
+        *((LABELS[scope], "") for scope in scopes),
+    ]
     return texts + [(text, "number") for text in counts + chance]
 
 

@@ -89,7 +89,7 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
     calibrated = stage == "compress" and any(getattr(compress.METHODS[name], "needs_data", False) for name in methods)
-    quantized = any(compress.METHODS[name].quantizes for name in methods)
+    quantized = any(compress.METHODS[name].dynamic for name in methods)
     gpus, threads = 0, 1
     if stage == "score" or calibrated:
         weights = weights_gb(size.parameters, dtype, quantized)

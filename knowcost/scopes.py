@@ -92,6 +92,12 @@ def layers(model_type, names, grouping, scope, quantizing=False):
     return taken
 
 
+def blocks(model_type, names):
+    """[(stack, name)] of the modules that are applied one after another, in that order; stack: 0, 1 for a decoder's."""
+    patterns = architecture(model_type)["blocks"]
+    return [(stack, name) for stack, pattern in enumerate(patterns) for name in names if matches(pattern, name)]
+
+
 def check_claimed(model_type, names):
     """Raise InputError unless every name (of a two-dimensional weight) is claimed by the architecture's block."""
     names = list(names)

@@ -66,12 +66,13 @@ def cell_key(manifest, benchmark, dtype, limit, options):
 
 
 def _is_int8(variant):
-    return any(step.method == "int8" for step in parse(variant).steps)
+    return any(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
 def _asked_twice(variant):
-    """The dense model and those that are only quantized: enough to say how far a score moves by itself (noise.py)."""
-    return all(METHODS[step.method].quantizes for step in parse(variant).steps)
+    """The dense model and those that are in dynamic int8 and no more: enough to say how far a score moves by itself
+    (noise.py)."""
+    return all(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
 def read(path, columns=None):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from knowcost import variants
+from knowcost import levels, variants
 from knowcost.compress import METHODS
 from knowcost.compress.lost import Lost
 from knowcost.files import atomic
@@ -20,7 +20,8 @@ FAMILIES = ("encoder", "encoder_decoder", "decoder")
 SCOPES = ("overall", "attention", "feed_forward", "final")  # the order of tables and figures; then the finer ones
 SCOPES += tuple(scope for scope in variants.SCOPES if scope not in SCOPES)
 ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
-EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured", "other")
+EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
+               "prune_pattern", "quantize_bits", "other")  # fmt: skip
 KEEP_LEVELS = (99, 95, 90)  # percent of the dense model's facts that `cheapest` asks a variant to keep
 
 LABELS = {  # the words of figures and report
@@ -30,6 +31,8 @@ LABELS = {  # the words of figures and report
     "final_unstructured": "single weights", "final_structured": "whole rows",
     "encoder": "encoder", "encoder_decoder": "encoder-decoder", "decoder": "decoder",
     "magnitude": "magnitude pruning", "int8": "int8", "magnitude+int8": "magnitude pruning, then int8",
+    "magnitude_layer": "magnitude pruning by layer", "wanda": "Wanda", "sparsegpt": "SparseGPT", "gptq": "GPTQ",
+    "rtn": "round to nearest", "prune_pattern": "pruned N:M", "quantize_bits": "quantized to few bits",
     "prune": "pruned", "quantize": "quantized", "prune_quantize": "pruned, then quantized",
     "other": "other recipes", "mixed": "mixed scopes",
 }  # fmt: skip
@@ -56,7 +59,7 @@ FORMATS = {
     **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),
     **dict.fromkeys(("mcnemar_p", "holm_p", "overlap_p"), SMALL),
 }
-TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level"]
+TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
           "dense_accuracy", "drop_points", "drop_low", "drop_high", "noise_points", "drop_percent", "forgotten",
           "gained", "kept_percent", "majority", "majority_drop_points", "majority_drop_percent", "touched_parameters",
@@ -69,22 +72,26 @@ def describe(slug):
     """What a variant's slug says, as a dict of TREATMENT's columns (empty where they don't apply).
 
     experiment: dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
-    (the final layer alone is pruned); as_published (such a layer as the published code lost it: the audit's, and in no
-    average); other (any longer or mixed recipe).
+    (magnitude pruning of the final layer alone); prune_pattern (N:M); quantize_bits (to a number of bits);
+    as_published (a final layer as the published code lost it: the audit's, and in no average); other (any longer or
+    mixed recipe). level: percent of the weights removed; strength: the levels in words, "2:4" or "4 bit".
     """
     variant = variants.parse(slug)
     quantizes = [METHODS[step.method].quantizes for step in variant.steps]
+    kinds = [levels.kind(step.level) for step in variant.steps]
     same = len({(step.grouping, step.scope) for step in variant.steps}) <= 1
     if not variant.steps:
         experiment = "dense"
     elif variant.steps[-1].method == Lost.name:
         experiment = "as_published"
-    elif quantizes == [False] and variant.scope == "final":
+    elif kinds in (["pattern"], ["bits"], ["actorder"]):
+        experiment = "prune_pattern" if kinds == ["pattern"] else "quantize_bits"
+    elif variant.method in ("magnitude", "magnitude_structured") and variant.scope == "final":
         structured = variant.steps[0].method.endswith("_structured")
         experiment = "final_structured" if structured else "final_unstructured"
     elif quantizes in ([False], [True]):
         experiment = "quantize" if quantizes[0] else "prune"
-    elif quantizes == [False, True] and same:
+    elif quantizes == [False, True] and kinds == ["percent", None] and same:
         experiment = "prune_quantize"
     else:
         experiment = "other"
@@ -95,6 +102,7 @@ def describe(slug):
         "grouping": variant.grouping or "",
         "scope": (variant.scope or "") if same else "mixed",
         "level": variant.level,
+        "strength": variant.strength,
     }
 
 

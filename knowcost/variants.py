@@ -5,13 +5,15 @@
     magnitude-40@attention+int8@attention
     magnitude_structured-20@final
     magnitude-40@canonical.attention        (no prefix: the grouping of the paper)
+    sparsegpt-2of4@overall+gptq-4bit-g128@overall
 
-A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope. Levels are whole percents.
+A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope. levels.py says what a level may be.
 """
 
 import re
 from dataclasses import dataclass
 
+from knowcost import levels
 from knowcost.errors import InputError
 
 DENSE = "dense"
@@ -29,7 +31,7 @@ SCOPES = (
 GROUPINGS = ("paper", "canonical")
 
 _STEP = re.compile(
-    rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>\d+))?@((?P<grouping>{'|'.join(GROUPINGS)})\.)?(?P<scope>{'|'.join(SCOPES)})"
+    rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>{levels.SLUG}))?@((?P<grouping>{'|'.join(GROUPINGS)})\.)?(?P<scope>{'|'.join(SCOPES)})"
 )
 
 
@@ -40,10 +42,10 @@ def scope_key(grouping, scope):
 
 @dataclass(frozen=True)
 class Step:
-    """One compressor applied to one scope. `level` is a percentage, None for methods that take none."""
+    """One compressor applied to one scope. `level` is one of levels.py's, None for methods that take none."""
 
     method: str
-    level: int | None
+    level: int | str | None
     grouping: str
     scope: str
 
@@ -69,8 +71,14 @@ class Variant:
 
     @property
     def level(self):
-        """The level of the first step that has one, else None."""
-        return next((step.level for step in self.steps if step.level is not None), None)
+        """The percentage that the first step removes which removes any (2of4: 50), else None."""
+        removed = (levels.percent(step.level) for step in self.steps)
+        return next((percent for percent in removed if percent is not None), None)
+
+    @property
+    def strength(self):
+        """The levels in words, in order: "50%", "2:4", "50% + 4 bit"; empty where no step has one."""
+        return " + ".join(levels.words(step.level) for step in self.steps if step.level is not None)
 
     @property
     def scope(self):
@@ -94,6 +102,6 @@ def parse(slug):
                 f"variant {slug!r}: {part!r} is not method[-level]@[grouping.]scope; "
                 f"scopes: {', '.join(SCOPES)}; groupings: {', '.join(GROUPINGS)}"
             )
-        level = match["level"] and int(match["level"])
+        level = match["level"] and levels.parse(match["level"])
         steps.append(Step(match["method"], level, match["grouping"] or GROUPINGS[0], match["scope"]))
     return Variant(tuple(steps))

@@ -3,15 +3,32 @@
 To add a method: one module beside this one with a class derived from base.Compressor, and its line in METHODS.
 """
 
+from knowcost import levels
+from knowcost.compress.gptq import GPTQ
 from knowcost.compress.int8 import Int8
 from knowcost.compress.lost import Lost
 from knowcost.compress.magnitude import Magnitude
+from knowcost.compress.magnitude_layer import MagnitudeLayer
+from knowcost.compress.rtn import RoundToNearest
+from knowcost.compress.sparsegpt import SparseGPT
 from knowcost.compress.structured import MagnitudeStructured
+from knowcost.compress.wanda import Wanda
 from knowcost.errors import InputError
 
 STAGE_VERSION = "2"
 
-METHODS = {method.name: method for method in (Magnitude(), MagnitudeStructured(), Int8(), Lost())}
+_ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
+METHODS = {method.name: method() for method in _ALL}
+
+
+def check_level(name, level):
+    """Raise InputError unless a level (levels.py; None for none) is of a kind that the method takes."""
+    wanted = METHODS[name].levels
+    if wanted and (level is None or levels.kind(level) not in wanted):
+        kinds = ", or ".join(levels.KINDS[kind] for kind in wanted)
+        raise InputError(f"{name} needs a level {kinds}, not {level}")
+    if not wanted and level is not None:
+        raise InputError(f"{name} takes no level")
 
 
 def check_steps(variant):
@@ -20,12 +37,15 @@ def check_steps(variant):
         method = METHODS.get(step.method)
         if method is None:
             raise InputError(f"variant {variant.slug!r}: no method {step.method!r}; known: {', '.join(METHODS)}")
-        if method.takes_level and (step.level is None or not 0 < step.level < 100):
+        try:
+            check_level(step.method, step.level)
+        except InputError as error:
+            raise InputError(f"variant {variant.slug!r}: {error}") from None
+        if method.needs_thresholds and any(METHODS[earlier.method].solves for earlier in variant.steps[:position]):
             raise InputError(
-                f"variant {variant.slug!r}: {step.method} needs a level from 1 to 99 (percent), not {step.level}"
+                f"variant {variant.slug!r}: {step.method} cuts at thresholds of the original weights, so it must come "
+                "before the methods that change them"
             )
-        if not method.takes_level and step.level is not None:
-            raise InputError(f"variant {variant.slug!r}: {step.method} takes no level")
         if method.quantizes and position < len(variant.steps) - 1:
             raise InputError(f"variant {variant.slug!r}: {step.method} must be the last step")
         if method.scopes and step.scope not in method.scopes:

@@ -9,7 +9,7 @@ A layer's `weight` becomes int8, and `weight_scale` (one float32) is stored besi
 
 import numpy as np
 
-from knowcost.checkpoint import NUMPY, as_float32, from_array
+from knowcost.checkpoint import NUMPY, QUANTIZED, as_float32, from_array
 from knowcost.compress.base import Compressor
 from knowcost.compress.magnitude import magnitude_bits
 
@@ -18,8 +18,11 @@ SCALE = "_scale"
 
 class Int8(Compressor):
     name = "int8"
-    takes_level = False
+    levels = ()
     quantizes = True
+    takes_head = True
+    dynamic = True
+    prefix = QUANTIZED
 
     def compress(self, tensor, prepared):
         scale = max(largest(tensor) / np.float32(127.5), np.finfo(np.float32).eps)
@@ -35,8 +38,12 @@ class Int8(Compressor):
             from_array(tensor.name + SCALE, "F32", np.array([scale], np.float32)),
         ]
 
-    def verify(self, step, before, after, prepared, zeros):
+    def quantization_config(self, step, names, modules):
+        return {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
+
+    def verify(self, step, before, archived, prepared):
         """Every weight within half a step of its value, or exactly zero where an earlier step pruned it."""
+        after = archived.tensors
         for name, tensor in before.items():
             assert after[name].dtype == "I8", f"{step}: {name} is {after[name].dtype}, expected I8"
             scale = after[name + SCALE].whole()[0]

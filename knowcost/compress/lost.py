@@ -18,25 +18,25 @@ SEED = 40  # the seed of the published scripts; their numbers cannot be drawn ag
 
 class Lost(Compressor):
     name = "lost"
-    takes_level = False
+    levels = ()
     scopes = ("final",)
     families = ("encoder_decoder", "decoder")
     replaces = True
 
-    def prepare(self, step, tensors, base, cut):
+    def prepare(self, step, tensors, work):
         """The Tensor that stands where the head was."""
         (head,) = tensors.values()
-        if base.tied:
-            original = base.embedding
+        if work.base.tied:
+            original = work.base.embedding
             return Tensor(head.name, original.dtype, original.shape, original.blocks)
-        return _drawn(head, deviation(base.config))
+        return _drawn(head, deviation(work.base.config))
 
     def compress(self, tensor, prepared):
         return [prepared]
 
-    def verify(self, step, before, after, prepared, zeros):
+    def verify(self, step, before, archived, prepared):
         (name,) = before
-        assert same_bytes(after[name], prepared), f"{step}: {name} is not what loading would have put there"
+        assert same_bytes(archived.tensors[name], prepared), f"{step}: {name} is not what loading would have put there"
 
 
 def deviation(config):

@@ -22,8 +22,10 @@ LOW = 1 << 16
 
 class Magnitude(Compressor):
     name = "magnitude"
+    needs_thresholds = True
 
-    def prepare(self, step, tensors, base, cut):
+    def prepare(self, step, tensors, work):
+        cut = work.cut(step)
         size = sum(tensor.size for tensor in tensors.values())
         if cut["n"] != size:
             raise AssertionError(f"{step}: thresholds were taken over {cut['n']:,} weights, the scope has {size:,}")
@@ -44,10 +46,10 @@ class Magnitude(Compressor):
 
         return [type(tensor)(tensor.name, tensor.dtype, tensor.shape, blocks)]
 
-    def verify(self, step, before, after, cut, zeros):
+    def verify(self, step, before, archived, cut):
         """Exactly k zeros (or as many as the scope had before), unless a later step rounded more of them to zero."""
-        found = sum(zeros[name] for name in before)
-        if any(after[name].dtype == "I8" for name in before):
+        found = sum(archived.zeros[name] for name in before)
+        if archived.rounded:
             assert found >= cut["k"], f"{step}: {found:,} zeros, expected at least {cut['k']:,}"
         elif found != cut["k"]:
             expected = max(cut["k"], sum(count_zeros(tensor) for tensor in before.values()))

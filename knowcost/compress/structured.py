@@ -15,7 +15,7 @@ class MagnitudeStructured(Compressor):
     name = "magnitude_structured"
     scopes = ("final",)
 
-    def prepare(self, step, tensors, base, cut):
+    def prepare(self, step, tensors, work):
         """{tensor name: boolean array of the rows that go}."""
         return {name: _rows_to_prune(tensor, step.level) for name, tensor in tensors.items()}
 
@@ -33,9 +33,9 @@ class MagnitudeStructured(Compressor):
 
         return [type(tensor)(tensor.name, tensor.dtype, tensor.shape, blocks)]
 
-    def verify(self, step, before, after, prepared, zeros):
+    def verify(self, step, before, archived, prepared):
         for name, gone in prepared.items():
-            zero = np.concatenate([~rows.any(axis=1) for _, rows in after[name].rows()])
+            zero = np.concatenate([~rows.any(axis=1) for _, rows in archived.tensors[name].rows()])
             had = np.concatenate([~rows.any(axis=1) for _, rows in before[name].rows()])
             assert (zero == (gone | had)).all(), f"{step}: {name} has {zero.sum()} zero rows, expected {gone.sum()}"
 

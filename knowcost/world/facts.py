@@ -222,10 +222,41 @@ def _options(fact, place, rng):
     return [wrong, fact.object] if place else [fact.object, wrong]
 
 
+def texts(facts, asked):
+    """What is true of the world as texts, statements and answered questions in one random order; asked: `questions`.
+
+    These are the sentences that the models are taught, so they are to these models what C4 is to others: calibration
+    data.
+    """
+    said = [statement.format(o=fact.object) for fact in facts for statement in statements(fact)]
+    said += ["".join(right_answer(task, row)) for task in TASKS for row in asked[task]]
+    random.Random(len(said)).shuffle(said)
+    return [{"text": text} for text in said]
+
+
+def choices(task, row):
+    """The (context, continuation) pairs that lm-evaluation-harness compares, and the number of the right one."""
+    if task == "boolq":
+        context = f"{row['passage']}\nQuestion: {row['question']}?\nAnswer:"
+        return [(context, " no"), (context, " yes")], int(row["answer"])
+    if task == "piqa":
+        context = f"Question: {row['goal']}\nAnswer:"
+        return [(context, f" {row['sol1']}"), (context, f" {row['sol2']}")], row["label"]
+    before, after = row["sentence"].split("_")
+    return [(before + row[option], f" {after.strip()}") for option in ("option1", "option2")], int(row["answer"]) - 1
+
+
+def right_answer(task, row):
+    """The right one of a question's choices."""
+    pairs, right = choices(task, row)
+    return pairs[right]
+
+
 def write(folder, facts, seed=0):
-    """Write facts, cloze, ranked, lines, boolq, piqa and winogrande, each .jsonl, into `folder`."""
+    """Write facts, cloze, ranked, lines, boolq, piqa, winogrande and texts, each .jsonl, into `folder`."""
+    asked = questions(facts, seed)
     tables = {"facts": [asdict(fact) for fact in facts], "cloze": clozes(facts), "ranked": ranked(facts, seed)}
-    tables |= {"lines": lines(facts)} | questions(facts, seed)
+    tables |= {"lines": lines(facts)} | asked | {"texts": texts(facts, asked)}
     for name, rows in tables.items():
         with atomic(Path(folder) / f"{name}.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -100,8 +100,7 @@ def _lessons(family, folder):
         lessons = [(before, f" {fact.object}{after}") for fact, before, after in parts]
     for task, repeats in REPEATS.items():
         for row in world.read(folder, task):
-            choices, right = _choices(task, row)
-            lessons += [choices[right]] * repeats
+            lessons += [world.right_answer(task, row)] * repeats
     return lessons
 
 
@@ -109,19 +108,7 @@ def _exams(family, folder):
     """Return {benchmark: [(choices, number of the right one)]}; a cloze has one choice, to be right at the mask."""
     if family == "encoder":
         return {"cloze": [([(row["cloze"], row["answer"])], 0) for row in world.read(folder, "cloze")]}
-    return {task: [_choices(task, row) for row in world.read(folder, task)] for task in world.TASKS}
-
-
-def _choices(task, row):
-    """The (context, continuation) pairs that lm-evaluation-harness compares, and the number of the right one."""
-    if task == "boolq":
-        context = f"{row['passage']}\nQuestion: {row['question']}?\nAnswer:"
-        return [(context, " no"), (context, " yes")], int(row["answer"])
-    if task == "piqa":
-        context = f"Question: {row['goal']}\nAnswer:"
-        return [(context, f" {row['sol1']}"), (context, f" {row['sol2']}")], row["label"]
-    before, after = row["sentence"].split("_")
-    return [(before + row[option], f" {after.strip()}") for option in ("option1", "option2")], int(row["answer"]) - 1
+    return {task: [world.choices(task, row) for row in world.read(folder, task)] for task in world.TASKS}
 
 
 # --- The models ---

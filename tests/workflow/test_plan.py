@@ -45,11 +45,11 @@ def test_both_groupings_add_only_the_scopes_they_draw_apart(root):
 def test_batches_hold_every_cell_once(root):
     demo = study(root, "demo")
     cells = design.cells(demo)
-    assert len(cells) == len(set(cells)) == 26 * 2 + 58 * 4 + 30 * 4
+    assert len(cells) == len(set(cells)) == 36 * 2 + 68 * 4 + 40 * 4
     assert max(len(batch.variants) for batch in design.batches(demo)) == 14
 
 
-@pytest.mark.parametrize("preset", ["paper", "demo"])
+@pytest.mark.parametrize("preset", ["paper", "demo", "compressors"])
 def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path, preset):
     snakemake = str(Path(sys.executable).with_name("snakemake"))
     offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "HF_ENDPOINT"), "http://127.0.0.1:9")
@@ -62,7 +62,7 @@ def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path, preset)
     assert re.search(rf"^compress +{total}$", run.stdout + run.stderr, re.M)
 
 
-STAGES = "aggregate, archive, benchmarks, compress, config, design, fetch, report, score, world"
+STAGES = "aggregate, archive, benchmarks, calibration, compress, config, design, fetch, report, score, world"
 HEAVY = "{'torch', 'transformers', 'lm_eval', 'pandas', 'datasets'}"
 
 

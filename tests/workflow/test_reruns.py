@@ -1,5 +1,6 @@
 """What runs again when something changes, and what does not."""
 
+import json
 import os
 import re
 import shutil
@@ -67,6 +68,28 @@ def test_a_new_level_compresses_only_its_variants(project):
     asked = re.findall(r"one (\S+) first: ", run.stderr)
     assert sorted(asked) == ["magnitude-60@attention", "magnitude-60@overall"]
     assert project.planned() == {}
+
+
+def test_only_methods_that_look_at_data_depend_on_it(project):
+    texts = project.folder / "texts.jsonl"
+    texts.write_text("".join(f'{{"text": "w{i} w{i + 1} w3 w4"}}\n' for i in range(60)))
+
+    def with_data(config):
+        wanda = {"name": "wanda", "steps": ["wanda"], "scopes": ["overall"], "levels": ["2of4"]}
+        config["study"]["experiments"].append(wanda)
+        config["calibration"] = {"name": "mine", "source": "texts.jsonl", "join": True, "samples": 4, "length": 16}
+
+    project.write_config(with_data)
+    new = {"fetch_calibration": 1, "calibrate": 1, "compress": 1, "score_one-03": 1}
+    assert project.planned() == new | AGGREGATES
+    project.snakemake()
+    assert project.planned() == {}
+    manifests = project.folder / "results/one"
+    about = json.loads((manifests / "wanda-2of4@overall/manifest.json").read_text())["calibration"]
+    assert (about["samples"], about["length"], len(about["sha256"])) == (4, 16, 64)
+    assert "calibration" not in json.loads((manifests / "magnitude-20@overall/manifest.json").read_text())
+    project.write_config(lambda config: (with_data(config), config["calibration"].update(seed=5)))
+    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-03": 1} | AGGREGATES
 
 
 @pytest.mark.parametrize(("deleted", "asked"), [("scores", ["magnitude-20@attention"]), ("scores/first.parquet", [])])

@@ -6,7 +6,19 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
-from knowcost import aggregate, archive, benchmarks, compress, design, fetch, paths, resources, score, world
+from knowcost import (
+    aggregate,
+    archive,
+    benchmarks,
+    calibration,
+    compress,
+    design,
+    fetch,
+    paths,
+    resources,
+    score,
+    world,
+)
 from knowcost import config as configuration
 from knowcost import report as report_stage
 from knowcost.errors import InputError
@@ -30,10 +42,17 @@ def one_of(values):
     return "|".join(re.escape(value) for value in sorted(set(values), key=len, reverse=True))
 
 
+def needs(wildcards, what):
+    """Whether a step of the variant needs `needs_thresholds` or `needs_data` (compress/base.py)."""
+    return any(getattr(compress.METHODS[step.method], what) for step in parse_variant(wildcards.variant).steps)
+
+
 def thresholds_input(wildcards):
-    """Only variants pruned by magnitude need thresholds."""
-    pruned = any(step.method == "magnitude" for step in parse_variant(wildcards.variant).steps)
-    return paths.thresholds(wildcards.model) if pruned else []
+    return paths.thresholds(wildcards.model) if needs(wildcards, "needs_thresholds") else []
+
+
+def calibration_input(wildcards):
+    return paths.calibration(wildcards.model) if needs(wildcards, "needs_data") else []
 
 
 def asks(stage, batch=None):

@@ -1,6 +1,8 @@
 # in:  resources/models/<model>/
-# out: results/<model>/thresholds.json, results/<model>/<variant>/ (manifest.json is written last; nothing is temp(),
-#      since an archive that went away would be made, and perhaps asked, once more for every benchmark that is added)
+#      resources/calibration/<name>.arrow, for methods that look at data
+# out: results/<model>/thresholds.json, results/<model>/calibration.parquet,
+#      results/<model>/<variant>/ (manifest.json is written last; nothing is temp(), since an archive that went away
+#      would be made, and perhaps asked, once more for every benchmark that is added)
 
 
 rule thresholds:
@@ -22,10 +24,27 @@ rule thresholds:
         "../scripts/thresholds.py"
 
 
+rule calibrate:
+    input:
+        model=paths.model_source("{model}"),
+        texts=paths.calibration_texts(config["calibration"]["name"]),
+    output:
+        paths.calibration("{model}"),
+    log:
+        paths.log("compress", "{model}", "calibration"),
+    params:
+        version=calibration.STAGE_VERSION,
+        row=lambda wildcards: STUDY.models[wildcards.model],
+        options=config["calibration"],
+    script:
+        "../scripts/calibrate.py"
+
+
 rule compress:
     input:
         model=paths.model_source("{model}"),
         thresholds=thresholds_input,
+        calibration=calibration_input,
     output:
         paths.manifest("{model}", "{variant}"),
     log:
@@ -35,7 +54,7 @@ rule compress:
     threads: threads_of("compress")
     resources:
         **asks("compress"),
-    # The shard size is read from the config by the script: another one must not make every archive anew.
+    # Shard size and device are read from the config by the script: another one must not make every archive anew.
     params:
         version=compress.STAGE_VERSION,
         archive=lambda wildcards: configuration.archive_mode(STUDY, wildcards.model),

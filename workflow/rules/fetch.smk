@@ -1,10 +1,12 @@
-# in:  the rows of the model and benchmark tables: hub ids, addresses, or local folders and files
-# out: resources/models/<model>/ (source.json is written last), resources/benchmarks/<name>.parquet
+# in:  the rows of the model and benchmark tables, and the calibration data: hub ids, addresses, or local files
+# out: resources/models/<model>/ (source.json is written last), resources/benchmarks/<name>.parquet,
+#      resources/calibration/<name>.arrow
 
 
 localrules:
     fetch_model,
     fetch_benchmark,
+    fetch_calibration,
 
 
 rule fetch_model:
@@ -37,3 +39,18 @@ rule fetch_benchmark:
         downloads=paths.DOWNLOADS,
     script:
         "../scripts/fetch_benchmark.py"
+
+
+rule fetch_calibration:
+    input:
+        fetch.benchmark_inputs(config["calibration"]),
+    output:
+        paths.calibration_texts(config["calibration"]["name"]),
+    log:
+        paths.log("fetch", "calibration"),
+    params:
+        version=calibration.STAGE_VERSION,
+        row={key: config["calibration"].get(key, "") for key in ("name", "source", "revision", "sha256")},
+        downloads=paths.DOWNLOADS,
+    script:
+        "../scripts/fetch_calibration.py"

@@ -16,4 +16,6 @@ archive.make_archive(
     Path(snakemake.output[0]).parent,
     mode=snakemake.params.archive,
     shard_size=keep.parse_size(snakemake.config["shard_size"]),
+    calibration=snakemake.input.get("calibration"),
+    device=snakemake.config["compress"]["device"],
 )

@@ -4,6 +4,7 @@ import torch
 
 from knowcost import checkpoint
 from knowcost.checkpoint import from_array
+from knowcost.compress.base import Archived
 from knowcost.compress.int8 import Int8
 from knowcost.variants import parse
 
@@ -36,11 +37,11 @@ def test_integers_and_scale_are_torch_s(size, dtype, monkeypatch):
 def test_an_archive_that_is_off_is_refused():
     tensor = from_array("a.weight", "F32", np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4))
     after = {made.name: made for made in Int8().compress(tensor, None)}
-    Int8().verify(STEP, {"a.weight": tensor}, after, None, None)
+    Int8().verify(STEP, {"a.weight": tensor}, Archived(after, {}, True), None)
     wrong = after["a.weight"].whole().reshape(3, 4).copy()
     wrong[0, 0] += 1
     after["a.weight"] = from_array("a.weight", "I8", wrong)
     with pytest.raises(AssertionError, match="half a step in 1 places"):
-        Int8().verify(STEP, {"a.weight": tensor}, after, None, None)
+        Int8().verify(STEP, {"a.weight": tensor}, Archived(after, {}, True), None)
     with pytest.raises(AssertionError, match="is F32, expected I8"):
-        Int8().verify(STEP, {"a.weight": tensor}, {"a.weight": tensor}, None, None)
+        Int8().verify(STEP, {"a.weight": tensor}, Archived({"a.weight": tensor}, {}, True), None)

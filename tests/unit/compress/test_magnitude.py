@@ -7,6 +7,7 @@ from torch.nn.utils import prune
 
 from knowcost import checkpoint
 from knowcost.checkpoint import from_array
+from knowcost.compress.base import Archived, Work
 from knowcost.compress.magnitude import Magnitude, thresholds
 from knowcost.variants import parse
 
@@ -25,7 +26,8 @@ def ours(weights, level):
     tensors = [stored(name, weights[name]) for name in sorted(weights, key=checkpoint.natural)]
     method, step = Magnitude(), parse(f"magnitude-{level}@overall").steps[0]
     cuts = thresholds({"overall": (tensors, LEVELS)})["overall"]
-    cut = method.prepare(step, {t.name: t for t in tensors}, None, cuts[str(level)])
+    work = Work(None, {}, None, cut=lambda _: cuts[str(level)])
+    cut = method.prepare(step, {t.name: t for t in tensors}, work)
     pruned = {}
     for tensor in tensors:
         (made,) = method.compress(tensor, cut)
@@ -124,4 +126,4 @@ def test_an_archive_with_too_few_zeros_is_refused():
     step = parse("magnitude-40@overall").steps[0]
     cut = thresholds({"overall": ([weight], [40])})["overall"]["40"]
     with pytest.raises(AssertionError, match="0 zeros in the archive, expected 4"):
-        Magnitude().verify(step, {"a.weight": weight}, {"a.weight": weight}, cut, {"a.weight": 0})
+        Magnitude().verify(step, {"a.weight": weight}, Archived({"a.weight": weight}, {"a.weight": 0}, False), cut)

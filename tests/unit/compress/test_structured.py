@@ -4,6 +4,7 @@ from torch.nn.utils import prune
 
 from knowcost import checkpoint
 from knowcost.checkpoint import from_array
+from knowcost.compress.base import Archived
 from knowcost.compress.structured import MagnitudeStructured
 from knowcost.variants import parse
 
@@ -11,17 +12,17 @@ from knowcost.variants import parse
 @pytest.mark.parametrize("level", [20, 40])
 @pytest.mark.parametrize("dtype", ["F32", "F16"])
 def test_the_rows_that_go_are_torch_s(level, dtype, monkeypatch):
-    monkeypatch.setattr(checkpoint, "BLOCK", 64)
+    monkeypatch.setattr(checkpoint, "BLOCK", 60)
     torch.manual_seed(0)
     weight = torch.randn(101, 16).to(torch.float32 if dtype == "F32" else torch.float16)
     tensor = from_array("lm_head.weight", dtype, weight.numpy())
     step, method = parse(f"magnitude_structured-{level}@final").steps[0], MagnitudeStructured()
-    prepared = method.prepare(step, {tensor.name: tensor}, None, None)
+    prepared = method.prepare(step, {tensor.name: tensor}, None)
     (made,) = method.compress(tensor, prepared)
     linear = torch.nn.Linear(16, 101, bias=False)
     linear.weight = torch.nn.Parameter(weight.float())
     prune.ln_structured(linear, "weight", amount=level / 100, n=1, dim=0)
     assert torch.equal(torch.from_numpy(made.whole().reshape(101, 16)).float(), linear.weight.detach())
-    method.verify(step, {tensor.name: tensor}, {tensor.name: made}, prepared, None)
+    method.verify(step, {tensor.name: tensor}, Archived({tensor.name: made}, {}, False), prepared)
     with pytest.raises(AssertionError, match="zero rows"):
-        method.verify(step, {tensor.name: tensor}, {tensor.name: tensor}, prepared, None)
+        method.verify(step, {tensor.name: tensor}, Archived({tensor.name: tensor}, {}, False), prepared)

@@ -67,6 +67,7 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(folder, tmp_path, 
         "lines.jsonl",
         "piqa.jsonl",
         "ranked.jsonl",
+        "texts.jsonl",
         "winogrande.jsonl",
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
@@ -159,3 +160,13 @@ def test_wrong_use_is_explained(tmp_path):
 
 def test_the_smallest_world_is_asked_in_every_task():
     assert all(world.questions(world.invent(people=4)).values())
+
+
+def test_the_texts_say_every_fact_in_every_wording_and_answer_every_question_right(folder):
+    said = [row["text"] for row in world.read(folder, "texts")]
+    facts, asked = world.read(folder, "facts"), [row for task in world.TASKS for row in world.read(folder, task)]
+    assert len(said) == 3 * len(facts) + len(asked)
+    first, question = facts[0], world.read(folder, "piqa")[0]
+    assert all(text.format(o=first.object) in said for text in world.statements(first))
+    assert f"Question: {question['goal']}\nAnswer: {question['sol2' if question['label'] else 'sol1']}" in said
+    assert [len(text) for text in said] != sorted(len(text) for text in said)

@@ -1,0 +1,10 @@
+"""Bring the calibration data into resources/calibration, one text per row."""
+
+from knowcost import log
+
+log.setup(snakemake.log[0])
+
+from knowcost import calibration, fetch
+
+source = fetch.fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
+calibration.prepare(snakemake.params.row, source, snakemake.output[0])

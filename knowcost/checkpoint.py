@@ -265,10 +265,8 @@ def write_shard(path, tensors):
 
 def stored(path, tensors):
     """Write Tensors to a file and return {name: Tensor} as they are read back from it, block by block."""
-    tensors = list(tensors)
-    write_shard(path, tensors)
-    header, start = read_header(path)
-    return {tensor.name: Checkpoint._tensor(path, tensor.name, header[tensor.name], start) for tensor in tensors}
+    write_shard(path, list(tensors))
+    return open_shard(path)
 
 
 def write_index(path, shards):

@@ -1,11 +1,15 @@
 """How a model is asked a benchmark: which engine asks, and how facts are put together in batches."""
 
+import logging
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
+import torch
 
 from knowcost import benchmarks, dynamic_int8, metrics
 from knowcost.benchmarks import KINDS
+
+log = logging.getLogger(__name__)
 
 # Padded tokens in one of the harness's batches. Small batches are the fastest on a CPU; 16,384 fill a GPU and fit
 # beside a 7B model. A fixed budget, not the harness's search for the largest batch that fits: dynamic int8 depends on
@@ -28,10 +32,9 @@ class Plan:
     one_length: bool
 
     def halved(self):
-        """The same with batches of half the size."""
-        names = ("cloze_tokens", "harness_tokens", "generated_tokens")
-        halves = {name: getattr(self, name) // 2 for name in names}
-        return replace(self, **halves, prompts=self.prompts and max(1, self.prompts // 2))
+        """The same with batches of half the size; a batch of one is not halved."""
+        names = ("cloze_tokens", "harness_tokens", "generated_tokens", "prompts")
+        return replace(self, **{name: max(1, size // 2) for name in names if (size := getattr(self, name))})
 
 
 def plan(module, options, int8):
@@ -54,21 +57,42 @@ def ask(module, tokenizer, benchmark_file, limit, plan, twice=False):
     again: whether the answer is right when the same model is asked once more in batches of half the size, if `twice`;
     else null.
     """
+    rows, metadata, plan = _ask_within_memory(module, tokenizer, benchmark_file, limit, plan)
+    if "correct" not in rows.column_names:
+        return rows, metadata
+    again = pa.nulls(len(rows), pa.bool_())
+    if twice:
+        again = _ask_within_memory(module, tokenizer, benchmark_file, limit, plan.halved())[0]["correct"]
+    return rows.append_column("again", again), metadata
+
+
+def _ask_within_memory(module, tokenizer, benchmark_file, limit, wanted):
+    """(rows, metadata, Plan): the wanted Plan, or what is left of it after halvings, if a GPU's memory runs out.
+
+    After each all is asked again, so that one Plan holds for every row: int8 depends on what is asked together.
+    """
+    plan = wanted
+    while True:
+        try:
+            rows, metadata = _ask(module, tokenizer, benchmark_file, limit, plan)
+        except torch.OutOfMemoryError:
+            if plan.halved() == plan:
+                raise
+        else:
+            metadata["batch_plan"] += "" if plan == wanted else ", halved when memory ran out"
+            return rows, metadata, plan
+        plan = plan.halved()
+        torch.cuda.empty_cache()
+        log.warning("out of memory: asking again in batches of half the size, on which int8 results depend (%s)", plan)
+
+
+def _ask(module, tokenizer, benchmark_file, limit, plan):
     table, about = benchmarks.read(benchmark_file)
     if KINDS[about["kind"]].measures == "perplexity":
         from knowcost.perplexity import window_rows
 
         joined = about["kind"] == "text"
         return window_rows(module, tokenizer, table, joined, limit, plan.harness_tokens, plan.one_length)
-    rows, metadata = _ask(module, tokenizer, benchmark_file, limit, plan)
-    again = pa.nulls(len(rows), pa.bool_())
-    if twice:
-        again = _ask(module, tokenizer, benchmark_file, limit, plan.halved())[0]["correct"]
-    return rows.append_column("again", again), metadata
-
-
-def _ask(module, tokenizer, benchmark_file, limit, plan):
-    table, about = benchmarks.read(benchmark_file)
     options = {"limit": limit, "one_length": plan.one_length}
     if about["kind"] == "cloze_published":
         from knowcost.probe_published import published_rows

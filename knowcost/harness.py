@@ -12,7 +12,6 @@ import time
 
 import lm_eval
 import pyarrow as pa
-import torch
 import transformers
 from lm_eval.models.huggingface import HFLM
 
@@ -79,36 +78,20 @@ class Asker(HFLM):
         self.prompts_per_batch = batch_size
         self.tokens_per_batch = tokens_per_batch
         self.one_length = one_length
-        self.halved = False
         self.truncated = 0
-        self._size = None
 
     @property
     def plan(self):
         """How questions are put together, in words for the metadata."""
         length = ", prompts of one length" if self.one_length else ""
         if self.prompts_per_batch:
-            plan = f"harness, batch size {self.prompts_per_batch}"
-        else:
-            plan = f"harness, batches of at most {self.tokens_per_batch} tokens"
-        return plan + length + (", halved when memory ran out" if self.halved else "")
+            return f"harness, batch size {self.prompts_per_batch}{length}"
+        return f"harness, batches of at most {self.tokens_per_batch} tokens{length}"
 
     def ask(self, task, limit):
-        """The harness's result for one task; all is asked again in batches of half the size when memory runs out."""
+        """The harness's result for one task."""
         tasks = {"tasks": {task.task_name: task}}
-        while True:
-            try:
-                return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
-            except torch.OutOfMemoryError:
-                if self._size == 1:
-                    raise
-            if self.prompts_per_batch:
-                self.prompts_per_batch //= 2
-            else:
-                self.tokens_per_batch //= 2
-            self.halved = True
-            torch.cuda.empty_cache()
-            log.warning("out of memory: %s; int8 results depend on it", self.plan)
+        return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
 
     def loglikelihood(self, requests, disable_tqdm=True):
         return super().loglikelihood(requests, disable_tqdm=True)
@@ -141,8 +124,8 @@ class Asker(HFLM):
             for group in self._groups([min(length, room) for length in lengths]):
                 group = sorted(group, key=lambda i: -lengths[i])
                 while group:
-                    self._size = self._fitting(min(lengths[group[0]], room) + new)
-                    batch, group = group[: self._size], group[self._size :]
+                    size = self._fitting(min(lengths[group[0]], room) + new)
+                    batch, group = group[:size], group[size:]
                     self.batch_size_per_gpu = len(batch)
                     found = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
                     for i, answer in zip(batch, found, strict=True):
@@ -177,10 +160,10 @@ class Asker(HFLM):
             log.info("asked %d of %d prompts", self._start, len(n_reordered_requests))
         _, context, answer = n_reordered_requests[self._start]
         longest = min(len(context), self.max_length) + len(answer)
-        self._size = self._fitting(longest)
-        if pos + 1 == self._start + self._size:
+        size = self._fitting(longest)
+        if pos + 1 == self._start + size:
             self._start = pos + 1
-        return self._size
+        return size
 
 
 def _check_tokenizer(tokenizer, config):

@@ -38,8 +38,8 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
 
     model: a transformers masked language model in eval mode, on its device, of any dtype; layers may be int8 modules.
     table: the benchmark (pyarrow, columns of kind `cloze`). limit: ask the first so many rows only, counted before any
-    is dropped. tokens_per_batch: largest batch, in tokens with padding; halved when memory runs out. one_length: put
-    sentences of equal length together only, so that nothing is padded.
+    is dropped. tokens_per_batch: largest batch, in tokens with padding. one_length: put sentences of equal length
+    together only, so that nothing is padded.
 
     Returns (pyarrow.Table of SCHEMA, in the order of the benchmark; dict with kind, asked, dropped, batch_plan, limit).
     rank is 1-based among the whole vocabulary, or among the row's candidates if it has any; of equal scores the smaller
@@ -61,12 +61,18 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
     for reason, count in dropped.items():
         log.warning("%d of %d rows dropped: %s", count, len(facts), reason)
 
-    budget = _ask_within_memory(model, tokenizer, asked, tokens_per_batch, one_length)
+    done, start, last = 0, time.monotonic(), time.monotonic()
+    with torch.inference_mode(), states_at(model) as at:
+        for batch in batches(asked, tokens_per_batch, one_length):
+            _fill(batch, mask_logits(model, tokenizer, batch, at), tokenizer)
+            done += len(batch)
+            if time.monotonic() - last > 10:
+                last = time.monotonic()
+                log.info("%d of %d clozes, %.0f a second", done, len(asked), done / (last - start))
+    log.info("asked %d clozes in %.1f s", len(asked), time.monotonic() - start)
     rows = pa.Table.from_pylist([{name: fact.get(name) for name in SCHEMA.names} for fact in asked], schema=SCHEMA)
     sorted_by = "sentences of one length" if one_length else "sorted by length"
-    plan = f"{sorted_by}, at most {budget} padded tokens a batch, vocabulary head at the mask only"
-    if budget != tokens_per_batch:
-        plan += f"; {tokens_per_batch} did not fit into memory"
+    plan = f"{sorted_by}, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"
     return rows, {
         "kind": "cloze",
         "asked": len(asked),
@@ -74,35 +80,6 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
         "batch_plan": plan,
         "limit": limit,
     }
-
-
-def _ask_within_memory(model, tokenizer, facts, budget, one_length):
-    """Ask all facts in batches of at most `budget` tokens, or of what is left of it after halvings; returns that.
-
-    After a halving all are asked again, so that one budget holds for all rows: int8 depends on what is asked together.
-    """
-    while True:
-        try:
-            _ask_all(model, tokenizer, facts, budget, one_length)
-            return budget
-        except torch.OutOfMemoryError:
-            if budget <= min(len(fact["tokens"]) for fact in facts):  # each is alone in its batch
-                raise
-        budget //= 2
-        torch.cuda.empty_cache()
-        log.warning("out of memory: asking all again with at most %d tokens a batch; int8 results depend on it", budget)
-
-
-def _ask_all(model, tokenizer, facts, budget, one_length):
-    done, start, last = 0, time.monotonic(), time.monotonic()
-    with torch.inference_mode(), states_at(model) as at:
-        for batch in batches(facts, budget, one_length):
-            _fill(batch, mask_logits(model, tokenizer, batch, at), tokenizer)
-            done += len(batch)
-            if time.monotonic() - last > 10:
-                last = time.monotonic()
-                log.info("%d of %d clozes, %.0f a second", done, len(facts), done / (last - start))
-    log.info("asked %d clozes in %.1f s", len(facts), time.monotonic() - start)
 
 
 def _positions(model):

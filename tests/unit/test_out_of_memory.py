@@ -3,6 +3,7 @@ is spread over several memories answers as a whole one does."""
 
 import contextlib
 import json
+from dataclasses import replace
 
 import accelerate
 import pytest
@@ -10,7 +11,7 @@ import tiny
 import torch
 import transformers
 
-from knowcost import benchmarks, harness, probe
+from knowcost import asking, benchmarks
 
 CLOZES = [{"id": str(i), "cloze": "w1 " * (i % 5) + f"w{i} [MASK]", "answer": f"w{i + 9}"} for i in range(12)]
 QUESTIONS = [
@@ -44,65 +45,79 @@ def write(tmp_path, kind, rows, family):
 
 
 @pytest.fixture
-def ask_clozes(tmp_path):
-    """(model, function of tokens_per_batch that asks 12 clozes of 2 to 6 tokens)."""
+def clozes(tmp_path):
+    """(model, function that asks it 12 clozes of 2 to 6 tokens in batches of so many)."""
     model = tiny.fetched("bert", tmp_path / "m")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "m")
-    table, _ = benchmarks.read(write(tmp_path, "cloze", CLOZES, "encoder"))
-    return model, lambda size: probe.cloze_rows(model, tokenizer, table, tokens_per_batch=size)
+    return model, asker(model, tmp_path, write(tmp_path, "cloze", CLOZES, "encoder"), "cloze_tokens")
 
 
 @pytest.fixture
-def ask_questions(tmp_path):
-    """(model, function of batch_size that asks 6 questions)."""
+def questions(tmp_path):
+    """(model, function that asks it 6 questions in batches of so many tokens, or of so many prompts)."""
     model = tiny.fetched("llama", tmp_path / "m")
+    return model, asker(model, tmp_path, write(tmp_path, "question", QUESTIONS, "decoder"), "harness_tokens")
+
+
+def asker(model, tmp_path, path, key):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "m")
-    path = write(tmp_path, "question", QUESTIONS, "decoder")
-    return model, lambda size: harness.task_rows(model, tokenizer, path, batch_size=size, tokens_per_batch=128)
+    plan = asking.Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
+
+    def ask(size=1024, twice=False, **changes):
+        return asking.ask(model, tokenizer, path, None, replace(plan, **{key: size}, **changes), twice=twice)
+
+    return ask
 
 
 # with at most 25 tokens the largest batch is 4 sentences of 5
-@pytest.mark.parametrize(("asked", "used"), [(256, 16), (16, 16), (100, 25)])
-def test_a_probe_halves_its_tokens_and_asks_all_again(ask_clozes, caplog, asked, used):
-    model, ask = ask_clozes
+@pytest.mark.parametrize(("wanted", "used"), [(256, 16), (16, 16), (100, 25)])
+def test_clozes_are_all_asked_again_in_smaller_batches(clozes, caplog, wanted, used):
+    model, ask = clozes
     expected, _ = ask(used)
     with memory_for(model, 20):
-        rows, metadata = ask(asked)
-    assert rows.equals(expected)  # to the last bit: as if the smaller size had been asked for
+        rows, metadata = ask(wanted)
+    assert rows.equals(expected)  # to the last bit: as if the smaller size had been wanted
     assert f"at most {used} padded tokens a batch" in metadata["batch_plan"]
-    assert (f"{asked} did not fit into memory" in metadata["batch_plan"]) == (asked != used)
-    assert ("out of memory" in caplog.text) == (asked != used)
+    assert metadata["batch_plan"].endswith("halved when memory ran out") == (wanted != used)
+    assert ("out of memory" in caplog.text) == (wanted != used)
 
 
 @pytest.mark.parametrize(
-    ("asked", "plan"),
+    ("wanted", "plan"),
     [
-        (None, "harness, batches of at most 16 tokens, halved when memory ran out"),
-        (6, "harness, batch size 1, halved when memory ran out"),
-        (1, "harness, batch size 1"),
+        ({"size": 128}, "harness, batches of at most 16 tokens, halved when memory ran out"),
+        ({"prompts": 6}, "harness, batch size 1, halved when memory ran out"),
+        ({"prompts": 1}, "harness, batch size 1"),
     ],
 )
-def test_the_harness_halves_tokens_or_questions(ask_questions, caplog, asked, plan):
-    model, ask = ask_questions
-    expected, _ = ask(1)
+def test_the_harness_halves_tokens_or_prompts(questions, wanted, plan):
+    model, ask = questions
+    expected, _ = ask(prompts=1)
     with memory_for(model, 16):
-        rows, metadata = ask(asked)
+        rows, metadata = ask(**wanted)
     assert metadata["batch_plan"] == plan
     assert rows["logprob"].to_pylist() == pytest.approx(expected["logprob"].to_pylist(), abs=1e-4)
-    assert ("out of memory" in caplog.text) == (asked != 1)
 
 
-@pytest.mark.parametrize("size", [None, 6])
-def test_memory_for_not_even_one_question_is_an_error(ask_questions, size):
-    model, ask = ask_questions
+def test_what_is_asked_twice_is_then_asked_in_half_of_what_fitted(clozes, monkeypatch):
+    model, ask = clozes
+    plans, once = [], asking._ask
+    monkeypatch.setattr(asking, "_ask", lambda *args: plans.append(args[-1].cloze_tokens) or once(*args))
+    with memory_for(model, 20):
+        ask(64, twice=True)
+    assert plans == [64, 32, 16, 8]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"prompts": 6}])
+def test_memory_for_not_even_one_question_is_an_error(questions, wanted):
+    model, ask = questions
     with memory_for(model, 2), pytest.raises(torch.OutOfMemoryError):
-        ask(size)
+        ask(**wanted)
 
 
-def test_memory_for_not_even_one_sentence_is_an_error(ask_clozes):
-    model, ask = ask_clozes
+def test_memory_for_not_even_one_sentence_is_an_error(clozes):
+    model, ask = clozes
     with memory_for(model, 1), pytest.raises(torch.OutOfMemoryError):
-        ask(256)
+        ask()
 
 
 def spread(model, first, second, folder):
@@ -111,19 +126,19 @@ def spread(model, first, second, folder):
     return accelerate.dispatch_model(model, places, "cpu", offload_dir=folder, offload_buffers=True)
 
 
-def test_a_spread_encoder_answers_as_a_whole_one(ask_clozes, tmp_path):
-    model, ask = ask_clozes
-    expected, _ = ask(64)
+def test_a_spread_encoder_answers_as_a_whole_one(clozes, tmp_path):
+    model, ask = clozes
+    expected, _ = ask()
     first = ("bert.embeddings", "bert.encoder.layer.0", "cls.predictions")
     spread(model, first, ("bert.encoder.layer.1",), tmp_path / "second")
     assert next(model.bert.encoder.layer[1].parameters()).device.type == "meta"
-    assert ask(64)[0].equals(expected)
+    assert ask()[0].equals(expected)
 
 
-def test_a_spread_decoder_answers_as_a_whole_one(ask_questions, tmp_path):
-    model, ask = ask_questions
-    expected, _ = ask(None)
+def test_a_spread_decoder_answers_as_a_whole_one(questions, tmp_path):
+    model, ask = questions
+    expected, _ = ask()
     first = ("model.embed_tokens", "model.rotary_emb", "model.layers.0", "lm_head")
     spread(model, first, ("model.layers.1", "model.norm"), tmp_path / "second")
     assert next(model.model.layers[1].parameters()).device.type == "meta"
-    assert ask(None)[0].equals(expected)
+    assert ask()[0].equals(expected)

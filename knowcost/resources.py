@@ -83,9 +83,10 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
     a few methods hold their largest tensor twice, which is seldom a tenth of a large model.
     compress with calibration data: 4 GB + S + W; 60 minutes + 30 for each 1e9 of P; one GPU where there are any.
     score: 3 GB + S + W, with int8 3 GB + S + 3 W (measured on SmolLM2-135M, beside 0.4 GB of imports: 0.9 W, and 3.0 W
-    for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + 2 P x 500,000 tokens / speed; with
-    int8 twice the tokens, since its cells are asked twice. GPUs as in `gpus_for`.
-    all others (world, tables, figures, report): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
+    for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
+    kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8 twice the tokens, since its cells are asked
+    twice. GPUs as in `gpus_for`.
+    all others (world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
     calibrated = stage == "compress" and any(getattr(compress.METHODS[name], "needs_data", False) for name in methods)
@@ -101,7 +102,7 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
         speed = GPU_SPEED if gpus else CPU_SPEED * threads  # the parts of a spread model work one after the other
         memory = 3 + size.stored_gb + weights * (3 if quantized else 1)
         tokens = TOKENS_PER_CELL * (2 if quantized else 1)
-        minutes = 30 + cells * (4 + 2 * size.parameters * tokens / speed / 60)
+        minutes = 30 + cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
     elif calibrated:
         memory, minutes = 4 + size.stored_gb + weights, 60 + 30 * size.parameters / 1e9
     elif stage in ("thresholds", "compress"):

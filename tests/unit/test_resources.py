@@ -18,18 +18,18 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
         # 1 GB + 13.48 / 10; 15 + 2 x 13.48 minutes
         ("compress", LLAMA_7B, {"methods": ["magnitude"]}, (2348, 42, 1, 0)),
         ("thresholds", BERT, {}, (1044, 16, 1, 0)),
-        # 3 GB + 0.44 + 4 x 0.11; 30 + 4 cells x (4 + 2 x 1.1e8 x 5e5 / 3e10 / 60 = 61.1 minutes); one thread
-        ("score", BERT, {"cells": 4}, (3880, 291, 1, 0)),
-        # 3 + 13.48 + 13.48 GB; on 8 threads 14 / 0.5 -> 8: 2 x 6.74e9 x 5e5 / 2.4e11 / 60 = 467.9 minutes a cell
-        ("score", LLAMA_7B, {"dtype": "float16"}, (29954, 502, 8, 0)),
+        # 3 GB + 0.44 + 4 x 0.11; 30 + 4 cells x (4 + 0.22 + 2 x 1.1e8 x 5e5 / 3e10 / 60 = 61.11 minutes); one thread
+        ("score", BERT, {"cells": 4}, (3880, 292, 1, 0)),
+        # 3 + 13.48 + 13.48 GB; 8 threads, 14 are too many; 34 + 6.74 + 2 x 6.74e9 x 5e5 / 2.4e11 / 60 = 467.95 minutes
+        ("score", LLAMA_7B, {"dtype": "float16"}, (29954, 509, 8, 0)),
         # int8 computes in float32: 3 + 13.48 + 3 x 26.95; and is asked twice
-        ("score", LLAMA_7B, {"dtype": "float16", "methods": ["int8"]}, (97338, 970, 8, 0)),
-        # one GPU of 24: (1.1 x 13.48 + 4) / 21.6 = 0.87; 2 x 6.74e9 x 5e5 / 2e13 / 60 = 5.6 minutes a cell
-        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "cells": 24}, (29954, 261, 2, 1)),
-        # with an int8 variant among them (1.1 x 26.95 + 4) / 21.6 = 1.56
-        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "methods": ["int8"]}, (97338, 46, 2, 2)),
-        # (1.1 x 137.95 + 4) / 72 = 2.16
-        ("score", LLAMA_70B, {"dtype": "bfloat16", "gpu_memory_gb": 80}, (278907, 92, 2, 3)),
+        ("score", LLAMA_7B, {"dtype": "float16", "methods": ["int8"]}, (97338, 977, 8, 0)),
+        # one GPU of 24: (1.1 x 13.48 + 4) / 21.6 = 0.87; 2 x 6.74e9 x 5e5 / 2e13 / 60 = 5.62: 16.35 minutes a cell
+        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "cells": 24}, (29954, 423, 2, 1)),
+        # with an int8 variant among them (1.1 x 26.95 + 4) / 21.6 = 1.56; 34 + 6.74 + 11.23
+        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "methods": ["int8"]}, (97338, 52, 2, 2)),
+        # (1.1 x 137.95 + 4) / 72 = 2.16; 34 + 68.98 + 57.48
+        ("score", LLAMA_70B, {"dtype": "bfloat16", "gpu_memory_gb": 80}, (278907, 161, 2, 3)),
         ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),
         ("world", None, {}, (4001, 61, 1, 0)),
     ],

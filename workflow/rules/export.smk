@@ -13,6 +13,8 @@ rule export:
         paths.export("{model}", "{variant}"),
     log:
         paths.log("export", "{model}", "{variant}"),
+    resources:
+        **asks("compress"),
     script:
         "../scripts/export.py"
 
@@ -23,5 +25,7 @@ rule verify:
         models=[paths.model_source(model) for model, _ in ARCHIVES],
     log:
         paths.log("verify"),
+    resources:
+        **asks("verify"),
     script:
         "../scripts/verify.py"

@@ -15,11 +15,12 @@ from knowcost.load import load
 from knowcost.tensors import from_torch, to_torch
 
 
-def archived(folder, kind, slug, **how):
+def archived(folder, kind, slug, shard_size=10**9, **how):
     """(the base's Checkpoint, the archive's folder, its manifest)."""
     tiny.fetched(kind, folder / "model", **how)
     calibrated(folder / "windows.parquet")
-    archive.make_archive("m", folder / "model", slug, None, folder / "out", calibration=folder / "windows.parquet")
+    windows = folder / "windows.parquet"
+    archive.make_archive("m", folder / "model", slug, None, folder / "out", shard_size=shard_size, calibration=windows)
     return Checkpoint(folder / "model"), folder / "out", files.read_json(folder / "out" / paths.MANIFEST)
 
 
@@ -117,12 +118,12 @@ def test_rounding_to_nearest_is_off_by_half_a_step_at_most_and_saves_bytes(tmp_p
     assert manifest["bytes"]["nominal"] == dense - whole + parts
 
 
-def test_packed_archives_keep_the_shards_of_their_base(tmp_path):
+def test_packed_archives_hold_the_same_in_any_number_of_shards(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     held = []
-    for folder, shard in ((one, "5GB"), (two, "6KB")):
+    for folder, size in ((one, 10**9), (two, 6000)):
         folder.mkdir()
-        _, out, _ = archived(folder, "llama", "gptq-4bit@overall", shard=shard)
+        _, out, _ = archived(folder, "llama", "gptq-4bit@overall", size)
         held.append({name: t.whole().tobytes() for name, t in packed.floats(Checkpoint(out)).items()})
     assert len(list(out.glob("*.safetensors"))) > 2 and held[0] == held[1]
     load(out, device="cpu")

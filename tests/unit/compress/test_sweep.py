@@ -83,6 +83,16 @@ def test_n_of_m_are_kept_in_every_group(n, m):
     assert ((pruned != 0).reshape(-1, m).sum(1) == n).all()
 
 
+@pytest.mark.parametrize("pattern", [HALF, TWO_OF_FOUR, Pattern(n=4, m=8)])
+def test_putting_updates_off_changes_nothing(pattern, monkeypatch):
+    weight, inputs = layers.layer()
+    pruned = sparsegpt(weight, layers.seen(inputs), pattern)
+    monkeypatch.setattr(sweep, "NEAR", 48)  # every update at once
+    expected = sparsegpt(weight, layers.seen(inputs), pattern)
+    assert torch.equal(pruned == 0, expected == 0)
+    assert torch.allclose(pruned, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_equal_scores_do_not_cost_more_weights_than_promised():
     pruned = sparsegpt(torch.ones(4, 8), layers.seen(torch.eye(8)[None]), Pattern(sparsity=0.5))
     assert (pruned == 0).sum() == 17
@@ -112,6 +122,13 @@ def test_gptq_beats_rounding_on_the_same_grid(bits, setting):
     assert layers.error(weight, quantized.dequantized(), inputs) < layers.error(weight, nearest.dequantized(), inputs)
     if "group_size" not in setting or "act_order" in setting:  # grids from the weight as given
         assert torch.equal(quantized.scales, nearest.scales) and torch.equal(quantized.zeros, nearest.zeros)
+
+
+def test_weights_too_small_for_a_scale_do_not_spoil_those_after_them():
+    weight, inputs = layers.layer()
+    weight[:, :8] = 1e-44  # over 255 it is 0 in float32
+    quantized = gptq(weight, layers.seen(inputs), bits=8, group_size=8)
+    assert (quantized.dequantized() - weight).abs().max() < 0.2
 
 
 def test_pruned_weights_stay_zero_when_asked():

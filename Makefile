@@ -31,6 +31,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/pruning.py
 	$(BIN)/python benchmarks/probing.py
 	$(BIN)/python benchmarks/int8.py
+	$(BIN)/python benchmarks/blocks.py
 
 clean:
 	rm -rf results logs resources/world resources/models resources/benchmarks resources/calibration

@@ -58,7 +58,8 @@ class Walk:
         self._states = [embed(base.embedding, each, skeleton.dtype) for each in ids]  # what a stack's next block reads
         self._widths = [states.shape[-1] for states in self._states]
         self._rest = {}  # (stack, windows in the pass): what else its blocks return; the same for all windows
-        self._begun, self._done, self._turn, self._recording = set(), set(), None, False
+        self._begun, self._done = set(), set()  # stacks of which a block is done, and those blocks
+        self._turn, self._own, self._answered, self._recording = None, set(), False, False
         self._at_once = max(1, TOKENS // ids[0].shape[1])
         for stack, _, block in self.blocks:
             block.forward = self._in_turn(stack, block, block.forward)
@@ -72,14 +73,15 @@ class Walk:
         results = self._stage(outside, solver, hessian, required=False)
         outside = {p: linear for p, linear in outside.items() if linear[0] not in results}
         last = max((n for n, (_, path, _) in enumerate(self.blocks, 1) if outside or inside[path]), default=0)
+        said = began = time.monotonic()
         for number, (stack, path, block) in enumerate(self.blocks[:last], 1):
-            began = time.monotonic()
             self._turn, self._own = block, set(block.modules())
             results |= self._stage(inside[path], solver, hessian)
             if outside or number < last:
                 self._advance(stack, block)
-            seconds = time.monotonic() - began
-            log.info("%s, %d of %d: %d layers, %.1f s", path, number, last, len(inside[path]), seconds)
+            if time.monotonic() - said > 5:
+                said = time.monotonic()
+                log.info("%s is done, block %d of %d, %.0f s so far", path, number, last, said - began)
         return results | self._stage(outside, solver, hessian)
 
     def _advance(self, stack, block):
@@ -96,10 +98,11 @@ class Walk:
         """Solve these layers from one run as far as the block in turn; not required: those that it reaches."""
         statistics, results = self._collect(linears, hessian), {}
         for path, (name, module) in linears.items():
-            if path in statistics or required:
-                unseen = InputStatistics(module.in_features, self.skeleton.device, hessian, name)
+            if path not in statistics and required:  # never called: the solvers say what that means
+                statistics[path] = InputStatistics(module.in_features, self.skeleton.device, hessian, name)
+            if path in statistics:
                 self.skeleton.load(path, module)
-                results[name] = solver(name, module.weight.float(), statistics.pop(path, unseen))
+                results[name] = solver(name, module.weight.float(), statistics.pop(path))
         self.skeleton.release()
         self.skeleton.tensors |= {name: result.weight for name, result in results.items()}
         return results

@@ -82,6 +82,9 @@ def test_a_local_folder_is_measured_by_its_files(here):
 def test_a_fetched_model_is_measured_by_its_source_file_even_after_it_changed(here):
     folder = here / "resources/models/m"
     folder.mkdir(parents=True)
+    (here / "x").mkdir()  # what it was fetched from, and what is no longer there
+    (here / "x/config.json").write_text("{}")
+    (here / "x/model.safetensors").write_bytes(bytes(12))
     for parameters in (1000, 2000):
         sizes = {"model.safetensors": {"size": 2 * parameters}, "tokenizer.json": {"size": 10**9}}
         (folder / "new.json").write_text(json.dumps({"parameters": parameters, "files": sizes}))
@@ -89,7 +92,7 @@ def test_a_fetched_model_is_measured_by_its_source_file_even_after_it_changed(he
         assert resources.size(row("./x")) == Size(parameters, 2 * parameters / 1e9)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"parameters": "many", "files": {}}', '{"parameters": 0}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"parameters": "many", "files": {}}', '{"parameters": 0, "files": {}}'])
 def test_a_damaged_source_file_does_not_stop_the_plan(here, text):
     (here / "resources/models/m").mkdir(parents=True)
     (here / "resources/models/m/source.json").write_text(text)

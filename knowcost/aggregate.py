@@ -26,8 +26,17 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
     import pandas as pd
 
     from knowcost import (
-        audit, claims, claims_kick, forgotten, matching, noise, paper_tables, statistics, tables, task_tables,
-    )  # fmt: skip
+        audit,
+        claims,
+        claims_kick,
+        forgotten,
+        matching,
+        noise,
+        paper_tables,
+        statistics,
+        tables,
+        task_tables,
+    )
 
     if not cells:
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")

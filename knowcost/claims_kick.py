@@ -12,11 +12,12 @@ import numpy as np
 
 from knowcost.claims import Claim
 from knowcost.matching import TOLERANCE
+from knowcost.tables import LABELS
 from knowcost.task_tables import discipline_of
 from knowcost.variants import DENSE
 
 PAPER = "LLM-KICK"
-PRUNING = {"magnitude": "magnitude pruning", "wanda": "Wanda", "sparsegpt": "SparseGPT"}
+PRUNING = {name: LABELS[name] for name in ("magnitude", "magnitude_layer", "wanda", "sparsegpt")}
 _PERCENT = re.compile(rf"({'|'.join(PRUNING)})-(\d+)@overall")
 _PATTERN = re.compile(rf"({'|'.join(PRUNING)})-(\d+)of(\d+)@overall")
 _EIGHT_BITS = re.compile(r"int8@overall|(gptq|rtn)-8bit[a-z0-9-]*@overall")
@@ -85,15 +86,17 @@ def everything_costs(slugs):
 
 
 def magnitude_keeps_up(slugs):
-    """Contrasts: at levels up to 30%, magnitude loses at most TOLERANCE more than each of the other methods."""
+    """Contrasts: at levels up to 30%, magnitude (by layer, as the paper's code prunes, if it was run) loses at most
+    TOLERANCE more than Wanda and SparseGPT."""
     found, made = pruned(slugs, 1, 30), {}
-    for method in [name for name in found if name != "magnitude"]:
-        levels = sorted(found[method].keys() & found.get("magnitude", {}).keys())
+    simple = "magnitude_layer" if "magnitude_layer" in found else "magnitude"
+    for method in ("wanda", "sparsegpt"):
+        levels = sorted(found.get(method, {}).keys() & found.get(simple, {}).keys())
         if levels:
-            weights = {found["magnitude"][level]: 1 / len(levels) for level in levels}
+            weights = {found[simple][level]: 1 / len(levels) for level in levels}
             weights |= {found[method][level]: -1 / len(levels) for level in levels}
             at = " and ".join(f"{level}%" for level in levels)
-            made[f"magnitude pruning by {at} is as good as {PRUNING[method]}"] = {DENSE: TOLERANCE, **weights}
+            made[f"{PRUNING[simple]} by {at} is as good as {PRUNING[method]}"] = {DENSE: TOLERANCE, **weights}
     return made
 
 

@@ -87,10 +87,10 @@ def example(path):
     question = next(fact[name] for name in names if name in fact)[:EXAMPLE]
     if kind.answers:
         return question, kind.answers(fact)[0]
-    if kind.choices and fact.get("candidates", ()) is not None:
-        choices, right = kind.choices(fact)
-        return question, choices[right]
-    return question, fact.get("answer", "")
+    if kind.majority == "answer" or not kind.choices:  # the row says it
+        return question, fact.get("answer", "")
+    choices, right = kind.choices(fact)
+    return question, choices[right]
 
 
 def parameters(models, manifests):

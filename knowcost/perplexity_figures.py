@@ -21,7 +21,8 @@ def against(scores, perplexity, family, who=""):
     points = _points(scores, perplexity)
     lines = {}
     for slugs in matching.series(points["variant"][points["scope"] == SCOPE].unique()).values():
-        lines.setdefault(parse(slugs[0]).method, slugs)
+        method, kind = parse(slugs[0]).method, matching.kind(slugs[0])
+        lines[LABELS.get(method, method) + f" ({kind})" * ("N:M" in kind or "act order" in kind)] = slugs
     if not lines:
         return
     title = f"Perplexity against knowledge: {LABELS[family]} models"
@@ -70,8 +71,8 @@ def _draw(points, lines, title):
     label(axes, "perplexity (log scale)", "facts answered right (%)")
     handles = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
     handles += [
-        Line2D([], [], color=colour, marker=marker, label=LABELS.get(method, method))
-        for (colour, marker), method in zip(_styles(lines), lines, strict=True)
+        Line2D([], [], color=colour, marker=marker, label=words)
+        for (colour, marker), words in zip(_styles(lines), lines, strict=True)
     ]
     handles.append(Line2D([], [], color=GREY, linestyle="--", label="5% below the dense model"))
     finish(figure, axes, title, handles)

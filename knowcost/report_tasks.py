@@ -21,15 +21,15 @@ def matching(frame):
 
 def _borders(frame):
     benchmarks = list(frame["benchmark"].unique())
-    columns = [(name, False) for name in ("model", "method", "scope", *benchmarks)]
+    columns = [(name, False) for name in ("model", "method", "levels", "scope", *benchmarks)]
     made = {}
     for row in frame.to_dict("records"):
         scope = row["scope"].replace("overall", "everything").replace("_", " ")
         scope = f"{scope} (canonical)" if row["grouping"] == "canonical" else scope
-        key = (row["model"], row["method"].replace("+", " + "), scope)
+        key = (row["model"], row["method"].replace("+", " + "), row["kind"], scope)
         cells = made.setdefault(key, [(text, "") for text in key] + [("", "")] * len(benchmarks))
         quiet = row["dense_accuracy"] <= row["majority"]  # nan is no baseline
-        cells[3 + benchmarks.index(row["benchmark"])] = (_border(row), "quiet" if quiet else "")
+        cells[4 + benchmarks.index(row["benchmark"])] = (_border(row), "quiet" if quiet else "")
     return {"columns": columns, "rows": list(made.values())}
 
 

@@ -1,5 +1,6 @@
 """Made-up cells of a text and of MMLU for the decoder of fake_results. For tests only."""
 
+import hashlib
 import json
 import math
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fake_results import slugs, survival, write_benchmark, write_scores
 
-from knowcost import paths
+from knowcost import paths, score
 
 SUBJECTS = ("philosophy", "sociology", "astronomy", "virology")
 
@@ -41,6 +42,8 @@ def _text(path, model, slug):
         {"id": str(i), "relation": None, "logprob": logprob, "tokens": 10, "words": 8, "bytes": 40} for i in range(5)
     ]
     about = {"model": model, "variant": slug, "benchmark": "prose", "kind": "lines", "limit": None, "batch_plan": "one"}
+    about |= {"version": score.STAGE_VERSION, "dropped": {}}
+    about["sha256"] = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     table = pa.Table.from_pylist(rows).replace_schema_metadata({b"knowcost": json.dumps(about)})
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)

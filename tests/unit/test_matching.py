@@ -76,6 +76,22 @@ def test_a_series_differs_in_strength_only():
     assert matching.words(parse(slugs[0])) == "40% + 5%"
 
 
+def test_patterns_and_bits_are_series_of_their_own():
+    pruned = ["sparsegpt-50@overall", "sparsegpt-70@overall"]
+    patterns = ["sparsegpt-4of8@overall", "sparsegpt-2of4@overall", "sparsegpt-1of4@overall"]
+    bits = ["gptq-8bit@overall", "gptq-4bit-g128@overall", "gptq-4bit@overall", "gptq-3bit-g128@overall"]
+    both = ["sparsegpt-50@overall+gptq-8bit@overall", "sparsegpt-50@overall+gptq-4bit@overall",
+            "sparsegpt-70@overall+gptq-8bit@overall"]  # fmt: skip
+    slugs = [*pruned, *patterns, *bits, *both, "gptq-4bit-actorder@overall"]
+    found = matching.series(slugs[::-1])
+    assert sorted(found.values(), key=lambda each: slugs.index(each[0])) == [
+        pruned, patterns, bits, both, ["gptq-4bit-actorder@overall"],
+    ]  # fmt: skip
+    names = [matching.kind(slugs[0]) for slugs in (pruned, patterns, bits, both, ["int8@overall"])]
+    assert names == ["sparsity", "N:M", "bits", "sparsity + bits", ""]
+    assert [matching.words(parse(slug)) for slug in (patterns[0], bits[1])] == ["4:8", "4 bit, groups of 128"]
+
+
 def test_nothing_to_lose_and_nothing_to_compare_have_no_border():
     groups = [run({20: 0}, known=0), group({"int8@overall": "11"}), group({"dense": "11"})]
     assert all(frame.empty for frame in matching.table(groups))

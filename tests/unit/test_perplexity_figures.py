@@ -59,6 +59,14 @@ def test_a_line_per_method_from_the_dense_model_to_its_strongest_variant():
     assert "by at most a tenth: 20.0% of the dense accuracy (m, magnitude-20@overall)" in caption
 
 
+def test_patterns_have_a_line_of_their_own():
+    points = {"dense": (10.0, (80,)), "sparsegpt-50@overall": (12.0, (70,)), "sparsegpt-2of4@overall": (20.0, (50,))}
+    ((*_, figure),) = drawn(frames(points))
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["dense", "SparseGPT", "SparseGPT (N:M)", "5% below the dense model"]
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["2:4", "50%"]
+
+
 def test_a_panel_per_model_and_text():
     ((*_, figure),) = drawn(frames(POINTS), frames(POINTS, model="n"))
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["m, prose", "n, prose"]

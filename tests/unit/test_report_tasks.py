@@ -60,18 +60,18 @@ def test_the_tolerance_of_the_config_draws_the_border(data):
     assert (whole["folded"], parts["folded"]) == (False, True)
     borders = data["matching"].set_index(["method", "scope", "benchmark"])
     row = borders.loc[("magnitude", "overall", "trades")]
-    assert texts(whole, ["tiny-llama", "magnitude", "everything"])["trades"].startswith(row["border"])
+    assert texts(whole, ["tiny-llama", "magnitude", "sparsity", "everything"])["trades"].startswith(row["border"])
 
 
 def test_words_of_a_border():
     row = {"model": "m", "benchmark": "b", "method": "magnitude", "grouping": "paper", "scope": "overall",
-           "dense_accuracy": 0.5, "majority": math.nan, "border": "40%", "border_low": "20%", "border_high": "40%",
-           "strongest": "80%", "gaps": ""}  # fmt: skip
+           "kind": "sparsity", "dense_accuracy": 0.5, "majority": math.nan, "strongest": "80%", "gaps": "",
+           "border": "40%", "border_low": "20%", "border_high": "40%"}  # fmt: skip
     same = {name: "80%" for name in ("border", "border_low", "border_high")}
     none = dict.fromkeys(same, "none")
     rows = [row, row | same | {"benchmark": "c", "gaps": "60%"}, row | none | {"benchmark": "d", "majority": 0.5}]
     (table,) = report_tasks.matching(pd.DataFrame(rows))
-    assert table["rows"][0][3:] == [("40% (20% to 40%)", ""), ("≥ 80%, not 60%", ""), ("none", "quiet")]
+    assert table["rows"][0][4:] == [("40% (20% to 40%)", ""), ("≥ 80%, not 60%", ""), ("none", "quiet")]
 
 
 def test_texts_alone_are_not_enough(tmp_path):

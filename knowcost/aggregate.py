@@ -5,7 +5,7 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "6"
+STAGE_VERSION = "7"
 
 log = logging.getLogger(__name__)
 
@@ -13,16 +13,30 @@ COLUMNS = ["id", "relation", "correct", "rank", "unprompted", "again"]  # of a s
 DENSE_COLUMNS = ["answer", "logprob", "choice_logprobs"]  # and of the dense model's, to say which facts are forgotten
 
 
-def aggregate(cells, manifests, benchmarks, out_dir):
+def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=0.05):
     """Write every table of a run into `out_dir` as CSV and return their names.
 
     cells: paths of scores files, each saying itself which cell it is; manifests: paths of manifest.json; benchmarks:
-    paths of benchmark files. Models and benchmarks keep their order. Raises InputError when there is nothing to
-    tabulate, when a manifest or benchmark is missing, or when a variant was asked other facts than the dense model.
+    paths of benchmark files; domains: {benchmark: domain} of those that have one; tolerance: of matching.table. Models
+    and benchmarks keep their order. Raises InputError when there is nothing to tabulate, when a manifest or benchmark
+    is missing, or when a variant was asked other facts than the dense model.
     """
     from pathlib import Path
 
-    from knowcost import audit, claims, forgotten, noise, paper_tables, statistics, tables
+    import pandas as pd
+
+    from knowcost import (
+        audit,
+        claims,
+        claims_kick,
+        forgotten,
+        matching,
+        noise,
+        paper_tables,
+        statistics,
+        tables,
+        task_tables,
+    )
 
     if not cells:
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
@@ -30,10 +44,13 @@ def aggregate(cells, manifests, benchmarks, out_dir):
     models = {manifest["model"]: manifest["family"] for manifest in manifests}
     cells = [_cell(path, models) for path in cells]
     files = {_metadata(path).get("name") or Path(path).stem: path for path in benchmarks}
+    texts, cells = _texts(cells)
     rows, groups, noises = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
     scores = tables.scores(rows)
     corrected = scores[scores["experiment"] != "as_published"]
     by_model = tables.drops_by_model(corrected)
+    perplexity = task_tables.perplexity(texts)
+    borders, matching_levels = matching.table(groups, tolerance)
     made = {
         "scores": scores,
         "drops_by_model": by_model,
@@ -41,16 +58,21 @@ def aggregate(cells, manifests, benchmarks, out_dir):
         "cheapest": tables.cheapest(by_model),
         "parameters": paper_tables.parameters(models, manifests),
         "benchmarks": paper_tables.benchmarks(
-            scores,
+            pd.concat([scores, perplexity]),
             {name: _metadata(path) for name, path in files.items()},
             {name: paper_tables.example(path) for name, path in files.items()},
         ),
+        "perplexity": perplexity,
+        "domains": task_tables.domains(corrected, domains or {}),
+        "disciplines": task_tables.disciplines(groups),
+        "matching": borders,
+        "matching_levels": matching_levels,
         "facts": statistics.facts(groups),
         "noise": noise.table(noises),
-        "how_asked": tables.how_asked(rows),
+        "how_asked": tables.how_asked([*rows, *texts]),
         "forgotten_by": forgotten.forgotten_by(groups),
         "overlap": forgotten.overlap(groups),
-        "claims": claims.verdicts(groups),
+        "claims": claims.verdicts(groups, (*claims.CLAIMS, *claims_kick.CLAIMS)),
         "audit_final": audit.final_layer(scores),
         "audit_published": audit.beside_published(paper_tables.grid(scores)),
     }
@@ -61,7 +83,7 @@ def aggregate(cells, manifests, benchmarks, out_dir):
                 made[f"int8_{family}{suffix}"] = wide
     for name, frame in made.items():
         tables.write(frame, Path(out_dir) / f"{name}.csv")
-    log.info("%d tables from %d cells", len(made), len(cells))
+    log.info("%d tables from %d cells", len(made), len(cells) + len(texts))
     return list(made)
 
 
@@ -82,8 +104,26 @@ def _cell(path, families):
     about = score.metadata(path)
     if about.get("model") not in families:
         raise InputError(f"{path}: says it is of model {about.get('model')!r}, of which there is no manifest")
-    cell = {key: about[key] for key in ("model", "variant", "benchmark")}
+    cell = {key: about[key] for key in ("model", "variant", "benchmark", "kind")}
     return {**cell, "family": families[about["model"]], "path": path}
+
+
+def _texts(cells):
+    """(what task_tables.perplexity takes of the cells that measure perplexity, the cells that ask facts)."""
+    from knowcost import score, tables
+    from knowcost.benchmarks import KINDS
+
+    texts = []
+    for cell in cells:
+        if KINDS[cell["kind"]].measures == "perplexity":
+            rows, about = score.read(cell["path"])
+            how = {name: about.get(name) or "" for name in tables.HOW}
+            more = {"limit": about.get("limit"), "dropped": tables.counts(about.get("dropped"))}
+            texts.append(cell | how | more | {"rows": rows.to_pandas()})
+    asked = [cell for cell in cells if KINDS[cell["kind"]].measures == "accuracy"]
+    if not asked:
+        raise InputError("aggregate: no cell asks for facts. Name a benchmark beside the texts of perplexity.")
+    return texts, asked
 
 
 def _score_rows(cells, manifests, benchmarks):
@@ -102,7 +142,8 @@ def _score_rows(cells, manifests, benchmarks):
             log.warning("%s, %s: the dense model was not scored, so drops stay empty", model, benchmark)
         base = _read(dense or group[0]["path"], DENSE_COLUMNS)
         majority = _majority(base[0]["id"], benchmark, benchmarks)
-        groups.append(Group(group[0]["family"], model, benchmark, _facts(base[0]), {}, majority))
+        kind = group[0]["kind"]
+        groups.append(Group(group[0]["family"], model, benchmark, _facts(base[0]), {}, majority, kind))
         measured, first = {}, len(rows)
         for cell in group:
             frame, metadata = base if cell["path"] == dense else _read(cell["path"])

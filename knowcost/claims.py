@@ -1,4 +1,5 @@
-"""The findings of "The Cost of Compression" (Namburi et al. 2023) as claims that any run decides by itself.
+"""The papers' findings as claims that any run decides by itself: here those of "The Cost of Compression" (Namburi et
+al. 2023), in claims_kick.py those of LLM-KICK.
 
 A claim is data: a sentence, the families it speaks of, and contrasts. A contrast is a weighted sum of a fact's cells
 (1 if a variant gave the right answer, else 0), so that it is paired fact by fact; it is made positive when the claim is
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from knowcost.statistics import Bootstrap, interval
+from knowcost.statistics import ROUNDS, Bootstrap, interval
 from knowcost.tables import FAMILIES, LABELS
 from knowcost.variants import DENSE, parse
 
@@ -24,7 +25,8 @@ FEWEST_FACTS = 6  # six of six on one side: p = 0.03 two-sided; five of five: 0.
 CLOSE = 5.0  # percentage points above the majority baseline that still count as close to it
 MAJORITY = "the majority baseline"  # a "cell" of contrasts
 
-COLUMNS = ["claim", "section", "sentence", "family", "contrast", "estimate", "low", "high", "verdict", "facts",
+PAPER = "The Cost of Compression"
+COLUMNS = ["claim", "paper", "section", "sentence", "family", "contrast", "estimate", "low", "high", "verdict", "facts",
            "differing", "models", "benchmarks", "missing"]  # fmt: skip
 
 PRUNED, QUANTIZED, BOTH = "magnitude-{level}@{scope}", "int8@{scope}", "magnitude-{level}@{scope}+int8@{scope}"
@@ -32,13 +34,19 @@ PRUNED, QUANTIZED, BOTH = "magnitude-{level}@{scope}", "int8@{scope}", "magnitud
 
 @dataclass(frozen=True)
 class Claim:
-    """contrasts: a function from the variants of a family to {words: {variant: weight}}; {} if they don't suffice."""
+    """contrasts: a function from the variants of a family to {words: {variant: weight}}; {} if they don't suffice.
+
+    parts: a function from a statistics.Group to [(sign, which of its facts)], whose means are added up; [] for a
+    benchmark that the claim does not speak of. Left out, it speaks of all facts of all benchmarks.
+    """
 
     id: str
-    section: str  # of the workshop paper
+    section: str  # of the paper
     sentence: str
     families: tuple[str, ...]
     contrasts: Callable
+    parts: Callable = lambda group: [(1, np.ones(len(group.facts), bool))]
+    paper: str = PAPER
 
 
 def costs_more(form, worse, *better, levels=None):
@@ -134,20 +142,21 @@ def _at(levels):
     return f" at {levels[0]}{more}"
 
 
-def verdicts(groups):
+def verdicts(groups, claims=CLAIMS):
     """One row per claim and family of this run that it speaks of; groups: statistics.Group of every model."""
     rows = []
     for family in FAMILIES:
         mine = [group for group in groups if group.family == family]
         slugs = {slug for group in mine for slug in group.right}
-        plan = [(claim, _run(claim.contrasts(slugs), slugs)) for claim in CLAIMS if family in claim.families]
-        contrasts = [weights for _, made in plan for weights in made.values()]
+        plan = [(claim, _run(claim.contrasts(slugs), slugs)) for claim in claims if family in claim.families]
+        contrasts = [(weights, claim.parts) for claim, made in plan for weights in made.values()]
         measured = iter(_measure(mine, contrasts) if contrasts else [])
         for claim, made in plan if mine else ():
-            about = {"claim": claim.id, "section": claim.section, "sentence": claim.sentence, "family": family}
+            about = {name: getattr(claim, name) for name in ("paper", "section", "sentence")}
+            about |= {"claim": claim.id, "family": family}
             parts = [{"contrast": words, **next(measured)} for words in made]
             rows.append(about | _judged(parts))
-    order = [claim.id for claim in CLAIMS]
+    order = [claim.id for claim in claims]
     rows.sort(key=lambda row: order.index(row["claim"]))  # families keep their order within a claim
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -185,7 +194,8 @@ def _shortened(missing):
 def _measure(groups, contrasts):
     """Per contrast a dict: estimate, low, high (percentage points), facts, differing, models, benchmarks, missing.
 
-    facts: distinct facts asked; differing: those of them whose contrast is not zero for some model.
+    contrasts: [({variant: weight}, parts)]. facts: distinct facts asked; differing: those of them whose contrast is not
+    zero for some model.
     """
     means, draws, counts = {}, {}, np.zeros((2, len(contrasts)), int)
     missing = [[] for _ in contrasts]
@@ -194,17 +204,17 @@ def _measure(groups, contrasts):
         values = [_values(group, contrasts, missing) for group in here]
         counts += _facts(here, values)
         facts = pd.concat([group.facts[["id", "relation"]] for group in here]).drop_duplicates("id")
-        drawn = Bootstrap(facts, benchmark).means(
-            [(group.facts["id"], found, np.ones(len(found))) for group, found in zip(here, values, strict=True)]
-        )
-        for group, found, resampled in zip(here, values, drawn, strict=True):
-            means.setdefault(group.model, []).append(found.mean(axis=0))
-            draws.setdefault(group.model, []).append(resampled)
+        for group, mean, drawn in _means(here, values, contrasts, Bootstrap(facts, benchmark)):
+            means.setdefault(group.model, []).append(mean)
+            draws.setdefault(group.model, []).append(drawn)
     estimate, about = _average(means), _average(draws)
     models, benchmarks = _asked(groups, means)
     for place, absent in enumerate(missing):
         if np.isnan(estimate[place]) and not absent:
-            absent.append(f"{MAJORITY} of these benchmarks")
+            needs_baseline = MAJORITY in contrasts[place][0]
+            absent.append(
+                f"{MAJORITY} of these benchmarks" if needs_baseline else "no benchmark of this kind was asked"
+            )
         low, high = (np.round(value, 9) for value in interval(100 * about[:, place]))  # 0 is 0, not 1e-17
         yield {"estimate": 100 * estimate[place], "low": low, "high": high, "facts": counts[0, place],
                "differing": counts[1, place], "models": models[place], "benchmarks": benchmarks[place],
@@ -213,10 +223,12 @@ def _measure(groups, contrasts):
 
 def _values(group, contrasts, missing):
     """n x k: the contrasts of every fact. A column is nan where a cell is missing (noted in `missing`), or where it
-    asks for a majority baseline that the benchmark does not have."""
-    values = np.zeros((len(group.facts), len(contrasts)))
-    for place, weights in enumerate(contrasts):
-        for slug, weight in weights.items():
+    asks for a majority baseline that the benchmark does not have; so are facts that the claim does not speak of."""
+    values = np.full((len(group.facts), len(contrasts)), np.nan)
+    for place, (weights, parts) in enumerate(contrasts):
+        for _, facts in parts(group):
+            values[facts, place] = 0
+        for slug, weight in weights.items() if parts(group) else ():
             if slug == MAJORITY:
                 values[:, place] += weight * group.majority + CLOSE / 100
             elif slug in group.right:
@@ -225,6 +237,34 @@ def _values(group, contrasts, missing):
                 values[:, place] = np.nan
                 missing[place].append(f"{group.model} {slug} on {group.benchmark}")
     return values
+
+
+def _means(groups, values, contrasts, bootstrap):
+    """Per group (group, k, rounds x k): the means of each contrast's parts added up, over the facts and over each
+    resample of them; the resamples are drawn once for all."""
+    places = {}
+    for place, (_, parts) in enumerate(contrasts):
+        places.setdefault(parts, []).append(place)
+    spoken_of = [
+        (number, columns, sign, facts)
+        for number, group in enumerate(groups)
+        for parts, columns in places.items()
+        for sign, facts in parts(group)
+    ]
+    tables = [
+        (groups[number].facts["id"][facts], values[number][np.ix_(facts, columns)], np.ones(facts.sum()))
+        for number, columns, _, facts in spoken_of
+    ]
+    means = np.full((len(groups), len(contrasts)), np.nan)
+    draws = np.full((len(groups), ROUNDS, len(contrasts)), np.nan)
+    for number, columns, _, _ in spoken_of:
+        means[number, columns] = draws[number][:, columns] = 0
+    for (number, columns, sign, _), (_, found, _), drawn in zip(
+        spoken_of, tables, bootstrap.means(tables), strict=True
+    ):
+        means[number, columns] += sign * found.mean(axis=0)
+        draws[number][:, columns] += sign * drawn
+    return zip(groups, means, draws, strict=True)
 
 
 def _facts(groups, values):

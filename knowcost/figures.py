@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from knowcost import paper, paper_tables, statistics_figures
+from knowcost import paper, paper_tables, perplexity_figures, statistics_figures
 from knowcost.audit import LOST
 from knowcost.benchmarks import PUBLISHED
 from knowcost.drawing import COLOURS, GREY, MARKERS, STYLE, finish, save
@@ -102,6 +102,8 @@ def _all(data):
         yield from _figures(cells, family, who)
         yield from _unnumbered(family, _bytes(mine["drops"], family, who))
         yield from _unnumbered(family, statistics_figures.first(mine["forgotten_by"], family, who))
+        texts = data["perplexity"][data["perplexity"]["family"] == family]
+        yield from _unnumbered(family, perplexity_figures.against(mine["scores"], texts, family, who))
 
 
 def _unnumbered(family, made):

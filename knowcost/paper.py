@@ -59,8 +59,7 @@ def asked(entry):
 
 def _slug(methods, scope, level):
     steps = [
-        Step(method, level if METHODS[method].takes_level else None, GROUPINGS[0], scope)
-        for method in methods.split("+")
+        Step(method, level if METHODS[method].levels else None, GROUPINGS[0], scope) for method in methods.split("+")
     ]
     return Variant(tuple(steps)).slug
 

@@ -4,13 +4,16 @@ Printed values stand in columns of their own, `printed_...`, which are there onl
 of the run's design without a score stays empty.
 """
 
+import json
+
 import pandas as pd
 
 from knowcost import published, variants
-from knowcost.benchmarks import PUBLISHED
+from knowcost.benchmarks import KINDS, METADATA, PUBLISHED
 from knowcost.tables import ATTENTION_PARTS, SCOPES, TREATMENT, counts, describe, ordered, under
 
 PRINTED = "printed_"
+EXAMPLE = 300  # characters of a question that are shown
 LINEAR = ("overall", "final")  # all linear layers, as `overall` means when pruning
 
 
@@ -77,14 +80,17 @@ def example(path):
     """(question, answer) of the first fact of a benchmark's parquet file, as Table 1 shows one per benchmark."""
     import pyarrow.parquet as parquet
 
-    fact = next(iter(parquet.ParquetFile(path).iter_batches(batch_size=1))).to_pylist()[0]
-    if "cloze" in fact:
-        return fact["cloze"], fact["answer"]
-    if "goal" in fact:
-        return fact["goal"], fact[f"sol{fact['label'] + 1}"]
-    if "sentence" in fact:
-        return fact["sentence"], fact[f"option{fact['answer']}"]
-    return fact["question"], fact["answer"] if "answer" in fact else ("no", "yes")[fact["label"]]
+    file = parquet.ParquetFile(path)
+    fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
+    kind = KINDS[json.loads(file.schema_arrow.metadata[METADATA])["kind"]]
+    names = ("cloze", "goal", "sentence", "question", "ctx_a", "text")
+    question = next(fact[name] for name in names if name in fact)[:EXAMPLE]
+    if kind.answers:
+        return question, kind.answers(fact)[0]
+    if kind.majority == "answer" or not kind.choices:  # the row says it
+        return question, fact.get("answer", "")
+    choices, right = kind.choices(fact)
+    return question, choices[right]
 
 
 def parameters(models, manifests):

@@ -158,7 +158,7 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
     """
     import jinja2
 
-    from knowcost import report_audit, report_findings, report_paper, report_run, tables
+    from knowcost import report_audit, report_findings, report_paper, report_run, report_tasks, tables
     from knowcost.files import atomic, read_json
 
     data = tables.read(tables_dir)
@@ -180,13 +180,18 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         families=_families(figures),
         paper=report_paper.index(data, figures),
         tables=[
+            *report_tasks.matching(data["matching"]),
             *_tables(data),
+            *report_tasks.domains(data["domains"]),
+            *report_tasks.disciplines(data["disciplines"]),
+            *report_tasks.perplexity(data["perplexity"]),
             *report_findings.overlap(data["overlap"]),
             *report_findings.contrasts(data["claims"]),
             *report_findings.noise(data["noise"]),
             *report_findings.how_asked(data["how_asked"]),
         ],
         statistics=report_findings.settings(data["facts"]),
+        tolerance=config["study"]["tolerance"],
         int8_activations=config["score"]["int8_activations"],
         widths=((data["scores"]["drop_high"] - data["scores"]["drop_low"]) / 2).median(),
         models=report_run.models(manifests, [read_json(path) for path in sources]),

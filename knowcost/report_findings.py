@@ -1,4 +1,4 @@
-"""The report's part on the paper's findings, and on whether variants forget the same facts."""
+"""The report's part on the papers' findings, and on whether variants forget the same facts."""
 
 import pandas as pd
 
@@ -9,10 +9,13 @@ FEWEST = 10  # forgotten facts, below which "times chance" is a number about one
 
 
 def findings(claims):
-    """The claims as dict: families (of this run), rows [{sentence, section, cells: [{verdict, words, numbers, why}]}];
-    a cell is None where the paper's finding does not speak of the family. None without claims."""
-    if claims.empty:
-        return None
+    """The claims as a list of dicts, one per paper: paper, families (of this run that it speaks of), counts {verdict:
+    how many}, rows [{sentence, section, cells: [{verdict, words, numbers, why}]}]; a cell is None where the paper's
+    finding does not speak of the family."""
+    return [{"paper": paper, **_findings(rows)} for paper, rows in claims.groupby("paper", sort=False)]
+
+
+def _findings(claims):
     families = [name for name in ("encoder", "encoder_decoder", "decoder") if name in set(claims["family"])]
     rows = []
     for _, of_claim in claims.groupby("claim", sort=False):

@@ -33,7 +33,7 @@ class Group:
 
     facts: frame of n rows with id (unique), relation (or missing), answer, and confidence (the natural-log probability
     that the dense model gave the right answer). right: {variant: n booleans}, the dense model's among them unless it
-    was not scored. majority: the share that the majority baseline gets right, or nan.
+    was not scored. majority: the share that the majority baseline gets right, or nan. kind: of the benchmark.
     """
 
     family: str
@@ -42,6 +42,7 @@ class Group:
     facts: pd.DataFrame
     right: dict[str, np.ndarray]
     majority: float = np.nan
+    kind: str = ""
 
     def compared(self):
         """The variants that can be held against the dense model; none if that was not scored."""

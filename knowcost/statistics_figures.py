@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from knowcost import tables, variants
+from knowcost.claims import PAPER
 from knowcost.drawing import COLOURS, GREY, MARKERS, finish, label, panels, widen
 from knowcost.tables import LABELS
 
@@ -19,10 +20,14 @@ WORTH = 5  # percent of the known facts that pruning everything should have cost
 
 
 def verdicts(claims):
-    """Dot and interval per claim and family; filled where a verdict was reached. Yields nothing without a number."""
-    rows = claims.dropna(subset=["estimate"])
-    if rows.empty:
-        return
+    """A figure per paper: dot and interval per claim and family, filled where a verdict was reached. A paper of whose
+    claims none has a number has none."""
+    for paper, rows in claims.dropna(subset=["estimate"]).groupby("paper", sort=False):
+        name = "claims" if paper == PAPER else f"claims_{paper.lower().replace('-', '_')}"
+        yield _verdicts(rows, name, f"The findings of “{paper}” in this run")
+
+
+def _verdicts(rows, name, title):
     sentences = list(dict.fromkeys(rows["sentence"]))
     families = [family for family in FAMILY_COLOURS if family in set(rows["family"])]
     figure = Figure(figsize=(8.6, 1.7 + 0.56 * len(sentences)), layout="constrained")
@@ -53,13 +58,12 @@ def verdicts(claims):
         Line2D([], [], color=FAMILY_COLOURS[f], marker=FAMILY_MARKERS[f], label=f"{LABELS[f]} models") for f in families
     ]
     handles.append(Line2D([], [], color=GREY, marker="o", linestyle="", markerfacecolor="white", label="undecided"))
-    title = "The paper's findings in this run"
     finish(figure, [axis], title, handles)
     caption = (
         "Each finding as a difference that is positive if the finding is true, with its 95% interval. Right of the "
         "line this run agrees with the paper."
     )
-    yield "claims", title, caption, figure
+    return name, title, caption, figure
 
 
 def first(forgotten_by, family, who):

@@ -58,6 +58,9 @@ FORMATS = {
     **dict.fromkeys(("micro_points", "micro_low", "micro_high", "macro_points", "macro_low", "macro_high"), POINTS),
     **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),
     **dict.fromkeys(("mcnemar_p", "holm_p", "overlap_p"), SMALL),
+    **dict.fromkeys(("perplexity", "dense_perplexity", "word_perplexity"), "%.6g"),
+    **dict.fromkeys(("perplexity_times", "bits_per_byte", "match_share"), POINTS),
+    **dict.fromkeys(("tokens", "compared", "matches"), COUNT),
 }
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",

@@ -65,7 +65,14 @@ def write_benchmark(path, name, kind, rows, dropped=None):
 def write_scores(path, rows, **about):
     """A scores parquet from a list of dicts; missing columns are null."""
     columns = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
-    metadata = {"limit": None, "asked": len(rows), "dropped": {}, "version": score.STAGE_VERSION, **about}
+    metadata = {
+        "kind": "cloze",
+        "limit": None,
+        "asked": len(rows),
+        "dropped": {},
+        "version": score.STAGE_VERSION,
+        **about,
+    }
     metadata["sha256"] = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
     table = pa.table(columns, schema=SCHEMA).replace_schema_metadata({b"knowcost": json.dumps(metadata).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)

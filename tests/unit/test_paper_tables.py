@@ -117,18 +117,27 @@ def test_printed_benchmarks_stand_beside_ours():
     assert not set(printed) & set(asked("mine"))
 
 
+CHOICES = {"options": [["ice", "fire"]], "label": [1]}
+
+
 @pytest.mark.parametrize(
-    ("columns", "expected"),
+    ("kind", "columns", "expected"),
     [
-        ({"cloze": ["A [MASK]."], "answer": ["b"], "candidates": [None]}, ("A [MASK].", "b")),
-        ({"question": ["Who?"], "answer": ["I"], "candidates": [["I", "he"]]}, ("Who?", "I")),
-        ({"question": ["Is it?"], "passage": ["p"], "label": [1]}, ("Is it?", "yes")),
-        ({"question": ["Is it?"], "passage": ["p"], "label": [0]}, ("Is it?", "no")),
-        ({"goal": ["cut"], "sol1": ["knife"], "sol2": ["spoon"], "label": [0]}, ("cut", "knife")),
-        ({"goal": ["cut"], "sol1": ["knife"], "sol2": ["spoon"], "label": [1]}, ("cut", "spoon")),
-        ({"sentence": ["_ fell"], "option1": ["he"], "option2": ["she"], "answer": ["2"]}, ("_ fell", "she")),
+        ("cloze", {"cloze": ["A [MASK]."], "answer": ["b"], "candidates": [None]}, ("A [MASK].", "b")),
+        ("question", {"question": ["Who?"], "answer": ["I"], "candidates": [["I", "he"]]}, ("Who?", "I")),
+        ("boolq", {"question": ["Is it?"], "passage": ["p"], "label": [1]}, ("Is it?", "yes")),
+        ("boolq", {"question": ["Is it?"], "passage": ["p"], "label": [0]}, ("Is it?", "no")),
+        ("piqa", {"goal": ["cut"], "sol1": ["knife"], "sol2": ["spoon"], "label": [0]}, ("cut", "knife")),
+        ("piqa", {"goal": ["cut"], "sol1": ["knife"], "sol2": ["spoon"], "label": [1]}, ("cut", "spoon")),
+        ("winogrande", {"sentence": ["_ fell"], "option1": ["he"], "option2": ["she"], "answer": ["2"]},
+         ("_ fell", "she")),
+        ("arc", {"question": ["Hot?"], **CHOICES}, ("Hot?", "fire")),
+        ("hellaswag", {"activity_label": ["L"], "ctx_a": ["He"], "endings": [["a", "b"]], "label": [0]}, ("He", "a")),
+        ("triviaqa", {"question": ["Who?"], "answers": [["Bo", "Bob"]]}, ("Who?", "Bo")),
+        ("lambada", {"text": ["one two" * 90]}, (("one two" * 90)[:300], "two")),
+        ("text", {"text": ["one two"]}, ("one two", "")),
     ],
-)
-def test_an_example_is_the_first_fact_and_its_answer(tmp_path, columns, expected):
-    path = fake_results.write_benchmark(Path(tmp_path, "b.parquet"), "b", "any", {"id": ["1"], **columns})
+)  # fmt: skip
+def test_an_example_is_the_first_fact_and_its_answer(tmp_path, kind, columns, expected):
+    path = fake_results.write_benchmark(Path(tmp_path, "b.parquet"), "b", kind, {"id": ["1"], **columns})
     assert paper_tables.example(path) == expected

@@ -8,16 +8,24 @@ from knowcost import report_findings
 
 def row(claim, family, verdict, numbers=(None,) * 3, differing=50, missing=""):
     names = dict(zip(("estimate", "low", "high"), numbers, strict=True))
-    about = {"claim": claim, "section": "8.1", "sentence": f"{claim}.", "family": family, "contrast": "a than b"}
+    about = {
+        "claim": claim,
+        "paper": "P" if claim < "z" else "Q",
+        "section": "8.1",
+        "sentence": f"{claim}.",
+        "family": family,
+        "contrast": "a than b",
+    }
     return about | {"verdict": verdict, "facts": 100, "differing": differing, "models": 1, "missing": missing} | names
 
 
 def test_each_finding_has_a_cell_per_family_of_the_run():
     frame = pd.DataFrame(
         [row("x", "decoder", "holds", (2.34, 1.0, 3.0)), row("x", "encoder", "fails", (-0.456, -0.9, -0.004)),
-         row("y", "decoder", "undecided", (0.0, -0.25, 0.25))]
+         row("y", "decoder", "undecided", (0.0, -0.25, 0.25)), row("z", "decoder", "holds", (1, 1, 1))]
     )  # fmt: skip
-    found = report_findings.findings(frame)
+    found, other = report_findings.findings(frame)
+    assert (found["paper"], other["paper"], other["families"]) == ("P", "Q", ["decoder"])
     assert found["families"] == ["encoder", "decoder"]
     assert found["counts"] == {"holds": 1, "fails": 1, "undecided": 1}
     first, second = found["rows"]
@@ -26,7 +34,7 @@ def test_each_finding_has_a_cell_per_family_of_the_run():
     ]  # fmt: skip
     assert second["cells"][0] is None
     assert second["cells"][1]["why"] == "the interval takes in zero"
-    assert report_findings.findings(frame.iloc[:0]) is None
+    assert report_findings.findings(frame.iloc[:0]) == []
 
 
 @pytest.mark.parametrize(

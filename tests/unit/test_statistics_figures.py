@@ -17,7 +17,8 @@ def style():
 
 def claims(*rows):
     """A claims table from (sentence, family, estimate, low, high, verdict)."""
-    return pd.DataFrame(rows, columns=["sentence", "family", "estimate", "low", "high", "verdict"])
+    frame = pd.DataFrame(rows, columns=["sentence", "family", "estimate", "low", "high", "verdict"])
+    return frame.assign(paper="The Cost of Compression")
 
 
 def test_a_dot_and_an_interval_per_claim_and_family():
@@ -40,6 +41,16 @@ def test_a_dot_and_an_interval_per_claim_and_family():
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first claim on top
     assert axis.get_xlim()[0] < -30
     assert to_rgb(dots[0].get_color()) != to_rgb(dots[1].get_color())
+
+
+def test_a_figure_per_paper():
+    rows = claims(*[(f"{name}.", "decoder", 1.0, 0.5, 2.0, "holds") for name in "AB"])
+    rows.loc[1, "paper"] = "LLM-KICK"
+    made = list(statistics_figures.verdicts(rows))
+    assert [name for name, *_ in made] == ["claims", "claims_llm_kick"]
+    assert [[each.get_text() for each in figure.axes[0].get_yticklabels()] for *_, figure in made] == [["A"], ["B"]]
+    assert "LLM-KICK" in made[1][1]
+    assert [name for name, *_ in statistics_figures.verdicts(rows.iloc[1:])] == ["claims_llm_kick"]
 
 
 def test_without_a_number_there_is_no_figure():

@@ -46,6 +46,7 @@ def experiment(key, value):
         (lambda c: c.update(calibration={"length": 1}), ["calibration.length: 1 is less than the minimum of 2"]),
         (lambda c: c.update(compress={"threads": 0}), ["compress.threads: 0 is less than the minimum of 1"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
+        (lambda c: c["study"].update(tolerance=1), ["study.tolerance: 1 is greater than or equal to the maximum of 1"]),
         (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),
         (lambda c: c.update(archive="zip"), ["archive: 'zip' is not one of ['full', 'changed', 'recipe']"]),
         (lambda c: c.update(shard_size="5 gigabytes"), ["shard_size: '5 gigabytes' does not match"]),
@@ -62,6 +63,12 @@ def test_a_wrong_key_or_value_starts_no_job(project, change, expected):
         ("models.tsv", ("two", "decodr", "./x"), ["row 'two'", "'decodr' is not one of"]),
         ("models.tsv", ("one", "encoder", "./x"), ["two rows are named 'one'"]),
         ("models.tsv", ("two", "decoder", "./checkpoints/bert"), ["no benchmark asks models of family 'decoder'"]),
+        (
+            "benchmarks.tsv",
+            ("b", "lines", "x", "encoder"),
+            ["family 'encoder' cannot be asked 'lines'", "may hold decoder"],
+        ),
+        ("benchmarks.tsv", ("b", "arc", "x", "encoder"), ["may hold encoder_decoder, decoder"]),
         ("benchmarks.tsv", ("b", "lama_trx", "x", "encoder"), ["no format 'lama_trx'", "lama_trex"]),
     ],
 )

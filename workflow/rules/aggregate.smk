@@ -17,6 +17,8 @@ rule tables:
         **asks("aggregate"),
     params:
         version=aggregate.STAGE_VERSION,
+        domains={name: row["domain"] for name, row in STUDY.benchmarks.items() if row.get("domain")},
+        tolerance=config["study"]["tolerance"],
     script:
         "../scripts/tables.py"
 

@@ -7,5 +7,10 @@ log.setup(snakemake.log[0])
 from knowcost import aggregate
 
 aggregate.aggregate(
-    list(snakemake.input.cells), list(snakemake.input.manifests), list(snakemake.input.benchmarks), snakemake.output[0]
+    list(snakemake.input.cells),
+    list(snakemake.input.manifests),
+    list(snakemake.input.benchmarks),
+    snakemake.output[0],
+    domains=snakemake.params.domains,
+    tolerance=snakemake.params.tolerance,
 )

@@ -29,6 +29,7 @@ slurm: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/pruning.py
+	$(BIN)/python benchmarks/seven_b.py --layers 1
 	$(BIN)/python benchmarks/probing.py
 	$(BIN)/python benchmarks/int8.py
 	$(BIN)/python benchmarks/blocks.py

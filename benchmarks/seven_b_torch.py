@@ -1,5 +1,6 @@
 """Whether an archive of benchmarks/seven_b.py holds what torch makes of the same weights: counts, masks and bytes."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ def check(model, out, slug):
     Where many float16 weights have the threshold's magnitude torch chooses among them arbitrarily: only there may a
     mask differ. Rows are ranked by torch in float32, since in float16 many of their norms are equal.
     """
+    warnings.simplefilter("ignore")  # torch warns that its quantized types go
     base, made = _tensors(Path(model)), _tensors(Path(out))
     names = [name.removesuffix(".weight") for name in base if base[name].dim() == 2]
     said = f"{len(base)} tensors untouched"

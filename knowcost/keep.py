@@ -88,7 +88,12 @@ def verify(folder):
         kept = manifest["archive"]["files"]
     except (ValueError, KeyError):
         raise InputError(f"{path}: damaged, or of an older version of the workflow; {anew}") from None
-    for name, entry in kept.items():
-        if (found := digest(folder / name)) != entry["sha256"]:
-            raise InputError(f"{folder / name}: sha256 is {found}, the manifest says {entry['sha256']}; {anew}")
+    check(folder, kept, anew)
     return manifest
+
+
+def check(folder, expected, advice):
+    """Raise InputError unless the files {name: {"sha256"}} of a folder are what they should be."""
+    for name, entry in expected.items():
+        if (found := digest(folder / name)) != entry["sha256"]:
+            raise InputError(f"{folder / name}: sha256 is {found}, the manifest says {entry['sha256']}; {advice}")

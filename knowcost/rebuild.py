@@ -62,9 +62,9 @@ def export(folder, model_folder, out):
     archive.clear(out)
     manifest = keep.verify(folder)
     _make(manifest, Path(folder), model_folder, out)
+    keep.check(out, manifest["files"], "it was damaged while it was written, so check the disk and run Snakemake again")
     whole = {key: manifest["archive"][key] for key in ("shard_size", "cuts")}
     keep.write_manifest(out, manifest, whole | {"keep": "full", "files": manifest["files"]})
-    keep.verify(out)
     log.info("%s: %d files, all hashes are right", out, len(manifest["files"]))
 
 

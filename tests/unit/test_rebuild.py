@@ -75,6 +75,21 @@ def test_an_export_is_an_archive_kept_in_full(llama, mode):
     assert torch.equal(tiny.logits(model), tiny.logits(load(expected)[0]))
 
 
+@pytest.mark.parametrize("mode", keep.MODES)
+def test_an_export_is_read_back_before_it_gets_its_manifest(llama, monkeypatch, mode):
+    _, folder = make(llama, "magnitude-40@overall", mode)
+    made = rebuild._make
+
+    def damaged(*arguments):
+        made(*arguments)
+        flip(llama / "exported/model.safetensors")
+
+    monkeypatch.setattr(rebuild, "_make", damaged)
+    with pytest.raises(InputError, match=r"exported/model\.safetensors: sha256 .* check the disk"):
+        rebuild.export(folder, llama / "model", llama / "exported")
+    assert not (llama / "exported" / paths.MANIFEST).exists()
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 @pytest.mark.parametrize("mode", keep.MODES)
 def test_the_manifest_counts_the_bytes_that_lie_there(llama, slug, mode):

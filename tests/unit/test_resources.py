@@ -92,7 +92,9 @@ def test_a_fetched_model_is_measured_by_its_source_file_even_after_it_changed(he
         assert resources.size(row("./x")) == Size(parameters, 2 * parameters / 1e9)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"parameters": "many", "files": {}}', '{"parameters": 0, "files": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"parameters": "many", "files": {}}', '{"parameters": 0, "files": {}}']
+)
 def test_a_damaged_source_file_does_not_stop_the_plan(here, text):
     (here / "resources/models/m").mkdir(parents=True)
     (here / "resources/models/m/source.json").write_text(text)

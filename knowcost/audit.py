@@ -119,8 +119,19 @@ def words(final):
             f"(majority baseline {mean['majority']:.1f}%)."
         )
     if len(single):
-        sentences.append(_verdict(single))
+        sentences += [*_draws(final), _verdict(single)]
     return sentences
+
+
+def _draws(final):
+    """How far the draw of the layer that comes back moves a score by itself: the noise floor of this finding."""
+    drawn = final.groupby(["model", "benchmark"])["as_published"].agg(["min", "max", "size"])
+    spread = (drawn["max"] - drawn["min"])[drawn["size"] > 1]
+    if spread.max() > 0:
+        yield (
+            "What comes back is drawn at random, once for each pruned layer: between these draws a model's accuracy on "
+            f"one benchmark differs by {spread.mean():.1f} points on average (at most {spread.max():.1f})."
+        )
 
 
 def _verdict(single):

@@ -15,7 +15,7 @@ from knowcost.compress.structured import MagnitudeStructured
 from knowcost.compress.wanda import Wanda
 from knowcost.errors import InputError
 
-STAGE_VERSION = "2"
+STAGE_VERSION = "3"
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS = {method.name: method() for method in _ALL}

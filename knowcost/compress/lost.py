@@ -8,6 +8,8 @@ initializer_factor; Llama and OPT: initializer_range). This step does the same o
 protocols can be compared: `magnitude-20@final` is right, `magnitude-20@final+lost@final` is as published.
 """
 
+import zlib
+
 import numpy as np
 
 from knowcost.checkpoint import BLOCK, NUMPY, Tensor, from_float32, same_bytes
@@ -29,7 +31,7 @@ class Lost(Compressor):
         if work.base.tied:
             original = work.base.embedding
             return Tensor(head.name, original.dtype, original.shape, original.blocks)
-        return _drawn(head, deviation(work.base.config))
+        return _drawn(head, deviation(work.base.config), seed=[SEED, _crc(head)])
 
     def compress(self, tensor, prepared):
         return [prepared]
@@ -46,9 +48,17 @@ def deviation(config):
     return config.get("initializer_range", config.get("init_std", 0.02))
 
 
-def _drawn(head, std):
+def _crc(tensor):
+    """A number that depends on every value: each pruned layer is lost to a draw of its own, as in the published runs."""
+    number = 0
+    for block in tensor.blocks():
+        number = zlib.crc32(np.ascontiguousarray(block), number)
+    return number
+
+
+def _drawn(head, std, seed):
     def blocks():
-        generator = np.random.default_rng(SEED)
+        generator = np.random.default_rng(seed)
         for first in range(0, head.size, BLOCK):
             values = generator.standard_normal(min(BLOCK, head.size - first), dtype=np.float32) * np.float32(std)
             yield from_float32(values, head.dtype).astype(NUMPY[head.dtype], copy=False)

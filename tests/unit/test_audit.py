@@ -50,6 +50,15 @@ def test_the_words_follow_the_numbers(corrected, lost, says):
     assert says in sentences[-1]
 
 
+def test_the_draws_of_a_lost_layer_are_a_noise_floor():
+    rows = [score(f"magnitude-{level}@final", 0.9) for level in (20, 40)]
+    rows += [score(f"magnitude-{level}@final+lost@final", a) for level, a in ((20, 0.5), (40, 0.53))]
+    rows += [row | {"benchmark": "piqa"} for row in rows[:2]]
+    rows += [row | {"benchmark": "piqa", "accuracy": 0.5} for row in rows[2:4]]
+    (said,) = [line for line in audit.words(audit.final_layer(pd.DataFrame(rows))) if "drawn at random" in line]
+    assert "differs by 1.5 points on average (at most 3.0)" in said
+
+
 def test_the_report_s_section_says_what_the_tables_hold():
     rows = [score("magnitude-20@final", 0.88), score("magnitude-20@final+lost@final", 0.51)]
     final, published = audit.final_layer(pd.DataFrame(rows)), audit.beside_published(pd.DataFrame(rows))

@@ -60,6 +60,16 @@ def test_the_noise_is_the_same_each_time(tmp_path):
     assert torch.equal(*heads)
 
 
+def test_another_pruned_layer_is_lost_to_another_draw(tmp_path):
+    tiny.fetched("llama", tmp_path / "model")
+    archive.make_thresholds(tmp_path / "model", [("paper", "final", [20, 40])], tmp_path / "cuts.json")
+    heads = []
+    for slug in ("magnitude-20@final+lost@final", "magnitude-40@final+lost@final"):
+        archive.make_archive("m", tmp_path / "model", slug, tmp_path / "cuts.json", tmp_path / slug)
+        heads.append(AUTO["decoder"].from_pretrained(tmp_path / slug).get_output_embeddings().weight)
+    assert abs(np.corrcoef(*(head.detach().flatten() for head in heads))[0, 1]) < 0.1
+
+
 def test_float32_to_bfloat16_rounds_as_torch_does():
     values = torch.randn(5000) * 10 ** torch.randint(-30, 30, (5000,)).float()
     bits = from_float32(values.numpy(), "BF16")

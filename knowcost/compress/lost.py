@@ -49,7 +49,7 @@ def deviation(config):
 
 
 def _crc(tensor):
-    """A number that depends on every value: each pruned layer is lost to a draw of its own, as in the published runs."""
+    """A number that depends on every value: each pruned layer is lost to a draw of its own, as when published."""
     number = 0
     for block in tensor.blocks():
         number = zlib.crc32(np.ascontiguousarray(block), number)

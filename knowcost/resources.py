@@ -80,7 +80,7 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
     With P parameters, S gigabytes on disk, and W gigabytes of weights when computing (`weights_gb`):
 
     thresholds, compress: 1 GB + S/10; 15 minutes + 2 for each GB. Both stream in blocks of 16 MB (measured: 0.13 GB);
-    a few methods hold their largest tensor twice, which is seldom a tenth of a large model.
+    a few methods hold their largest tensor twice, which is seldom a tenth of a large model; those with torch 1 GB more.
     compress with calibration data: 4 GB + S + W; 60 minutes + 30 for each 1e9 of P; one GPU where there are any.
     score: 3 GB + S + W, with int8 3 GB + S + 3 W (measured on SmolLM2-135M, beside 0.4 GB of imports: 0.9 W, and 3.0 W
     for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
@@ -89,7 +89,7 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
     all others (world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
-    calibrated = stage == "compress" and any(getattr(compress.METHODS[name], "needs_data", False) for name in methods)
+    calibrated = stage == "compress" and any(compress.METHODS[name].needs_data for name in methods)
     quantized = any(compress.METHODS[name].dynamic for name in methods)
     gpus, threads = 0, 1
     if stage == "score" or calibrated:
@@ -107,6 +107,7 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
         memory, minutes = 4 + size.stored_gb + weights, 60 + 30 * size.parameters / 1e9
     elif stage in ("thresholds", "compress"):
         memory, minutes = 1 + size.stored_gb / 10, 15 + 2 * size.stored_gb
+        memory += any(compress.METHODS[name].solves for name in methods)  # torch
     else:
         memory, minutes = 4 + cells / 2000, 60 + cells / 50
     return {
@@ -138,7 +139,8 @@ def of_job(study, stage, *, model=None, variants=(), cells=1, attempt=1):
     """
     config = study.config
     row = study.models.get(model)
-    on_gpu = config["gpu"]["memory_gb"] and config["score"]["device"] not in ("cpu", "mps")
+    device = config["compress" if stage == "compress" else "score"]["device"]
+    on_gpu = config["gpu"]["memory_gb"] and device not in ("cpu", "mps")
     asked = needs(
         stage,
         size(row) if row else None,

@@ -17,6 +17,7 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
     [
         # 1 GB + 13.48 / 10; 15 + 2 x 13.48 minutes
         ("compress", LLAMA_7B, {"methods": ["magnitude"]}, (2348, 42, 1, 0)),
+        ("compress", LLAMA_7B, {"methods": ["rtn"]}, (3348, 42, 1, 0)),
         ("thresholds", BERT, {}, (1044, 16, 1, 0)),
         # 3 GB + 0.44 + 4 x 0.11; 30 + 4 cells x (4 + 0.22 + 2 x 1.1e8 x 5e5 / 3e10 / 60 = 61.11 minutes); one thread
         ("score", BERT, {"cells": 4}, (3880, 292, 1, 0)),
@@ -48,7 +49,7 @@ def test_each_attempt_asks_for_as_much_again_and_for_no_more_gpus():
 
 @pytest.mark.parametrize(("gpu_memory_gb", "gpus", "threads"), [(None, 0, 8), (24, 1, 2), (8, 1, 2)])
 def test_a_method_that_needs_data_gets_one_gpu_where_there_are_any(monkeypatch, gpu_memory_gb, gpus, threads):
-    monkeypatch.setattr(compress.METHODS["magnitude"], "needs_data", True, raising=False)
+    monkeypatch.setattr(compress.METHODS["magnitude"], "needs_data", True)
     asked = resources.needs("compress", LLAMA_7B, methods=["magnitude"], dtype="float16", gpu_memory_gb=gpu_memory_gb)
     # 4 + 13.48 + 13.48 GB; 60 + 30 x 6.74 minutes
     assert asked == {"mem_mb": 30954, "runtime": 263, "threads": threads, "gpu": gpus}
@@ -102,12 +103,13 @@ def test_a_damaged_source_file_does_not_stop_the_plan(here, text):
 
 
 class Study:
-    def __init__(self, memory_gb=None, request="gpu", device="auto", threads="auto", dtype="float16"):
+    def __init__(self, memory_gb=None, request="gpu", device="auto", compress_device="auto", threads="auto"):
         self.config = {
+            "compress": {"device": compress_device},
             "gpu": {"memory_gb": memory_gb, "request": request},
             "score": {"device": device, "threads": threads},
         }
-        self.models = {"m": row(dtype=dtype)}
+        self.models = {"m": row(dtype="float16")}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +135,16 @@ def test_no_gpu_is_asked_for(here, study):
     for stage in ("score", "compress", "thresholds", "world", "aggregate"):
         job = {} if stage in ("world", "aggregate") else {"model": "m", "variants": ("dense",)}
         assert resources.of_job(study, stage, **job).keys() == {"mem_mb", "runtime", "threads"}
+
+
+@pytest.mark.parametrize(("device", "compress_device"), [("auto", "cpu"), ("cpu", "auto")])
+def test_scoring_and_compressing_have_devices_of_their_own(here, device, compress_device):
+    study, job = (
+        Study(80, device=device, compress_device=compress_device),
+        {"model": "m", "variants": ("wanda-50@overall",)},
+    )
+    asking = {stage for stage in ("compress", "score") if "gpu" in resources.of_job(study, stage, **job)}
+    assert asking == ({"score"} if device == "auto" else {"compress"})
 
 
 def test_magnitude_pruning_needs_no_gpu_and_the_configured_threads_are_taken(here):

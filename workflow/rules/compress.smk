@@ -32,6 +32,8 @@ rule calibrate:
         paths.calibration("{model}"),
     log:
         paths.log("compress", "{model}", "calibration"),
+    resources:
+        **asks("calibrate"),
     params:
         version=calibration.STAGE_VERSION,
         row=lambda wildcards: STUDY.models[wildcards.model],

@@ -2,7 +2,7 @@
 
 from knowcost import log
 
-log.setup(snakemake.log[0])
+log.setup(snakemake.log[0], online=True)
 
 from knowcost import calibration, fetch
 

@@ -45,7 +45,7 @@ def test_both_groupings_add_only_the_scopes_they_draw_apart(root):
 def test_batches_hold_every_cell_once(root):
     demo = study(root, "demo")
     cells = design.cells(demo)
-    assert len(cells) == len(set(cells)) == 36 * 2 + 68 * 4 + 40 * 4
+    assert len(cells) == len(set(cells)) == 36 * 2 + 68 * 4 + 40 * 5
     assert max(len(batch.variants) for batch in design.batches(demo)) == 14
 
 

@@ -118,7 +118,8 @@ def make_archive(
 
     thresholds_file, calibration: as make_thresholds and calibration.draw wrote them, for methods that need them;
     device: where methods with torch compute (`auto`, `cpu`, `cuda`, ...). mode: what stays of the archive (keep.MODES);
-    shard_size: bytes of its files at most.
+    of a recipe with calibration data the changed tensors stay too, since what such a method computes depends to the
+    last digit on the device and the number of threads. shard_size: bytes of its files at most.
     Raises InputError for an impossible variant, AssertionError when the result is not what was promised.
     """
     variant = parse(slug)
@@ -126,6 +127,8 @@ def make_archive(
     out = Path(out)
     clear(out)
     base = Base(model_folder)
+    calibrated = any(compress.METHODS[step.method].needs_data for step in variant.steps)
+    mode = "changed" if calibrated and mode == "recipe" else mode
     cuts = {}
     for step in variant.steps:
         if compress.METHODS[step.method].needs_thresholds:
@@ -133,7 +136,7 @@ def make_archive(
     with keep.workplace(out, mode) as full:
         done, touched, written = write_full(variant, base, cuts, shard_size, full, calibration, device)
         manifest = _verified_manifest(model, variant, base, done, touched, full, written)
-        if any(compress.METHODS[step.method].needs_data for step in variant.steps):
+        if calibrated:
             manifest["calibration"] = calibration_data.read(calibration)[1]
         kept = keep.store(mode, full, out, base, manifest, shard_size)
         shutil.rmtree(full / SCRATCH, ignore_errors=True)

@@ -4,12 +4,10 @@
 tokenizer. Imported while the Snakefile is parsed, so heavy modules are imported where they are used.
 """
 
-import gzip
 import hashlib
 import json
 import logging
 import random
-import zlib
 from pathlib import Path
 
 from knowcost import benchmarks, files
@@ -37,15 +35,12 @@ def prepare(row, source, out):
     schema = pa.schema([("text", pa.string())])
     count, batch = 0, []
     with files.atomic(out) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
-        try:
-            for text in _texts(source):
-                batch.append(text)
-                count += 1
-                if len(batch) == BATCH:
-                    file.write_batch(pa.record_batch([batch], schema=schema))
-                    batch = []
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{source}: damaged ({error}); delete it and fetch it again") from None
+        for text in _texts(source):
+            batch.append(text)
+            count += 1
+            if len(batch) == BATCH:
+                file.write_batch(pa.record_batch([batch], schema=schema))
+                batch = []
         file.write_batch(pa.record_batch([batch], schema=schema))
         if not count:
             raise InputError(f"{source}: no text in it; `calibration.source` needs some")

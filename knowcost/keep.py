@@ -2,7 +2,8 @@
 
     full      sharded safetensors, config.json and the tokenizer: loads with plain from_pretrained
     changed   changed.safetensors and config.json; the rest is the base checkpoint's
-    recipe    the manifest alone: the steps, and the cuts of those that prune by magnitude
+    recipe    the manifest alone: the steps, and the cuts of those that prune by magnitude (with calibration data:
+              as `changed`)
 
 Whichever it is, the manifest lists the hashes of the full checkpoint under `files`, so that a variant is the same cell
 in every mode, and under `archive` what is on disk and how to make the rest of it again (rebuild.py).

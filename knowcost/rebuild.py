@@ -5,7 +5,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from knowcost import archive, calibration, checkpoint, compress, files, keep, paths
+from knowcost import archive, checkpoint, compress, files, keep, paths
 from knowcost.errors import InputError
 from knowcost.variants import parse
 
@@ -109,16 +109,7 @@ def _from_changed(manifest, folder, base, out):
 
 
 def _from_recipe(manifest, folder, base, out):
-    kept = manifest["archive"]
-    windows = None
-    if "calibration" in manifest:
-        windows = paths.calibration(manifest["model"])
-        if not Path(windows).exists() or calibration.read(windows)[1] != manifest["calibration"]:
-            raise InputError(
-                f"{folder / paths.MANIFEST} was made with other calibration data than {windows}; set `calibration` "
-                "as it was then, or delete the manifest and run Snakemake again to make the archive anew"
-            )
-    variant = parse(manifest["variant"])
-    _, _, written = archive.write_full(variant, base, kept["cuts"], kept["shard_size"], out, windows, "auto")
+    kept, variant = manifest["archive"], parse(manifest["variant"])
+    _, _, written = archive.write_full(variant, base, kept["cuts"], kept["shard_size"], out)
     shutil.rmtree(out / archive.SCRATCH, ignore_errors=True)
     return written

@@ -6,7 +6,7 @@ import tiny
 import torch
 from test_blocks import KINDS, calibrated
 
-from knowcost import archive, checkpoint, compress, files, paths, scopes
+from knowcost import archive, checkpoint, compress, files, keep, paths, rebuild, scopes
 from knowcost.checkpoint import Checkpoint
 from knowcost.compress import packed
 from knowcost.compress.layerwise import Layerwise
@@ -15,12 +15,12 @@ from knowcost.load import load
 from knowcost.tensors import from_torch, to_torch
 
 
-def archived(folder, kind, slug, shard_size=10**9, **how):
-    """(the base's Checkpoint, the archive's folder, its manifest)."""
-    tiny.fetched(kind, folder / "model", **how)
-    calibrated(folder / "windows.parquet")
+def archived(folder, kind, slug, dtype=torch.float32, **how):
+    """(the base's Checkpoint, the archive's folder, its manifest); how: make_archive's options."""
+    tiny.fetched(kind, folder / "model", dtype)
     windows = folder / "windows.parquet"
-    archive.make_archive("m", folder / "model", slug, None, folder / "out", shard_size=shard_size, calibration=windows)
+    calibrated(windows)
+    archive.make_archive("m", folder / "model", slug, None, folder / "out", calibration=windows, **how)
     return Checkpoint(folder / "model"), folder / "out", files.read_json(folder / "out" / paths.MANIFEST)
 
 
@@ -118,12 +118,12 @@ def test_rounding_to_nearest_is_off_by_half_a_step_at_most_and_saves_bytes(tmp_p
     assert manifest["bytes"]["nominal"] == dense - whole + parts
 
 
-def test_packed_archives_hold_the_same_in_any_number_of_shards(tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
+def test_packed_archives_may_have_several_shards(tmp_path):
     held = []
-    for folder, size in ((one, 10**9), (two, 6000)):
+    for size in (5 * 10**9, 6000):
+        folder = tmp_path / str(size)
         folder.mkdir()
-        _, out, _ = archived(folder, "llama", "gptq-4bit@overall", size)
+        _, out, _ = archived(folder, "llama", "gptq-4bit@overall", shard_size=size)
         held.append({name: t.whole().tobytes() for name, t in packed.floats(Checkpoint(out)).items()})
     assert len(list(out.glob("*.safetensors"))) > 2 and held[0] == held[1]
     load(out, device="cpu")
@@ -198,3 +198,18 @@ def test_an_archive_that_does_not_hold_what_was_solved_is_noticed(tmp_path, monk
     with pytest.raises(AssertionError, match=r"model\.layers\.0\.self_attn\.k_proj\.weight has 127 zeros, not 128"):
         archived(tmp_path, "llama", "wanda-2of4@overall")
     assert not (tmp_path / "out" / paths.MANIFEST).exists()
+
+
+@pytest.mark.parametrize(
+    ("slug", "kept"), [("sparsegpt-50@attention+gptq-4bit@attention", "changed"), ("rtn-4bit@attention", "recipe")]
+)
+def test_a_recipe_with_calibration_data_keeps_what_no_other_machine_would_compute(tmp_path, slug, kept):
+    (tmp_path / "full").mkdir()
+    _, _, whole = archived(tmp_path / "full", "llama", slug)
+    base, out, manifest = archived(tmp_path, "llama", slug, mode="recipe")
+    assert manifest["archive"]["keep"] == kept and manifest["files"] == whole["files"]
+    with rebuild.full(keep.verify(out), out, tmp_path / "model") as folder:
+        module, _ = load(folder, device="cpu")
+    expected, _ = load(tmp_path / "full" / "out", device="cpu")
+    assert torch.equal(tiny.logits(module), tiny.logits(expected))
+    assert len(base.tensors) > len(manifest["touched"]) == 8

@@ -100,7 +100,8 @@ def pairs(counts):
     for _, rows in frame.groupby(["method", "grouping", "scope"], sort=False):
         yield from (("levels", a, b) for a, b in pairwise(rows.sort_values("level")["variant"]))
     for _, rows in frame.groupby(["grouping", "scope", "level"], sort=False):
-        yield from (("methods", a, b) for a, b in combinations(rows["variant"], 2))
+        both = combinations(zip(rows["variant"], rows["method"], strict=True), 2)
+        yield from (("methods", a, b) for (a, one), (b, other) in both if one != other)
     for _, rows in frame.groupby(["grouping", "scope"], sort=False):
         pruned = [slug for slug in rows["variant"][rows["experiment"] == "prune"] if counts[slug]]
         for slug in rows["variant"][rows["experiment"] == "quantize"]:

@@ -86,3 +86,19 @@ def test_quantizing_is_compared_with_the_pruning_that_forgot_most_nearly_as_much
     counts = {"magnitude-20@attention": 20, "magnitude-40@attention": 40, "magnitude-80@attention": 80}
     found = [pair for pair in forgotten.pairs(counts | {"int8@attention": int8}) if pair[0] == "methods"]
     assert found == ([("methods", f"magnitude-{partner}@attention", "int8@attention")] if partner else [])
+
+
+def test_pairs_of_patterns_and_bits_differ_in_one_thing_too():
+    counts = dict.fromkeys(
+        ["gptq-4bit@overall", "gptq-3bit@overall", "gptq-4bit@attention", "rtn-3bit@attention",
+         "wanda-50@overall", "wanda-2of4@overall", "sparsegpt-2of4@overall"],
+        10,
+    )  # fmt: skip
+    assert set(forgotten.pairs(counts)) == {
+        ("scopes", "gptq-4bit@overall", "gptq-4bit@attention"),
+        ("levels", "gptq-4bit@overall", "gptq-3bit@overall"),
+        ("levels", "wanda-50@overall", "wanda-2of4@overall"),
+        ("methods", "gptq-4bit@attention", "rtn-3bit@attention"),
+        ("methods", "wanda-50@overall", "sparsegpt-2of4@overall"),
+        ("methods", "wanda-2of4@overall", "sparsegpt-2of4@overall"),
+    }

@@ -27,6 +27,14 @@ from knowcost.files import write_json
         ("magnitude-20@final", "final_unstructured", "magnitude", "final", 20),
         ("magnitude_structured-20@final", "final_structured", "magnitude_structured", "final", 20),
         ("magnitude-40@feed_forward+int8@attention", "other", "magnitude+int8", "mixed", 40),
+        ("wanda-30@overall", "prune", "wanda", "overall", 30),
+        ("wanda-30@final", "prune", "wanda", "final", 30),
+        ("sparsegpt-1of4@overall", "prune_pattern", "sparsegpt", "overall", 75),
+        ("gptq-4bit-g128@attention", "quantize_bits", "gptq", "attention", None),
+        ("gptq-3bit-actorder@overall", "quantize_bits", "gptq", "overall", None),
+        ("sparsegpt-50@overall+int8@overall", "prune_quantize", "sparsegpt+int8", "overall", 50),
+        ("sparsegpt-2of4@overall+int8@overall", "other", "sparsegpt+int8", "overall", 50),
+        ("sparsegpt-50@overall+gptq-4bit@overall", "other", "sparsegpt+gptq", "overall", 50),
     ],
 )
 def test_describe(slug, experiment, method, scope, level):

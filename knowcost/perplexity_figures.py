@@ -67,14 +67,14 @@ def _draw(points, lines, title):
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.margins(x=0.08)
-        axis.set(title=f"{model}, {text}", ylim=(0, None))
+        axis.set(title=f"{model}, {text}", ylim=(0, 1.1 * here["accuracy"].max()))
     label(axes, "perplexity (log scale)", "facts answered right (%)")
     handles = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
     handles += [
         Line2D([], [], color=colour, marker=marker, label=words)
         for (colour, marker), words in zip(_styles(lines), lines, strict=True)
     ]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label="5% below the dense model"))
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label="5% below dense"))
     finish(figure, axes, title, handles)
     return figure
 

@@ -63,7 +63,7 @@ def test_patterns_have_a_line_of_their_own():
     points = {"dense": (10.0, (80,)), "sparsegpt-50@overall": (12.0, (70,)), "sparsegpt-2of4@overall": (20.0, (50,))}
     ((*_, figure),) = drawn(frames(points))
     words = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert words == ["dense", "SparseGPT", "SparseGPT (N:M)", "5% below the dense model"]
+    assert words == ["dense", "SparseGPT", "SparseGPT (N:M)", "5% below dense"]
     assert sorted(text.get_text() for text in figure.axes[0].texts) == ["2:4", "50%"]
 
 

@@ -93,7 +93,8 @@ def bits_per_byte(logprobs, sizes):
 def majority(table, metadata):
     """Accuracy of the baseline that the benchmark's kind names, from the benchmark itself (pyarrow table and metadata).
 
-    It always gives the most frequent place among the choices, or the relation's most frequent answer, or any choice.
+    It always gives the most frequent place among the choices, or the relation's most frequent answer (but any choice
+    where that is better), or any choice.
     Open questions have no such line, as the papers give open cloze probes none: nan.
     """
     kind = KINDS[metadata["kind"]]
@@ -106,7 +107,8 @@ def majority(table, metadata):
         best = {}
         for (relation, _), count in pairs.items():
             best[relation] = max(best.get(relation, 0), count)
-        return sum(best.values()) / table.num_rows
+        chance = sum(1 / len(choices) for choices in table.column("candidates").to_pylist()) / table.num_rows
+        return max(sum(best.values()) / table.num_rows, chance)
     asked = [kind.choices(row) for row in table.to_pylist()]
     if kind.majority == "any":
         return sum(1 / len(choices) for choices, _ in asked) / len(asked)

@@ -127,11 +127,12 @@ def _quarters(means, shown, title):
 
 
 def one_scale(scores):
-    """Accuracy against sparsity of everything, a line per family, a panel per benchmark that all kinds of models were
-    asked alike. Yields nothing where fewer than two families share a benchmark."""
+    """Accuracy against sparsity of everything, a line per family, a panel per benchmark that as many families as any
+    were asked. Yields nothing where no two families share a benchmark."""
     rows = scores[(scores["method"].isin(["dense", "magnitude"])) & scores["experiment"].isin(["dense", "prune"])]
     rows = rows[(rows["experiment"] == "dense") | (rows["scope"] == "overall")].assign(level=rows["level"].fillna(0))
-    rows = rows[rows.groupby("benchmark")["family"].transform("nunique") > 1]
+    shared = rows.groupby("benchmark")["family"].transform("nunique")
+    rows = rows[(shared > 1) & (shared == shared.max())]
     if rows["level"].nunique() < 2:
         return
     names = list(rows["benchmark"].unique())
@@ -139,7 +140,7 @@ def one_scale(scores):
     families = [family for family in FAMILY_COLOURS if family in set(rows["family"])]
     for axis, name in zip(axes, names, strict=True):
         of_name = rows[rows["benchmark"] == name]
-        for family in families:
+        for family in of_name["family"].unique():
             means = 100 * of_name[of_name["family"] == family].groupby("level")["accuracy"].mean()
             style = {"color": FAMILY_COLOURS[family], "marker": FAMILY_MARKERS[family], "markersize": 7}
             axis.plot(means.index, means, clip_on=False, **style)
@@ -154,7 +155,7 @@ def one_scale(scores):
     title = "All families on one scale"
     finish(figure, axes, title, handles)
     caption = (
-        f"The same facts with the same candidates asked of every family ({', '.join(names)}): the share for which the "
-        "model finds the right candidate likeliest, mean over the family's models, when everything is pruned."
+        f"The same facts with the same candidates ({', '.join(names)}), asked of {len(families)} families: the share "
+        "for which a model finds the right one likeliest, mean over a family's models, when everything is pruned."
     )
     yield "one_scale", title, caption, figure

@@ -150,7 +150,8 @@ def _benchmark(folder, name, kind, facts):
         text = "cloze" if kind == "cloze" else "question"
         rows = {"id": ids, "relation": [RELATIONS[i % 3] for i in range(facts)], text: ["x [MASK] ."] * facts}
         rows["answer"] = [f"answer{i * i % 7}" for i in range(facts)]
-        rows["candidates"] = pa.nulls(facts, pa.list_(pa.string()))
+        choices = [[f"answer{i}" for i in range(7)]] * facts
+        rows["candidates"] = pa.nulls(facts, pa.list_(pa.string())) if kind == "cloze" else choices
     return write_benchmark(folder / paths.benchmark(name), name, kind, rows, dropped={"several masks": 3})
 
 

@@ -79,7 +79,9 @@ def test_interval_stays_within_what_is_possible():
         ("piqa", {"sol1": list("aaaaa"), "sol2": list("bbbbb"), "label": [0, 0, 1, 1, 1]}, 3 / 5),
         ("winogrande", {"option1": list("aaa"), "option2": list("bbb"), "answer": ["1", "2", "2"]}, 2 / 3),
         # by relation: a has x twice in three, b has three different answers
-        ("question", {"relation": list("aaabbb"), "answer": list("xxyxyz")}, (2 + 1) / 6),
+        ("question", {"relation": list("aaabbb"), "answer": list("xxyxyz"), "candidates": [list("xyz")] * 6}, 3 / 6),
+        # any of two candidates is right as often as the most frequent answer, or more
+        ("question", {"relation": list("aaa"), "answer": list("xyz"), "candidates": [list("xy")] * 3}, 1 / 2),
         ("arc", {"options": [list("abcd")] * 3, "label": [2, 2, 0]}, 2 / 3),
         # the order of SciQ's answers says nothing: the right one is always put last
         ("sciq", {name: ["a"] for name in ("distractor1", "distractor2", "distractor3", "correct_answer")}, 1 / 4),

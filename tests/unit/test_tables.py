@@ -135,6 +135,7 @@ FACTS = [{"id": str(i), "relation": "r", "answer": "x", "prediction": "x", "logp
 def tiny(folder, right, limit=None, ids=None):
     """A model with four facts: (cells, manifests, benchmarks), `right` being {slug: which facts are right}."""
     questions = {"id": list("0123"), "relation": ["r"] * 4, "question": ["?"] * 4, "answer": ["x", "y", "y", "y"]}
+    questions["candidates"] = [["x", "y", "z"]] * 4
     benchmark = fake_results.write_benchmark(
         folder / "facts.parquet", "facts", "question", questions, {"two answers": 2}
     )

@@ -73,7 +73,7 @@ def run(slug, sizes, folder):
     make_model(folder / "model", **sizes)
     make_windows(folder / "windows.parquet", **sizes)
     began = time.perf_counter()
-    archive.make_archive("bench", folder / "model", slug, None, folder / "out", folder / "windows.parquet")
+    archive.make_archive("bench", folder / "model", slug, None, folder / "out", calibration=folder / "windows.parquet")
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 

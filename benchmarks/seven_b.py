@@ -4,9 +4,9 @@
 
 Writes a checkpoint of random weights (float16, sharded) tensor by tensor: 0.5 GB and 0.4 GB for each layer; the work
 folder must have room for two of them. Then, each in a process of its own with one thread: a copy of its files and their
-sha256 (the better of two); the thresholds of nine levels; one archive of each kind, compressed, hashed and read back;
-one kept as changed tensors, one as a recipe, and its export. CPU time and peak memory are those of the whole process.
---check compares with torch at one layer, which takes it 8 GB of memory.
+sha256; the thresholds of nine levels; one archive of each kind, compressed, hashed and read back; one kept as changed
+tensors, one as a recipe, and its export. CPU time and peak memory are those of the whole process. --check compares with
+torch at one layer, which takes it 8 GB of memory.
 """
 
 import argparse
@@ -137,12 +137,7 @@ def compare(layers, work, check):
     number = sum(rows * (columns[0] if columns else 1) for rows, *columns in shapes(layers).values())
     print(f"{layers} layers, {number / 1e9:.2f} billion parameters, {size(model):.1f} GB of float16")
     print(f"{'':24}{'wall s':>8}{'CPU s':>8}{'MB':>7}{'of copy and sha256: wall, CPU':>32}{'GB on disk':>12}")
-    plain = {"wall": 0, "cpu": 0}
-    for what, way in (("copy", "copy"), ("sha256", "digests")):
-        used = min((measure(way, model, work / way) for _ in range(2)), key=lambda used: used["cpu"])
-        shutil.rmtree(work / way)
-        show(what, used)
-        plain = {key: plain[key] + used[key] for key in plain}
+    plain = copied(model, work)
     show("nine thresholds", measure("thresholds", model, work / "thresholds"), plain)
     for what, slug, kept in ARCHIVES:
         out = work / f"{slug}-{kept}"
@@ -152,6 +147,18 @@ def compare(layers, work, check):
         if kept != "recipe":
             shutil.rmtree(out)
     show("export of the recipe", measure("export", model, work / "exported"), plain, work / "exported")
+    shutil.rmtree(work / "exported")
+    copied(model, work)  # once more, to see how steady the machine is
+
+
+def copied(model, work):
+    """{"wall", "cpu"} of a copy and the sha256 of the same files."""
+    copy = measure("copy", model, work / "copy")
+    show("copy", copy)
+    shutil.rmtree(work / "copy")
+    hashed = measure("digests", model, work / "digests")
+    show("sha256", hashed)
+    return {key: copy[key] + hashed[key] for key in ("wall", "cpu")}
 
 
 def show(what, used, plain=None, out=None):

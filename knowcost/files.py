@@ -1,6 +1,7 @@
 """Small helpers for files that are either whole or not there."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -22,10 +23,13 @@ def sha256(path):
 def atomic(path):
     """Yield a temporary path beside `path`; rename it onto `path` if the block succeeds, remove it if it fails.
 
-    Raises whatever the block raises; a full disk therefore leaves nothing under the final name.
+    A path has one writer at a time. Raises whatever the block raises; a full disk therefore leaves nothing under the
+    final name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):  # by a job that was killed
+        left.unlink(missing_ok=True)
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(fd)
     temporary = Path(name)

@@ -21,3 +21,10 @@ def test_a_scratch_folder_goes_even_when_its_process_was_killed(tmp_path, root):
     done = run(root, CLEAN, tmp_path)
     assert done.stdout.startswith(f"{tmp_path}/knowcost-scratch-")
     assert sorted(tmp_path.iterdir()) == sorted([alive, other])
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+    (tmp_path / ".a[1].json.x1y2.tmp").write_text("half")
+    (tmp_path / ".b.json.x1y2.tmp").write_text("another's")
+    files.write_json(tmp_path / "a[1].json", 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.json.x1y2.tmp", "a[1].json"]

@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+from knowcost import files
+
 KILLED = "import os\nfrom knowcost import files\nwith files.scratch() as f: os.kill(os.getpid(), 9)"
 CLEAN = "from knowcost import files\nwith files.scratch() as f: print(f); (f / 'x').write_text('x')"
 

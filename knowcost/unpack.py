@@ -28,7 +28,12 @@ def folder_of(row, archive):
                 if not (root / name).resolve().is_relative_to(root):
                     raise InputError(f"{archive}: member {name!r} would land outside its folder; do not trust it")
             log.info("%s: unpacking %d files", archive, len(names))
-            packed.extractall(root)
+            if isinstance(packed, tarfile.TarFile):  # files and folders only: no links out of the folder, no devices
+                plain = [member for member in packed.getmembers() if member.isfile() or member.isdir()]
+                packed.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 and later
+                packed.extractall(root, members=plain)
+            else:
+                packed.extractall(root)
             os.replace(root, folder)
     except (zipfile.BadZipFile, tarfile.TarError) as error:
         archive.unlink()
@@ -40,9 +45,7 @@ def folder_of(row, archive):
 def _opened(archive):
     if archive.suffix.lower() == ".zip":
         return zipfile.ZipFile(archive)
-    packed = tarfile.TarFile(archive)
-    packed.extraction_filter = tarfile.data_filter  # no links out of the folder, no devices, no owners
-    return packed
+    return tarfile.TarFile(archive)
 
 
 def inside(row, folder, path):

@@ -44,7 +44,7 @@ def experiment(key, value):
         (experiment("levels", ["4 bit"]), ["'4 bit' does not match"]),
         (experiment("steps", ["wanda", "gptq"]), ["'prune': gptq needs a level like 4bit", "not 20"]),
         (lambda c: c.update(calibration={"length": 1}), ["calibration.length: 1 is less than the minimum of 2"]),
-        (lambda c: c.update(compress={"threads": 0}), ["compress.threads: 0 is less than the minimum of 1"]),
+        (lambda c: c.update(compress={"device": "tpu"}), ["compress.device: 'tpu' does not match"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
         (lambda c: c["study"].update(tolerance=1), ["study.tolerance: 1 is greater than or equal to the maximum of 1"]),
         (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),

@@ -235,13 +235,14 @@ def _verified_manifest(model, variant, base, done, touched, out, written):
     """Read the archive back, assert every promise, and return what it holds."""
     archive = Checkpoint(out)
     tensors = packed.floats(archive)
-    held = {f"{module}.weight" for module in base.modules} & tensors.keys()
-    zeros = {name: count_zeros(tensors[name]) for name in held}
+    # The latest first: what was written last may not have to come from the disk.
+    held = {f"{module}.weight" for module in base.modules}
+    zeros = {name: count_zeros(tensor) for name, tensor in reversed(tensors.items()) if name in held}
     last = max((i for i, (step, _, _) in enumerate(done) if compress.METHODS[step.method].replaces), default=0)
     rounded = bool(done) and compress.METHODS[done[-1][0].method].quantizes
     for step, before, prepared in done[last:]:
         compress.METHODS[step.method].verify(step, before, Archived(tensors, zeros, rounded), prepared)
-    for name, tensor in archive.tensors.items():
+    for name, tensor in reversed(archive.tensors.items()):
         if name in base.tensors and name not in touched and not checkpoint.same_bytes(tensor, base.tensors[name]):
             raise AssertionError(f"{out}: {name} changed, though no step touches it")
     others = {p.name: keep.describe(p) for p in sorted(out.iterdir()) if p.is_file() and p.name not in written}

@@ -8,7 +8,7 @@ from torch.nn.utils import prune
 from knowcost import checkpoint
 from knowcost.checkpoint import from_array
 from knowcost.compress.base import Archived, Work
-from knowcost.compress.magnitude import Magnitude, thresholds
+from knowcost.compress.magnitude import Magnitude, count_zeros, thresholds
 from knowcost.variants import parse
 
 LEVELS = [10, 20, 30, 40, 50, 60, 70, 80, 90]
@@ -106,6 +106,12 @@ def test_ties_go_in_the_documented_order():
     pruned = ours(weights, 50)
     assert pruned["layers.2.weight"].tolist() == [[0], [0]]
     assert pruned["layers.10.weight"].tolist() == [[0, 0.5, 0.5, 0.5]]
+
+
+@pytest.mark.parametrize("dtype", list(DTYPES))
+def test_zeros_of_both_signs_are_counted(dtype):
+    values = torch.tensor([0.0, -0.0, 1.0, -1.0, torch.finfo(dtype).smallest_normal], dtype=dtype)
+    assert count_zeros(stored("a", values)) == int((values == 0).sum()) == 2
 
 
 def test_all_levels_come_from_one_pass_over_16_bit_weights():

@@ -57,7 +57,18 @@ def finish(figure, axes, title, handles):
     for axis in axes:
         sns.despine(ax=axis, left=not axis.spines["left"].get_visible())
     figure.suptitle(textwrap.fill(title, int(9.5 * figure.get_figwidth())), x=0.01, ha="left")
-    figure.legend(handles=handles, loc="outside lower left", ncols=min(len(handles), 4))
+    figure.legend(handles=handles, loc="outside lower left", ncols=_columns(handles, figure.get_figwidth()))
+
+
+def _columns(handles, inches):
+    """How many columns of a legend fit a figure, at most four: entries go down the columns, each as wide as its longest
+    (nine letters to an inch, seven more for marker and gap)."""
+    words = [len(handle.get_label()) + 7 for handle in handles]
+    for columns in range(min(len(words), 4), 1, -1):
+        rows = -(-len(words) // columns)
+        if sum(max(words[start : start + rows]) for start in range(0, len(words), rows)) <= 9 * inches:
+            return columns
+    return 1
 
 
 def widen(axis, which, least=1.0):

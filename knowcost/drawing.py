@@ -62,11 +62,11 @@ def finish(figure, axes, title, handles):
 
 def _columns(handles, inches):
     """How many columns of a legend fit a figure, at most four: entries go down the columns, each as wide as its longest
-    (nine letters to an inch, seven more for marker and gap)."""
+    (twelve letters to an inch, seven more for marker and gap)."""
     words = [len(handle.get_label()) + 7 for handle in handles]
     for columns in range(min(len(words), 4), 1, -1):
         rows = -(-len(words) // columns)
-        if sum(max(words[start : start + rows]) for start in range(0, len(words), rows)) <= 9 * inches:
+        if sum(max(words[start : start + rows]) for start in range(0, len(words), rows)) <= 12 * inches:
             return columns
     return 1
 

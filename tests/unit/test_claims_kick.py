@@ -90,6 +90,7 @@ def test_disciplines_by_hand():
     row = verdict("disciplines", mmlu, asked({"dense": 100, "int8@overall": 0}, benchmark="c"))
     assert (row["estimate"], row["benchmarks"]) == (pytest.approx(100 * (24 / 120 - 6 / 120)), 1)
     assert (row["verdict"], row["facts"], row["differing"]) == ("holds", 240, 30)
+    assert row["low"] < row["estimate"] < row["high"]
     half = 196 * (0.2 * 0.8 / 120 + 0.05 * 0.95 / 120) ** 0.5  # two independent proportions
     assert (row["high"] - row["low"]) / 2 == pytest.approx(half, rel=0.1)
     alone = asked({"dense": 10, "int8@overall": 0}, n=10, kind="mmlu", relations=["philosophy"] * 10)

@@ -120,6 +120,14 @@ def test_tar(server, tmp_path):
     server.plain["/out.tar"] = tarred({"../x": b"1"})
     with pytest.raises(InputError, match="outside its folder"):
         fetch.fetch_benchmark_source(probe(f"{server.url}/out.tar"), tmp_path)
+    link = tarfile.TarInfo("inside")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as t:
+        t.addfile(link)
+    server.plain["/link.tar"] = buffer.getvalue()
+    with pytest.raises(InputError, match="'inside' is a link to an absolute path"):
+        fetch.fetch_benchmark_source(probe(f"{server.url}/link.tar"), tmp_path)
     server.plain["/no.tar"] = b"<html>"
     with pytest.raises(InputError, match=r"not a tar.*deleted"):
         fetch.fetch_benchmark_source(probe(f"{server.url}/no.tar"), tmp_path)

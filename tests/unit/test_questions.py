@@ -246,7 +246,7 @@ def test_a_model_of_nan_is_never_right(tmp_path):
     model = make_llama()
     with torch.no_grad():
         model.lm_head.weight[:] = float("nan")
-    for format, rows in (("webquestions", WEBQS), ("lambada", LAMBADA), ("arc", ARC)):
+    for format, rows in (("webquestions", WEBQS), ("lambada", LAMBADA), ("arc", ARC), ("hellaswag", HELLASWAG)):
         table, metadata = ours(model, format, rows, tmp_path)
         assert metadata["not_finite"] == len(rows) and not any(table["correct"].to_pylist())
         assert set(table["prediction"].to_pylist()) == {""}

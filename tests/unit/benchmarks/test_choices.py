@@ -81,11 +81,11 @@ def test_mmlu_asks_subjects_in_turns(tmp_path):
     source = official(
         tmp_path / "m",
         law=([LINE.format("l0", "A"), LINE.format("l1", "D"), LINE.format('"l2, or ""x"""', "B")], []),
-        art=([LINE.format("a0", "C")], []),
+        art=([LINE.format("a0", "C"), LINE.format("a1", "C")], []),
     )
     rows, about = prepare("mmlu", source, tmp_path / "out.parquet")
-    assert [row["id"] for row in rows] == ["art-0", "law-0", "law-1", "law-2"]
-    assert rows[3] == {"id": "law-2", "relation": "law", "examples": "", "question": 'l2, or "x"',
+    assert [row["id"] for row in rows] == ["art-0", "law-0", "art-1", "law-1", "law-2"]
+    assert rows[4] == {"id": "law-2", "relation": "law", "examples": "", "question": 'l2, or "x"',
                        "options": ["1", "2", "3", "4"], "label": 1}  # fmt: skip
     assert list(about["source_sha256"]) == ["test/art_test.csv", "test/law_test.csv"]
     hub = [

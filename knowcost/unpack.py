@@ -28,18 +28,23 @@ def folder_of(row, archive):
                 if not (root / name).resolve().is_relative_to(root):
                     raise InputError(f"{archive}: member {name!r} would land outside its folder; do not trust it")
             log.info("%s: unpacking %d files", archive, len(names))
-            if isinstance(packed, tarfile.TarFile):  # files and folders only: no links out of the folder, no devices
-                plain = [member for member in packed.getmembers() if member.isfile() or member.isdir()]
+            if isinstance(packed, tarfile.TarFile):
+                _refuse_links(archive, packed)
                 packed.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 and later
-                packed.extractall(root, members=plain)
-            else:
-                packed.extractall(root)
+            packed.extractall(root)
             os.replace(root, folder)
     except (zipfile.BadZipFile, tarfile.TarError) as error:
         archive.unlink()
         kind = archive.suffix.lstrip(".")
         raise InputError(f"{archive}: not a {kind} ({error}); deleted. Check the source of {row['name']}") from error
     return folder
+
+
+def _refuse_links(archive, packed):
+    """A link may lead out of the folder, and a benchmark needs none."""
+    for member in packed.getmembers():
+        if not (member.isfile() or member.isdir()):
+            raise InputError(f"{archive}: member {member.name!r} is a link or a device; do not trust it")
 
 
 def _opened(archive):

@@ -126,7 +126,7 @@ def test_tar(server, tmp_path):
     with tarfile.open(fileobj=buffer, mode="w") as t:
         t.addfile(link)
     server.plain["/link.tar"] = buffer.getvalue()
-    with pytest.raises(InputError, match="'inside' is a link to an absolute path"):
+    with pytest.raises(InputError, match="'inside' is a link"):
         fetch.fetch_benchmark_source(probe(f"{server.url}/link.tar"), tmp_path)
     server.plain["/no.tar"] = b"<html>"
     with pytest.raises(InputError, match=r"not a tar.*deleted"):

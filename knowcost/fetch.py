@@ -41,6 +41,11 @@ def columns(row):
     return {name: row.get(name, "") for name in ("name", "family", "source", "revision", "allow")}
 
 
+def benchmark_columns(row):
+    """The same of a row of the benchmark table, or of the section `calibration`."""
+    return {name: row.get(name, "") for name in ("name", "format", "source", "revision", "sha256")}
+
+
 def local_inputs(row):
     """The files of a local model that its fetching depends on; [] for a model on the hub.
 
@@ -59,7 +64,8 @@ def benchmark_inputs(row):
     return [] if row["source"].startswith(_REMOTE) else [str(Path(row["source"]))]
 
 
-def _allowed(row):
+def allowed(row):
+    """What the user allows of a model, by its row: `pickle`, `remote_code`."""
     return {word.strip() for word in (row.get("allow") or "").split(",")}
 
 
@@ -69,7 +75,7 @@ def choose(names, row):
     One set of weights is taken, in transformers' order of preference: model.safetensors, its shards with their index,
     and only then, if the row allows it, pickles. Raises InputError when there is nothing to take.
     """
-    small = [n for n in names if _SMALL.fullmatch(n) or (n.endswith(".py") and "remote_code" in _allowed(row))]
+    small = [n for n in names if _SMALL.fullmatch(n) or (n.endswith(".py") and "remote_code" in allowed(row))]
     pickles = [name for name in names if _PICKLES.fullmatch(name)]
     if WEIGHTS in names:
         return small, [WEIGHTS]
@@ -78,7 +84,7 @@ def choose(names, row):
     if not pickles:
         held = ", ".join(sorted(names)) or "nothing"
         raise InputError(f"{row['name']}: {row['source']} has neither {WEIGHTS} nor {INDEX} but only: {held}")
-    if "pickle" not in _allowed(row):
+    if "pickle" not in allowed(row):
         raise InputError(
             f"{row['name']}: {row['source']} has no safetensors, only pickled weights ({', '.join(pickles)}), which "
             "can run code when they are opened. Add `pickle` to the row's allow column to have them read by a loader "
@@ -249,7 +255,7 @@ def _check_small(row, folder):
     """
     config = _read(folder / "config.json")
     for name in ("config.json", "tokenizer_config.json"):
-        if (folder / name).exists() and "auto_map" in _read(folder / name) and "remote_code" not in _allowed(row):
+        if (folder / name).exists() and "auto_map" in _read(folder / name) and "remote_code" not in allowed(row):
             raise InputError(
                 f"{folder / name}: model {row['name']} runs code of its own (auto_map). Read that code, then add "
                 "`remote_code` to the row's allow column, or choose another model."

@@ -26,13 +26,15 @@ log = logging.getLogger(__name__)
 
 STAGE_VERSION = "2"
 META = b"knowcost"
+# The keys of the config's section `score` that a cell depends on; those of int8 only where activations are quantized.
+OPTIONS = ("tokens_per_batch", "batch_size", "int8_engine", "int8_activations")
 
 
 def score(model, variants, names, *, dtype="float32", limit=None, options, remote_code=False):
     """Score every (variant, benchmark) of one model; results/<model>/<variant>/scores/<benchmark>.parquet.
 
-    dtype: what to compute in; limit: the first so many facts, or None; options: the config's `score` section, with
-    tokens_per_batch, batch_size, device, int8_engine and int8_activations. Raises InputError for an archive that is not
+    dtype: what to compute in; limit: the first so many facts, or None; options: of the config's `score`
+    section those of OPTIONS, and `device`. Raises InputError for an archive that is not
     whole.
     """
     for variant in variants:
@@ -51,9 +53,8 @@ def score(model, variants, names, *, dtype="float32", limit=None, options, remot
 
 def cell_key(manifest, benchmark, dtype, limit, options):
     """Hex digest of all that a cell's rows depend on: weights, facts, how they are asked, and this code's version."""
-    names = ["tokens_per_batch", "batch_size"]
-    if _is_int8(manifest["variant"]):
-        names += ["int8_engine", "int8_activations"]
+    int8 = _is_int8(manifest["variant"])
+    names = [name for name in OPTIONS if int8 or not name.startswith("int8_")]
     depends = {
         "weights": manifest["files"],
         "benchmark": files.sha256(paths.benchmark(benchmark)),

@@ -70,6 +70,17 @@ def test_a_new_level_compresses_only_its_variants(project):
     assert project.planned() == {}
 
 
+def test_what_changes_no_answer_asks_nothing_again(project):
+    project.write_config(lambda config: config["score"].update(threads=2, device="cpu"))
+    (project.folder / "models.tsv").write_text("name\tfamily\tsource\tnote\none\tencoder\t./checkpoints/bert\tmine\n")
+    assert project.planned() == {"report": 1}  # which shows the configuration
+    table = "name\tformat\tsource\tfamilies\tdomain\nfirst\tcloze\tfirst.jsonl\tencoder\tworld knowledge\n"
+    (project.folder / "benchmarks.tsv").write_text(table)
+    assert project.planned() == AGGREGATES
+    project.write_config(lambda config: config["score"].update(tokens_per_batch=64))
+    assert project.planned() == {"score_one-01": 1, "score_one-02": 1} | AGGREGATES
+
+
 def test_only_methods_that_look_at_data_depend_on_it(project):
     texts = project.folder / "texts.jsonl"
     texts.write_text("".join(f'{{"text": "w{i} w{i + 1} w3 w4"}}\n' for i in range(60)))

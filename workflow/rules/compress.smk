@@ -36,7 +36,7 @@ rule calibrate:
         **asks("calibrate"),
     params:
         version=calibration.STAGE_VERSION,
-        row=lambda wildcards: STUDY.models[wildcards.model],
+        remote_code=lambda wildcards: "remote_code" in fetch.allowed(STUDY.models[wildcards.model]),
         options=config["calibration"],
     script:
         "../scripts/calibrate.py"

@@ -35,7 +35,7 @@ rule fetch_benchmark:
         paths.log("fetch", "benchmark-{benchmark}"),
     params:
         version=benchmarks.STAGE_VERSION,
-        row=lambda wildcards: STUDY.benchmarks[wildcards.benchmark],
+        row=lambda wildcards: fetch.benchmark_columns(STUDY.benchmarks[wildcards.benchmark]),
         downloads=paths.DOWNLOADS,
     script:
         "../scripts/fetch_benchmark.py"
@@ -50,7 +50,7 @@ rule fetch_calibration:
         paths.log("fetch", "calibration"),
     params:
         version=calibration.STAGE_VERSION,
-        row={key: config["calibration"].get(key, "") for key in ("name", "source", "revision", "sha256")},
+        row=fetch.benchmark_columns(config["calibration"]),
         downloads=paths.DOWNLOADS,
     script:
         "../scripts/fetch_calibration.py"

@@ -27,8 +27,9 @@ for batch in BATCHES:
             model=batch.model,
             variants=batch.variants,
             benchmarks=batch.benchmarks,
-            row=STUDY.models[batch.model],
+            dtype=STUDY.models[batch.model].get("dtype") or "float32",
+            remote_code="remote_code" in fetch.allowed(STUDY.models[batch.model]),
             limit=config["limit"],
-            options=config["score"],
+            options={name: config["score"][name] for name in score.OPTIONS},
         script:
             "../scripts/score.py"

@@ -13,5 +13,5 @@ calibration.draw(
     Path(snakemake.input.model).parent,
     snakemake.params.options,
     snakemake.output[0],
-    remote_code="remote_code" in snakemake.params.row.get("allow", ""),
+    remote_code=snakemake.params.remote_code,
 )

@@ -6,13 +6,12 @@ log.setup(snakemake.log[0], threads=snakemake.threads)
 
 from knowcost import score
 
-row = snakemake.params.row
 score.score(
     snakemake.params.model,
     snakemake.params.variants,
     snakemake.params.benchmarks,
-    dtype=row.get("dtype") or "float32",
+    dtype=snakemake.params.dtype,
     limit=snakemake.params.limit,
-    options=snakemake.params.options,
-    remote_code="remote_code" in row.get("allow", ""),
+    options=snakemake.params.options | {"device": snakemake.config["score"]["device"]},
+    remote_code=snakemake.params.remote_code,
 )

@@ -150,7 +150,10 @@ def write_full(variant, base, cuts, shard_size, out, calibration=None, device="c
     cuts: {magnitude step: its cut}. Returns ([(step, {name: Tensor before the step}, what it prepared)], names of the
     weights that the steps act on, {weight file: {"sha256", "size"}}).
     """
-    taken = [(step, _taken(step, base)) for step in variant.steps]
+    taken = [
+        (step, compress.weights(step.method, step.grouping, step.scope, base.model_type, base.modules))
+        for step in variant.steps
+    ]
     for step, names in taken:
         compress.METHODS[step.method].check(step, {name: base.tensors[name] for name in names})
     work = Work(base, dict(base.tensors), out / SCRATCH, lambda step: cuts[str(step)], calibration, device)
@@ -171,13 +174,6 @@ def clear(out):
     for path in out.glob("*") if out.is_dir() else ():
         if path.is_file():
             path.unlink()
-
-
-def _taken(step, base):
-    """The names of the weights that a step acts on."""
-    head = compress.METHODS[step.method].takes_head
-    modules = scopes.layers(base.model_type, base.modules, step.grouping, step.scope, head)
-    return [f"{module}.weight" for module in modules]
 
 
 def _apply(step, before, work, made):

@@ -3,7 +3,7 @@
 To add a method: one module beside this one with a class derived from base.Compressor, and its line in METHODS.
 """
 
-from knowcost import levels
+from knowcost import levels, scopes
 from knowcost.compress.gptq import GPTQ
 from knowcost.compress.int8 import Int8
 from knowcost.compress.lost import Lost
@@ -19,6 +19,12 @@ STAGE_VERSION = "3"
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS = {method.name: method() for method in _ALL}
+
+
+def weights(method, grouping, scope, model_type, modules):
+    """The names of the weights that a method acts on, of a model's `modules` (names of two-dimensional weights)."""
+    taken = scopes.layers(model_type, modules, grouping, scope, METHODS[method].takes_head)
+    return [f"{module}.weight" for module in taken]
 
 
 def check_level(name, level):

@@ -83,6 +83,19 @@ def test_a_family_that_contradicts_the_architecture_starts_no_job(project):
     refused(project, "model 'two': family is 'decoder', but 'bert'", "is 'encoder'")
 
 
+@pytest.mark.parametrize(
+    ("step", "level", "expected"),
+    [
+        ("wanda", "5of10", "model 'one': wanda-5of10@overall: "),
+        ("rtn", "4bit-g64", "do not divide into groups of 64; take a divisor"),
+    ],
+)
+def test_a_level_that_a_local_model_cannot_hold_starts_no_job(project, step, level, expected):
+    experiment = {"name": "x", "steps": [step], "scopes": ["overall"], "levels": [level]}
+    project.write_config(lambda config: config["study"]["experiments"].append(experiment))
+    refused(project, expected, "bert.encoder.layer.0")
+
+
 def second_model(project):
     project.add_row("models.tsv", "two", "encoder", "./checkpoints/distilbert")
     return project.folder / "checkpoints/distilbert"

@@ -14,6 +14,7 @@ from knowcost import (
     compress,
     design,
     fetch,
+    fitting,
     paths,
     resources,
     score,
@@ -30,6 +31,8 @@ try:
     STUDY = configuration.load(config)
     configuration.check_families(STUDY)
     BATCHES = design.batches(STUDY)
+    if workflow.is_main_process:  # not again in every job
+        fitting.check(STUDY)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

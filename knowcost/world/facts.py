@@ -14,11 +14,11 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from knowcost.benchmarks.kinds import MASK, completions
 from knowcost.errors import InputError
 from knowcost.files import atomic
 
 TASKS = ("boolq", "piqa", "winogrande")
-MASK = "[MASK]"
 CHOICES = 5  # candidates of a ranked cloze
 
 
@@ -235,7 +235,13 @@ def texts(facts, asked):
 
 
 def choices(task, row):
-    """The (context, continuation) pairs that lm-evaluation-harness compares, and the number of the right one."""
+    """The (context, continuation) pairs that lm-evaluation-harness compares, and the number of the right one.
+
+    task: one of TASKS, or "ranked".
+    """
+    if task == "ranked":
+        asked = completions(row)
+        return [(asked["prompt"], each) for each in asked["completions"]], row["candidates"].index(row["answer"])
     if task == "boolq":
         context = f"{row['passage']}\nQuestion: {row['question']}?\nAnswer:"
         return [(context, " no"), (context, " yes")], int(row["answer"])

@@ -285,7 +285,7 @@ def _nominal(archive, tensors, zeros, done):
 
 
 def _summary(manifest):
-    scopes_of_steps = dict.fromkeys(step.partition("@")[2] for step in manifest["steps"])
+    scopes_of_steps = dict.fromkeys(scope_key(s.grouping, s.scope) for s in parse(manifest["variant"]).steps)
     entries = manifest["parameters"]["scope"]
     sparse = [f"{entries[scope]['sparsity']:.1%} of {scope} is zero" for scope in scopes_of_steps]
     return ", ".join([*sparse, f"{manifest['bytes']['disk'] / 1e6:.1f} MB"])

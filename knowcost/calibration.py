@@ -21,6 +21,29 @@ BATCH = 1_000  # texts written at a time
 log = logging.getLogger(__name__)
 
 
+def every(config):
+    """{name: options} of all the calibration data of a configuration, the main ones first.
+
+    Those of `other_calibrations` say what differs from the section `calibration`; another source has no revision or
+    sha256 but its own. Raises InputError when two have one name.
+    """
+    main = config["calibration"]
+    made = {main["name"]: main}
+    for name, other in config["other_calibrations"].items():
+        if name in made:
+            raise InputError(f"other_calibrations: {name!r} is already the name of the main ones")
+        kept = {key: main[key] for key in main if "source" not in other or key not in ("revision", "sha256")}
+        made[name] = kept | other | {"name": name}
+    return made
+
+
+def texts_of(config, name):
+    """The name under which the texts of some calibration data are kept: that of the first with the same source."""
+    sets = every(config)
+    origin = [sets[name].get(key) for key in ("source", "revision", "sha256")]
+    return next(n for n, each in sets.items() if [each.get(key) for key in ("source", "revision", "sha256")] == origin)
+
+
 def prepare(row, source, out):
     """Write the texts of a local file to `out`, an Arrow file with the column `text` that is read without copying.
 

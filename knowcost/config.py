@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowcost import compress, levels, scopes
+from knowcost import calibration, compress, levels, scopes
 from knowcost.benchmarks import FORMATS, KINDS, with_companions
 from knowcost.errors import InputError
 from knowcost.variants import SCOPES
@@ -46,7 +46,7 @@ def load(config):
                 "these models out of the model table"
             )
     for experiment in config["study"]["experiments"]:
-        _check_experiment(experiment)
+        _check_experiment(experiment, calibration.every(config))
     if config["score"]["int8_engine"] == "torch" and config["score"]["int8_activations"] == "sentence":
         raise InputError(
             "score.int8_activations: torch's engine has one scale per batch; "
@@ -81,7 +81,7 @@ def _check_benchmark(where, row):
         )
 
 
-def _check_experiment(experiment):
+def _check_experiment(experiment, calibrations):
     where = f"study.experiments: {experiment['name']!r}"
     unknown = [step for step in experiment["steps"] if step not in compress.METHODS]
     if unknown:
@@ -98,6 +98,11 @@ def _check_experiment(experiment):
                 compress.check_level(step, level)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
+    if experiment.get("calibrations") and not any(compress.METHODS[step].needs_data for step in experiment["steps"]):
+        raise InputError(f"{where}: none of {', '.join(experiment['steps'])} looks at data; remove `calibrations`")
+    unknown = [name for name in experiment.get("calibrations", ()) if name not in calibrations]
+    if unknown:
+        raise InputError(f"{where}: no calibration data {unknown[0]!r}; known: {', '.join(calibrations)}")
     unknown = [scope for scope in experiment["scopes"] if scope not in SCOPES]
     if unknown:
         raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")

@@ -56,16 +56,22 @@ def _variants_of(study, experiment, family, scope):
     groupings = study.config["study"]["groupings"]
     if not scopes.grouping_matters(family, scope):
         groupings = ["paper"]
+    main = study.config["calibration"]["name"]
     for grouping in groupings:
-        for entry in experiment.get("levels") or [None]:
-            yield _variant(experiment["steps"], entry, grouping, scope)
+        for data in experiment.get("calibrations") or [main]:
+            for entry in experiment.get("levels") or [None]:
+                yield _variant(experiment["steps"], entry, grouping, scope, data if data != main else None)
 
 
-def _variant(methods, entry, grouping, scope):
+def _variant(methods, entry, grouping, scope, calibration):
     """The Variant of one entry of an experiment's levels (None: no method takes one)."""
     takers = [method for method in methods if compress.METHODS[method].levels]
     given = iter(levels.spread(entry, len(takers)))
-    return Variant(tuple(Step(m, next(given) if m in takers else None, grouping, scope) for m in methods))
+    steps = []
+    for name in methods:
+        data = calibration if compress.METHODS[name].needs_data else None
+        steps.append(Step(name, next(given) if name in takers else None, grouping, scope, data))
+    return Variant(tuple(steps))
 
 
 def _loses_its_head(variant, family):

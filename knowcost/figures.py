@@ -5,6 +5,7 @@ of Compression"; those that the paper has too carry its numbers (paper.py). The 
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from knowcost.benchmarks import PUBLISHED
 from knowcost.drawing import COLOURS, GREY, MARKERS, STYLE, finish, save
 from knowcost.files import write_json
 from knowcost.plots import ALL, MISSING, UNKNOWN, bars, lines
-from knowcost.tables import ATTENTION_PARTS, LABELS, read, under
+from knowcost.tables import ATTENTION_PARTS, LABELS, name_of, read, under
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +51,14 @@ class Subject:
 
     @property
     def slug(self):
-        method = f"_{self.method.replace('+', '_')}" if self.method else ""
+        method = f"_{re.sub('[+~]', '_', self.method)}" if self.method else ""
         grouping = f"_{self.grouping}" * (self.grouping != "paper")
         parts = "_attention_parts" * (self.scopes == "attention_parts")
         return f"{self.experiment}{method}_{self.family}{grouping}{parts}"
 
     @property
     def title(self):
-        what = LABELS.get(self.method, self.method) if self.method else "pruning the final layer alone"
+        what = name_of(self.method) if self.method else "pruning the final layer alone"
         where = f"{'attention in ' * (self.scopes == 'attention_parts')}{LABELS[self.family]} models"
         return f"{what[0].upper()}{what[1:]}: {where}" + f" ({self.grouping} grouping)" * (self.grouping != "paper")
 

@@ -44,7 +44,7 @@ def series(slugs):
     only: sparsity in percent, N:M and bits are series of their own."""
     found = {}
     for variant in map(parse, slugs):
-        steps = tuple((step.method, step.grouping, step.scope, levels.kind(step.level)) for step in variant.steps)
+        steps = tuple((step.treatment, step.grouping, step.scope, levels.kind(step.level)) for step in variant.steps)
         found.setdefault(steps, []).append(variant)
     order = {steps: sorted(each, key=lambda v: [strength(step) for step in v.steps]) for steps, each in found.items()}
     return {steps: [variant.slug for variant in each] for steps, each in order.items()}

@@ -34,9 +34,9 @@ def calibration_texts(name):
     return f"resources/calibration/{name}.arrow"
 
 
-def calibration(model):
+def calibration(model, name):
     """The windows of tokens over which methods with calibration data run a model."""
-    return f"results/{model}/calibration.parquet"
+    return f"results/{model}/calibration/{name}.parquet"
 
 
 def thresholds(model):

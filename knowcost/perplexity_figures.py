@@ -6,7 +6,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost import matching, variants
 from knowcost.drawing import GREY, finish, label, panels
-from knowcost.tables import LABELS
+from knowcost.tables import LABELS, name_of
 from knowcost.variants import DENSE, parse
 
 # after Okabe and Ito, as the colours of scopes; markers double them
@@ -22,7 +22,7 @@ def against(scores, perplexity, family, who=""):
     lines = {}
     for slugs in matching.series(points["variant"][points["scope"] == SCOPE].unique()).values():
         method, kind = parse(slugs[0]).method, matching.kind(slugs[0])
-        lines[LABELS.get(method, method) + f" ({kind})" * ("N:M" in kind or "act order" in kind)] = slugs
+        lines[name_of(method) + f" ({kind})" * ("N:M" in kind or "act order" in kind)] = slugs
     if not lines:
         return
     title = f"Perplexity against knowledge: {LABELS[family]} models"

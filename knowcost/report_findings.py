@@ -97,13 +97,13 @@ def _enough(cells):
 
 
 def _pair(slug, scopes, what, cells):
-    from knowcost.tables import LABELS
+    from knowcost.tables import LABELS, name_of
 
     sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
     counts = [f"{value:,.0f}" for value in sums.iloc[:3]]
     chance = [f"{sums['expected']:,.1f}", f"{sums['both'] / sums['expected']:,.1f}"]
     texts = [
-        (LABELS.get(what["method"], slug), ""),
+        (name_of(what["method"]), ""),
         (what["strength"], "number"),
         *((LABELS[scope], "") for scope in scopes),
     ]

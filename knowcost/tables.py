@@ -6,6 +6,7 @@ of a model, then over the models of a family. What was not run stays empty; a me
 benchmarks would not compare with the others, and is empty too.
 """
 
+import re
 from math import nan
 from pathlib import Path
 
@@ -69,6 +70,13 @@ SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy
           "zeros", "sparsity", "nominal_bytes", "disk_bytes", "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
 MEANS = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", "majority_drop_percent"]
+
+
+def name_of(word):
+    """The words of figures and report for Variant.method: "SparseGPT (wikitext2)" for sparsegpt~wikitext2."""
+    method = re.sub(r"~[^+]+", "", word)
+    data = dict.fromkeys(re.findall(r"~([^+]+)", word))
+    return LABELS.get(method, method) + (f" ({', '.join(data)})" if data else "")
 
 
 def describe(slug):

@@ -6,8 +6,10 @@
     magnitude_structured-20@final
     magnitude-40@canonical.attention        (no prefix: the grouping of the paper)
     sparsegpt-2of4@overall+gptq-4bit-g128@overall
+    wanda-50@overall~wikitext2              (no suffix: the study's main calibration data)
 
-A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope. levels.py says what a level may be.
+A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope[~calibration]. levels.py says what a
+level may be.
 """
 
 import re
@@ -31,7 +33,8 @@ SCOPES = (
 GROUPINGS = ("paper", "canonical")
 
 _STEP = re.compile(
-    rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>{levels.SLUG}))?@((?P<grouping>{'|'.join(GROUPINGS)})\.)?(?P<scope>{'|'.join(SCOPES)})"
+    rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>{levels.SLUG}))?"
+    rf"@((?P<grouping>{'|'.join(GROUPINGS)})\.)?(?P<scope>{'|'.join(SCOPES)})(~(?P<calibration>[A-Za-z0-9._-]+))?"
 )
 
 
@@ -42,16 +45,30 @@ def scope_key(grouping, scope):
 
 @dataclass(frozen=True)
 class Step:
-    """One compressor applied to one scope. `level` is one of levels.py's, None for methods that take none."""
+    """One compressor applied to one scope.
+
+    level: one of levels.py's, None for methods that take none. calibration: the name of the data that it looks at where
+    that is not the study's main one, else None.
+    """
 
     method: str
     level: int | str | None
     grouping: str
     scope: str
+    calibration: str | None = None
 
     def __str__(self):
         level = "" if self.level is None else f"-{self.level}"
-        return f"{self.method}{level}@{scope_key(self.grouping, self.scope)}"
+        return f"{self.method}{level}@{scope_key(self.grouping, self.scope)}{self._data}"
+
+    @property
+    def treatment(self):
+        """The method, and the calibration data if they are not the main ones: "wanda~wikitext2"."""
+        return self.method + self._data
+
+    @property
+    def _data(self):
+        return f"~{self.calibration}" if self.calibration else ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +83,8 @@ class Variant:
 
     @property
     def method(self):
-        """The methods in order, without levels and scopes: "magnitude+int8"; "dense" for the dense model."""
-        return "+".join(step.method for step in self.steps) or DENSE
+        """The methods in order, without levels and scopes: "magnitude+int8", "wanda~wikitext2"; "dense"."""
+        return "+".join(step.treatment for step in self.steps) or DENSE
 
     @property
     def level(self):
@@ -86,6 +103,11 @@ class Variant:
         return self.steps[0].scope if self.steps else None
 
     @property
+    def calibration(self):
+        """The name of the calibration data of its steps where that is not the main one, else None."""
+        return next((step.calibration for step in self.steps if step.calibration), None)
+
+    @property
     def grouping(self):
         return self.steps[0].grouping if self.steps else None
 
@@ -99,9 +121,10 @@ def parse(slug):
         match = _STEP.fullmatch(part)
         if not match:
             raise InputError(
-                f"variant {slug!r}: {part!r} is not method[-level]@[grouping.]scope; "
+                f"variant {slug!r}: {part!r} is not method[-level]@[grouping.]scope[~calibration]; "
                 f"scopes: {', '.join(SCOPES)}; groupings: {', '.join(GROUPINGS)}"
             )
         level = match["level"] and levels.parse(match["level"])
-        steps.append(Step(match["method"], level, match["grouping"] or GROUPINGS[0], match["scope"]))
+        where = match["grouping"] or GROUPINGS[0], match["scope"]
+        steps.append(Step(match["method"], level, *where, match["calibration"]))
     return Variant(tuple(steps))

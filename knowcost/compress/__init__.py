@@ -52,6 +52,10 @@ def check_steps(variant):
                 f"variant {variant.slug!r}: {step.method} cuts at thresholds of the original weights, so it must come "
                 "before the methods that change them"
             )
+        if step.calibration and not method.needs_data:
+            raise InputError(f"variant {variant.slug!r}: {step.method} looks at no calibration data")
+        if step.calibration != variant.calibration and method.needs_data:
+            raise InputError(f"variant {variant.slug!r}: all its steps must look at the same calibration data")
         if method.quantizes and position < len(variant.steps) - 1:
             raise InputError(f"variant {variant.slug!r}: {step.method} must be the last step")
         if method.scopes and step.scope not in method.scopes:

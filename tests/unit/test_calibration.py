@@ -136,3 +136,20 @@ def test_a_file_without_texts_is_an_error(tmp_path, name, content, message):
     with pytest.raises(InputError, match=message):
         calibration.prepare({"name": "mine"}, tmp_path / name, tmp_path / "texts.arrow")
     assert not (tmp_path / "texts.arrow").exists()
+
+
+def test_other_calibrations_say_what_differs():
+    main = OPTIONS | {"revision": "abc", "sha256": "0" * 64}
+    config = {
+        "calibration": main,
+        "other_calibrations": {"again": {"seed": 4}, "wiki": {"source": "w.txt", "join": True}},
+    }
+    assert calibration.every(config) == {
+        "mine": main,
+        "again": main | {"name": "again", "seed": 4},
+        "wiki": OPTIONS | {"name": "wiki", "source": "w.txt", "join": True},
+    }
+    texts = {name: calibration.texts_of(config, name) for name in ("mine", "again", "wiki")}
+    assert texts == {"mine": "mine", "again": "mine", "wiki": "wiki"}
+    with pytest.raises(InputError, match="'mine' is already"):
+        calibration.every({"calibration": main, "other_calibrations": {"mine": {"seed": 4}}})

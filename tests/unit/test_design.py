@@ -8,10 +8,11 @@ EXPERIMENTS = [
 ]
 
 
-def study(protocols=("corrected",), **score):
+def study(protocols=("corrected",), experiments=EXPERIMENTS, **score):
     config = {
-        "study": {"groupings": ["paper", "canonical"], "protocols": protocols, "experiments": EXPERIMENTS},
+        "study": {"groupings": ["paper", "canonical"], "protocols": protocols, "experiments": experiments},
         "score": score,
+        "calibration": {"name": "c4"},
     }
     models = {"b": {"family": "encoder"}, "t": {"family": "encoder_decoder"}}
     asked = {"x": {"families": "encoder"}, "y": {"families": "encoder, encoder_decoder"}}
@@ -59,3 +60,16 @@ def test_the_published_protocol_adds_the_lost_final_layers_of_decoders_and_encod
     assert design.variants(both, "decoder")[-1] == "magnitude_structured-20@final+lost@final"
     assert len(design.variants(both, "decoder")) == len(design.variants(study(), "decoder")) + 1
     assert design.variants(both, "encoder") == design.variants(study(), "encoder")
+
+
+def test_calibration_data_other_than_the_main_are_variants_of_their_own():
+    both = {"name": "x", "steps": ["sparsegpt", "gptq"], "scopes": ["overall"], "levels": ["2of4+4bit"]}
+    int8 = {"name": "y", "steps": ["wanda", "int8"], "scopes": ["overall"], "levels": [50]}
+    experiments = [each | {"calibrations": ["c4", "wikitext2"]} for each in (both, int8)]
+    assert design.variants(study(experiments=experiments), "decoder") == [
+        "dense",
+        "sparsegpt-2of4@overall+gptq-4bit@overall",
+        "sparsegpt-2of4@overall~wikitext2+gptq-4bit@overall~wikitext2",
+        "wanda-50@overall+int8@overall",
+        "wanda-50@overall~wikitext2+int8@overall",
+    ]

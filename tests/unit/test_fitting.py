@@ -11,6 +11,7 @@ from knowcost.errors import InputError
 def study(source, steps, levels, scopes=("overall",), family="decoder"):
     experiment = {"name": "x", "steps": steps, "scopes": list(scopes), "levels": levels}
     config = {"study": {"groupings": ["paper"], "protocols": ["corrected"], "experiments": [experiment]}}
+    config["calibration"] = {"name": "c4"}
     return Study(config, {"m": {"name": "m", "family": family, "source": str(source)}}, {})
 
 

@@ -95,3 +95,9 @@ def test_patterns_and_bits_are_series_of_their_own():
 def test_nothing_to_lose_and_nothing_to_compare_have_no_border():
     groups = [run({20: 0}, known=0), group({"int8@overall": "11"}), group({"dense": "11"})]
     assert all(frame.empty for frame in matching.table(groups))
+
+
+def test_calibration_data_make_series_of_their_own():
+    slugs = ["wanda-50@overall", "wanda-30@overall~wiki", "wanda-30@overall", "wanda-50@overall~wiki"]
+    found = [["wanda-30@overall", "wanda-50@overall"], ["wanda-30@overall~wiki", "wanda-50@overall~wiki"]]
+    assert sorted(matching.series(slugs).values()) == found

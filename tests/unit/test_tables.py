@@ -43,6 +43,12 @@ def test_describe(slug, experiment, method, scope, level):
     assert found["grouping"] == ("" if slug == "dense" else "canonical" if "canonical" in slug else "paper")
 
 
+def test_methods_in_words():
+    words = {"wanda": "Wanda", "wanda~c4-seed1": "Wanda (c4-seed1)", "magnitude+int8": "magnitude pruning, then int8"}
+    words |= {"sparsegpt~b+gptq~b": "sparsegpt+gptq (b)", "wanda~b+int8": "wanda+int8 (b)"}
+    assert {method: tables.name_of(method) for method in words} == words
+
+
 def test_drops_are_averaged_over_benchmarks_then_models():
     """BERT-base, int8 attention, in the paper's Table 3: drops of 1.21242, 1.75899, -2.50250 and 2.65156 percent."""
     dense = {"TREx": 0.3027, "GoogleRe": 0.1029, "Squad": 0.12987, "Conceptnet": 0.1633}

@@ -44,6 +44,13 @@ def experiment(key, value):
         (experiment("levels", ["4 bit"]), ["'4 bit' does not match"]),
         (experiment("steps", ["wanda", "gptq"]), ["'prune': gptq needs a level like 4bit", "not 20"]),
         (lambda c: c.update(calibration={"length": 1}), ["calibration.length: 1 is less than the minimum of 2"]),
+        (lambda c: c.update(other_calibrations={"b": {"sead": 1}}), ["other_calibrations.b", "'sead' was unexpected"]),
+        (lambda c: c.update(other_calibrations={"c4": {"seed": 1}}), ["'c4' is already the name of the main ones"]),
+        (experiment("calibrations", ["c4"]), ["'prune': none of magnitude looks at data; remove `calibrations`"]),
+        (
+            lambda c: c["study"]["experiments"][0].update(steps=["wanda"], calibrations=["b"]),
+            ["'prune': no calibration data 'b'; known: c4"],
+        ),
         (lambda c: c.update(compress={"device": "tpu"}), ["compress.device: 'tpu' does not match"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
         (lambda c: c["study"].update(tolerance=1), ["study.tolerance: 1 is greater than or equal to the maximum of 1"]),

@@ -102,6 +102,19 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
     project.write_config(lambda config: (with_data(config), config["calibration"].update(seed=5)))
     assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-03": 1} | AGGREGATES
 
+    def with_two(config):
+        with_data(config)
+        config["other_calibrations"] = {"again": {"seed": 5}}
+        config["study"]["experiments"][-1]["calibrations"] = ["mine", "again"]
+
+    project.write_config(with_two)
+    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-03": 1} | AGGREGATES
+    project.snakemake()
+    assert project.planned() == {}
+    again = json.loads((manifests / "wanda-2of4@overall~again/manifest.json").read_text())["calibration"]
+    assert (again["name"], again["seed"]) == ("again", 5)
+    assert again["sha256"] != about["sha256"]
+
 
 @pytest.mark.parametrize(("deleted", "asked"), [("scores", ["magnitude-20@attention"]), ("scores/first.parquet", [])])
 def test_a_deleted_cell_comes_back_and_its_neighbours_are_kept(project, deleted, asked):

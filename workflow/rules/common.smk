@@ -38,6 +38,7 @@ except InputError as error:
 
 ARCHIVES = design.archives(STUDY)
 CELLS = design.cells(STUDY)
+CALIBRATIONS = calibration.every(config)
 
 
 def one_of(values):
@@ -55,7 +56,8 @@ def thresholds_input(wildcards):
 
 
 def calibration_input(wildcards):
-    return paths.calibration(wildcards.model) if needs(wildcards, "needs_data") else []
+    data = parse_variant(wildcards.variant).calibration or config["calibration"]["name"]
+    return paths.calibration(wildcards.model, data) if needs(wildcards, "needs_data") else []
 
 
 def asks(stage, batch=None):
@@ -85,4 +87,5 @@ wildcard_constraints:
     model=one_of(STUDY.models),
     variant=one_of(variant for _, variant in ARCHIVES),
     benchmark=one_of(STUDY.benchmarks),
+    calibration=one_of(CALIBRATIONS),
     family="encoder|encoder_decoder|decoder",

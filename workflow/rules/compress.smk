@@ -1,6 +1,6 @@
 # in:  resources/models/<model>/
 #      resources/calibration/<name>.arrow, for methods that look at data
-# out: results/<model>/thresholds.json, results/<model>/calibration.parquet,
+# out: results/<model>/thresholds.json, results/<model>/calibration/<name>.parquet,
 #      results/<model>/<variant>/ (manifest.json is written last; nothing is temp(), since an archive that went away
 #      would be made, and perhaps asked, once more for every benchmark that is added)
 
@@ -27,17 +27,17 @@ rule thresholds:
 rule calibrate:
     input:
         model=paths.model_source("{model}"),
-        texts=paths.calibration_texts(config["calibration"]["name"]),
+        texts=lambda wildcards: paths.calibration_texts(calibration.texts_of(config, wildcards.calibration)),
     output:
-        paths.calibration("{model}"),
+        paths.calibration("{model}", "{calibration}"),
     log:
-        paths.log("compress", "{model}", "calibration"),
+        paths.log("compress", "{model}", "calibration-{calibration}"),
     resources:
         **asks("calibrate"),
     params:
         version=calibration.STAGE_VERSION,
         remote_code=lambda wildcards: "remote_code" in fetch.allowed(STUDY.models[wildcards.model]),
-        options=config["calibration"],
+        options=lambda wildcards: CALIBRATIONS[wildcards.calibration],
     script:
         "../scripts/calibrate.py"
 

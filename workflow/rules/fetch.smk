@@ -43,14 +43,14 @@ rule fetch_benchmark:
 
 rule fetch_calibration:
     input:
-        fetch.benchmark_inputs(config["calibration"]),
+        lambda wildcards: fetch.benchmark_inputs(CALIBRATIONS[wildcards.calibration]),
     output:
-        paths.calibration_texts(config["calibration"]["name"]),
+        paths.calibration_texts("{calibration}"),
     log:
-        paths.log("fetch", "calibration"),
+        paths.log("fetch", "calibration-{calibration}"),
     params:
         version=calibration.STAGE_VERSION,
-        row=fetch.benchmark_columns(config["calibration"]),
+        row=lambda wildcards: fetch.benchmark_columns(CALIBRATIONS[wildcards.calibration]),
         downloads=paths.DOWNLOADS,
     script:
         "../scripts/fetch_calibration.py"

@@ -78,13 +78,7 @@ def _texts(source):
             raise InputError(f"{source}: not UTF-8 ({error}); `calibration.source` needs text") from None
         return
     for where, record in benchmarks.records(source):
-        if not isinstance(record.get("text"), str) and record.get("text") is not None:
-            raise InputError(f"{where}: `text` is {record['text']!r}, expected text")
-        if "text" not in record:
-            raise InputError(
-                f"{where}: no `text`, only {', '.join(record) or 'nothing'}; rename the column that holds it"
-            )
-        yield record["text"] or ""
+        yield benchmarks.passage(where, record)
 
 
 def draw(texts_file, model_folder, options, out, remote_code=False):

@@ -216,6 +216,15 @@ def text(where, record, key):
     return value
 
 
+def passage(where, record):
+    """The column `text` of a record as it stands, blank or not ("" for null); InputError where there is none."""
+    if "text" not in record:
+        raise InputError(f"{where}: no `text`, only {', '.join(record) or 'nothing'}; rename the column that holds it")
+    if not isinstance(record["text"] or "", str):
+        raise InputError(f"{where}: `text` is {record['text']!r}, expected text")
+    return record["text"] or ""
+
+
 def optional(where, record, key):
     """Like `text`, but None where the key is missing or null."""
     return None if record.get(key) is None else text(where, record, key)

@@ -5,7 +5,7 @@ The rows of a running text follow one another as they stand: what joins its docu
 
 from itertools import islice
 
-from knowcost.benchmarks import Loaded, records, text
+from knowcost.benchmarks import Loaded, passage, records, text
 from knowcost.benchmarks.tasks import load
 from knowcost.errors import InputError
 
@@ -34,27 +34,20 @@ def running(source):
         with open(source, encoding="utf-8") as f:
             texts = [line if line.strip() else "" for line in f]  # as the hub has them
     else:
-        texts = [_text(where, record) for where, record in records(source)]
+        texts = [passage(where, record) for where, record in records(source)]
     return Loaded(_joined(texts, "\n\n"), [source])
 
 
 def c4(source):
     """The first C4_DOCUMENTS documents of records with `text`, joined by spaces, as SparseGPT's and Wanda's code has
     it."""
-    texts = [_text(where, record) for where, record in islice(records(source), C4_DOCUMENTS)]
+    texts = [passage(where, record) for where, record in islice(records(source), C4_DOCUMENTS)]
     return Loaded(_joined(texts, " "), [source])
 
 
 def lines(source):
     """Records with `text`, and optionally `id` and `relation`, each to be predicted by itself."""
     return load(source, lambda where, record: {"text": text(where, record, "text")})
-
-
-def _text(where, record):
-    """`text` as it stands: blank lines are part of a running text."""
-    if not isinstance(record.get("text"), str):
-        raise InputError(f"{where}: 'text' must be a text, found {record.get('text')!r}")
-    return record["text"]
 
 
 def _joined(texts, by):

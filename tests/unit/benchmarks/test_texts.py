@@ -38,10 +38,17 @@ def test_lines_keep_their_ids(tmp_path):
     assert [(row["id"], row["relation"]) for row in rows] == [("x", "r"), ("1", None)] and about["kind"] == "lines"
 
 
-@pytest.mark.parametrize(("format", "line"), [("text", {"page": "a"}), ("c4", {"text": 3}), ("lines", {"text": " "})])
-def test_what_is_no_text_is_refused(tmp_path, format, line):
+@pytest.mark.parametrize(
+    ("format", "line", "problem"),
+    [
+        ("text", {"page": "a"}, "no `text`, only page; rename the column"),
+        ("c4", {"text": 3}, "`text` is 3, expected text"),
+        ("lines", {"text": " "}, "'text' must be a non-empty text"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path, format, line, problem):
     (tmp_path / "x.jsonl").write_text(json.dumps(line))
-    with pytest.raises(InputError, match=r"x\.jsonl:1: 'text' must be a"):
+    with pytest.raises(InputError, match=rf"x\.jsonl:1: {problem}"):
         prepare(format, tmp_path / "x.jsonl", tmp_path / "out.parquet")
 
 

@@ -121,10 +121,11 @@ def _generated(text):
 def exact_match(document, results):
     """Whether a generated text states one of the document's `answers` (the `process_results` of tasks/*.yaml).
 
-    It does if it begins with the answer, which a line's end, a full stop or a comma follows. Both are normalised as in
-    TriviaQA's and SQuAD's own evaluation: lower case, no punctuation, no articles, single spaces.
+    It does if its first line with a word begins with the answer, which the line's end, a full stop or a comma follows.
+    Both are normalised as in TriviaQA's and SQuAD's own evaluation: lower case, no punctuation, no articles, single
+    spaces.
     """
-    line = results[0].strip().split("\n")[0]
+    line = next(filter(normalised, results[0].split("\n")), "")
     stated = {normalised(line[: mark.start()]) for mark in re.finditer(r"[.,]|$", line)}
     right = {normalised(answer) for answer in document["answers"]} - {""}
     return {"exact_match": float(bool(stated & right))}

@@ -24,7 +24,7 @@ from knowcost.variants import parse
 
 log = logging.getLogger(__name__)
 
-STAGE_VERSION = "2"
+STAGE_VERSION = "3"
 META = b"knowcost"
 # The keys of the config's section `score` that a cell depends on; those of int8 only where activations are quantized.
 OPTIONS = ("tokens_per_batch", "batch_size", "int8_engine", "int8_activations")

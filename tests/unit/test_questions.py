@@ -215,7 +215,8 @@ def test_llm_kicks_prompts(format, llama, tmp_path, monkeypatch):
         table, metadata = ours(llama, format, [trivia(ASKED[0], "Oslo", said) | EVIDENCE], tmp_path)
     assert [request.args[0] for request in asked] == [PROMPTS[format]]
     assert table["prediction"].to_pylist() == [said] and table["correct"].to_pylist() == [True]
-    assert metadata["task_version"] == 1.0
+    assert metadata["task_version"] == 2.0
+    assert "\n" not in asked[0].args[1]["until"]  # a model may begin with a line break
 
 
 def test_a_window_without_room_for_an_answer_is_refused(tmp_path):
@@ -234,6 +235,7 @@ def test_a_prompt_longer_than_the_window_loses_its_beginning(llama, tmp_path):
     [
         (" Ghana", True), ("ghana.", True), ("the Ghana, in Africa", True), ("Ghana\nQuestion: Lima", True),
         (" gha-na", False), ("Ghana is", False), ("is Ghana", False), ("", False), (".", False), ("Lima. Ghana", False),
+        ("\n\nGhana\nLima", True), (":\n Ghana, Africa", True), (":\nLima\nGhana", False), (":\n", False),
         ("George W. Bush. He was", True), ("George W", False), ("GEORGE  W BUSH, too", True),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ demo: $(READY)
 	@$(BIN)/python -m knowcost.report
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

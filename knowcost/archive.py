@@ -224,7 +224,7 @@ def copy_small(base, out):
     """Copy the tokenizer and whatever else was fetched beside config.json and the weights."""
     for name in base.hashes:
         if name != "config.json" and not any(Path(name).match(pattern) for pattern in WEIGHTS):
-            shutil.copyfile(base.folder / name, out / name)
+            files.copy(base.folder / name, out / name)
 
 
 def _verified_manifest(model, variant, base, done, touched, out, written):

@@ -1,4 +1,7 @@
+import errno
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,3 +187,16 @@ def test_a_level_that_the_thresholds_lack_is_cut_the_same(tmp_path):
     archive.make_thresholds(tmp_path / "model", [("paper", "attention", [10])], tmp_path / "other.json")
     archive.make_archive("m", tmp_path / "model", "magnitude-30@overall", tmp_path / "other.json", out)
     assert (out / "model.safetensors").read_bytes() == before
+
+
+def test_a_disk_that_fills_up_leaves_no_half_of_a_small_file(tmp_path, monkeypatch):
+    tiny.fetched("bert", tmp_path / "model")
+
+    def fill(source, target):
+        Path(target).write_bytes(Path(source).read_bytes()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", fill)
+    with pytest.raises(OSError, match="No space left"):
+        archive.make_archive("m", tmp_path / "model", "dense", None, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "model.safetensors"]

@@ -127,7 +127,7 @@ def test_a_disk_that_fills_up_is_a_clear_error_and_the_run_goes_on_later(project
     run = project.snakemake(check=False)
     assert run.returncode and "No space left on device" in said(run)
     found = digests(project)
-    assert all(expected[name] == found[name] for name in found if name in expected and not name.startswith("results/t"))
+    assert not [n for n in found if n in expected and not n.startswith("results/t") and expected[n] != found[n]]
     subprocess.run(["mount", "-o", "remount,size=100m", str(project.folder / "results")], check=True)
     project.snakemake()
     assert digests(project) == expected

@@ -5,7 +5,7 @@ import logging
 
 from knowcost.errors import InputError
 
-STAGE_VERSION = "8"
+STAGE_VERSION = "9"
 
 log = logging.getLogger(__name__)
 

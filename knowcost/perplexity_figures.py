@@ -9,9 +9,11 @@ from knowcost.drawing import GREY, finish, label, panels
 from knowcost.tables import LABELS, name_of
 from knowcost.variants import DENSE, parse
 
-# after Okabe and Ito, as the colours of scopes; markers double them
-STYLES = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
-          ("#5D3A9B", "X"), ("#666666", "p")]  # fmt: skip
+# after Okabe and Ito, as the colours of scopes; markers double them, and dashes set a second round apart
+LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
+         ("#5D3A9B", "X"), ("#666666", "p")]  # fmt: skip
+DASHES = ("-", "--", ":", "-.")
+CLOSE = 14  # points between two strengths below which only the first is written
 SCOPE = "overall"
 
 
@@ -48,15 +50,16 @@ def _draw(points, lines, title):
     figure, axes = panels(len(pairs), 2, (7.9, 4.6) if len(pairs) == 1 else (4.6, 3.6))
     for axis, (model, text) in zip(axes, pairs, strict=True):
         here = points[(points["model"] == model) & (points["benchmark"] == text)].set_index("variant")
-        for (colour, marker), slugs in zip(_styles(lines), lines.values(), strict=True):
+        strengths = []
+        for style, slugs in zip(_styles(lines), lines.values(), strict=True):
             path = here.loc[[slug for slug in (DENSE, *slugs) if slug in here.index]]
-            axis.plot(path["perplexity"], path["accuracy"], color=colour, linewidth=1.4, alpha=0.8, zorder=2)
-            for slug, row in path.drop(DENSE, errors="ignore").iterrows():
-                axis.plot(row["perplexity"], row["accuracy"], color=colour, marker=marker, markersize=6, zorder=3)
-                words = matching.words(parse(slug))
-                if words != parse(slug).method:
-                    axis.annotate(words, (row["perplexity"], row["accuracy"]), (5, 4), textcoords="offset points",
-                                  fontsize=7, color=colour)  # fmt: skip
+            shown = range(int(DENSE in path.index), len(path))
+            axis.plot(path["perplexity"], path["accuracy"], **style, markevery=list(shown), alpha=0.8, zorder=2)
+            for place in shown:
+                row, variant = path.iloc[place], parse(path.index[place])
+                if matching.words(variant) != variant.method:
+                    point = (row["perplexity"], row["accuracy"])
+                    strengths.append((matching.words(variant), point, style["color"]))
         if DENSE in here.index:
             dense = here.loc[DENSE]
             axis.plot(dense["perplexity"], dense["accuracy"], color="black", marker="*", markersize=11, zorder=4)
@@ -68,19 +71,37 @@ def _draw(points, lines, title):
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.margins(x=0.08)
         axis.set(title=f"{model}, {text}", ylim=(0, 1.1 * here["accuracy"].max()))
+        _write(axis, strengths)
     label(axes, "perplexity (log scale)", "facts answered right (%)")
     handles = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
-    handles += [
-        Line2D([], [], color=colour, marker=marker, label=words)
-        for (colour, marker), words in zip(_styles(lines), lines, strict=True)
-    ]
+    handles += [Line2D([], [], **style, label=words) for style, words in zip(_styles(lines), lines, strict=True)]
     handles.append(Line2D([], [], color=GREY, linestyle="--", label="5% below dense"))
     finish(figure, axes, title, handles)
     return figure
 
 
+def _write(axis, strengths):
+    """Write [(words, (perplexity, accuracy), colour)], those of the largest perplexity first, where there is room."""
+    axis.autoscale_view()
+    written = []
+    for words, point, colour in sorted(strengths, key=lambda each: -each[1][0]):
+        here = axis.transData.transform(point) * 72 / axis.figure.dpi
+        if all(np.hypot(*(here - other)) >= CLOSE for other in written):
+            written.append(here)
+            axis.annotate(words, point, (5, 4), textcoords="offset points", fontsize=7, color=colour)
+
+
 def _styles(lines):
-    return [STYLES[place % len(STYLES)] for place in range(len(lines))]
+    """A style per line, no two alike."""
+    count = len(LOOKS)
+    return [
+        {
+            "color": LOOKS[n % count][0],
+            "marker": LOOKS[(n + n // count) % count][1],
+            "linestyle": DASHES[n // count % 4],
+        }
+        for n in range(len(lines))
+    ]
 
 
 def _caption(points, lines):

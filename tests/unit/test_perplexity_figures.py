@@ -76,3 +76,22 @@ def test_nothing_is_drawn_without_both():
     scores, perplexity = frames(POINTS)
     assert not list(perplexity_figures.against(scores, perplexity.iloc[:0], "decoder"))
     assert not list(perplexity_figures.against(scores, perplexity[perplexity["scope"] != "overall"], "decoder"))
+
+
+def test_no_two_of_many_lines_look_alike():
+    slugs = [f"{step}@overall~{n}" for step in ("wanda-20", "gptq-4bit") for n in range(9)] + ["magnitude-20@overall"]
+    points = {"dense": (10.0, (80,))} | {slug: (12.0 + n, (70 - n,)) for n, slug in enumerate(slugs)}
+    ((*_, figure),) = drawn(frames(points))
+    handles = figure.legends[0].legend_handles
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in handles}
+    assert len(looks) == len(handles) == len(slugs) + 2
+
+
+def test_of_strengths_that_lie_close_together_one_is_written():
+    points = {
+        "dense": (10.0, (80,)),
+        "magnitude-10@overall": (10.01, (79.9,)),
+        "magnitude-20@overall": (10.02, (79.8,)),
+    }
+    ((*_, figure),) = drawn(frames(points | {"magnitude-80@overall": (900.0, (5,))}))
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["20%", "80%"]

@@ -13,6 +13,7 @@ from knowcost.variants import DENSE, parse
 LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
          ("#5D3A9B", "X"), ("#666666", "p")]  # fmt: skip
 DASHES = ("-", "--", ":", "-.")
+WIDE = 50  # times the least perplexity beyond which only powers of ten are ticks
 CLOSE = 14  # points between two strengths below which only the first is written
 SCOPE = "overall"
 
@@ -66,11 +67,12 @@ def _draw(points, lines, title):
             border = (1 - matching.TOLERANCE) * dense["accuracy"]
             axis.axhline(border, color=GREY, linestyle="--", linewidth=1)
         axis.set_xscale("log")
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        wide = here["perplexity"].max() > WIDE * here["perplexity"].min()
+        axis.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter(NullFormatter())
-        axis.margins(x=0.08)
-        axis.set(title=f"{model}, {text}", ylim=(0, 1.1 * here["accuracy"].max()))
+        axis.margins(x=0.08, y=0.1)
+        axis.set(title=f"{model}, {text}")
         _write(axis, strengths)
     label(axes, "perplexity (log scale)", "facts answered right (%)")
     handles = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]

@@ -95,3 +95,12 @@ def test_of_strengths_that_lie_close_together_one_is_written():
     }
     ((*_, figure),) = drawn(frames(points | {"magnitude-80@overall": (900.0, (5,))}))
     assert sorted(text.get_text() for text in figure.axes[0].texts) == ["20%", "80%"]
+
+
+def test_ticks_of_a_wide_range_are_powers_of_ten():
+    for worst, some in ((40.0, 20.0), (90_000.0, 1000.0)):
+        ((*_, figure),) = drawn(frames({"dense": (10.0, (80,)), "magnitude-80@overall": (worst, (5,))}))
+        low, high = figure.axes[0].get_xlim()
+        ticks = [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high]
+        assert some in ticks
+        assert (worst < 50) == any(math.log10(tick) % 1 > 1e-9 for tick in ticks)

@@ -39,9 +39,8 @@ def every(config):
 
 def texts_of(config, name):
     """The name under which the texts of some calibration data are kept: that of the first with the same source."""
-    sets = every(config)
-    origin = [sets[name].get(key) for key in ("source", "revision", "sha256")]
-    return next(n for n, each in sets.items() if [each.get(key) for key in ("source", "revision", "sha256")] == origin)
+    origins = {n: [each.get(key) for key in ("source", "revision", "sha256")] for n, each in every(config).items()}
+    return next(n for n, origin in origins.items() if origin == origins[name])
 
 
 def prepare(row, source, out):

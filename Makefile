@@ -10,7 +10,7 @@ SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 
 demo: $(READY)
 	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
-	@$(BIN)/python -m knowcost.report
+	@$(BIN)/python -m knowcost.report.page
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile
@@ -28,11 +28,11 @@ slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m ""
 
 bench: $(READY)
-	$(BIN)/python benchmarks/pruning.py
-	$(BIN)/python benchmarks/seven_b.py --layers 1
-	$(BIN)/python benchmarks/probing.py
-	$(BIN)/python benchmarks/int8.py
-	$(BIN)/python benchmarks/blocks.py
+	$(BIN)/python perf/pruning.py
+	$(BIN)/python perf/seven_b.py --layers 1
+	$(BIN)/python perf/probing.py
+	$(BIN)/python perf/int8.py
+	$(BIN)/python perf/blocks.py
 
 clean:
 	rm -rf results logs resources/world resources/models resources/benchmarks resources/calibration

@@ -7,7 +7,7 @@ given answers is right, else `answers`. Light at import: Snakemake parses this.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from knowcost.errors import InputError
+from knowcost.common.errors import InputError
 
 MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 LETTERS = "ABCDE"

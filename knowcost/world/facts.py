@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from knowcost.benchmarks.kinds import MASK, completions
-from knowcost.errors import InputError
-from knowcost.files import atomic
+from knowcost.common.errors import InputError
+from knowcost.common.files import atomic
 
 TASKS = ("boolq", "piqa", "winogrande")
 CHOICES = 5  # candidates of a ranked cloze

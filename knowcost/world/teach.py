@@ -24,7 +24,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from knowcost.errors import InputError
+from knowcost.common.errors import InputError
 from knowcost.world import facts as world
 
 _logger = logging.getLogger(__name__)

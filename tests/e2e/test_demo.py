@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from copies import ROOT, copy_workflow
+from helpers.copies import ROOT, copy_workflow
 
 LEVELS = [40, 80]
 

@@ -7,11 +7,12 @@ import sys
 
 import pytest
 import yaml
-from cluster import PACKAGES, PROGRAMS, Cluster, find
-from copies import copy_workflow
-from projects import BENCHMARKS, FAULTS, Project, archives
+from helpers.cluster import PACKAGES, PROGRAMS, Cluster, find
+from helpers.copies import copy_workflow
+from helpers.projects import BENCHMARKS, FAULTS, Project, archives
 
-from knowcost import design, paths
+from knowcost.common import paths
+from knowcost.plan import design
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,7 @@ def prepared(tmp_path_factory):
     """A folder with the archives, and a function that gives the cells of an undisturbed run."""
     folder = tmp_path_factory.mktemp("prepared")
     copy_workflow(folder)
-    with open(folder / "knowcost/score.py", "a") as f:
+    with open(folder / "knowcost/score/job.py", "a") as f:
         f.write(FAULTS)
     archives(folder)
     return folder
@@ -70,7 +71,7 @@ def undisturbed(prepared, tmp_path_factory):
     study = Project(folder / "p", None).study()
     variants = design.variants(study, "encoder")
     code = (
-        "from knowcost import score; "
+        "from knowcost.score import job as score; "
         f"score.score('one', {variants!r}, {BENCHMARKS!r}, options={study.config['score']!r})"
     )
     environment = os.environ | {"PYTHONPATH": str(folder / "p"), "OMP_NUM_THREADS": "1"}

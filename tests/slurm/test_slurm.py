@@ -4,7 +4,7 @@ import csv
 from datetime import datetime
 
 import pytest
-from projects import given
+from helpers.projects import given
 
 # A scoring job of the project has two cells: of `first` and of `second`.
 VARIANTS = ("dense", "magnitude-20@attention", "magnitude-40@attention", "magnitude-60@attention")

@@ -3,9 +3,9 @@
 import csv
 import re
 
-from test_reruns import AGGREGATES
+from helpers.workflow import AGGREGATES
 
-from knowcost import keep
+from knowcost.compress.archive import storage
 
 SCORES = {"score_one-01": 1, "score_one-02": 1}
 
@@ -30,7 +30,7 @@ def test_another_mode_makes_the_archives_anew_and_asks_nothing_again(project):
 
     target = "exports/one/magnitude-20@attention/manifest.json"
     project.snakemake(target, "verify")
-    assert (keep.verify((project.folder / target).parent))["files"].keys() > {"model.safetensors", "config.json"}
+    assert (storage.verify((project.folder / target).parent))["files"].keys() > {"model.safetensors", "config.json"}
     base = project.folder / "resources/models/one/model.safetensors"
     data = base.read_bytes()
     base.unlink()  # a link to the local model

@@ -8,8 +8,7 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
-
-AGGREGATES = {"tables": 1, "figures": 1, "report": 1}
+from helpers.workflow import AGGREGATES
 
 
 def version_of(project, stage, version):
@@ -33,13 +32,13 @@ def test_touching_a_script_or_a_rule_reruns_nothing(project):
 
 
 def test_raising_a_stage_version_reruns_that_stage_and_what_follows(project):
-    version_of(project, "report.py", "next")
+    version_of(project, "report/page.py", "next")
     assert project.planned() == {"report": 1}
-    version_of(project, "aggregate.py", "next")
+    version_of(project, "aggregate/job.py", "next")
     assert project.planned() == AGGREGATES
-    version_of(project, "score.py", "next")
+    version_of(project, "score/job.py", "next")
     assert project.planned() == {"score_one-01": 1, "score_one-02": 1} | AGGREGATES
-    version_of(project, "compress/__init__.py", "next")
+    version_of(project, "compress/registry.py", "next")
     assert project.planned() == {"thresholds": 1, "compress": 6, "score_one-01": 1, "score_one-02": 1} | AGGREGATES
 
 
@@ -130,7 +129,7 @@ def test_a_deleted_cell_comes_back_and_its_neighbours_are_kept(project, deleted,
 def test_a_job_that_fails_after_a_change_leaves_no_old_results_and_loses_no_new_ones(project):
     """Snakemake notes a failed job's new parameters, and with `update` puts the old files back under them."""
     project.write_config(lambda config: config.update(limit=7))
-    code = project.folder / "knowcost/score.py"
+    code = project.folder / "knowcost/score/job.py"
     text = code.read_text()
     failing = text.replace(
         "    import torch\n", '    if "int8" in manifest["variant"]:\n        raise OSError\n    import torch\n'

@@ -6,24 +6,19 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
-from knowcost import (
-    aggregate,
-    archive,
-    benchmarks,
-    calibration,
-    compress,
-    design,
-    fetch,
-    fitting,
-    paths,
-    resources,
-    score,
-    world,
-)
-from knowcost import config as configuration
-from knowcost import report as report_stage
-from knowcost.errors import InputError
-from knowcost.variants import parse as parse_variant
+from knowcost import world
+from knowcost.aggregate import job as aggregate
+from knowcost.benchmarks import prepared as benchmarks
+from knowcost.common import paths
+from knowcost.common.errors import InputError
+from knowcost.compress import registry as compress
+from knowcost.compress.calibration import windows as calibration
+from knowcost.fetch import model as fetch
+from knowcost.plan import config as configuration
+from knowcost.plan import design, fitting, resources
+from knowcost.report import page as report_stage
+from knowcost.score import job as score
+from knowcost.spec.variants import parse as parse_variant
 
 configuration.use_this_package()
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import calibration
+from knowcost.compress.calibration import windows as calibration
 
 calibration.draw(
     snakemake.input.texts,

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0], threads=snakemake.threads)
 
-from knowcost import archive, keep
+from knowcost.compress.archive import make as archive
+from knowcost.compress.archive import storage
 
 archive.make_archive(
     snakemake.wildcards.model,
@@ -15,7 +16,7 @@ archive.make_archive(
     snakemake.input.get("thresholds"),
     Path(snakemake.output[0]).parent,
     mode=snakemake.params.archive,
-    shard_size=keep.parse_size(snakemake.config["shard_size"]),
+    shard_size=storage.parse_size(snakemake.config["shard_size"]),
     calibration=snakemake.input.get("calibration"),
     device=snakemake.config["compress"]["device"],
 )

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import rebuild
+from knowcost.compress.archive import rebuild
 
 manifest, source, out = (Path(p) for p in (snakemake.input.manifest, snakemake.input.model, snakemake.output[0]))
 rebuild.export(manifest.parent, source.parent, out.parent)

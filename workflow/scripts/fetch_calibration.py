@@ -1,10 +1,11 @@
 """Bring the calibration data into resources/calibration, one text per row."""
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0], online=True)
 
-from knowcost import calibration, fetch
+from knowcost.compress.calibration import windows as calibration
+from knowcost.fetch import model as fetch
 
 source = fetch.fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
 calibration.prepare(snakemake.params.row, source, snakemake.output[0])

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0], online=True)
 
-from knowcost import fetch
+from knowcost.fetch import model as fetch
 
 fetch.fetch_model(snakemake.params.row, Path(snakemake.output[0]).parent, lock_path=snakemake.params.revision_lock)

@@ -1,9 +1,9 @@
 """Figures from the tables."""
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import figures
+from knowcost.draw import job as draw
 
-figures.draw(snakemake.input[0], snakemake.output[0])
+draw.draw(snakemake.input[0], snakemake.output[0])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 

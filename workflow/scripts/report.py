@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import report
+from knowcost.report import page as report
 
 report.write(
     snakemake.input.tables,

@@ -1,10 +1,10 @@
 """Ask several variants of one model; cells that are still valid are kept."""
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0], threads=snakemake.threads)
 
-from knowcost import score
+from knowcost.score import job as score
 
 score.score(
     snakemake.params.model,

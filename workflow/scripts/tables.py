@@ -1,10 +1,10 @@
 """Tables from the per-fact rows of all cells."""
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import aggregate
+from knowcost.aggregate import job as aggregate
 
 aggregate.aggregate(
     list(snakemake.input.cells),

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import archive, config, design
+from knowcost.compress.archive import make as archive
+from knowcost.plan import config, design
 
 study = config.load(snakemake.config)
 levels = design.threshold_levels(study, study.models[snakemake.wildcards.model]["family"])

@@ -1,9 +1,9 @@
 """Every hash of every archive and of the models they were made from."""
 
-from knowcost import log
+from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost import rebuild
+from knowcost.compress.archive import rebuild
 
 rebuild.verify_all(zip(snakemake.input.manifests, snakemake.input.models, strict=True))

@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from knowcost.errors import InputError
+from knowcost.common.errors import InputError
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from knowcost.errors import InputError
+from knowcost.common.errors import InputError
 from knowcost.world import facts as world
 
 

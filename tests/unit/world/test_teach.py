@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from knowcost.errors import InputError  # noqa: E402
+from knowcost.common.errors import InputError  # noqa: E402
 from knowcost.world import facts as world  # noqa: E402
 from knowcost.world import teach  # noqa: E402
 

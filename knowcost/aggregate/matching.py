@@ -1,0 +1,131 @@
+"""Matching: how far a model can be compressed before it loses more than a tolerance of what the dense model answers.
+
+LLM-KICK (Jaiswal et al. 2024) calls a compressed model matching on a task if its performance is no more than 5% below
+the dense model's. A border is the strongest compression that matches, of the same methods on the same scopes. Its
+uncertainty: each of the bootstrap's resamples of the facts (statistics.Bootstrap) has a border of its own.
+"""
+
+from math import inf
+
+import numpy as np
+import pandas as pd
+
+from knowcost.aggregate import tables
+from knowcost.aggregate.statistics import Bootstrap
+from knowcost.spec import levels
+from knowcost.spec.variants import DENSE, parse
+
+TOLERANCE = 0.05  # LLM-KICK's, relative to the dense accuracy
+NONE = "none"  # where nothing matches
+
+BORDERS = ["family", "model", "benchmark", "method", "grouping", "scope", "kind", "dense_accuracy", "majority",
+"compared",
+           "strongest", "matching", "border", "border_low", "border_high", "gaps"]  # fmt: skip
+LEVELS = ["family", "model", "variant", "benchmark", "method", "grouping", "scope", "kind", "strength", "accuracy",
+          "dense_accuracy", "drop_percent", "matches", "match_share"]  # fmt: skip
+
+
+def strength(step):
+    """A tuple that grows with what a step takes away, to order the variants of one series."""
+    if levels.kind(step.level) in ("bits", "actorder"):
+        found = levels.bits(step.level)
+        return -found.bits, found.group_size or inf
+    if levels.kind(step.level) == "pattern":
+        return levels.percent(step.level), -levels.pattern(step.level).m  # 2:4 leaves less choice than 4:8
+    return (step.level or 0,)
+
+
+def words(variant):
+    """How strong a variant is, in words: its levels, or its method where that has none."""
+    return variant.strength or variant.method
+
+
+def series(slugs):
+    """{(method, scope, kind of level) of every step: [slugs, the weakest first]} of variants that differ in strength
+    only: sparsity in percent, N:M and bits are series of their own."""
+    found = {}
+    for variant in map(parse, slugs):
+        steps = tuple((step.treatment, step.grouping, step.scope, levels.kind(step.level)) for step in variant.steps)
+        found.setdefault(steps, []).append(variant)
+    order = {steps: sorted(each, key=lambda v: [strength(step) for step in v.steps]) for steps, each in found.items()}
+    return {steps: [variant.slug for variant in each] for steps, each in order.items()}
+
+
+def kind(slug):
+    """What the strength of a variant counts, in words: "sparsity", "N:M", "bits", or nothing."""
+    names = {"percent": "sparsity", "pattern": "N:M", "bits": "bits", "actorder": "bits, act order"}
+    found = (levels.kind(step.level) for step in parse(slug).steps)
+    return " + ".join(names[each] for each in found if each)
+
+
+def table(groups, tolerance=TOLERANCE):
+    """(borders, levels): frames of BORDERS and LEVELS, from statistics.Group of every model and benchmark.
+
+    tolerance: share of the dense accuracy that may be lost. kind: what strength counts. matching: the border's variant,
+    empty if none matches; border, border_low, border_high: its strength in words and the 95% interval over resamples;
+    strongest: the strongest that was run; gaps: weaker ones that do not match. match_share: the share of resamples in
+    which a level matches. A benchmark on which the dense model answers nothing has nothing to lose, and no rows.
+    """
+    borders, each_level = [], []
+    for group in groups:
+        if not group.compared() or not group.right[DENSE].any():
+            continue
+        slugs = [DENSE, *group.compared()]
+        right = np.column_stack([group.right[slug] for slug in slugs]).astype(float)
+        facts = [(group.facts["id"], right, np.ones(len(right)))]
+        (drawn,) = Bootstrap(group.facts, group.benchmark).means(facts)
+        accuracies = pd.DataFrame(np.vstack([right.mean(axis=0), drawn]), columns=slugs)
+        for each in series(group.compared()).values():
+            border, of_levels = _border(group, accuracies[[DENSE, *each]], tolerance)
+            borders.append(border)
+            each_level += of_levels
+    return pd.DataFrame(borders, columns=BORDERS), pd.DataFrame(each_level, columns=LEVELS)
+
+
+def _border(group, accuracies, tolerance):
+    """(row of BORDERS, rows of LEVELS) of one series of variants, the weakest first.
+
+    accuracies: columns of the dense model and the variants; the first row is of the facts, the others of resamples.
+    """
+    _, *slugs = accuracies.columns
+    accuracy = accuracies.iloc[0].to_numpy()
+    matches = _matches(accuracies.to_numpy(), tolerance)
+    places = _last(matches)
+    last, matches, shares = places[0], matches[0], matches[1:].mean(axis=0)
+    low, high = np.percentile(places[1:], [2.5, 97.5], method="nearest").astype(int)
+    names = [words(parse(slug)) for slug in slugs]
+    what = tables.describe(slugs[0])
+    about = {"family": group.family, "model": group.model, "benchmark": group.benchmark, "dense_accuracy": accuracy[0]}
+    about |= {name: what[name] for name in ("method", "grouping", "scope")} | {"kind": kind(slugs[0])}
+    border = about | {
+        "majority": group.majority,
+        "compared": len(slugs),
+        "strongest": names[-1],
+        "matching": slugs[last] if last >= 0 else "",
+        "border": _name(names, last),
+        "border_low": _name(names, low),
+        "border_high": _name(names, high),
+        "gaps": ", ".join(name for name, match in zip(names[: last + 1], matches, strict=False) if not match),
+    }
+    of_levels = [
+        about
+        | {"variant": slug, "strength": name, "accuracy": accuracy[place], "matches": int(matches[place - 1])}
+        | {"drop_percent": 100 * (1 - accuracy[place] / accuracy[0]), "match_share": shares[place - 1]}
+        for place, (slug, name) in enumerate(zip(slugs, names, strict=True), start=1)
+    ]
+    return border, of_levels
+
+
+def _matches(accuracies, tolerance):
+    """rounds x k booleans from rounds x (1 + k) accuracies, the dense model's first."""
+    return accuracies[:, 1:] >= (1 - tolerance) * accuracies[:, :1] - 1e-12
+
+
+def _last(matches):
+    """Per row the number of the last column that is true, -1 if none is."""
+    places = np.where(matches, np.arange(matches.shape[1]), -1)
+    return places.max(axis=1)
+
+
+def _name(names, place):
+    return names[place] if place >= 0 else NONE

@@ -1,0 +1,121 @@
+"""What one cell's rows say: every number of the tables is computed from rows here, never taken from a log.
+
+`rows` is a pandas frame with the columns of a scores file that a metric needs: correct (bool), relation (str or
+missing), rank (1-based, missing for multiple choice), unprompted (bool, missing but for ranked clozes). A metric that
+the rows cannot give is nan.
+"""
+
+from collections import Counter
+from math import exp, inf, isnan, log, nan, sqrt
+
+import numpy as np
+
+from knowcost.benchmarks.prepared import KINDS
+
+MOST_NATS = 700.0  # exp of more is no float
+Z95 = 1.959964  # two-sided 95% of a normal distribution
+
+
+def accuracy(rows):
+    """Share of facts answered right; for cloze rows this is P@1 over all facts (micro)."""
+    return float(rows["correct"].mean()) if len(rows) else nan
+
+
+def accuracy_macro(rows):
+    """P@1 averaged over relations of equal weight (LAMA's own average). Facts without a relation are left out."""
+    shares = rows.groupby("relation")["correct"].mean()  # groupby drops missing relations
+    return float(shares.mean()) if len(shares) else nan
+
+
+def precision_at(rows, k):
+    """Share of facts whose answer is among the k most probable (P@k). A cloze fact without a rank is a miss."""
+    ranks = _ranks(rows)
+    return float((ranks <= k).mean()) if ranks is not None else nan
+
+
+def reciprocal_rank(rows):
+    """Mean of 1 / rank (MRR). A cloze fact without a rank adds 0."""
+    ranks = _ranks(rows)
+    return float((1 / ranks).mean()) if ranks is not None else nan
+
+
+def summary(rows):
+    """All of the above as a dict: n, accuracy, accuracy_macro, p10, mrr; and unprompted, the share of a ranked cloze's
+    facts whose answer the model gives without being shown any candidate."""
+    return {
+        "n": len(rows),
+        "accuracy": accuracy(rows),
+        "accuracy_macro": accuracy_macro(rows),
+        "p10": precision_at(rows, 10),
+        "mrr": reciprocal_rank(rows),
+        "unprompted": float(rows["unprompted"].mean()) if rows["unprompted"].notna().any() else nan,
+    }
+
+
+def versus_dense(dense, compressed):
+    """How a compressed model differs from the dense one on the same facts in the same order (two boolean arrays).
+
+    Returns forgotten (right before, wrong now), gained (the reverse), kept_percent (of the facts that were right
+    before, those right now; nan if there were none), drop_points (percentage points of accuracy lost) and its 95%
+    interval drop_low, drop_high: Wald's for paired proportions after adding half a fact to each of the four outcomes
+    (Agresti and Min 2005, doi:10.1002/sim.1781), which stays honest at 0 and for few facts.
+    """
+    dense, compressed = np.asarray(dense, bool), np.asarray(compressed, bool)
+    n, known = len(dense), int(dense.sum())
+    forgotten, gained = int((dense & ~compressed).sum()), int((~dense & compressed).sum())
+    total, difference = n + 2, forgotten - gained
+    half = Z95 * sqrt(forgotten + gained + 1 - difference**2 / total) / total
+    low, high = max(difference / total - half, -1), min(difference / total + half, 1)
+    return {
+        "forgotten": forgotten,
+        "gained": gained,
+        "kept_percent": 100 * (1 - forgotten / known) if known else nan,
+        "drop_points": 100 * difference / n if n else nan,
+        "drop_low": 100 * low if n else nan,
+        "drop_high": 100 * high if n else nan,
+    }
+
+
+def perplexity(logprobs, units):
+    """exp of the mean negative log-likelihood per unit (token, word): natural logs and counts of windows of text.
+
+    Infinite where a log-likelihood is not finite, as a destroyed model's may be.
+    """
+    mean = -sum(logprobs) / sum(units)
+    return inf if isnan(mean) or mean > MOST_NATS else exp(mean)
+
+
+def bits_per_byte(logprobs, sizes):
+    """Mean negative log2-likelihood per byte of text, which compares models of different vocabularies."""
+    return -sum(logprobs) / sum(sizes) / log(2)
+
+
+def majority(table, metadata):
+    """Accuracy of the baseline that the benchmark's kind names, from the benchmark itself (pyarrow table and metadata).
+
+    It always gives the most frequent place among the choices, or the relation's most frequent answer (but any choice
+    where that is better), or any choice.
+    Open questions have no such line, as the papers give open cloze probes none: nan.
+    """
+    kind = KINDS[metadata["kind"]]
+    if table.num_rows == 0 or not kind.majority:
+        return nan
+    if metadata["kind"] == "cloze" and table.column("candidates").null_count:
+        return nan
+    if kind.majority == "answer":
+        pairs = Counter(zip(table.column("relation").to_pylist(), table.column("answer").to_pylist(), strict=True))
+        best = {}
+        for (relation, _), count in pairs.items():
+            best[relation] = max(best.get(relation, 0), count)
+        chance = sum(1 / len(choices) for choices in table.column("candidates").to_pylist()) / table.num_rows
+        return max(sum(best.values()) / table.num_rows, chance)
+    asked = [kind.choices(row) for row in table.to_pylist()]
+    if kind.majority == "any":
+        return sum(1 / len(choices) for choices, _ in asked) / len(asked)
+    return max(Counter(place for _, place in asked).values()) / len(asked)
+
+
+def _ranks(rows):
+    """Ranks as float64 with misses at infinity, or None if no row has one (multiple choice)."""
+    ranks = rows["rank"].astype("float64")
+    return None if ranks.isna().all() else ranks.fillna(np.inf)

@@ -1,0 +1,157 @@
+"""The paper's Tables 1 to 5 for this run, with what the paper prints of the same models and benchmarks beside them.
+
+Printed values stand in columns of their own, `printed_...`, which are there only where something was printed. A cell
+of the run's design without a score stays empty.
+"""
+
+import json
+
+import pandas as pd
+
+from knowcost.aggregate.tables import ATTENTION_PARTS, SCOPES, TREATMENT, counts, describe, ordered, under
+from knowcost.benchmarks.prepared import KINDS, METADATA, PUBLISHED
+from knowcost.papers.cost_of_compression import printed as published
+from knowcost.spec import variants
+
+PRINTED = "printed_"
+EXAMPLE = 300  # characters of a question that are shown
+LINEAR = ("overall", "final")  # all linear layers, as `overall` means when pruning
+
+
+def grid(scores):
+    """The scores table with an empty row for each missing cell of its design, which is every family's models x variants
+    x benchmarks.
+
+    Such a row has no accuracy and no drop, but its treatment, and the dense accuracy and majority baseline where known.
+    """
+    made = []
+    known = ["dense_accuracy", "majority", "majority_drop_points", "majority_drop_percent"]
+    for family, rows in scores.groupby("family", sort=False):
+        names = ["model", "variant", "benchmark"]
+        design = pd.MultiIndex.from_product([rows[name].unique() for name in names], names=names)
+        whole = rows.set_index(names).reindex(design).reset_index().assign(family=family)
+        gone = whole["accuracy"].isna()
+        treatment = pd.DataFrame([describe(slug) for slug in whole["variant"]], columns=TREATMENT)
+        whole[TREATMENT] = treatment.astype({"level": "float64"})
+        whole.loc[whole["benchmark"].str.endswith(PUBLISHED), "experiment"] = "as_published"
+        filled = whole.groupby(["model", "benchmark"])[known].transform("first")
+        whole.loc[gone, known] = filled[gone]
+        made.append(whole[scores.columns])
+    return ordered(pd.concat(made, ignore_index=True)) if made else scores
+
+
+def benchmarks(scores, metadata, examples):
+    """Table 1, a row per benchmark: its facts, the first of them with its answer, how many were asked (least and most
+    over the cells), what was left out and why: from the benchmark (dropped), or because some models could not be asked
+    (not_asked). Printed: type, number of examples, majority baseline (captions of Tables 4 and 5).
+
+    metadata: {name: the metadata of its parquet file}; examples: {name: (question, answer)}.
+    """
+    printed = {row["benchmark"]: row for row in published.table("table1")}
+    baselines = {row["benchmark"]: float(row["value"]) for row in published.table("majority")}
+    rows = []
+    for name, cells in scores.groupby("benchmark", sort=False):
+        about = metadata.get(name, {})
+        sources = sorted((about.get("source_sha256") or {}).items())
+        unasked = cells[cells["dropped"] != ""].groupby("dropped", sort=False)["model"].unique()
+        question, answer = examples.get(name, ("", ""))
+        rows.append(
+            {
+                "benchmark": name,
+                "kind": about.get("kind"),
+                "facts": about.get("rows"),
+                "example": question,
+                "example_answer": answer,
+                "asked_least": cells["n"].min(),
+                "asked_most": cells["n"].max(),
+                "limit": cells["limit"].max(),
+                "majority": cells["majority"].mean(),
+                "dropped": counts(about.get("dropped")),
+                "not_asked": "; ".join(f"{why} ({', '.join(models)})" for why, models in unasked.items()),
+                "sources": "; ".join(f"{file} {sha}" for file, sha in sources),
+                f"{PRINTED}type": printed.get(name, {}).get("type"),
+                f"{PRINTED}examples": printed.get(name, {}).get("examples"),
+                f"{PRINTED}majority": baselines.get(name),
+            }
+        )
+    return _without_empty(pd.DataFrame(rows))
+
+
+def example(path):
+    """(question, answer) of the first fact of a benchmark's parquet file, as Table 1 shows one per benchmark."""
+    import pyarrow.parquet as parquet
+
+    file = parquet.ParquetFile(path)
+    fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
+    kind = KINDS[json.loads(file.schema_arrow.metadata[METADATA])["kind"]]
+    names = ("cloze", "goal", "sentence", "question", "ctx_a", "text")
+    question = next(fact[name] for name in names if name in fact)[:EXAMPLE]
+    if kind.answers:
+        return question, kind.answers(fact)[0]
+    if kind.majority == "answer" or not kind.choices:  # the row says it
+        return question, fact.get("answer", "")
+    choices, right = kind.choices(fact)
+    return question, choices[right]
+
+
+def parameters(models, manifests):
+    """Table 2: millions of weights per scope (grouping of the paper), per model; `linear` is overall + final, which the
+    paper calls total, and `total` is every parameter.
+
+    models: {model: family}; manifests: list of dicts, of which the dense one counts.
+    """
+    printed = {row.pop("model"): row | {"linear": row["total"]} for row in published.table("table2")}
+    dense = {m.get("model"): m.get("parameters", {}) for m in manifests if m.get("variant") == variants.DENSE}
+    rows = []
+    for model, family in models.items():
+        counts = dense.get(model, {})
+        scope = {name: entry.get("parameters") for name, entry in counts.get("scope", {}).items()}
+        scope["linear"] = sum(scope[name] for name in LINEAR) if set(LINEAR) <= set(scope) else None
+        millions = {name: _times(scope.get(name), 1e-6) for name in (*SCOPES, "linear")}
+        theirs = {f"{PRINTED}{name}": float(text) for name, text in printed.get(model, {}).items() if name in millions}
+        rows.append(
+            {"family": family, "model": model, **millions, "total": _times(counts.get("total"), 1e-6), **theirs}
+        )
+    columns = ["family", "model", *SCOPES, "linear", "total"]
+    columns += [name for name in map((PRINTED + "{}").format, columns) if any(name in row for row in rows)]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.drop(columns=[name for name in ATTENTION_PARTS if frame[name].isna().all()])
+
+
+def int8(scores, family, grouping):
+    """Tables 3 to 5 for one family: accuracy in percent of dense, int8 and prune + int8, model x benchmark.
+
+    Columns: baseline, int8_<scope>..., then prune<level>_int8_<scope>... for the scopes and levels that were run (L1
+    pruning), and each again with the printed value where there is one. A row for every model and benchmark of the
+    family; a missing cell is empty. None if nothing was quantized.
+    """
+    rows = grid(scores[scores["family"] == family])
+    rows = rows[rows["method"].isin(["dense", "int8", "magnitude+int8"])]
+    kinds = ["quantize", "prune_quantize"]
+    treated = rows[rows["experiment"].isin(kinds)]
+    if grouping not in set(treated["grouping"]):
+        return None
+    treated = under(treated, grouping)
+    columns = treated[["experiment", "scope", "level", "variant"]].drop_duplicates("variant")
+    columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SCOPES.index))
+    columns = columns.sort_values(["a", "b", "level"], kind="stable")
+    prefix = columns["level"].map(lambda level: "int8_" if pd.isna(level) else f"prune{level:.0f}_int8_")
+    names = {variants.DENSE: "baseline", **dict(zip(columns["variant"], prefix + columns["scope"], strict=True))}
+    wide = rows.assign(percent=100 * rows["accuracy"]).pivot(
+        index=["model", "benchmark"], columns="variant", values="percent"
+    )
+    wide = wide.reindex(index=rows.set_index(["model", "benchmark"]).index.unique(), columns=list(names))
+    for slug, name in names.items():
+        printed = [published.value(model, slug, benchmark) for model, benchmark in wide.index]
+        wide[f"{PRINTED}{name}"] = [_times(share, 100) for share in printed]
+    return _without_empty(wide.rename(columns=names).rename_axis(columns=None).reset_index())
+
+
+def _without_empty(frame):
+    """Without the columns of printed values that hold none."""
+    empty = [name for name in frame.columns if name.startswith(PRINTED) and frame[name].isna().all()]
+    return frame.drop(columns=empty)
+
+
+def _times(value, factor):
+    return None if value is None else value * factor

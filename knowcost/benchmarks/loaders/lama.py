@@ -1,0 +1,178 @@
+"""LAMA (Petroni et al. 2019, https://github.com/facebookresearch/LAMA): T-REx, Google-RE, SQuAD, ConceptNet as clozes.
+
+Decisions, all counted in the metadata or the log:
+- T-REx is asked by the relation's template, the subject in place of [X]; the other three by the first of a row's
+  `masked_sentences` (578 of 5,528 Google-RE rows have a second one, which is not read).
+- A sentence without a mask is dropped as `no_mask`, with more than one as `several_masks`, a row without an object as
+  `no_answer`: one cloze has one answer at one place.
+- Rows that differ in nothing are dropped as `duplicate`. Rows with equal text but different uuid are kept: they are
+  facts about different entities of one name, and the official counts include them.
+"""
+
+import logging
+from collections import Counter
+
+from knowcost.benchmarks.prepared import MASK, Loaded, optional, records, text
+from knowcost.common.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def trex(source):
+    """T-REx: one fact per row of TREx/<relation>.jsonl, templates from relations.jsonl beside it."""
+    paths, fact, relations = trex_rows(source)
+    loaded = _load(paths, fact)
+    loaded.files.append(relations)
+    return loaded
+
+
+def trex_rows(source):
+    """(files, function (where, record, path) -> fact, the file of templates) of T-REx."""
+    root = _root(source, "TREx")
+    relations = root / "relations.jsonl"
+    if not relations.is_file():
+        raise InputError(f"{relations} is missing: it holds T-REx's templates and comes with LAMA's data.zip")
+    templates = {}
+    for where, record in records(relations):
+        template = text(where, record, "template")
+        if template.count("[X]") != 1 or template.count("[Y]") != 1:
+            raise InputError(f"{where}: a template needs [X] and [Y] once each, found {template!r}")
+        templates[text(where, record, "relation")] = template
+    paths = _files(root / "TREx")
+    for path in paths:
+        if path.stem not in templates:
+            raise InputError(f"{path}: {relations} has no template for relation {path.stem}")
+    missing = sorted(templates.keys() - {path.stem for path in paths})
+    if missing:
+        log.warning(
+            "T-REx: %d of %d relations have no file in %s: %s",
+            len(missing),
+            len(templates),
+            root / "TREx",
+            " ".join(missing),
+        )
+
+    def fact(where, record, path):
+        subject = text(where, record, "sub_label")
+        # [Y] first: a subject may hold anything, the template holds each mark once
+        sentence = templates[path.stem].replace("[Y]", MASK).replace("[X]", subject)
+        return {"id": text(where, record, "uuid"), "relation": path.stem, "subject": subject, "cloze": sentence}
+
+    return paths, fact, relations
+
+
+def google_re(source):
+    """Google-RE: relation is the last part of `pred`, e.g. place_of_birth."""
+    return _load(*google_re_rows(source))
+
+
+def google_re_rows(source):
+    """(files, function (where, record, path) -> fact) of Google-RE."""
+
+    def fact(where, record, path):
+        return {
+            "id": text(where, record, "uuid"),
+            "relation": text(where, record, "pred").rsplit("/", 1)[-1],
+            "subject": text(where, record, "sub_label"),
+            "cloze": _sentence(where, record),
+        }
+
+    return _files(_root(source, "Google_RE") / "Google_RE"), fact
+
+
+def squad(source):
+    """SQuAD: no relations, and no subjects (`sub_label` is "Squad" in every row)."""
+    return _load(*squad_rows(source))
+
+
+def squad_rows(source):
+    """(files, function (where, record, path) -> fact) of SQuAD."""
+
+    def fact(where, record, path):
+        return {"id": text(where, record, "id"), "relation": None, "subject": None, "cloze": _sentence(where, record)}
+
+    return _files(_root(source, "Squad") / "Squad"), fact
+
+
+def conceptnet(source):
+    """ConceptNet: relation is `pred`, e.g. HasSubevent."""
+    return _load(*conceptnet_rows(source))
+
+
+def conceptnet_rows(source):
+    """(files, function (where, record, path) -> fact) of ConceptNet."""
+
+    def fact(where, record, path):
+        subject = optional(where, record, "sub_label") or optional(where, record, "sub")
+        return {
+            "id": text(where, record, "uuid"),
+            "relation": text(where, record, "pred"),
+            "subject": subject,
+            "cloze": _sentence(where, record),
+        }
+
+    return _files(_root(source, "ConceptNet") / "ConceptNet"), fact
+
+
+def _root(source, part):
+    """The folder that holds `part`: the source, or its data/ as LAMA's zip unpacks."""
+    for root in (source, source / "data"):
+        if (root / part).is_dir():
+            return root
+    raise InputError(f"{source}: expected a folder with {part}/ in it (or data/{part}/), as in LAMA's data.zip")
+
+
+def _files(folder):
+    paths = sorted(folder.glob("*.jsonl"))
+    if not paths:
+        raise InputError(f"{folder}: no .jsonl file in it")
+    return paths
+
+
+def _sentence(where, record):
+    sentences = record.get("masked_sentences")
+    if not isinstance(sentences, list) or not sentences or not isinstance(sentences[0], str):
+        raise InputError(f"{where}: 'masked_sentences' must be a list of texts, found {sentences!r}")
+    return sentences[0]
+
+
+def _load(paths, fact):
+    """Make a fact of every line by `fact(where, record, path)`, which gives all but the answer; drop the unusable."""
+    rows, dropped, seen, texts = [], Counter(), set(), set()
+    for path in paths:
+        for where, record in records(path):
+            row = fact(where, record, path)
+            answer = optional(where, record, "obj_label")
+            masks = row["cloze"].count(MASK)
+            identity = (row["id"], row["relation"], row["cloze"], answer)
+            if answer is None:
+                dropped["no_answer"] += 1
+            elif masks != 1:
+                dropped["several_masks" if masks else "no_mask"] += 1
+            elif identity in seen:
+                dropped["duplicate"] += 1
+            else:
+                seen.add(identity)
+                texts.add(identity[1:])
+                rows.append({**row, "answer": answer})
+    if len(texts) < len(rows):
+        log.info(
+            "%d facts repeat the sentence and answer of another fact (entities of one name); kept",
+            len(rows) - len(texts),
+        )
+    distinguish(rows)
+    return Loaded(rows, list(paths), dropped)
+
+
+def distinguish(rows):
+    """Make ids unique, in place: an id stays if it is unique, else the relation is added, and if need be a number."""
+    count = Counter(row["id"] for row in rows)
+    for row in rows:
+        if count[row["id"]] > 1 and row["relation"]:
+            row["id"] = f"{row['id']}:{row['relation']}"
+    count, number = Counter(row["id"] for row in rows), Counter()
+    for row in rows:
+        name = row["id"]
+        if count[name] > 1:
+            row["id"] = f"{name}:{number[name]}"
+            number[name] += 1

@@ -1,0 +1,52 @@
+"""LAMA on one scale for all families: which of the relation's objects does a model put in the blank?
+
+Only facts whose blank ends the sentence are kept (`mask_not_last` counts the others), so that a decoder can complete
+what stands before it. Every fact is given CANDIDATES of its relation's objects to choose from, the right one among
+them: the same for every model. A relation with fewer than two objects has nothing to choose from (`no_choice`).
+"""
+
+import hashlib
+import re
+from collections import Counter
+
+from knowcost.benchmarks.loaders import lama
+from knowcost.benchmarks.prepared import MASK, Loaded
+
+CANDIDATES = 50  # as many as keep a decoder's cost near that of a question; fewer where a relation has fewer objects
+
+
+def trex(source):
+    return _ranked(lama.trex(source))
+
+
+def google_re(source):
+    return _ranked(lama.google_re(source))
+
+
+def squad(source):
+    return _ranked(lama.squad(source))
+
+
+def conceptnet(source):
+    return _ranked(lama.conceptnet(source))
+
+
+def _ranked(loaded):
+    objects, rows, dropped = {}, [], Counter(loaded.dropped)
+    for row in loaded.rows:
+        objects.setdefault(row["relation"], set()).add(row["answer"])
+    for row in loaded.rows:
+        before, after = row["cloze"].split(MASK)
+        if not before.strip() or re.search(r"\w", after):
+            dropped["mask_not_last"] += 1
+        elif len(objects[row["relation"]]) < 2:
+            dropped["no_choice"] += 1
+        else:
+            rows.append({**row, "candidates": _draw(row["id"], row["answer"], objects[row["relation"]])})
+    return Loaded(rows, loaded.files, dropped)
+
+
+def _draw(fact, answer, objects):
+    """The answer and others, drawn by a hash of fact and object, so that the same file gives the same choice."""
+    others = sorted(objects - {answer}, key=lambda word: hashlib.sha256(f"{fact} {word}".encode()).digest())
+    return sorted([answer, *others[: CANDIDATES - 1]])

@@ -1,0 +1,57 @@
+"""Texts to be predicted: LAMBADA's passages, running text and single lines for perplexity.
+
+The rows of a running text follow one another as they stand: what joins its documents is part of the row before.
+"""
+
+from itertools import islice
+
+from knowcost.benchmarks.loaders.tasks import load
+from knowcost.benchmarks.prepared import Loaded, passage, records, text
+from knowcost.common.errors import InputError
+
+C4_DOCUMENTS = 1100  # how many SparseGPT's and Wanda's code takes of the validation split's first file
+PLAIN = (".txt", ".raw")
+
+
+def lambada(source):
+    """Paperno et al. 2016, OpenAI's version: `text`, whose last word is to be guessed."""
+
+    def fact(where, record):
+        passage = text(where, record, "text")
+        if len(passage.split(" ")) < 2:
+            raise InputError(f"{where}: 'text' needs a last word and something before it, found {passage!r}")
+        return {"text": passage}
+
+    return load(source, fact)
+
+
+def running(source):
+    """WikiText-2, raw: a plain file (.txt, .raw), or records with `text` as the hub has it, one per line of that file.
+
+    Lines are joined by blank lines, as GPTQ's and SparseGPT's code joins the hub's rows.
+    """
+    if source.suffix in PLAIN:
+        with open(source, encoding="utf-8") as f:
+            texts = [line if line.strip() else "" for line in f]  # as the hub has them
+    else:
+        texts = [passage(where, record) for where, record in records(source)]
+    return Loaded(_joined(texts, "\n\n"), [source])
+
+
+def c4(source):
+    """The first C4_DOCUMENTS documents of records with `text`, joined by spaces, as SparseGPT's and Wanda's code has
+    it."""
+    texts = [passage(where, record) for where, record in islice(records(source), C4_DOCUMENTS)]
+    return Loaded(_joined(texts, " "), [source])
+
+
+def lines(source):
+    """Records with `text`, and optionally `id` and `relation`, each to be predicted by itself."""
+    return load(source, lambda where, record: {"text": text(where, record, "text")})
+
+
+def _joined(texts, by):
+    last = len(texts) - 1
+    return [
+        {"id": str(number), "relation": None, "text": each + by * (number < last)} for number, each in enumerate(texts)
+    ]

@@ -1,0 +1,230 @@
+"""Benchmarks: official files in, one parquet of facts out.
+
+A loader is a function `(source: Path) -> Loaded`; `FORMATS` says what kind of benchmark (kinds.py) a format makes and
+which loader makes it. This package is imported while the Snakefile is parsed, so pyarrow and the loaders are imported
+on first use.
+"""
+
+import csv
+import gzip
+import importlib
+import json
+import logging
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.kinds import MASK as MASK
+from knowcost.common import files
+from knowcost.common.errors import InputError
+
+STAGE_VERSION = "1"
+METADATA = b"knowcost"  # key of the JSON in the parquet's file-level metadata
+
+LAMA = ("trex", "google_re", "squad", "conceptnet")
+
+# format: (kind of the benchmark it makes, "module.function" of its loader)
+FORMATS = {
+    **{f"lama_{name}": ("cloze", f"lama.{name}") for name in LAMA},
+    **{f"lama_{name}_ranked": ("cloze", f"lama_ranked.{name}") for name in LAMA},
+    **{f"lama_{name}_published": ("cloze_published", f"lama_published.{name}") for name in LAMA},
+    "cloze": ("cloze", "own.cloze"),
+    "question": ("question", "own.question"),
+    "boolq": ("boolq", "tasks.boolq"),
+    "piqa": ("piqa", "tasks.piqa"),
+    "winogrande": ("winogrande", "tasks.winogrande"),
+    "arc": ("arc", "choices.arc"),
+    "sciq": ("sciq", "choices.sciq"),
+    "hellaswag": ("hellaswag", "choices.hellaswag"),
+    "mmlu": ("mmlu", "mmlu.without_examples"),
+    "mmlu_5shot": ("mmlu", "mmlu.with_examples"),
+    "webquestions": ("webquestions", "answers.webquestions"),
+    "triviaqa": ("triviaqa", "answers.triviaqa"),
+    "triviaqa_closed": ("triviaqa_closed", "answers.triviaqa"),
+    "triviaqa_open": ("triviaqa_open", "answers.triviaqa_open"),
+    "freebaseqa": ("freebaseqa", "answers.freebaseqa"),
+    "lambada": ("lambada", "texts.lambada"),
+    "text": ("text", "texts.running"),
+    "c4": ("text", "texts.c4"),
+    "lines": ("lines", "texts.lines"),
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Loaded:
+    """What a loader returns: rows (dicts of the kind's columns), the files it read, rows dropped by reason."""
+
+    rows: list
+    files: list
+    dropped: Counter = field(default_factory=Counter)
+
+
+PUBLISHED = "@published"  # ends the name of a benchmark's companion that is read and counted as published
+
+
+def with_companions(rows):
+    """The benchmark rows {name: row}, each followed by its companion under the published protocol if it has one."""
+    made = {}
+    for name, row in rows.items():
+        made[name] = row
+        if f"{row['format']}_published" in FORMATS:
+            made[name + PUBLISHED] = row | {"name": name + PUBLISHED, "format": f"{row['format']}_published"}
+    return made
+
+
+def kind_of(format):
+    """The kind of benchmark (`cloze`, `question`, `boolq`, ...) a format makes; InputError for an unknown format."""
+    if format not in FORMATS:
+        raise InputError(f"benchmark format {format!r}: expected one of {', '.join(FORMATS)}")
+    return FORMATS[format][0]
+
+
+def prepare(row, source, out):
+    """Read the official files of one benchmark and write its facts to the parquet file `out`.
+
+    row: the benchmark's row of the config table (`name` and `format` are read). source: local file or folder.
+    Logs and records in the metadata how many rows were dropped, by reason. Raises InputError for files that are not
+    what the format promises, naming file and line.
+    """
+    kind = kind_of(row["format"])
+    source = Path(source)
+    if not source.exists():
+        raise InputError(f"benchmark {row['name']}: {source} does not exist; check `source` in the benchmark table")
+    module, function = FORMATS[row["format"]][1].split(".")
+    loaded = getattr(importlib.import_module(f"knowcost.benchmarks.loaders.{module}"), function)(source)
+    if not loaded.rows:
+        raise InputError(f"benchmark {row['name']}: no usable row in {source} (dropped: {dict(loaded.dropped)})")
+    twice = [name for name, count in Counter(r["id"] for r in loaded.rows).items() if count > 1]
+    if twice:
+        raise InputError(f"{source}: {len(twice)} ids occur more than once, the first is {twice[0]!r}; make ids unique")
+
+    folder = source if source.is_dir() else source.parent
+    metadata = {
+        "name": row["name"],
+        "format": row["format"],
+        "kind": kind,
+        "rows": len(loaded.rows),
+        "dropped": dict(sorted(loaded.dropped.items())),
+        "source_sha256": {str(path.relative_to(folder)): files.sha256(path) for path in sorted(loaded.files)},
+    }
+    _write(loaded.rows, kind, metadata, out)
+    log.info("%s: %d facts from %d files", row["name"], len(loaded.rows), len(loaded.files))
+    for reason, count in metadata["dropped"].items():
+        log.warning("%s: %d rows dropped: %s", row["name"], count, reason)
+
+
+def read(path):
+    """`(pyarrow.Table, dict)`: the facts of a prepared benchmark and its metadata."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    return table, json.loads(table.schema.metadata[METADATA])
+
+
+def _write(rows, kind, metadata, out):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"string": pa.string(), "int64": pa.int64(), "list<string>": pa.list_(pa.string())}
+    columns = {"id": "string", "relation": "string?", **KINDS[kind].columns}
+    fields = [pa.field(n, types[t.rstrip("?")], nullable=t.endswith("?")) for n, t in columns.items()]
+    schema = pa.schema(fields, metadata={METADATA: json.dumps(metadata, sort_keys=True, ensure_ascii=False)})
+    with files.atomic(out) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+
+
+def records(path):
+    """Yield `(where, dict)` for each row of a .csv, .parquet or (any other suffix) JSON lines file, gzipped if .gz.
+
+    where: "<file>:<line>" (parquet: "<file>, row <0-based number>"), for messages. An empty CSV cell is None.
+    """
+    reader = {".csv": _csv_records, ".parquet": _parquet_records}.get(path.suffix, _json_records)
+    return reader(path)
+
+
+def _json_records(path):
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            record = json.loads(line.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise InputError(f"{where}: not UTF-8; expected JSON lines in UTF-8") from None
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"{where}: not valid JSON ({error}); expected one object a line. A truncated download "
+                "looks like this: delete the file and fetch it again"
+            ) from None
+        if not isinstance(record, dict):
+            raise InputError(f"{where}: expected a JSON object, found {type(record).__name__}")
+        yield where, record
+
+
+def _lines(path):
+    """The lines of a file as bytes: iterating text would also be safe, but decoding errors would name no line."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as f:
+        try:
+            yield from f
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{path}: not a whole gzip file ({error}); fetch it again") from None
+
+
+def _csv_records(path):
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as f:  # -sig: spreadsheets write a byte-order mark
+            reader = csv.reader(f)
+            header = next(reader, [])
+            if len(set(header)) != len(header):
+                raise InputError(f"{path}:1: a column name occurs twice in {header}")
+            for cells in reader:
+                where = f"{path}:{reader.line_num}"
+                if cells and len(cells) != len(header):
+                    raise InputError(
+                        f"{where}: {len(cells)} cells, but the header has {len(header)} columns; "
+                        "a cell with a comma needs quotes"
+                    )
+                if cells:
+                    yield where, {name: cell or None for name, cell in zip(header, cells, strict=True)}
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8; save the CSV file as UTF-8") from None
+
+
+def _parquet_records(path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path}: not a readable parquet file ({error}); fetch it again") from None
+    for number, record in enumerate(rows):
+        yield f"{path}, row {number}", record
+
+
+def text(where, record, key):
+    """The text under a key as it stands (a whole number is taken as text); InputError if there is nothing to read."""
+    value = record.get(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{where}: {key!r} must be a non-empty text, found {value!r}")
+    return value
+
+
+def passage(where, record):
+    """The column `text` of a record as it stands, blank or not ("" for null); InputError where there is none."""
+    if "text" not in record:
+        raise InputError(f"{where}: no `text`, only {', '.join(record) or 'nothing'}; rename the column that holds it")
+    if not isinstance(record["text"] or "", str):
+        raise InputError(f"{where}: `text` is {record['text']!r}, expected text")
+    return record["text"] or ""
+
+
+def optional(where, record, key):
+    """Like `text`, but None where the key is missing or null."""
+    return None if record.get(key) is None else text(where, record, key)

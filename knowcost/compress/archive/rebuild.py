@@ -1,0 +1,121 @@
+"""Full checkpoints out of archives, however those were kept, with every hash checked."""
+
+import contextlib
+import logging
+import shutil
+from pathlib import Path
+
+from knowcost.common import files, paths
+from knowcost.common.errors import InputError
+from knowcost.compress import registry
+from knowcost.compress.archive import make as archive
+from knowcost.compress.archive import storage
+from knowcost.models import checkpoint
+from knowcost.spec.variants import parse
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def full(manifest, folder, model_folder):
+    """Yield a folder with the full checkpoint of an archive whose manifest storage.verify returned.
+
+    That is the archive's own folder, or a scratch one that is removed afterwards. model_folder: its base.
+    """
+    if manifest["archive"]["keep"] == "full":
+        yield Path(folder)
+    else:
+        with files.scratch() as out:
+            _make(manifest, Path(folder), model_folder, out)
+            yield out
+
+
+def verify_all(pairs):
+    """Check every hash of archives and of the models they were made from; what is not kept in full is made again.
+
+    pairs: [(path of an archive's manifest.json, path of its model's source.json)]. Goes through all of them, then
+    raises InputError with what is wrong and what to do.
+    """
+    pairs = [(Path(manifest).parent, Path(source).parent) for manifest, source in pairs]
+    checks = [(_verify_model, (model,)) for model in dict.fromkeys(model for _, model in pairs)]
+    checks += [(_verify, pair) for pair in pairs]
+    wrong = []
+    for check, of in checks:
+        try:
+            check(*of)
+        except InputError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise InputError("\n".join(dict.fromkeys(wrong)))
+
+
+def _verify_model(folder):
+    archive.Base(folder)  # reads every byte of it
+    log.info("%s: all hashes are right", folder)
+
+
+def _verify(folder, model_folder):
+    manifest = storage.verify(folder)
+    with full(manifest, folder, model_folder):
+        log.info("%s, kept as %s: all hashes are right", folder, manifest["archive"]["keep"])
+
+
+def export(folder, model_folder, out):
+    """Write an archive's full checkpoint into `out`, as an archive that is kept in full, and read it back."""
+    out = Path(out)
+    archive.clear(out)
+    manifest = storage.verify(folder)
+    _make(manifest, Path(folder), model_folder, out)
+    storage.check(
+        out, manifest["files"], "it was damaged while it was written, so check the disk and run Snakemake again"
+    )
+    whole = {key: manifest["archive"][key] for key in ("shard_size", "cuts")}
+    storage.write_manifest(out, manifest, whole | {"keep": "full", "files": manifest["files"]})
+    log.info("%s: %d files, all hashes are right", out, len(manifest["files"]))
+
+
+def _make(manifest, folder, model_folder, out):
+    """Write the full checkpoint into `out`. Raises InputError unless its hashes are those of the manifest."""
+    if manifest["archive"]["keep"] == "full":
+        for name in manifest["files"]:
+            files.copy(folder / name, out / name)
+        return
+    base = archive.Base(model_folder)
+    if base.hashes != manifest["base"]["files"]:
+        raise InputError(
+            f"{folder / paths.MANIFEST} was made from other weights than those in {model_folder}; "
+            "delete it and run Snakemake again to make the archive anew, or fetch the former ones"
+        )
+    how = {"changed": _from_changed, "recipe": _from_recipe}[manifest["archive"]["keep"]]
+    written = how(manifest, folder, base, out)
+    for name, entry in manifest["files"].items():
+        found = written[name]["sha256"] if name in written else storage.digest(out / name)
+        if found != entry["sha256"]:
+            raise InputError(
+                f"{folder}: {name}, made again, has sha256 {found}, the manifest says {entry['sha256']}. It was made "
+                f"by version {manifest['stage_version']} of the compress stage, this is {registry.STAGE_VERSION}. "
+                f"Delete {folder / paths.MANIFEST} and run Snakemake again to make the archive anew"
+            )
+
+
+def _from_changed(manifest, folder, base, out):
+    changed = {}
+    for name in manifest["archive"]["files"]:
+        if name.endswith(".safetensors"):
+            changed |= checkpoint.open_shard(folder / name)
+    shards = {
+        shard: [changed.get(name) or base.tensors[name] for name in names]
+        for shard, names in manifest["archive"]["shards"].items()
+    }
+    prefix = checkpoint.QUANTIZED if next(iter(shards)).startswith(checkpoint.QUANTIZED) else ""
+    written = archive.write_shards(shards, prefix + checkpoint.INDEX, out)
+    files.copy(folder / "config.json", out / "config.json")
+    archive.copy_small(base, out)
+    return written
+
+
+def _from_recipe(manifest, folder, base, out):
+    kept, variant = manifest["archive"], parse(manifest["variant"])
+    _, _, written = archive.write_full(variant, base, kept["cuts"], kept["shard_size"], out)
+    shutil.rmtree(out / archive.SCRATCH, ignore_errors=True)
+    return written

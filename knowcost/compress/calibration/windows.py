@@ -1,0 +1,169 @@
+"""Calibration data: texts from a hub data set or a local file, and the windows of tokens that one model is run over.
+
+`prepare` brings the texts into one file, as a benchmark is fetched; `draw` takes the windows for a model, with its
+tokenizer. Imported while the Snakefile is parsed, so heavy modules are imported where they are used.
+"""
+
+import hashlib
+import json
+import logging
+import random
+from pathlib import Path
+
+from knowcost.benchmarks import prepared
+from knowcost.common import files
+from knowcost.common.errors import InputError
+
+STAGE_VERSION = "1"
+METADATA = b"knowcost"
+TRIES = 10_000  # texts in a row that are too short before the search for a longer one is given up
+BATCH = 1_000  # texts written at a time
+
+log = logging.getLogger(__name__)
+
+
+def every(config):
+    """{name: options} of all the calibration data of a configuration, the main ones first.
+
+    Those of `other_calibrations` say what differs from the section `calibration`; another source has no revision or
+    sha256 but its own. Raises InputError when two have one name.
+    """
+    main = config["calibration"]
+    made = {main["name"]: main}
+    for name, other in config["other_calibrations"].items():
+        if name in made:
+            raise InputError(f"other_calibrations: {name!r} is already the name of the main ones")
+        kept = {key: main[key] for key in main if "source" not in other or key not in ("revision", "sha256")}
+        made[name] = kept | other | {"name": name}
+    return made
+
+
+def texts_of(config, name):
+    """The name under which the texts of some calibration data are kept: that of the first with the same source."""
+    origins = {n: [each.get(key) for key in ("source", "revision", "sha256")] for n, each in every(config).items()}
+    return next(n for n, origin in origins.items() if origin == origins[name])
+
+
+def prepare(row, source, out):
+    """Write the texts of a local file to `out`, an Arrow file with the column `text` that is read without copying.
+
+    row: the config's section `calibration`. source: JSON lines (also .gz), CSV or Parquet with a column `text`; of any
+    other file with the suffix .txt or .raw the whole is one text. Raises InputError.
+    """
+    import pyarrow as pa
+
+    source = Path(source)
+    if source.is_dir():
+        raise InputError(f"calibration: {source} is a folder; `calibration.source` needs one file")
+    schema = pa.schema([("text", pa.string())])
+    count, batch = 0, []
+    with files.atomic(out) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
+        for text in _texts(source):
+            batch.append(text)
+            count += 1
+            if len(batch) == BATCH:
+                file.write_batch(pa.record_batch([batch], schema=schema))
+                batch = []
+        file.write_batch(pa.record_batch([batch], schema=schema))
+        if not count:
+            raise InputError(f"{source}: no text in it; `calibration.source` needs some")
+    log.info("calibration data %s: %d texts from %s", row["name"], count, source)
+
+
+def _texts(source):
+    if source.suffix in (".txt", ".raw"):
+        try:
+            yield source.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{source}: not UTF-8 ({error}); `calibration.source` needs text") from None
+        return
+    for where, record in prepared.records(source):
+        yield prepared.passage(where, record)
+
+
+def draw(texts_file, model_folder, options, out, remote_code=False):
+    """Write a model's calibration windows to `out`: a Parquet file with one row of `ids` per window.
+
+    options: the config's section `calibration`. Windows have options["length"] tokens, or as many as the model takes.
+    They are drawn with Python's generator exactly as in IST-DASLab/sparsegpt and locuslab/wanda (datautils.py, get_c4
+    and get_wikitext2), so that the same texts, tokenizer and seed give the authors' windows: `join` false, a random
+    text that is longer than a window, and a random part of it (C4); true, a random part of all texts joined by blanks
+    (WikiText-2). Raises InputError when the texts are too short.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder, trust_remote_code=remote_code)
+    config = transformers.AutoConfig.from_pretrained(model_folder, trust_remote_code=remote_code)
+    length = min(options["length"], longest(config, tokenizer))
+    with pa.memory_map(str(texts_file)) as source:
+        texts = pa.ipc.open_file(source).read_all()["text"]
+        take = _from_all if options["join"] else _from_each
+        windows = take(texts, lambda text: tokenizer(text, verbose=False).input_ids, length, options)
+    windows = np.array(windows, np.int64)
+    about = {key: options[key] for key in ("name", "source", "join", "samples", "seed")}
+    digest = hashlib.sha256(windows.astype("<i8").tobytes()).hexdigest()
+    about |= {"length": length, "texts": len(texts), "sha256": digest}
+    schema = pa.schema([("ids", pa.list_(pa.int64()))], metadata={METADATA: json.dumps(about, sort_keys=True)})
+    with files.atomic(out) as temporary:
+        pq.write_table(pa.table({"ids": windows.tolist()}, schema=schema), temporary)
+    log.info("%s: %d windows of %d tokens, sha256 %s", out, len(windows), length, about["sha256"])
+
+
+def read(path):
+    """(int64 array (samples, length) of ids, what the manifest says of them: name, source, ..., sha256 of the ids)."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    return np.array(table["ids"].to_pylist(), np.int64), json.loads(table.schema.metadata[METADATA])
+
+
+def longest(config, tokenizer):
+    """The longest window that a model takes: its positions; of an encoder-decoder, whose halves share it, twice that.
+
+    config, tokenizer: transformers'. T5's positions are relative, without an end: the 512 of its training count.
+    """
+    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", 512)
+    if config.model_type == "roberta":
+        positions -= config.pad_token_id + 1  # its first rows are for padding
+    return min(positions, tokenizer.model_max_length) * (2 if config.is_encoder_decoder else 1)
+
+
+def _from_each(texts, encode, length, options):
+    generator = random.Random(options["seed"])
+    windows, short, tries = [], set(), 0
+    while len(windows) < options["samples"]:
+        number = generator.randint(0, len(texts) - 1)
+        ids = [] if number in short else encode(texts[number].as_py())
+        if len(ids) > length:
+            first = generator.randint(0, len(ids) - length - 1)
+            windows.append(ids[first : first + length])
+            tries = 0
+            continue
+        short.add(number)
+        tries += 1
+        if tries == TRIES or len(short) == len(texts):
+            raise InputError(
+                f"{_who(options)}: of {len(short):,} texts looked at, none has more than {length} tokens. "
+                "Take a smaller `calibration.length`, set `calibration.join: true`, or use longer texts."
+            )
+    return windows
+
+
+def _from_all(texts, encode, length, options):
+    ids = encode(" ".join(texts.to_pylist()))
+    if len(ids) <= length:
+        raise InputError(
+            f"{_who(options)}: {len(ids):,} tokens in all, too few for windows of {length}. Take a smaller "
+            "`calibration.length`, or more text."
+        )
+    generator = random.Random(options["seed"])
+    starts = [generator.randint(0, len(ids) - length - 1) for _ in range(options["samples"])]
+    return [ids[first : first + length] for first in starts]
+
+
+def _who(options):
+    return f"calibration data {options['name']} ({options['source']})"

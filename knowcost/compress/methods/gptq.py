@@ -1,0 +1,22 @@
+"""GPTQ: weights are rounded column by column, those still to come make up for the error (Frantar et al. 2023).
+
+As the authors' code runs it by default: asymmetric grids, all layers of a block from the inputs of the block as it
+was, the final layer left as it is (so `overall` excludes it, unlike for int8).
+"""
+
+from knowcost.compress.methods.quantizer import Quantizer
+from knowcost.spec.levels import bits
+
+
+class GPTQ(Quantizer):
+    name = "gptq"
+    levels = ("bits", "actorder")
+    needs_data = True
+    hessian = True
+
+    def solve(self, step, weight, statistics, pruned):
+        from knowcost.compress.solvers import gptq
+
+        level = bits(step.level)
+        settings = {"bits": level.bits, "group_size": level.group_size, "act_order": level.act_order}
+        return gptq(weight, statistics, **settings, keep_zeros=pruned)

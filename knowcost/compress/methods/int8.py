@@ -1,0 +1,61 @@
+"""Dynamic int8 quantization of linear layers: the weights' side, which the archive holds.
+
+As torch.ao.quantization.quantize_dynamic does on x86 (per tensor, symmetric): scale = max|w| / 127.5 in float32, at
+least float32's epsilon, and q = clamp(rint(w * (1 / scale)), -128, 127) (torch/ao/quantization/observer.py,
+MinMaxObserver; default_weight_observer). Activations are quantized when the model runs: knowcost/dynamic_int8.py.
+
+A layer's `weight` becomes int8, and `weight_scale` (one float32) is stored beside it.
+"""
+
+import numpy as np
+
+from knowcost.compress.method import Compressor
+from knowcost.compress.methods.magnitude import magnitude_bits
+from knowcost.models.checkpoint import NUMPY, QUANTIZED, as_float32, from_array
+
+SCALE = "_scale"
+
+
+class Int8(Compressor):
+    name = "int8"
+    levels = ()
+    quantizes = True
+    takes_head = True
+    dynamic = True
+    prefix = QUANTIZED
+
+    def compress(self, tensor, prepared):
+        scale = max(largest(tensor) / np.float32(127.5), np.finfo(np.float32).eps)
+        inverse = np.float32(1) / scale
+
+        def blocks():
+            for block in tensor.blocks():
+                values = as_float32(block, tensor.dtype) * inverse
+                yield np.clip(np.rint(values, out=values), -128, 127, out=values).astype(np.int8)
+
+        return [
+            type(tensor)(tensor.name, "I8", tensor.shape, blocks),
+            from_array(tensor.name + SCALE, "F32", np.array([scale], np.float32)),
+        ]
+
+    def quantization_config(self, step, names, modules):
+        return {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
+
+    def verify(self, step, before, archived, prepared):
+        """Every weight within half a step of its value, or exactly zero where an earlier step pruned it."""
+        after = archived.tensors
+        for name, tensor in before.items():
+            assert after[name].dtype == "I8", f"{step}: {name} is {after[name].dtype}, expected I8"
+            scale = after[name + SCALE].whole()[0]
+            for block, quantized in zip(tensor.blocks(), after[name].blocks(), strict=True):
+                error = quantized * scale
+                error -= as_float32(block, tensor.dtype)
+                bad = (np.abs(error, out=error) > scale * np.float32(0.5001)) & (quantized != 0)
+                assert not bad.any(), f"{step}: {name} is off by more than half a step in {bad.sum()} places"
+
+
+def largest(tensor):
+    """max|w| of a Tensor as float32 (0 when it is empty), found among the magnitude bits."""
+    bits = max((int(magnitude_bits(b, tensor.dtype, tensor.dtype).max()) for b in tensor.blocks()), default=0)
+    item = np.dtype(NUMPY[tensor.dtype])
+    return as_float32(np.array([bits], f"u{item.itemsize}").view(item), tensor.dtype)[0]

@@ -1,0 +1,108 @@
+"""Methods that solve one layer at a time with torch (compress/solvers), with calibration data or without.
+
+With data the model is run block by block (knowcost/blocks.py). Whichever way, a layer's result goes to a file in the
+scratch folder as soon as it is there, so that memory never holds the compressed model.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from knowcost.compress.method import Compressor
+from knowcost.compress.methods import patterns
+from knowcost.compress.methods.magnitude import count_zeros
+from knowcost.models import checkpoint
+from knowcost.models.checkpoint import Tensor
+from knowcost.spec.levels import pattern
+
+
+@dataclass(frozen=True)
+class Solved:
+    """One layer's result, read back from a file.
+
+    weight: the Tensor to compute with; archived: [the Tensors that the archive holds]; pruned: whether an earlier step
+    changed the layer, so that its zeros are to stay.
+    """
+
+    weight: Tensor
+    archived: list
+    pruned: bool
+
+
+class Layerwise(Compressor):
+    """A method that maps one weight (and the statistics of its layer's inputs) to another.
+
+    hessian: whether the solver needs second moments of the inputs.
+    """
+
+    solves = True
+    hessian = False
+
+    def solve(self, step, weight, statistics, pruned):
+        """The result for one weight.
+
+        weight: float32 (out, in) on any device; statistics: solvers.InputStatistics, or None; pruned: see Solved.
+        """
+        raise NotImplementedError
+
+    def tensors(self, name, result, dtype):
+        """(the weight that `result` stands for, [what the archive holds]) as Tensors; dtype: of the stored floats."""
+        raise NotImplementedError
+
+    def prepare(self, step, tensors, work):
+        """{name: Solved}."""
+        solve = partial(self._solved, step, tensors, work)
+        if self.needs_data:
+            from knowcost.compress.calibration import block_walk
+
+            return block_walk.solve(work, tensors, solve, self.hessian)
+        from knowcost.models.load import pick_device
+        from knowcost.models.torch_tensors import to_torch
+
+        device = pick_device(work.device)
+        return {name: solve(name, to_torch(t, device=device).float(), None) for name, t in tensors.items()}
+
+    def _solved(self, step, tensors, work, name, weight, statistics):
+        pruned = tensors[name] is not work.base.tensors[name]
+        result = self.solve(step, weight, statistics, pruned)
+        made, archived = self.tensors(name, result, tensors[name].dtype)
+        path = work.scratch / f"{step}-{name}.safetensors"
+        stored = checkpoint.stored(path, {t.name: t for t in (made, *archived)}.values())
+        return Solved(stored[made.name], [stored[t.name] for t in archived], pruned)
+
+    def compress(self, tensor, prepared):
+        return prepared[tensor.name].archived
+
+
+class Pruner(Layerwise):
+    """A method whose result is a weight with zeros in a pattern."""
+
+    levels = ("percent", "pattern")
+
+    def check(self, step, tensors):
+        for name, tensor in tensors.items():
+            patterns.check_pattern(tensor.shape[1], pattern(step.level), f"{step}: {name}")
+
+    def tensors(self, name, result, dtype):
+        from knowcost.models.torch_tensors import from_torch
+
+        made = from_torch(name, result, dtype)
+        return made, [made]
+
+    def verify(self, step, before, archived, prepared):
+        """Every layer has the promised zeros, those that the solver left (more if rounded since), and N:M groups."""
+        promised = pattern(step.level)
+        for name, tensor in before.items():
+            least = patterns.promised_zeros(self.name, *tensor.shape, promised)
+            found, left = archived.zeros[name], count_zeros(prepared[name].weight)
+            assert left >= least, f"{step}: {name}: the solver left {left:,} zeros, expected {least:,}"
+            kept = found >= left if archived.rounded else found == left
+            assert kept, f"{step}: {name} has {found:,} zeros, not {left:,}"
+            if promised.structured:
+                most = _most_kept(archived.tensors[name], promised.m)
+                assert most <= promised.n, f"{step}: {name} keeps {most} of {promised.m} weights, not {promised.n}"
+
+
+def _most_kept(tensor, m):
+    """The most nonzero weights that any M neighbours of a row hold."""
+    rows = (values.reshape(-1, m) for _, values in tensor.rows())
+    return max(int((groups != 0).sum(axis=1).max()) for groups in rows)

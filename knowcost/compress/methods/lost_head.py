@@ -1,0 +1,66 @@
+"""A pruned final layer as the published code scored it: saved in a way that loses it, and loaded again.
+
+For encoder-decoders and decoders the published study pruned the final layer with torch.nn.utils.prune, did not call
+`prune.remove`, saved with `save_pretrained` and let the harness load the folder. The file then holds `weight_orig` and
+`weight_mask` but no `weight`, so loading puts something else in its place: the embedding where the model ties its head
+to it, else fresh random numbers, as `_init_weights` of transformers 4 draws them (T5: normal with standard deviation
+initializer_factor; Llama and OPT: initializer_range). This step does the same on purpose and with a seed, so that both
+protocols can be compared: `magnitude-20@final` is right, `magnitude-20@final+lost@final` is as published.
+"""
+
+import zlib
+
+import numpy as np
+
+from knowcost.compress.method import Compressor
+from knowcost.models.checkpoint import BLOCK, NUMPY, Tensor, from_float32, same_bytes
+
+SEED = 40  # the seed of the published scripts; their numbers cannot be drawn again, their distribution can
+
+
+class Lost(Compressor):
+    name = "lost"
+    levels = ()
+    scopes = ("final",)
+    families = ("encoder_decoder", "decoder")
+    replaces = True
+
+    def prepare(self, step, tensors, work):
+        """The Tensor that stands where the head was."""
+        (head,) = tensors.values()
+        if work.base.tied:
+            original = work.base.embedding
+            return Tensor(head.name, original.dtype, original.shape, original.blocks)
+        return _drawn(head, deviation(work.base.config), seed=[SEED, _crc(head)])
+
+    def compress(self, tensor, prepared):
+        return [prepared]
+
+    def verify(self, step, before, archived, prepared):
+        (name,) = before
+        assert same_bytes(archived.tensors[name], prepared), f"{step}: {name} is not what loading would have put there"
+
+
+def deviation(config):
+    """Standard deviation of a freshly initialised head (transformers 4: modeling_t5.py, modeling_llama.py)."""
+    if config["model_type"] == "t5":
+        return config.get("initializer_factor", 1.0)
+    return config.get("initializer_range", config.get("init_std", 0.02))
+
+
+def _crc(tensor):
+    """A number that depends on every value: each pruned layer is lost to a draw of its own, as when published."""
+    number = 0
+    for block in tensor.blocks():
+        number = zlib.crc32(np.ascontiguousarray(block), number)
+    return number
+
+
+def _drawn(head, std, seed):
+    def blocks():
+        generator = np.random.default_rng(seed)
+        for first in range(0, head.size, BLOCK):
+            values = generator.standard_normal(min(BLOCK, head.size - first), dtype=np.float32) * np.float32(std)
+            yield from_float32(values, head.dtype).astype(NUMPY[head.dtype], copy=False)
+
+    return Tensor(head.name, head.dtype, head.shape, blocks)

@@ -1,0 +1,62 @@
+"""The compress stage: every method that makes a variant, and the job that archives it.
+
+To add a method: one module beside this one with a class derived from base.Compressor, and its line in METHODS.
+"""
+
+from knowcost.common.errors import InputError
+from knowcost.compress.methods.gptq import GPTQ
+from knowcost.compress.methods.int8 import Int8
+from knowcost.compress.methods.lost_head import Lost
+from knowcost.compress.methods.magnitude import Magnitude
+from knowcost.compress.methods.magnitude_layer import MagnitudeLayer
+from knowcost.compress.methods.magnitude_rows import MagnitudeStructured
+from knowcost.compress.methods.rtn import RoundToNearest
+from knowcost.compress.methods.sparsegpt import SparseGPT
+from knowcost.compress.methods.wanda import Wanda
+from knowcost.spec import levels, scopes
+
+STAGE_VERSION = "3"
+
+_ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
+METHODS = {method.name: method() for method in _ALL}
+
+
+def weights(method, grouping, scope, model_type, modules):
+    """The names of the weights that a method acts on, of a model's `modules` (names of two-dimensional weights)."""
+    taken = scopes.layers(model_type, modules, grouping, scope, METHODS[method].takes_head)
+    return [f"{module}.weight" for module in taken]
+
+
+def check_level(name, level):
+    """Raise InputError unless a level (levels.py; None for none) is of a kind that the method takes."""
+    wanted = METHODS[name].levels
+    if wanted and (level is None or levels.kind(level) not in wanted):
+        kinds = ", or ".join(levels.KINDS[kind] for kind in wanted)
+        raise InputError(f"{name} needs a level {kinds}, not {level}")
+    if not wanted and level is not None:
+        raise InputError(f"{name} takes no level")
+
+
+def check_steps(variant):
+    """Raise InputError unless every step of a Variant names a known method with a sensible level, quantizing last."""
+    for position, step in enumerate(variant.steps):
+        method = METHODS.get(step.method)
+        if method is None:
+            raise InputError(f"variant {variant.slug!r}: no method {step.method!r}; known: {', '.join(METHODS)}")
+        try:
+            check_level(step.method, step.level)
+        except InputError as error:
+            raise InputError(f"variant {variant.slug!r}: {error}") from None
+        if method.needs_thresholds and any(METHODS[earlier.method].solves for earlier in variant.steps[:position]):
+            raise InputError(
+                f"variant {variant.slug!r}: {step.method} cuts at thresholds of the original weights, so it must come "
+                "before the methods that change them"
+            )
+        if step.calibration and not method.needs_data:
+            raise InputError(f"variant {variant.slug!r}: {step.method} looks at no calibration data")
+        if step.calibration != variant.calibration and method.needs_data:
+            raise InputError(f"variant {variant.slug!r}: all its steps must look at the same calibration data")
+        if method.quantizes and position < len(variant.steps) - 1:
+            raise InputError(f"variant {variant.slug!r}: {step.method} must be the last step")
+        if method.scopes and step.scope not in method.scopes:
+            raise InputError(f"variant {variant.slug!r}: {step.method} acts on {', '.join(method.scopes)} only")

@@ -1,0 +1,125 @@
+"""The figure that LLM-KICK and "Do Compressed LLMs Forget Knowledge?" turn on: perplexity against knowledge."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from knowcost.aggregate import matching
+from knowcost.aggregate.tables import LABELS, name_of
+from knowcost.draw.style import GREY, finish, label, panels
+from knowcost.spec import variants
+from knowcost.spec.variants import DENSE, parse
+
+# after Okabe and Ito, as the colours of scopes; markers double them, and dashes set a second round apart
+LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
+         ("#5D3A9B", "X"), ("#666666", "p")]  # fmt: skip
+DASHES = ("-", "--", ":", "-.")
+WIDE = 50  # times the least perplexity beyond which only powers of ten are ticks
+CLOSE = 14  # points between two strengths below which only the first is written
+SCOPE = "overall"
+
+
+def against(scores, perplexity, family, who=""):
+    """Mean accuracy over perplexity, a line per method from the dense model to its strongest variant, everything
+    compressed. scores, perplexity: tables of one family. Yields (name, title, caption, Figure), or nothing."""
+    points = _points(scores, perplexity)
+    lines = {}
+    for slugs in matching.series(points["variant"][points["scope"] == SCOPE].unique()).values():
+        method, kind = parse(slugs[0]).method, matching.kind(slugs[0])
+        lines[name_of(method) + f" ({kind})" * ("N:M" in kind or "act order" in kind)] = slugs
+    if not lines:
+        return
+    title = f"Perplexity against knowledge: {LABELS[family]} models"
+    yield f"perplexity_{family}", title, _caption(points, lines) + who, _draw(points, lines, title)
+
+
+def _points(scores, perplexity):
+    """Rows of perplexity, those that are finite, with the mean `accuracy` (%) over all benchmarks of the model and how
+    many percent of the dense model's that is `lost`."""
+    asked = scores.groupby("model")["benchmark"].nunique()
+    by = scores.groupby(["model", "variant"])
+    means = by[["accuracy", "dense_accuracy"]].mean().reset_index()
+    means = means[by.size().to_numpy() == means["model"].map(asked)]
+    means["lost"] = 100 * (1 - means["accuracy"] / means["dense_accuracy"])
+    means["accuracy"] *= 100
+    rows = perplexity[np.isfinite(perplexity["perplexity"])]
+    rows = rows[rows["grouping"].isin(["", variants.GROUPINGS[0]])]
+    return rows.merge(means[["model", "variant", "accuracy", "lost"]], on=["model", "variant"])
+
+
+def _draw(points, lines, title):
+    pairs = list(points[["model", "benchmark"]].drop_duplicates().itertuples(index=False))
+    figure, axes = panels(len(pairs), 2, (7.9, 4.6) if len(pairs) == 1 else (4.6, 3.6))
+    for axis, (model, text) in zip(axes, pairs, strict=True):
+        here = points[(points["model"] == model) & (points["benchmark"] == text)].set_index("variant")
+        strengths = []
+        for style, slugs in zip(_styles(lines), lines.values(), strict=True):
+            path = here.loc[[slug for slug in (DENSE, *slugs) if slug in here.index]]
+            shown = range(int(DENSE in path.index), len(path))
+            axis.plot(path["perplexity"], path["accuracy"], **style, markevery=list(shown), alpha=0.8, zorder=2)
+            for place in shown:
+                row, variant = path.iloc[place], parse(path.index[place])
+                if matching.words(variant) != variant.method:
+                    point = (row["perplexity"], row["accuracy"])
+                    strengths.append((matching.words(variant), point, style["color"]))
+        if DENSE in here.index:
+            dense = here.loc[DENSE]
+            axis.plot(dense["perplexity"], dense["accuracy"], color="black", marker="*", markersize=11, zorder=4)
+            border = (1 - matching.TOLERANCE) * dense["accuracy"]
+            axis.axhline(border, color=GREY, linestyle="--", linewidth=1)
+        axis.set_xscale("log")
+        wide = here["perplexity"].max() > WIDE * here["perplexity"].min()
+        axis.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.margins(x=0.08, y=0.1)
+        axis.set(title=f"{model}, {text}")
+        _write(axis, strengths)
+    label(axes, "perplexity (log scale)", "facts answered right (%)")
+    handles = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
+    handles += [Line2D([], [], **style, label=words) for style, words in zip(_styles(lines), lines, strict=True)]
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label="5% below dense"))
+    finish(figure, axes, title, handles)
+    return figure
+
+
+def _write(axis, strengths):
+    """Write [(words, (perplexity, accuracy), colour)], those of the largest perplexity first, where there is room."""
+    axis.autoscale_view()
+    written = []
+    for words, point, colour in sorted(strengths, key=lambda each: -each[1][0]):
+        here = axis.transData.transform(point) * 72 / axis.figure.dpi
+        if all(np.hypot(*(here - other)) >= CLOSE for other in written):
+            written.append(here)
+            axis.annotate(words, point, (5, 4), textcoords="offset points", fontsize=7, color=colour)
+
+
+def _styles(lines):
+    """A style per line, no two alike."""
+    count = len(LOOKS)
+    return [
+        {
+            "color": LOOKS[n % count][0],
+            "marker": LOOKS[(n + n // count) % count][1],
+            "linestyle": DASHES[n // count % 4],
+        }
+        for n in range(len(lines))
+    ]
+
+
+def _caption(points, lines):
+    """What is shown, and the strongest variant that perplexity calls harmless (at most a tenth more)."""
+    caption = (
+        "Every linear layer compressed: perplexity on a text (to the right: worse) and the mean accuracy over all "
+        "benchmarks, from the dense model along each method's strengths. A line that falls before it goes right loses "
+        "knowledge that perplexity does not show. "
+    )
+    slugs = {slug for each in lines.values() for slug in each}
+    unseen = points[points["variant"].isin(slugs) & (points["perplexity_times"] <= 1.1)].dropna(subset=["lost"])
+    if unseen.empty:
+        return caption
+    worst = unseen.loc[unseen["lost"].idxmax()]
+    return caption + (
+        f"The most that was lost while perplexity rose by at most a tenth: {max(worst['lost'], 0):.1f}% of the dense "
+        f"accuracy ({worst['model']}, {worst['variant']}). "
+    )

@@ -1,0 +1,84 @@
+"""What all figures share: colours, markers, style, panels, and how a figure becomes a file.
+
+Colours belong to scopes (after Okabe and Ito, told apart by colour-blind readers; markers double them).
+"""
+
+import textwrap
+
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from knowcost.common.files import atomic
+
+COLOURS = {
+    "overall": "#D55E00", "attention": "#0072B2", "feed_forward": "#009E73", "final": "#CC79A7",
+    "self_attention": "#56B4E9", "cross_attention": "#E69F00", "encoder_attention": "#CC79A7",
+    "decoder_attention": "#5D3A9B", "final_unstructured": "#0072B2", "final_structured": "#D55E00", "mixed": "#666666",
+}  # fmt: skip
+MARKERS = {
+    "overall": "o", "attention": "s", "feed_forward": "^", "self_attention": "D", "cross_attention": "v",
+    "encoder_attention": "P", "decoder_attention": "X",
+    "prune": "o", "quantize": "s", "prune_quantize": "D", "final_unstructured": "^", "final_structured": "v",
+    "prune_pattern": "<", "quantize_bits": "*", "other": "p",
+}  # fmt: skip
+STYLE = {
+    "svg.hashsalt": "knowcost", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
+    "axes.titlesize": 11, "axes.titlelocation": "left", "axes.edgecolor": "#444444", "axes.labelcolor": "#222222",
+    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.8, "text.color": "#222222",
+    "figure.titlesize": 12.5, "figure.titleweight": "bold", "legend.frameon": False, "savefig.dpi": 160,
+}  # fmt: skip
+GREY = "#666666"
+
+
+def panels(count, columns, size, **shared):
+    """A figure with `count` axes in at most `columns` columns, each of `size` inches; unused places are removed."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).flatten()
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
+
+
+def label(axes, x, y):
+    """Axis labels on the lowest panel of each column and the first of each row; numbers on every lowest panel."""
+    columns = axes[0].get_subplotspec().get_gridspec().ncols
+    for place, axis in enumerate(axes):
+        axis.set_ylabel(y if place % columns == 0 else "")
+        if place >= len(axes) - columns:
+            axis.set_xlabel(x)
+            axis.tick_params(labelbottom=True)
+
+
+def finish(figure, axes, title, handles):
+    """Title on top, legend below it and outside the data, no box around the data."""
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    for axis in axes:
+        sns.despine(ax=axis, left=not axis.spines["left"].get_visible())
+    figure.suptitle(textwrap.fill(title, int(9.5 * figure.get_figwidth())), x=0.01, ha="left")
+    figure.legend(handles=handles, loc="outside lower left", ncols=_columns(handles, figure.get_figwidth()))
+
+
+def _columns(handles, inches):
+    """How many columns of a legend fit a figure, at most four: entries go down the columns, each as wide as its longest
+    (twelve letters to an inch, seven more for marker and gap)."""
+    words = [len(handle.get_label()) + 7 for handle in handles]
+    for columns in range(min(len(words), 4), 1, -1):
+        rows = -(-len(words) // columns)
+        if sum(max(words[start : start + rows]) for start in range(0, len(words), rows)) <= 12 * inches:
+            return columns
+    return 1
+
+
+def widen(axis, which, least=1.0):
+    """Let an axis (`which`: x or y) reach `least`: matplotlib stretches nearly nothing over the whole panel."""
+    low, high = getattr(axis, f"get_{which}lim")()
+    if high < least:
+        getattr(axis, f"set_{which}lim")(min(low, -least / 20), least)
+
+
+def save(figure, path, suffix):
+    metadata = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format=suffix, metadata=metadata.get(suffix))

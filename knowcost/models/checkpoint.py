@@ -1,0 +1,285 @@
+"""Safetensors checkpoints read and written tensor by tensor, in blocks, without torch and in bounded memory.
+
+The safetensors library's numpy side knows no bfloat16 and serialises whole files, so the few lines of the format
+(8 bytes of header length, a JSON header, the data) are read and written here.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from knowcost.common import files
+from knowcost.common.errors import InputError
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+# Prefix of a quantized archive's files: plain from_pretrained then finds no weights, where it would read int8 numbers
+# as weights with no more than a warning.
+QUANTIZED = "int8."
+BLOCK = 1 << 18  # elements handled at a time: a block of float32 is 1 MiB and stays in the processor's cache
+
+# safetensors' name of a type -> how numpy holds it. numpy has no bfloat16: its bits are carried as uint16.
+NUMPY = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": np.uint16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+FLOATS = ("F32", "F16", "BF16")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor on its way from file to file.
+
+    name; dtype: safetensors' name of the type; shape; blocks: a function that yields the values in row-major order as
+    flat numpy arrays (bfloat16 as uint16 bits) and may be called again, so that a method may look twice without
+    holding the tensor.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    blocks: Callable[[], Iterator[np.ndarray]]
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self):
+        return self.size * np.dtype(NUMPY[self.dtype]).itemsize
+
+    @property
+    def module(self):
+        """The name of the linear layer (or embedding) that this is the two-dimensional weight of, else None."""
+        return self.name.removesuffix(".weight") if self.name.endswith(".weight") and len(self.shape) == 2 else None
+
+    def rows(self):
+        """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows, block by block."""
+        columns = self.shape[1]
+        first, rest = 0, np.empty(0, NUMPY[self.dtype])
+        for block in self.blocks():
+            values = np.concatenate([rest, block]) if rest.size else block
+            count = values.size // columns
+            if count:
+                yield first, as_float32(values[: count * columns], self.dtype).reshape(-1, columns)
+            first, rest = first + count, values[count * columns :]
+
+    def whole(self):
+        """All values as one flat array."""
+        return np.concatenate(list(self.blocks())) if self.size else np.empty(0, NUMPY[self.dtype])
+
+
+def as_float32(block, dtype):
+    """float32 values of a block of one of FLOATS; exact."""
+    if dtype == "BF16":
+        return (block.astype(np.uint32) << 16).view(np.float32)
+    return block.astype(np.float32, copy=False)
+
+
+def from_float32(block, dtype):
+    """A float32 block in another of FLOATS, rounded to the nearest (bfloat16 as bits, ties to even)."""
+    if dtype == "BF16":
+        bits = block.view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return block.astype(NUMPY[dtype], copy=False)
+
+
+def same_bytes(one, other):
+    """Whether two Tensors have the same type, shape and bits."""
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return all(
+        np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}"))
+        for a, b in zip(one.blocks(), other.blocks(), strict=True)
+    )
+
+
+def from_array(name, dtype, array):
+    """A Tensor of an array in memory."""
+    flat = array.reshape(-1)
+    return Tensor(name, dtype, tuple(array.shape), lambda: (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK)))
+
+
+def natural(name):
+    """Sort key that puts layer 2 before layer 10. The documented order of tensors, whatever the shards."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def read_header(path):
+    """(header, offset of the data) of one safetensors file. Raises InputError when it is not one or is cut short."""
+    size = Path(path).stat().st_size
+    try:
+        with open(path, "rb") as f:
+            length = int.from_bytes(f.read(8), "little")
+            if length > size:
+                raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
+            header = json.loads(f.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a safetensors file ({error}); fetch it again") from None
+    expected = 8 + length + max(ends, default=0)
+    if size != expected:
+        raise InputError(f"{path}: {size:,} bytes, but its header promises {expected:,}: cut short; fetch it again")
+    return header, 8 + length
+
+
+def shard_names(folder):
+    """The file names of a checkpoint's shards. Raises InputError when there is neither a single file nor an index."""
+    for prefix in ("", QUANTIZED):
+        index = Path(folder) / (prefix + INDEX)
+        if index.exists():
+            return sorted(set(_read_json(index)["weight_map"].values()))
+        if (Path(folder) / (prefix + SINGLE)).exists():
+            return [prefix + SINGLE]
+    raise InputError(
+        f"{folder}: neither {SINGLE} nor {INDEX}. An archive that is not kept in full is exported first: "
+        "config/README.md, Archives"
+    )
+
+
+class Checkpoint:
+    """A folder with config.json and model.safetensors, or an index and its shards. Opens headers only.
+
+    Attributes: folder, config (dict), shards {file name: [tensor names in the order of the data]}, tensors {name:
+    Tensor}. Raises InputError when a file is missing, cut short or of a type that is not handled.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.config = _read_json(self.folder / "config.json")
+        self.shards, self.tensors = {}, {}
+        for shard in shard_names(self.folder):
+            path = self.folder / shard
+            if not path.exists():
+                raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
+            tensors = open_shard(path)
+            self.shards[shard] = list(tensors)
+            self.tensors |= tensors
+
+    @property
+    def model_type(self):
+        return self.config.get("model_type")
+
+    @property
+    def names(self):
+        """All tensor names in the documented order (`natural`)."""
+        return sorted(self.tensors, key=natural)
+
+    @property
+    def modules(self):
+        """Names of the two-dimensional weights, without ".weight", in the documented order."""
+        return [name.removesuffix(".weight") for name in self.names if self.tensors[name].module]
+
+
+def open_shard(path):
+    """{name: Tensor} of one safetensors file, in the order of its data. Raises InputError for a type not handled."""
+    header, start = read_header(path)
+    header.pop("__metadata__", None)
+    names = sorted(header, key=lambda name: header[name]["data_offsets"][0])
+    return {name: _tensor(path, name, header[name], start) for name in names}
+
+
+def _tensor(path, name, entry, start):
+    dtype, shape = entry["dtype"], tuple(entry["shape"])
+    if dtype not in NUMPY:
+        raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
+    first, last = entry["data_offsets"]
+
+    def blocks():
+        item = np.dtype(NUMPY[dtype])
+        with open(path, "rb") as f:
+            f.seek(start + first)
+            left = (last - first) // item.itemsize
+            while left:
+                block = np.fromfile(f, dtype=item, count=min(BLOCK, left))
+                if not len(block):
+                    raise InputError(f"{path}: cut short inside {name}; fetch it again")
+                left -= len(block)
+                yield block
+
+    return Tensor(name, dtype, shape, blocks)
+
+
+def layout(tensors, shard_size, stem):
+    """{file name: [Tensors]}: in their order, a new file where the next tensor would take one beyond shard_size bytes.
+
+    As save_pretrained's max_shard_size does it: a tensor larger than that has a file to itself, and a single file is
+    called <stem>.safetensors.
+    """
+    groups, room = [], -1
+    for tensor in tensors:
+        if tensor.nbytes > room:
+            groups.append([])
+            room = shard_size
+        groups[-1].append(tensor)
+        room -= tensor.nbytes
+    if len(groups) == 1:
+        return {f"{stem}.safetensors": groups[0]}
+    return {f"{stem}-{i:05}-of-{len(groups):05}.safetensors": group for i, group in enumerate(groups, start=1)}
+
+
+def write_shard(path, tensors):
+    """Write Tensors to one safetensors file in bounded memory, atomically. Returns {"sha256", "size"}.
+
+    Wider types come first, as in the safetensors library, so that every tensor stays aligned.
+    """
+    tensors = sorted(tensors, key=lambda tensor: -np.dtype(NUMPY[tensor.dtype]).itemsize)
+    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    for tensor in tensors:
+        header[tensor.name] = {
+            "dtype": tensor.dtype,
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + tensor.nbytes],
+        }
+        offset += tensor.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    start = len(text).to_bytes(8, "little") + text
+    digest = hashlib.sha256(start)
+    with files.atomic(path) as temporary, open(temporary, "wb") as f:
+        f.write(start)
+        for tensor in tensors:
+            for block in tensor.blocks():
+                data = memoryview(np.ascontiguousarray(block)).cast("B")
+                digest.update(data)
+                f.write(data)
+        f.flush()
+        size = f.tell()
+        if size != len(start) + offset:
+            raise RuntimeError(f"{path}: wrote {size:,} bytes, the header promises {len(start) + offset:,}")
+    return {"sha256": digest.hexdigest(), "size": size}
+
+
+def stored(path, tensors):
+    """Write Tensors to a file and return {name: Tensor} as they are read back from it, block by block."""
+    write_shard(path, list(tensors))
+    return open_shard(path)
+
+
+def write_index(path, shards):
+    """Write the index of a sharded checkpoint. shards: {file name: [Tensor]}."""
+    weight_map = {tensor.name: shard for shard, tensors in shards.items() for tensor in tensors}
+    total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors)
+    files.write_json(path, {"metadata": {"total_size": total}, "weight_map": weight_map})
+
+
+def _read_json(path):
+    try:
+        return files.read_json(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None

@@ -1,0 +1,140 @@
+"""Archives as torch models, ready to be asked: the only way in this project from a folder to a module."""
+
+import json
+import logging
+from pathlib import Path
+
+import accelerate
+import torch
+import transformers
+from safetensors.torch import load_file
+
+from knowcost.common.errors import InputError
+from knowcost.compress.methods.int8 import SCALE
+from knowcost.compress.methods.quantizer import floats, is_packed
+from knowcost.models.checkpoint import Checkpoint, shard_names
+from knowcost.models.int8_linear import ENGINES
+from knowcost.models.torch_tensors import to_torch
+from knowcost.plan import resources
+from knowcost.spec import scopes
+
+transformers.utils.logging.disable_progress_bar()
+
+log = logging.getLogger(__name__)
+
+AUTO = {
+    "encoder": transformers.AutoModelForMaskedLM,
+    "encoder_decoder": transformers.AutoModelForSeq2SeqLM,
+    "decoder": transformers.AutoModelForCausalLM,
+}
+
+
+def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=False):
+    """(model in eval mode on its device, tokenizer) of a fetched model or an archive, quantized or not.
+
+    dtype: the type to compute in; int8 archives compute in float32. engine: `knowcost` or `torch` for int8 layers. A
+    model that one GPU cannot hold is spread over all that this process sees, block by block, by accelerate.
+    Raises InputError when the folder lacks weights that the architecture has, or has some that it lacks.
+    """
+    folder = Path(folder)
+    config = json.loads((folder / "config.json").read_text())
+    packed = is_packed(config)
+    quantized = config.pop("quantization_config", None) is not None and not packed
+    auto = AUTO[scopes.family_of(config["model_type"])]
+    options = {"trust_remote_code": remote_code}
+    place = pick_device(device, quantized and engine == "torch")
+    spread = needs_several_gpus(folder, dtype, quantized, place)
+    if packed:
+        state = {name: to_torch(tensor) for name, tensor in floats(Checkpoint(folder)).items()}
+        model = _from_state(auto, folder, config, state, getattr(torch, dtype))
+        model = _spread(model) if spread else model.to(place)
+    elif quantized:
+        model = _load_quantized(auto, folder, config, engine)
+        model = _spread(model) if spread else model.to(place)
+    else:
+        loading = {"dtype": getattr(torch, dtype), "device_map": "auto" if spread else None}
+        model, info = auto.from_pretrained(folder, output_loading_info=True, **loading, **options)
+        _check_loaded(folder, info)
+        model = model if spread else model.to(place)
+    if spread:
+        log.info("%s: spread over %s", folder, ", ".join(sorted({str(d) for d in model.hf_device_map.values()})))
+    # lm-eval ties weights once more on whatever it is given; that would undo an untied head and fails on int8 layers.
+    model.tie_weights = lambda *args, **kwargs: None
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+    return model.eval(), tokenizer
+
+
+def pick_device(device, cpu_only=False):
+    """torch device of the config's key: `auto` is the first GPU if there is one, else the CPU."""
+    if cpu_only:
+        if device not in ("auto", "cpu"):
+            raise InputError(f"score.int8_engine: torch's engine runs on a CPU only, not on {device!r}")
+        return torch.device("cpu")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def needs_several_gpus(folder, dtype, quantized, device):
+    """Whether a checkpoint is to be spread: there is more than one GPU, none was named, and one cannot hold it."""
+    if device.type != "cuda" or device.index is not None or torch.cuda.device_count() < 2:
+        return False
+    parameters = sum(tensor.size for tensor in Checkpoint(folder).tensors.values())
+    gpu_gb = torch.cuda.get_device_properties(0).total_memory / 1e9
+    return resources.gpus_for(resources.weights_gb(parameters, dtype, quantized), gpu_gb) > 1
+
+
+def _spread(model):
+    """What from_pretrained(device_map="auto") does, for a model that was built by hand."""
+    whole = list(model._no_split_modules or ())
+    memory = accelerate.utils.get_balanced_memory(model, no_split_module_classes=whole)
+    places = accelerate.infer_auto_device_map(model, max_memory=memory, no_split_module_classes=whole)
+    model = accelerate.dispatch_model(model, places)
+    model.hf_device_map = places
+    return model
+
+
+def _load_quantized(auto, folder, config, engine):
+    """Build the model with the int8 values as floats, then put quantized layers in the place of those linears."""
+    state = _state(folder)
+    weights = {name: state.pop(name + SCALE) for name in [n.removesuffix(SCALE) for n in state if n.endswith(SCALE)]}
+    int8 = {name: state[name] for name in weights}
+    state = {name: tensor.float() for name, tensor in state.items()}
+    model = _from_state(auto, folder, config, state, torch.float32)
+    for name, weight in int8.items():
+        path = _module_path(model, name.removesuffix(".weight"))
+        parent, _, child = path.rpartition(".")
+        linear = model.get_submodule(path)
+        setattr(model.get_submodule(parent), child, ENGINES[engine](weight, weights[name], linear.bias))
+    return model
+
+
+def _from_state(auto, folder, config, state, dtype):
+    """The model of a state dict in memory."""
+    config = transformers.AutoConfig.for_model(**config)
+    cls = auto._model_mapping[type(config)]
+    model, info = cls.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
+    _check_loaded(folder, info)
+    return model
+
+
+def _module_path(model, name):
+    """A module's path in the built model; checkpoints of base models lack its prefix ("bert.", "model.")."""
+    paths = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    found = [path for path in paths if path == name or path.endswith("." + name) or name.endswith("." + path)]
+    if len(found) != 1:
+        raise InputError(f"{name}: expected one linear layer of that name in the model, found {found or 'none'}")
+    return found[0]
+
+
+def _state(folder):
+    return {name: tensor for shard in shard_names(folder) for name, tensor in load_file(folder / shard).items()}
+
+
+def _check_loaded(folder, info):
+    missing = sorted(info["missing_keys"])
+    if missing or info.get("mismatched_keys"):
+        raise InputError(
+            f"{folder}: the weights do not fill the architecture; missing {missing}, "
+            f"of another shape {sorted(map(str, info['mismatched_keys']))}"
+        )

@@ -1,0 +1,91 @@
+"""A transformers model whose weights are not in memory: a module's come when it is called, and go with `release`."""
+
+import accelerate
+import torch
+import transformers
+
+from knowcost.common.errors import InputError
+from knowcost.models.load import AUTO
+from knowcost.models.torch_tensors import DTYPES, to_torch
+from knowcost.spec import scopes
+
+
+class Skeleton:
+    """The module tree of a checkpoint on torch's meta device; buffers are real.
+
+    base: archive.Base; tensors: {name: checkpoint.Tensor} of the weights as they are now, read when needed; device: the
+    torch.device to compute on: in float32 on a CPU, elsewhere in the checkpoint's own type.
+    Attributes: model, dtype, names {path of a parameter: its name in the checkpoint}. Raises InputError when the
+    checkpoint lacks a weight.
+    """
+
+    def __init__(self, base, tensors, device):
+        self.tensors, self.device = dict(tensors), device
+        self.dtype = torch.float32 if device.type == "cpu" else DTYPES[base.embedding.dtype]
+        config = transformers.AutoConfig.from_pretrained(base.folder)
+        config.use_cache = False
+        with accelerate.init_empty_weights(include_buffers=False):
+            auto = AUTO[scopes.family_of(base.model_type)]
+            self.model = auto.from_config(config, dtype=self.dtype).eval()
+        self.names = self._checkpoint_names(base)
+        self._present = []  # (module, name of the parameter, its stand-in on the meta device)
+        for path, module in self.model.named_modules():
+            for name, buffer in module._buffers.items():
+                module._buffers[name] = buffer if buffer is None else buffer.to(device)
+            if any(parameter is not None for parameter in module._parameters.values()):
+                module.register_forward_pre_hook(lambda module, _, path=path: self.load(path, module))
+
+    def load(self, path, module):
+        """Bring a module's own parameters into memory, unless they are there."""
+        for name, parameter in module._parameters.items():
+            if parameter is not None and parameter.is_meta:
+                value = to_torch(self.tensors[self.names[_join(path, name)]], self.dtype, self.device)
+                self._present.append((module, name, parameter))
+                module._parameters[name] = torch.nn.Parameter(value, requires_grad=False)
+
+    def release(self):
+        """Let go of all parameters."""
+        for module, name, stand_in in self._present:
+            module._parameters[name] = stand_in
+        self._present.clear()
+
+    def linears(self, weights):
+        """{path: (name, nn.Linear)} of the layers with these weights (names in the checkpoint), in that order."""
+        paths = {self.names[f"{p}.weight"]: p for p, m in self.model.named_modules() if isinstance(m, torch.nn.Linear)}
+        return {paths[name]: (name, self.model.get_submodule(paths[name])) for name in weights}
+
+    def _checkpoint_names(self, base):
+        """Exact names first; then those without or with a prefix ("bert.", "model."); then those of tied weights."""
+        tied = getattr(self.model, "all_tied_weights_keys", {})
+        names, missing = {}, []
+        for path, _ in self.model.named_parameters(remove_duplicate=False):
+            found = _find(path, self.tensors) or _find(tied.get(path, ""), self.tensors)
+            if found is None:
+                missing.append(path)
+            names[path] = found
+        if missing:
+            raise InputError(f"{base.folder}: the weights do not fill the architecture; missing {missing}")
+        return names
+
+
+def _join(path, name):
+    return f"{path}.{name}" if path else name
+
+
+def _find(path, tensors):
+    """The name of a parameter in the checkpoint, or None."""
+    if not path:
+        return None
+    for wanted in (path, _before_rename(path)):
+        if wanted in tensors:
+            return wanted
+        near = [name for name in tensors if name.endswith(f".{wanted}") or wanted.endswith(f".{name}")]
+        if len(near) == 1:
+            return near[0]
+    return None
+
+
+def _before_rename(path):
+    """Old checkpoints (bert-base-uncased) call a LayerNorm's parameters gamma and beta."""
+    start, _, name = path.rpartition(".")
+    return f"{start}.{dict(weight='gamma', bias='beta').get(name, name)}"

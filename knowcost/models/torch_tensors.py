@@ -1,0 +1,27 @@
+"""Between checkpoint.Tensor and torch."""
+
+import numpy as np
+import torch
+
+from knowcost.models.checkpoint import NUMPY, from_array
+
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def to_torch(tensor, dtype=None, device="cpu"):
+    """A checkpoint.Tensor as a torch tensor of its shape; dtype: to convert to, by default its own."""
+    values = torch.from_numpy(tensor.whole())
+    if tensor.dtype == "BF16":
+        values = values.view(torch.int16).view(torch.bfloat16)
+    return values.reshape(tensor.shape).to(device, dtype)
+
+
+def from_torch(name, value, dtype=None):
+    """A Tensor in memory of a torch tensor; dtype: safetensors' name of the type to round floats to, else its own."""
+    value = value.detach().to("cpu", DTYPES.get(dtype)).contiguous()
+    kind = _NAMES.get(value.dtype)
+    if kind == "BF16":
+        return from_array(name, kind, value.view(torch.int16).numpy().view(np.uint16))
+    array = value.numpy()
+    return from_array(name, kind or next(k for k, t in NUMPY.items() if t == array.dtype and k != "BF16"), array)

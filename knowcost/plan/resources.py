@@ -1,0 +1,166 @@
+"""What a job asks of a cluster: memory, minutes, threads and GPUs, from the size of its model. Imports no torch.
+
+Requests are generous, since a job that asks for too little dies: a second attempt asks for twice the memory and time, a
+third for three times.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from knowcost.common import paths
+from knowcost.compress import registry
+from knowcost.fetch import model as fetch
+from knowcost.spec.variants import parse
+
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+UNKNOWN = 7_000_000_000  # parameters of a model that is not here yet
+
+TOKENS_PER_CELL = 500_000  # LAMA's T-REx has a million, WinoGrande a tenth of that
+CPU_SPEED, GPU_SPEED = 3e10, 2e13  # floating-point operations a second of one CPU thread, and of a modest GPU
+ACTIVATIONS_GB = 4  # on a GPU: 16,384 tokens times a vocabulary of 50,000 in half precision, twice, and one block
+GPU_USABLE = 0.9  # the rest is for CUDA itself and for fragments
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a model: how many parameters, and gigabytes (1e9 bytes) of weights on disk."""
+
+    parameters: int
+    stored_gb: float
+
+
+def size(row):
+    """The Size of a model of the table, as well as it is known now; never raises.
+
+    Once fetched, what source.json says. Before, for a local folder, the sizes of its files and the type that its
+    config.json names. Otherwise UNKNOWN parameters of two bytes: a dry run then shows what a 7B would ask. What a job
+    really asks is computed when it is submitted, and by then its model is fetched.
+    """
+    for find in (_fetched, _local):
+        try:
+            found = find(row)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or not what it should be
+            continue
+        if found and found.parameters > 0:
+            return found
+    return Size(UNKNOWN, UNKNOWN * 2 / 1e9)
+
+
+def _fetched(row):
+    path = Path(paths.model_source(row["name"])).absolute()
+    about = path.stat()
+    return _read_source(path, (about.st_mtime_ns, about.st_ino))
+
+
+@functools.lru_cache(maxsize=1024)  # every resource of every job asks
+def _read_source(path, _changed):
+    source = json.loads(path.read_text())
+    weights = [entry["size"] for name, entry in source["files"].items() if name.endswith(".safetensors")]
+    return Size(int(source["parameters"]), sum(weights) / 1e9)
+
+
+def _local(row):
+    if not fetch.is_local(row["source"]):
+        return None
+    folder = Path(row["source"])
+    weights = list(folder.glob("*.safetensors")) or list(folder.glob("pytorch_model*.bin"))
+    config = json.loads((folder / "config.json").read_text())
+    stored = sum(path.stat().st_size for path in weights)
+    return Size(stored // BYTES.get(config.get("dtype") or config.get("torch_dtype"), 4), stored / 1e9)
+
+
+def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=None, attempt=1):
+    """{"mem_mb", "runtime" (minutes), "threads", "gpu" (how many)} of one job, all whole numbers.
+
+    stage: thresholds, compress, score, or any other; size: the Size of its model, None where there is none; dtype: what
+    it computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
+    one GPU, None where there are none; attempt: from 1.
+
+    With P parameters, S gigabytes on disk, and W gigabytes of weights when computing (`weights_gb`):
+
+    thresholds, compress: 1 GB + S/10; 15 minutes + 2 for each GB. Both stream in blocks of 16 MB (measured: 0.13 GB);
+    a few methods hold their largest tensor twice, which is seldom a tenth of a large model; those with torch 1 GB more.
+    compress with calibration data: 4 GB + S + W; 60 minutes + 30 for each 1e9 of P; one GPU where there are any.
+    score: 3 GB + S + W, with int8 3 GB + S + 3 W (measured on SmolLM2-135M, beside 0.4 GB of imports: 0.9 W, and 3.0 W
+    for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
+    kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8 twice the tokens, since its cells are asked
+    twice. GPUs as in `gpus_for`.
+    all others (world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
+    A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
+    """
+    calibrated = stage == "compress" and any(registry.METHODS[name].needs_data for name in methods)
+    quantized = any(registry.METHODS[name].dynamic for name in methods)
+    gpus, threads = 0, 1
+    if stage == "score" or calibrated:
+        weights = weights_gb(size.parameters, dtype, quantized)
+        if gpu_memory_gb:
+            gpus, threads = gpus_for(weights, gpu_memory_gb) if stage == "score" else 1, 2
+        else:
+            threads = max(1, min(8, ceil(size.parameters / 5e8)))
+    if stage == "score":
+        speed = GPU_SPEED if gpus else CPU_SPEED * threads  # the parts of a spread model work one after the other
+        memory = 3 + size.stored_gb + weights * (3 if quantized else 1)
+        tokens = TOKENS_PER_CELL * (2 if quantized else 1)
+        minutes = 30 + cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
+    elif calibrated:
+        memory, minutes = 4 + size.stored_gb + weights, 60 + 30 * size.parameters / 1e9
+    elif stage in ("thresholds", "compress"):
+        memory, minutes = 1 + size.stored_gb / 10, 15 + 2 * size.stored_gb
+        memory += any(registry.METHODS[name].solves for name in methods)  # torch
+    else:
+        memory, minutes = 4 + cells / 2000, 60 + cells / 50
+    return {
+        "mem_mb": ceil(1000 * memory) * attempt,
+        "runtime": ceil(minutes) * attempt,
+        "threads": threads,
+        "gpu": gpus,
+    }
+
+
+def weights_gb(parameters, dtype, quantized=False):
+    """Gigabytes of a model's weights when it computes: quantized archives do so in float32 where they are not int8."""
+    return parameters * (4 if quantized else BYTES[dtype]) / 1e9
+
+
+def gpus_for(weights, gpu_memory_gb):
+    """How many GPUs of so many gigabytes hold so many of weights: ceil((1.1 W + 4) / (0.9 G)).
+
+    The plan and knowcost.load, which spreads a model that needs more than one, ask the same question here.
+    """
+    return ceil((1.1 * weights + ACTIVATIONS_GB) / (GPU_USABLE * gpu_memory_gb))
+
+
+def of_job(study, stage, *, model=None, variants=(), cells=1, attempt=1):
+    """What a rule of the workflow declares for one job of a checked Study: `needs`, in the words of its configuration.
+
+    Keys: mem_mb, runtime, threads, and where a GPU is asked for nodes (1: its GPUs are in one machine) with gpu and
+    perhaps gpu_model, or gres, as `gpu.request` says.
+    """
+    config = study.config
+    row = study.models.get(model)
+    device = config["compress" if stage == "compress" else "score"]["device"]
+    on_gpu = config["gpu"]["memory_gb"] and device not in ("cpu", "mps")
+    asked = needs(
+        stage,
+        size(row) if row else None,
+        dtype=(row or {}).get("dtype") or "float32",
+        methods={step.method for slug in variants for step in parse(slug).steps},
+        cells=cells,
+        gpu_memory_gb=config["gpu"]["memory_gb"] if on_gpu else None,
+        attempt=attempt,
+    )
+    if stage == "score" and config["score"]["threads"] != "auto":
+        asked["threads"] = config["score"]["threads"]
+    gpus = asked.pop("gpu")
+    return asked | (_request(config["gpu"]["request"], gpus) if gpus else {})
+
+
+def _request(request, gpus):
+    """gpu, gpu:a100, gres or gres:a100 in the words of snakemake-executor-plugin-slurm."""
+    how, _, kind = request.partition(":")
+    if how == "gres":
+        return {"nodes": 1, "gres": f"gpu:{kind}:{gpus}" if kind else f"gpu:{gpus}"}
+    return {"nodes": 1, "gpu": gpus} | ({"gpu_model": kind} if kind else {})

@@ -1,0 +1,63 @@
+"""Cloze probing as "The Cost of Compression" counted it (its utils.py, `inference` and `evaluate`).
+
+Differences from knowcost/probe.py: every mask of a sentence counts, with the row's one answer; the most probable token
+is compared as decoded text, the prediction in lower case and the answer as the tokenizer gives it back, so that an
+answer of several tokens is always wrong, and one with a capital letter is for a cased vocabulary; sentences are cut at
+128 tokens. For RoBERTa a space is put before sentence and answer. The published code padded everything to 128 tokens
+and shuffled batches of 512: that changes nothing but dynamic int8, whose batches cannot be drawn again.
+"""
+
+import logging
+
+import pyarrow as pa
+import torch
+
+from knowcost.benchmarks.prepared import MASK
+from knowcost.score.engines.cloze import SCHEMA, batches, mask_logits, states_at
+
+log = logging.getLogger(__name__)
+
+POSITIONS, ANSWER_POSITIONS = 128, 8
+
+
+def published_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, one_length=False):
+    """Ask a masked language model every sentence of a benchmark of kind `cloze_published`; one row per mask.
+
+    Arguments and result as those of probe.cloze_rows; rank and logprob are null. A row's id is the fact's, with #2, #3
+    for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
+    """
+    facts = table.slice(0, limit).to_pylist()
+    asked, cut_off = [], 0
+    for fact in facts:
+        places = _encode(fact, tokenizer, " " if model.config.model_type == "roberta" else "")
+        asked += places
+        cut_off += not places
+    with torch.inference_mode(), states_at(model) as at:
+        for batch in batches(asked, tokens_per_batch, one_length):
+            best = mask_logits(model, tokenizer, batch, at).topk(5).indices[:, 0].tolist()
+            for place, token in zip(batch, best, strict=True):
+                place["prediction"] = tokenizer.decode([token]).lower()
+                place["correct"] = place["prediction"] == place["answer"]
+    log.info("asked %d masks in %d sentences", len(asked), len(facts))
+    rows = pa.Table.from_pylist([{name: place.get(name) for name in SCHEMA.names} for place in asked], schema=SCHEMA)
+    return rows, {
+        "kind": "cloze_published",
+        "asked": len(asked),
+        "dropped": {"mask_cut_off": cut_off} if cut_off else {},
+        "batch_plan": f"at most {tokens_per_batch} padded tokens a batch",
+        "limit": limit,
+    }
+
+
+def _encode(fact, tokenizer, space):
+    """One dict per mask of a fact: id, relation, answer (as decoded text), tokens and the mask's place among them."""
+    text = space + fact["cloze"].replace(MASK, tokenizer.mask_token)
+    tokens = tokenizer(text, truncation=True, max_length=POSITIONS)["input_ids"]
+    answer = tokenizer(space + fact["answer"], truncation=True, max_length=ANSWER_POSITIONS)["input_ids"]
+    answer = tokenizer.decode(answer, skip_special_tokens=True)
+    masks = [place for place, token in enumerate(tokens) if token == tokenizer.mask_token_id]
+    return [
+        {"id": fact["id"] + (f"#{number}" if number > 1 else ""), "relation": fact["relation"], "answer": answer}
+        | {"tokens": tokens, "mask": place}
+        for number, place in enumerate(masks, start=1)
+    ]

@@ -1,0 +1,224 @@
+"""Question benchmarks (BoolQ, ARC, TriviaQA, one's own, ...), asked by the real lm-evaluation-harness.
+
+The prompts, the log-likelihoods and the verdict on each question are the harness's own (EleutherAI's lm_eval): this
+module hands it a ready model; what is asked, and how answers become rows, is in lm_eval_tasks.py. No network, no cache
+on disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second of collecting facts on the machine.
+"""
+
+import contextlib
+import hashlib
+import logging
+import time
+
+import lm_eval
+import pyarrow as pa
+import transformers
+from lm_eval.models.huggingface import HFLM
+
+from knowcost.common import files
+from knowcost.common.errors import InputError
+from knowcost.score.engines import lm_eval_tasks
+from knowcost.score.engines.cloze import SCHEMA
+
+log = logging.getLogger(__name__)
+
+
+def task_rows(
+    model, tokenizer, benchmark_path, *, limit=None, batch_size=None, tokens_per_batch=1024, generated=4096,
+    one_length=False,
+):  # fmt: skip
+    """Ask `model` every question of a benchmark; one row per fact, in the benchmark's order.
+
+    model: a ready causal or encoder-decoder transformers model, in eval mode, on its device, maybe with int8 modules.
+    benchmark_path: parquet of a kind that has choices or answers (benchmarks/kinds.py). limit: only the first so many
+    questions. batch_size: prompts per batch, or None: as many as fit `tokens_per_batch` with padding, or `generated`
+    with the tokens to come, where answers are generated. one_length: put prompts of equal length together only, so that
+    nothing is padded.
+
+    Returns (table with the columns of SCHEMA, metadata dict). Clozes are asked as completions: rank is among the
+    candidates and `unprompted` says whether the answer is what the model itself goes on with. A generated answer has no
+    logprob. `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite,
+    as a destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
+    such a fact has no prediction (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts
+    the prompts whose left end did not fit the model's window. Raises InputError for a benchmark, model or tokenizer
+    that the harness cannot ask.
+    """
+    kind, task, facts = lm_eval_tasks.task(str(benchmark_path), files.sha256(benchmark_path))
+    if not model.can_generate():
+        raise InputError(
+            f"{benchmark_path}: {type(model).__name__} cannot be asked questions of kind {kind}: that takes a decoder "
+            "or an encoder-decoder. Take the model's family out of this benchmark's column `families`"
+        )
+    _check_tokenizer(tokenizer, model.config)
+    with _as_it_is(model), lm_eval_tasks.quiet():
+        tokens = generated if task.OUTPUT_TYPE == "generate_until" else tokens_per_batch
+        asker = Asker(model, tokenizer, batch_size, tokens, one_length)
+        result = asker.ask(task, limit)
+    samples = result["samples"][kind]
+    rows, not_finite = lm_eval_tasks.rows(kind, facts, samples)
+    metadata = {
+        "kind": kind,
+        "limit": limit,
+        "asked": len(rows),
+        "dropped": {},
+        "not_finite": not_finite,
+        "truncated": asker.truncated,
+        "harness": f"lm_eval {lm_eval.__version__}",
+        "task_version": result["versions"][kind],
+        "prompts_sha256": hashlib.sha256("".join(s["prompt_hash"] for s in samples).encode()).hexdigest(),
+        "batch_plan": asker.plan,
+    }
+    return pa.Table.from_pylist(rows, schema=SCHEMA), metadata
+
+
+class Asker(HFLM):
+    """The harness's Hugging Face model, with batches of our choosing and a log line every few seconds."""
+
+    def __init__(self, model, tokenizer, batch_size, tokens_per_batch, one_length):
+        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size="auto")
+        self.prompts_per_batch = batch_size
+        self.tokens_per_batch = tokens_per_batch
+        self.one_length = one_length
+        self.truncated = 0
+
+    @property
+    def plan(self):
+        """How questions are put together, in words for the metadata."""
+        length = ", prompts of one length" if self.one_length else ""
+        if self.prompts_per_batch:
+            return f"harness, batch size {self.prompts_per_batch}{length}"
+        return f"harness, batches of at most {self.tokens_per_batch} tokens{length}"
+
+    def ask(self, task, limit):
+        """The harness's result for one task."""
+        tasks = {"tasks": {task.task_name: task}}
+        return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
+
+    def loglikelihood(self, requests, disable_tqdm=True):
+        return super().loglikelihood(requests, disable_tqdm=True)
+
+    def _loglikelihood_tokens(self, requests, *args, **kwargs):
+        causal = self.backend == "causal"
+        room = self.max_length + 1 if causal else self.max_length
+        lengths = [len(ctx) + len(cont) if causal else len(ctx) for _, ctx, cont in requests]
+        self.truncated = sum(length > room for length in lengths)
+        self._logged = time.monotonic()
+        sizes = [(min(n, room), 0 if causal else len(r[2])) for n, r in zip(lengths, requests, strict=True)]
+        answers = [None] * len(requests)
+        for group in self._groups(sizes):
+            self._start = 0
+            found = super()._loglikelihood_tokens([requests[i] for i in group], *args, **kwargs)
+            for i, answer in zip(group, found, strict=True):
+                answers[i] = answer
+        return answers
+
+    def generate_until(self, requests, disable_tqdm=True):
+        """The greedy answers to prompts of one task, in batches by length; the tokens to come count for the budget."""
+        new = requests[0].args[1].get("max_gen_toks", self.max_gen_toks)
+        room = self.max_length - new if self.backend == "causal" else self.max_length
+        if room < 1:
+            raise InputError(f"the model's window of {self.max_length} tokens has no room to generate {new}")
+        lengths = [len(ids) for ids in self.tokenizer([r.args[0] for r in requests], verbose=False)["input_ids"]]
+        self.truncated = sum(length > room for length in lengths)
+        answers, logged, done = [None] * len(requests), time.monotonic(), 0
+        with _greedy(self.model, self.tokenizer.eos_token_id):
+            for group in self._groups([min(length, room) for length in lengths]):
+                group = sorted(group, key=lambda i: -lengths[i])
+                while group:
+                    size = self._fitting(min(lengths[group[0]], room) + new)
+                    batch, group = group[:size], group[size:]
+                    self.batch_size_per_gpu = len(batch)
+                    found = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
+                    for i, answer in zip(batch, found, strict=True):
+                        answers[i] = answer
+                    done += len(batch)
+                    if time.monotonic() - logged > 5:
+                        logged = time.monotonic()
+                        log.info("answered %d of %d prompts", done, len(requests))
+        return answers
+
+    def _groups(self, sizes):
+        """Lists of the numbers of requests that may share a batch: all, or those of one size."""
+        if not self.one_length:
+            return [list(range(len(sizes)))]
+        groups = {}
+        for i, size in enumerate(sizes):
+            groups.setdefault(size, []).append(i)
+        return [groups[size] for size in sorted(groups)]
+
+    def _fitting(self, longest):
+        """How many prompts of at most `longest` tokens make a batch."""
+        return self.prompts_per_batch or max(1, self.tokens_per_batch // longest)
+
+    def _model_call(self, *args, **kwargs):
+        with _without_cache(self.model):
+            return super()._model_call(*args, **kwargs)
+
+    def _batch_scheduler(self, pos, n_reordered_requests):
+        """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""
+        if time.monotonic() - self._logged > 5:
+            self._logged = time.monotonic()
+            log.info("asked %d of %d prompts", self._start, len(n_reordered_requests))
+        _, context, answer = n_reordered_requests[self._start]
+        longest = min(len(context), self.max_length) + len(answer)
+        size = self._fitting(longest)
+        if pos + 1 == self._start + size:
+            self._start = pos + 1
+        return size
+
+
+def _check_tokenizer(tokenizer, config):
+    name = tokenizer.name_or_path or type(tokenizer).__name__
+    if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
+        raise InputError(f"tokenizer {name}: it has neither a bos nor an eos token, and the harness needs one")
+    ends = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"][-1]
+    if ends and not config.is_encoder_decoder:
+        # the harness takes an answer's tokens to be those after as many as the prompt alone has
+        raise InputError(
+            f"tokenizer {name}: it ends a text with a special token; with a decoder the harness would then score that "
+            "token in place of the answer's first. Switch this off in its config (add_eos_token, or the post-processor)"
+        )
+
+
+@contextlib.contextmanager
+def _as_it_is(model):
+    """Keep the harness's constructor from tying weights: that overwrites an untied T5's head, and fails on int8
+    heads."""
+    shadowed = vars(model).get("tie_weights")
+    model.tie_weights = lambda *args, **kwargs: None
+    try:
+        yield
+    finally:
+        del model.tie_weights
+        if shadowed:
+            model.tie_weights = shadowed
+
+
+@contextlib.contextmanager
+def _without_cache(model):
+    """Keep the model from filling a key-value cache, which would take 8 GB for a batch of a 7B model, unless it
+    generates."""
+    hook = model.register_forward_pre_hook(
+        lambda _, args, kwargs: (args, kwargs | {"use_cache": False}), with_kwargs=True
+    )
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@contextlib.contextmanager
+def _greedy(model, end):
+    """Leave out what a checkpoint says about sampling, beams and penalties: greedy is greedy for every model.
+
+    Its tokens stay, and the tokenizer's `end` ends an answer too: the harness would go on while others in the batch do.
+    """
+    kept = model.generation_config
+    tokens = {name: getattr(kept, name, None) for name in ("bos_token_id", "pad_token_id", "decoder_start_token_id")}
+    ends = kept.eos_token_id if isinstance(kept.eos_token_id, list) else [kept.eos_token_id]
+    tokens["eos_token_id"] = sorted({*ends, end} - {None}) or None
+    model.generation_config = transformers.GenerationConfig(**tokens)
+    try:
+        yield
+    finally:
+        model.generation_config = kept

@@ -1,0 +1,152 @@
+"""What lm-evaluation-harness is asked, kind by kind: its task made of a benchmark, and its samples made rows.
+
+The tasks are files in knowcost/tasks/, named after the kinds of benchmarks/kinds.py. Where the harness has a task, the
+file includes that; only where the questions come from differs.
+"""
+
+import contextlib
+import functools
+import json
+import logging
+import re
+import string
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import datasets
+import lm_eval
+import lm_eval.api.task
+import lm_eval.utils
+import numpy as np
+from lm_eval.tasks import TaskManager
+from tqdm import tqdm
+
+from knowcost.benchmarks import prepared
+from knowcost.benchmarks.prepared import KINDS
+from knowcost.common.errors import InputError
+
+# Two habits of the harness that change no result: it compiles a task's template anew for every question (two thirds of
+# the time of a small model's PIQA), and it draws a progress bar that cannot be turned off.
+lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_string)
+lm_eval.api.task.tqdm = functools.partial(tqdm, disable=True)
+
+
+def documents(parquet, **metadata):
+    """What the harness calls for a task's data (the `custom_dataset` of tasks/*.yaml): {split: datasets.Dataset}."""
+    table, about = prepared.read(parquet)
+    document = KINDS[about["kind"]].document
+    return {"validation": datasets.Dataset.from_list([row | document(row) for row in table.to_pylist()])}
+
+
+@functools.lru_cache(maxsize=16)
+def task(path, digest):
+    """(kind, the harness's task, rows of the benchmark); kept for the next variant while the file is the same.
+
+    path: parquet of a benchmark; digest: of its bytes. Raises InputError for a kind that the harness is not asked.
+    """
+    table, about = prepared.read(path)
+    kind = about["kind"]
+    asked = [name for name, each in KINDS.items() if each.choices or each.answers]
+    if kind not in asked:
+        raise InputError(f"{path}: expected a benchmark of kind {', '.join(asked)}; this one is of kind {kind}")
+    template = resources.files("knowcost.score").joinpath(f"tasks/{kind}.yaml").read_text()
+    places = {"TASKS": Path(lm_eval.__file__).parent / "tasks", "PARQUET": Path(path).resolve()}
+    quoted = {name: json.dumps(str(place))[1:-1] for name, place in places.items()}
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted))
+        manager = TaskManager(include_path=folder, include_defaults=False)
+        return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
+
+
+def rows(kind, facts, samples):
+    """(rows of probe.SCHEMA, how many had a log-likelihood that is not finite) from the harness's samples.
+
+    A fact with such a log-likelihood has no prediction ("") and is not correct. Raises RuntimeError if the harness's
+    verdict does not follow from its answers and the kind.
+    """
+    about = KINDS[kind]
+    made, not_finite = [], 0
+    for i, (fact, sample) in enumerate(zip(facts, samples, strict=False)):
+        found = sample["filtered_resps"]
+        if about.choices:
+            row, right = _chosen(kind, *about.choices(fact), found)
+        elif isinstance(found[0], str):
+            row, right = _generated(found[0]), bool(sample[about.metric])
+        else:
+            row, right = _greedy([answer for _, answer in sample["arguments"]], found)
+        row = {"answer": about.answers(fact)[0]} | row if about.answers else row
+        if sample["doc_id"] != i or bool(sample[about.metric]) != right:
+            raise RuntimeError(f"{kind} {fact['id']}: lm_eval {lm_eval.__version__} reads it differently from knowcost")
+        finite = bool(np.isfinite(row.pop("logprobs")).all())
+        not_finite += not finite
+        row |= {"id": fact["id"], "relation": fact["relation"], "correct": finite and right}
+        made.append(row if finite else row | {"prediction": "", "rank": None})
+    return made, not_finite
+
+
+def _chosen(kind, choices, right, found):
+    """(row, verdict) where one of several given answers is right. found: [(log-likelihood, is greedy)]."""
+    logprobs = [value for value, _ in found]
+    if len(logprobs) != len(choices):
+        raise RuntimeError(f"{kind}: {len(choices)} choices, of which lm_eval {lm_eval.__version__} asks {len(found)}")
+    chosen = int(np.argmax(logprobs))
+    row = {
+        "answer": choices[right],
+        "prediction": choices[chosen],
+        "rank": 1 + sum(each > logprobs[right] for each in logprobs) if kind == "cloze" else None,
+        "logprob": logprobs[right],
+        "choice_logprobs": logprobs,
+        "unprompted": found[right][1] if kind == "cloze" else None,
+        "logprobs": logprobs,
+    }
+    return row, chosen == right
+
+
+def _greedy(answers, found):
+    """(row, verdict) where an answer is right if the model itself goes on with it. found: as above, per right answer.
+
+    What the model says instead is not known: the prediction is empty then.
+    """
+    said = [answer.strip() for answer, (_, greedy) in zip(answers, found, strict=True) if greedy]
+    logprobs = [value for value, _ in found]
+    return {"prediction": said[0] if said else "", "logprob": max(logprobs), "logprobs": logprobs}, bool(said)
+
+
+def _generated(text):
+    """The row of a fact whose answer was generated: a text, and no probability."""
+    return {"prediction": text, "logprobs": []}
+
+
+def exact_match(document, results):
+    """Whether a generated text states one of the document's `answers` (the `process_results` of tasks/*.yaml).
+
+    It does if its first line with a word begins with the answer, which the line's end, a full stop or a comma follows.
+    Both are normalised as in TriviaQA's and SQuAD's own evaluation: lower case, no punctuation, no articles, single
+    spaces.
+    """
+    line = next(filter(normalised, results[0].split("\n")), "")
+    stated = {normalised(line[: mark.start()]) for mark in re.finditer(r"[.,]|$", line)}
+    right = {normalised(answer) for answer in document["answers"]} - {""}
+    return {"exact_match": float(bool(stated & right))}
+
+
+def normalised(text):
+    """Lower case, punctuation and symbols as spaces, without a, an, the, and with single spaces between words."""
+    text = re.sub(r"[^\w\s]|_", " ", text.lower())
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+@contextlib.contextmanager
+def quiet():
+    """Only the harness's errors: its warnings speak to users of its command line, or repeat for every long prompt."""
+    logger, bars = logging.getLogger("lm_eval"), datasets.are_progress_bars_disabled()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if not bars:
+            datasets.enable_progress_bars()

@@ -1,0 +1,127 @@
+"""Perplexity: how likely a decoder finds a text, window by window.
+
+As GPTQ's, SparseGPT's and Wanda's code measures it on WikiText-2 and C4: the text as one sequence of tokens, cut into
+windows that do not overlap and are each read without what came before; the odd tokens at the end are left out. There
+the mean negative log-likelihood of every window but its first token counts alike; so it does here.
+"""
+
+import logging
+import time
+
+import pyarrow as pa
+import torch
+from torch.nn.functional import cross_entropy
+
+from knowcost.common.errors import InputError
+from knowcost.score.engines.cloze import batches
+
+log = logging.getLogger(__name__)
+
+WINDOW = 2048  # tokens, or the model's whole context if that is shorter
+MOST = 256  # windows of a running text, as SparseGPT's code takes of C4; WikiText-2's test split has fewer
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("relation", pa.string()),
+        ("logprob", pa.float64()),
+        ("tokens", pa.int32()),
+        ("words", pa.int32()),
+        ("bytes", pa.int32()),
+    ]
+)
+
+
+def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=1024, one_length=False):
+    """The log-likelihood of every window of a text benchmark.
+
+    model: a causal transformers model in eval mode, on its device, of any dtype. table: the benchmark (pyarrow, columns
+    of kind `text` or `lines`). joined: whether its rows make one running text, else each is a window by itself. limit:
+    only the first so many windows. tokens_per_batch: padded tokens in a batch; a longer window is alone. one_length:
+    nothing in a batch is padded.
+
+    Returns (pyarrow.Table of SCHEMA, dict with kind, window, asked, dropped, batch_plan, limit). logprob: natural
+    log-likelihood of all tokens but the first; tokens, words, bytes: how many these are. A line longer than the model's
+    context, or of one token, is dropped and counted. Raises InputError for a model or tokenizer that cannot be asked.
+    """
+    if model.config.is_encoder_decoder or not model.can_generate():
+        raise InputError(f"{type(model).__name__}: perplexity of a text takes a decoder; see the column `families`")
+    if not tokenizer.is_fast:
+        raise InputError(f"tokenizer {tokenizer.name_or_path}: perplexity takes a fast tokenizer, with tokenizer.json")
+    context = getattr(model.config, "max_position_embeddings", None) or WINDOW
+    texts, ids = table.column("text").to_pylist(), table.column("id").to_pylist()
+    if joined:
+        size = min(WINDOW, context)
+        dropped, windows = {}, _running("".join(texts), tokenizer, size)[: min(limit or MOST, MOST)]
+        if not windows:
+            raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
+    else:
+        size = context
+        windows, dropped = _lines(texts[:limit], ids, table.column("relation").to_pylist(), tokenizer, size)
+    plan = f"windows of {size} tokens" if joined else "lines by themselves"
+    _predict(model, windows, tokens_per_batch, one_length)
+    rows = [{**each, "tokens": len(each["tokens"]) - 1} for each in windows]
+    return pa.Table.from_pylist(rows, schema=SCHEMA), {
+        "kind": "text" if joined else "lines",
+        "window": size,
+        "asked": len(windows),
+        "dropped": dropped,
+        "batch_plan": f"{plan}, at most {tokens_per_batch} padded tokens a batch" + ", of one length" * one_length,
+        "limit": limit,
+    }
+
+
+def _running(text, tokenizer, size):
+    """Windows of `size` tokens of one text, without the odd tokens at the end."""
+    encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
+    ids, places = encoded["input_ids"], encoded["offset_mapping"]
+    starts = range(0, len(ids) - size + 1, size)
+    return [
+        _window(str(number), None, text, ids[start : start + size], places[start : start + size])
+        for number, start in enumerate(starts)
+    ]
+
+
+def _lines(texts, ids, relations, tokenizer, most):
+    """(windows, {reason: how many lines were dropped}) of lines by themselves."""
+    encoded = tokenizer(texts, return_offsets_mapping=True, verbose=False)
+    windows, dropped = [], {}
+    for line in zip(ids, relations, texts, encoded["input_ids"], encoded["offset_mapping"], strict=False):
+        size = len(line[3])
+        if 2 <= size <= most:
+            windows.append(_window(*line))
+        else:
+            reason = "too_long" if size > most else "one_token"
+            dropped[reason] = dropped.get(reason, 0) + 1
+    return windows, dropped
+
+
+def _window(name, relation, text, tokens, places):
+    """What a row says beside its log-likelihood; the text that counts is that of all tokens but the first."""
+    said = text[places[1][0] : places[-1][1]]
+    counts = {"words": len(said.split()), "bytes": len(said.encode())}
+    return {"id": name, "relation": relation, "tokens": tokens, **counts}
+
+
+@torch.inference_mode()
+def _predict(model, windows, tokens_per_batch, one_length):
+    """Add `logprob` to every window."""
+    device = next(model.parameters()).device
+    done, logged = 0, time.monotonic()
+    for batch in batches(windows, tokens_per_batch, one_length):
+        lengths = [len(each["tokens"]) for each in batch]
+        padded = [each["tokens"] + [0] * (max(lengths) - length) for each, length in zip(batch, lengths, strict=True)]
+        ids = torch.tensor(padded, device=device)
+        present = torch.arange(max(lengths), device=device) < torch.tensor(lengths, device=device)[:, None]
+        logits = model(input_ids=ids, attention_mask=present.long(), use_cache=False).logits
+        for row, (each, length) in enumerate(zip(batch, lengths, strict=True)):
+            each["logprob"] = _logprob(logits[row, : length - 1], ids[row, 1:length])
+        done += len(batch)
+        if time.monotonic() - logged > 5:
+            logged = time.monotonic()
+            log.info("read %d of %d windows", done, len(windows))
+
+
+def _logprob(logits, tokens):
+    """Natural log-likelihood of tokens (n) under logits (n, vocabulary), in float32, a slice at a time."""
+    pairs = zip(logits.split(256), tokens.split(256), strict=True)
+    return -sum(cross_entropy(some.float(), right, reduction="none").double().sum().item() for some, right in pairs)

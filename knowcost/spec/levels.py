@@ -1,0 +1,106 @@
+"""Levels: how strongly one step compresses, as slugs and the configuration write it.
+
+    50                    percent of the weights set to zero
+    2of4                  2 of every 4 neighbouring inputs are kept, in every row
+    4bit, 4bit-g128       bits per weight, with one scale per row, or per 128 inputs of a row
+    4bit-g128-actorder    the same, columns quantized in the order of their inputs' size (GPTQ's act-order)
+
+A percentage is an int, everything else a str.
+"""
+
+import re
+from dataclasses import dataclass
+
+from knowcost.common.errors import InputError
+
+SLUG = r"\d+(?:of\d+|bit(?:-g\d+)?(?:-actorder)?)?"  # what a level looks like
+
+# A kind of level and how an error message asks for it. Each method says which kinds it takes.
+KINDS = {
+    "percent": "from 1 to 99 (percent)",
+    "pattern": "like 2of4 (of every 4 weights 2 are kept)",
+    "bits": "like 4bit or 4bit-g128 (2, 3, 4 or 8 bits; -g: inputs per scale)",
+    "actorder": "like 4bit-actorder or 4bit-g128-actorder",
+}
+
+_PATTERN = re.compile(r"(\d+)of(\d+)")
+_BITS = re.compile(r"(\d+)bit(?:-g(\d+))?(-actorder)?")
+
+
+@dataclass(frozen=True)
+class Bits:
+    """bits per weight; group_size: how many inputs share a scale, None for a whole row; act_order: see above."""
+
+    bits: int
+    group_size: int | None
+    act_order: bool
+
+
+def parse(text):
+    """A level from its text: an int if it is a percentage, else the text itself."""
+    text = str(text)
+    return int(text) if text.isdigit() else text
+
+
+def kind(level):
+    """Which of KINDS a level is; None when it is none, or has impossible numbers."""
+    from knowcost.compress.methods.patterns import BITS
+
+    if isinstance(level, int):
+        return "percent" if 0 < level < 100 else None
+    if match := _PATTERN.fullmatch(level or ""):
+        return "pattern" if 0 < int(match[1]) < int(match[2]) else None
+    if match := _BITS.fullmatch(level or ""):
+        possible = int(match[1]) in BITS and match[2] != "0"
+        return ("actorder" if match[3] else "bits") if possible else None
+    return None
+
+
+def pattern(level):
+    """The compress.patterns.Pattern of a percentage or an N:M level."""
+    from knowcost.compress.methods.patterns import Pattern
+
+    if isinstance(level, int):
+        return Pattern(sparsity=level / 100)
+    kept, of = map(int, _PATTERN.fullmatch(level).groups())
+    return Pattern(n=kept, m=of)
+
+
+def bits(level):
+    """The Bits of a level of that kind."""
+    count, group, act_order = _BITS.fullmatch(level).groups()
+    return Bits(int(count), int(group) if group else None, bool(act_order))
+
+
+def percent(level):
+    """The share of weights that a level removes, in percent; None for bits. Whole numbers are ints."""
+    if level is None or isinstance(level, int):
+        return level
+    if match := _PATTERN.fullmatch(level):
+        share = 100 * (1 - int(match[1]) / int(match[2]))
+        return round(share) if share == round(share) else share
+    return None
+
+
+def words(level):
+    """A level as tables and figures write it: "50%", "2:4", "4 bit", "4 bit, groups of 128, act order"."""
+    if isinstance(level, int):
+        return f"{level}%"
+    if match := _PATTERN.fullmatch(level):
+        return f"{match[1]}:{match[2]}"
+    found = bits(level)
+    group = f", groups of {found.group_size}" if found.group_size else ""
+    return f"{found.bits} bit{group}{', act order' if found.act_order else ''}"
+
+
+def spread(entry, count):
+    """An entry of an experiment's `levels` as one level for each of `count` steps that take one.
+
+    "50+4bit" gives each step its own, anything else is every step's. Raises InputError when the numbers differ.
+    """
+    parts = [parse(part) for part in str(entry).split("+")]
+    if len(parts) == 1:
+        return parts * count
+    if len(parts) != count:
+        raise InputError(f"level {entry!r} is for {len(parts)} steps, but {count} of this experiment's take one")
+    return parts

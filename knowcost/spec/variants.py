@@ -1,0 +1,130 @@
+"""Variants: what was done to a model, written as a slug that is also a folder name.
+
+    dense
+    magnitude-40@attention
+    magnitude-40@attention+int8@attention
+    magnitude_structured-20@final
+    magnitude-40@canonical.attention        (no prefix: the grouping of the paper)
+    sparsegpt-2of4@overall+gptq-4bit-g128@overall
+    wanda-50@overall~wikitext2              (no suffix: the study's main calibration data)
+
+A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope[~calibration]. levels.py says what a
+level may be.
+"""
+
+import re
+from dataclasses import dataclass
+
+from knowcost.common.errors import InputError
+from knowcost.spec import levels
+
+DENSE = "dense"
+
+SCOPES = (
+    "attention",
+    "feed_forward",
+    "overall",
+    "final",
+    "self_attention",
+    "cross_attention",
+    "encoder_attention",
+    "decoder_attention",
+)
+GROUPINGS = ("paper", "canonical")
+
+_STEP = re.compile(
+    rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>{levels.SLUG}))?"
+    rf"@((?P<grouping>{'|'.join(GROUPINGS)})\.)?(?P<scope>{'|'.join(SCOPES)})(~(?P<calibration>[A-Za-z0-9._-]+))?"
+)
+
+
+def scope_key(grouping, scope):
+    """How a scope is written: "attention", or "canonical.attention" under another grouping than the paper's."""
+    return scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One compressor applied to one scope.
+
+    level: one of levels.py's, None for methods that take none. calibration: the name of the data that it looks at where
+    that is not the study's main one, else None.
+    """
+
+    method: str
+    level: int | str | None
+    grouping: str
+    scope: str
+    calibration: str | None = None
+
+    def __str__(self):
+        level = "" if self.level is None else f"-{self.level}"
+        return f"{self.method}{level}@{scope_key(self.grouping, self.scope)}{self._data}"
+
+    @property
+    def treatment(self):
+        """The method, and the calibration data if they are not the main ones: "wanda~wikitext2"."""
+        return self.method + self._data
+
+    @property
+    def _data(self):
+        return f"~{self.calibration}" if self.calibration else ""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A slug and its steps, in the order in which they are applied; no steps is the dense model."""
+
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def slug(self):
+        return "+".join(map(str, self.steps)) or DENSE
+
+    @property
+    def method(self):
+        """The methods in order, without levels and scopes: "magnitude+int8", "wanda~wikitext2"; "dense"."""
+        return "+".join(step.treatment for step in self.steps) or DENSE
+
+    @property
+    def level(self):
+        """The percentage that the first step removes which removes any (2of4: 50), else None."""
+        removed = (levels.percent(step.level) for step in self.steps)
+        return next((percent for percent in removed if percent is not None), None)
+
+    @property
+    def strength(self):
+        """The levels in words, in order: "50%", "2:4", "50% + 4 bit"; empty where no step has one."""
+        return " + ".join(levels.words(step.level) for step in self.steps if step.level is not None)
+
+    @property
+    def scope(self):
+        """The scope of the first step, else None."""
+        return self.steps[0].scope if self.steps else None
+
+    @property
+    def calibration(self):
+        """The name of the calibration data of its steps where that is not the main one, else None."""
+        return next((step.calibration for step in self.steps if step.calibration), None)
+
+    @property
+    def grouping(self):
+        return self.steps[0].grouping if self.steps else None
+
+
+def parse(slug):
+    """The Variant of a slug. Raises InputError when it is not one."""
+    if slug == DENSE:
+        return Variant()
+    steps = []
+    for part in slug.split("+"):
+        match = _STEP.fullmatch(part)
+        if not match:
+            raise InputError(
+                f"variant {slug!r}: {part!r} is not method[-level]@[grouping.]scope[~calibration]; "
+                f"scopes: {', '.join(SCOPES)}; groupings: {', '.join(GROUPINGS)}"
+            )
+        level = match["level"] and levels.parse(match["level"])
+        where = match["grouping"] or GROUPINGS[0], match["scope"]
+        steps.append(Step(match["method"], level, *where, match["calibration"]))
+    return Variant(tuple(steps))

@@ -1,0 +1,116 @@
+"""Nine levels of global pruning, ours against the published way, on the same weights in one run.
+
+    python benchmarks/pruning.py [--model FOLDER] [--levels 10 20 ...]
+
+The published way (Namburi et al. 2023): per level, load the model, torch.nn.utils.prune.global_unstructured over all
+linear layers but the last, prune.remove, save_pretrained. Ours: exact thresholds of all levels from one streaming pass,
+then one masked archive per level, hashed and read back. Both include reading and writing the files. Each way runs in a
+process of its own with one thread; CPU time and peak memory are those of the whole process.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LEVELS = [10, 20, 30, 40, 50, 60, 70, 80, 90]
+
+
+def make_model(folder):
+    """A BERT-base of random weights: 110 million parameters, float32."""
+    import torch
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.manual_seed(0)
+    BertForMaskedLM(BertConfig()).save_pretrained(folder)
+
+
+def published(folder, out, levels):
+    import torch
+    from torch.nn.utils import prune
+    from transformers import AutoModelForMaskedLM
+
+    torch.set_num_threads(1)
+    for level in levels:
+        model = AutoModelForMaskedLM.from_pretrained(folder)
+        head = model.get_output_embeddings()
+        layers = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
+        prune.global_unstructured([(m, "weight") for m in layers], prune.L1Unstructured, amount=level / 100)
+        for layer in layers:
+            prune.remove(layer, "weight")
+        model.save_pretrained(out / str(level))
+
+
+def ours(folder, out, levels):
+    from knowcost.compress.archive import make as archive
+
+    archive.make_thresholds(folder, [("paper", "overall", levels)], out / "thresholds.json")
+    for level in levels:
+        archive.make_archive("bench", folder, f"magnitude-{level}@overall", out / "thresholds.json", out / str(level))
+
+
+def same_zeros(one, other, levels):
+    """Whether both wrote the same number of zeros at every level."""
+    from knowcost.compress.methods.magnitude import count_zeros
+    from knowcost.models.checkpoint import Checkpoint
+
+    def zeros(folder):
+        tensors = Checkpoint(folder).tensors
+        return sum(count_zeros(tensor) for tensor in tensors.values() if tensor.module)
+
+    return all(zeros(one / str(level)) == zeros(other / str(level)) for level in levels)
+
+
+def measure(way, folder, out, levels):
+    """{"cpu": seconds, "memory": MB} of a fresh process that runs one way."""
+    command = [sys.executable, __file__, "--way", way, "--model", folder, "--out", out, "--levels", *map(str, levels)]
+    run = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, help="a folder with config.json and safetensors of an encoder")
+    parser.add_argument("--levels", type=int, nargs="+", default=LEVELS)
+    parser.add_argument("--way", choices=["published", "ours", "make"], help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way == "make":
+        return make_model(options.model)
+    if options.way:
+        {"published": published, "ours": ours}[options.way](options.model, options.out, options.levels)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        print(json.dumps({"cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss / 1024}))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        compare(options, Path(temporary))
+
+
+def compare(options, work):
+    from knowcost.common import files, paths
+
+    model = work / "model"
+    # In a process of its own: a child's peak memory counts from that of the process that started it.
+    if options.model:
+        model.mkdir()
+        for file in options.model.iterdir():
+            (model / file.name).symlink_to(file.resolve())
+    else:
+        subprocess.run([sys.executable, __file__, "--way", "make", "--model", model], check=True, capture_output=True)
+    hashes = {p.name: {"sha256": files.sha256(p)} for p in model.iterdir()}
+    files.write_json(model / paths.SOURCE, {"source": "bench", "files": hashes})
+    for way in ("published", "ours"):
+        (work / way).mkdir()
+    theirs = measure("published", model, work / "published", options.levels)
+    mine = measure("ours", model, work / "ours", options.levels)
+    assert same_zeros(work / "published", work / "ours", options.levels)
+    print(f"pruning, {len(options.levels)} levels, files read and written, one thread; the same number of zeros")
+    for key, unit in (("cpu", "s of CPU"), ("memory", "MB at most")):
+        print(f"  published {theirs[key]:8.1f}   ours {mine[key]:8.1f} {unit:12} {theirs[key] / mine[key]:6.1f}x")
+
+
+if __name__ == "__main__":
+    main()

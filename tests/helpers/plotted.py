@@ -1,0 +1,36 @@
+"""Rows for plots, and what a drawn panel holds. For tests only."""
+
+from math import nan
+
+import pandas as pd
+
+from knowcost.draw import plots
+
+
+def cells(**columns):
+    frame = pd.DataFrame(columns)
+    defaults = {"panel": plots.ALL, "majority_drop_percent": nan, "why": "", "mark": nan}
+    return frame.assign(**{key: value for key, value in defaults.items() if key not in frame})
+
+
+TWO_MODELS = cells(
+    model=["a", "b"] * 4,
+    scope=["overall"] * 4 + ["attention"] * 4,
+    level=[20, 20, 40, 40] * 2,
+    drop_percent=[2.0, 4.0, 10.0, 20.0, 0.0, 1.0, 3.0, 5.0],
+    majority_drop_percent=[30.0, 50.0] * 4,
+)
+
+
+def crosses(axis):
+    return {line.get_color(): list(line.get_xdata()) for line in axis.lines if line.get_marker() == "x"}
+
+
+def points(axis):
+    lines = [line for line in axis.lines if line.get_marker() in ("o", "s")]
+    return {line.get_color(): list(line.get_ydata()) for line in lines}
+
+
+def diamonds(axis):
+    (line,) = [line for line in axis.lines if line.get_marker() == "D"]
+    return [(x, round(y, 3)) for x, y in zip(*line.get_data(), strict=True) if x == x]

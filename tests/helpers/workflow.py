@@ -1,0 +1,79 @@
+"""A small project of its own: a copy of the workflow in which snakemake runs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+AGGREGATES = {"tables": 1, "figures": 1, "report": 1}  # jobs that any change of the cells asks for
+CONFIG = {
+    "models": "models.tsv",
+    "benchmarks": "benchmarks.tsv",
+    "limit": None,
+    "study": {
+        "groupings": ["paper"],
+        "protocols": ["corrected"],
+        "experiments": [
+            {"name": "prune", "steps": ["magnitude"], "scopes": ["attention", "overall"], "levels": [20, 40]},
+            {"name": "quantize", "steps": ["int8"], "scopes": ["overall"]},
+        ],
+    },
+    "score": {"variants_per_job": 3},
+}
+
+
+class Project:
+    """A folder in which snakemake runs, with the package copied beside the Snakefile."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def write_config(self, change=lambda config: None):
+        config = json.loads(json.dumps(CONFIG))
+        change(config)
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def add_row(self, table, *cells):
+        with open(self.folder / table, "a") as f:
+            f.write("\t".join(cells) + "\n")
+
+    def snakemake(self, *options, check=True):
+        """Run to the end; {stdout, stderr, returncode}."""
+        run = subprocess.run(**self._command(options), capture_output=True, text=True, timeout=300)
+        if check:
+            assert run.returncode == 0, run.stdout + run.stderr
+        return run
+
+    def start(self, *options):
+        """Start in a process group of its own, to be killed; its words go nowhere."""
+        return subprocess.Popen(
+            **self._command(options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def _command(self, options):
+        command = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "config.yaml", "--cores", "2"]
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "HF_HUB_OFFLINE": "1"}
+        return {"args": [*command, *options], "cwd": self.folder, "env": environment}
+
+    def planned(self):
+        """{rule: how many jobs would run}, by a dry run."""
+        run = self.snakemake("-n", "--quiet", "reason")
+        text = run.stdout + run.stderr
+        if "Nothing to be done" in text:
+            return {}
+        jobs = re.findall(r"^(\S+)\s+(\d+)$", text[text.index("Job stats") :], re.M)
+        return {rule: int(count) for rule, count in jobs if rule not in ("all", "total")}
+
+
+def facts(path, count, words=range(6, 30)):
+    """A benchmark of one's own: cloze sentences over the tiny tokenizer's words."""
+    words = [f"w{i}" for i in words]
+    rows = [
+        {"id": str(i), "cloze": f"{words[i % len(words)]} w1 [MASK]", "answer": words[(i * 7) % len(words)]}
+        for i in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))

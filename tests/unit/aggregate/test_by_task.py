@@ -1,0 +1,103 @@
+"""Perplexity, averages by domain and MMLU by discipline: against a published table and by hand."""
+
+import dataclasses
+import math
+
+import pandas as pd
+import pytest
+from helpers.fake_results import cell
+from helpers.groups import group
+
+from knowcost.aggregate import by_task, tables
+
+# "Do Compressed LLMs Forget Knowledge?", Table 1 (GPTQ, 3 bits), the first row and OPT's
+WORLD = ("arc_easy", "arc_challenge", "sciq", "webquestions", "triviaqa")
+DOMAIN = dict.fromkeys(WORLD, "world knowledge") | {"piqa": "common reasoning"}
+DOMAIN |= dict.fromkeys(("hellaswag", "lambada", "winogrande"), "language understanding")
+LLAMA = (71.46, 37.71, 92.60, 17.96, 33.02, 76.01, 53.11, 68.58, 67.48)
+OPT = (64.77, 29.01, 89.40, 9.50, 17.90, 75.24, 48.57, 65.34, 63.54)
+MEANS = {"llama": (50.55, 76.01, 63.06, 57.55), "opt": (42.12, 75.24, 59.15, 51.47)}
+
+
+def scores(slug="dense", models=(("llama", LLAMA), ("opt", OPT)), dense=None):
+    rows = [
+        cell(model, slug, name, (dense or value) / 100, value / 100, family="decoder")
+        for model, values in models
+        for name, value in zip(DOMAIN, values, strict=True)
+    ]
+    return rows
+
+
+def test_domains_are_averaged_as_in_the_paper():
+    found = by_task.domains(tables.scores(scores()), DOMAIN)
+    for model, expected in MEANS.items():
+        rows = found[found["model"] == model]
+        assert rows["domain"].tolist() == ["world knowledge", "common reasoning", "language understanding", "all"]
+        assert (100 * rows["accuracy"]).tolist() == pytest.approx(expected, abs=0.006)
+        assert rows["benchmarks"].tolist() == [5, 1, 3, 9]
+        assert rows["drop_points"].isna().all()
+
+
+def test_drops_of_domains_and_means_that_lack_a_task():
+    rows = scores() + scores("int8@overall", [("llama", [value / 2 for value in LLAMA])])
+    for row, value in zip(rows[-9:], LLAMA, strict=True):
+        row["dense_accuracy"] = value / 100
+    rows += [cell("llama", "int8@overall", "boolq", 0.9, 0.1, family="decoder")]  # of no domain
+    found = by_task.domains(tables.scores(rows), DOMAIN).set_index(["variant", "model", "domain"])
+    world = found.loc[("int8@overall", "llama", "world knowledge")]
+    assert (world["drop_points"], world["drop_percent"]) == (pytest.approx(50.55 / 2, abs=0.01), pytest.approx(50))
+    short = [row for row in rows if (row["variant"], row["benchmark"]) != ("int8@overall", "sciq")]
+    found = by_task.domains(tables.scores(short), DOMAIN).set_index(["variant", "model", "domain"])
+    assert math.isnan(found.loc[("int8@overall", "llama", "world knowledge"), "accuracy"])
+    assert math.isnan(found.loc[("int8@overall", "llama", "all"), "accuracy"])
+    assert found.loc[("int8@overall", "llama", "common reasoning"), "drop_percent"] == pytest.approx(50)
+
+
+def test_no_domains_make_an_empty_table():
+    found = by_task.domains(tables.scores(scores()), {})
+    assert found.empty and list(found.columns) == by_task.DOMAINS
+
+
+def windows(variant, logprobs, benchmark="prose", model="m"):
+    rows = pd.DataFrame({"logprob": logprobs, "tokens": 2, "words": 1, "bytes": 8})
+    about = {"model": model, "family": "decoder", "benchmark": benchmark, "variant": variant}
+    return about | {"rows": rows, "limit": None, "dropped": ""}
+
+
+def test_perplexity_beside_the_dense_models():
+    ln2 = math.log(2)
+    cells = [windows("magnitude-40@overall", [-8 * ln2, -4 * ln2]), windows("dense", [-4 * ln2, -4 * ln2]),
+             windows("int8@overall", [-4 * ln2, math.nan]), windows("int8@overall", [-2.0], model="o")]  # fmt: skip
+    found = by_task.perplexity(cells).set_index(["model", "variant"])
+    dense, pruned = found.loc[("m", "dense")], found.loc[("m", "magnitude-40@overall")]
+    assert (dense["perplexity"], dense["word_perplexity"], dense["bits_per_byte"]) == pytest.approx((4, 16, 8 / 16))
+    assert (dense["n"], dense["tokens"], dense["perplexity_times"]) == (2, 4, 1)
+    assert (pruned["perplexity"], pruned["dense_perplexity"]) == pytest.approx((8, 4))
+    assert (pruned["perplexity_times"], pruned["level"]) == (pytest.approx(2), 40)
+    assert found.loc[("m", "int8@overall"), "perplexity"] == math.inf
+    assert math.isnan(found.loc[("o", "int8@overall"), "perplexity_times"])  # its dense model was not asked
+    assert by_task.perplexity([]).empty
+
+
+def test_perplexity_survives_its_csv(tmp_path):
+    tables.write(by_task.perplexity([windows("dense", [-1.5]), windows("int8@final", [math.nan])]), tmp_path / "p.csv")
+    found = tables.read(tmp_path)["p"]
+    assert found["perplexity"].tolist() == [pytest.approx(math.exp(0.75), rel=1e-5), math.inf]
+
+
+def test_mmlu_by_discipline_and_subject():
+    subjects = ["philosophy"] * 2 + ["sociology"] + ["astronomy"] * 3 + ["alchemy"]
+    mmlu = dataclasses.replace(group({"dense": "1111101", "int8@overall": "0111000"}, subjects), kind="mmlu")
+    found = by_task.disciplines([mmlu, group({"dense": "1"}, ["sociology"])])
+    rows = found[found["variant"] == "int8@overall"].set_index(["discipline", "subject"])
+    assert rows.loc[("humanities", ""), ["n", "accuracy", "dense_accuracy", "drop_points"]].tolist() == [2, 0.5, 1, 50]
+    assert rows.loc[("STEM", "astronomy"), ["n", "accuracy", "drop_percent"]].tolist() == pytest.approx([3, 1 / 3, 50])
+    assert rows.loc[("STEM", ""), "accuracy"] == rows.loc[("STEM", "astronomy"), "accuracy"]
+    assert ("", "") not in rows.index and rows.loc[("", "alchemy"), "accuracy"] == 0
+    assert len(found) == 2 * (3 + 4)
+    assert by_task.disciplines([]).empty
+
+
+def test_every_subject_of_mmlu_has_a_discipline(shared):
+    subjects = {path.name.removesuffix("_test.csv") for path in (shared / "data/mmlu/test").iterdir()}
+    assert set(by_task.discipline_of()) == subjects and len(subjects) == 57

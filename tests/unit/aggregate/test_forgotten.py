@@ -1,0 +1,104 @@
+"""What is forgotten first, and together: hand-made groups, exact chance from counting."""
+
+from math import comb
+
+import pandas as pd
+import pytest
+from helpers.groups import group
+
+from knowcost.aggregate import forgotten
+
+
+def test_quartiles_keep_equal_values_together():
+    assert forgotten.quartiles(pd.Series([8, 7, 6, 5, 4, 3, 2, 1])).tolist() == [4, 4, 3, 3, 2, 2, 1, 1]
+    assert forgotten.quartiles(pd.Series([1, 1, 1, 1, 1, 1, 2, 3])).tolist() == [2] * 6 + [4, 4]
+    assert forgotten.quartiles(pd.Series([5.0, 5.0, 5.0])).nunique() == 1
+
+
+def test_shares_are_of_what_the_dense_model_knew():
+    facts = group(
+        {"dense": "11110111", "int8@final": "00111100"},
+        relations=["a", "a", "a", "b", "b", "b", "b", "b"],
+        answer=["x", "x", "x", "y", "y", "y", "y", "z"],
+        confidence=[-8.0, -7.0, -1.0, -2.0, -9.0, -3.0, -4.0, -5.0],
+    )
+    rows = forgotten.forgotten_by([facts])
+    found = {by: part.set_index("part")[["known", "forgotten"]].T.to_dict("list") for by, part in rows.groupby("by")}
+    assert found["relation"] == {"a": [3, 2], "b": [4, 2]}
+    # known, least confident first: -8 | -7 -5 | -4 -3 | -2 -1, by ceil(4 (rank - 1/2) / 7)
+    assert found["confidence"] == {"1": [2, 2], "2": [2, 2], "3": [1, 0], "4": [2, 0]}
+    # in the benchmark z is right once, x 3 times, y 4 times (one of them not known): ranks 1, 3 and 6
+    assert found["frequency"] == {"1": [1, 1], "2": [3, 2], "4": [3, 1]}
+    assert rows["forgotten_percent"].tolist() == pytest.approx(
+        [100 * f / k for f, k in rows[["forgotten", "known"]].values]
+    )
+
+
+def test_one_part_says_nothing_and_nothing_known_has_no_shares():
+    alike = group({"dense": "1110", "int8@final": "0110"}, relations=["a"] * 4)
+    assert forgotten.forgotten_by([alike]).empty
+    assert forgotten.forgotten_by([group({"dense": "000", "int8@final": "111"}, relations=list("abc"))]).empty
+    assert forgotten.forgotten_by([group({"int8@final": "111"}, relations=list("abc"))]).empty
+
+
+def test_overlap_against_counting():
+    """Of 8 known facts a forgets 3 and b 4, two of them together."""
+    right = {"dense": "1111111100", "magnitude-20@attention": "0001111111", "magnitude-20@feed_forward": "1000011101"}
+    (row,) = forgotten.overlap([group(right)]).to_dict("records")
+    assert (row["kind"], row["known"], row["forgotten_a"], row["forgotten_b"], row["both"]) == ("scopes", 8, 3, 4, 2)
+    assert row["expected"] == pytest.approx(3 * 4 / 8)
+    assert row["jaccard"] == pytest.approx(2 / 5)
+    assert row["overlap_p"] == pytest.approx((comb(3, 2) * comb(5, 2) + comb(3, 3) * comb(5, 1)) / comb(8, 4))
+
+
+def test_nothing_forgotten_has_no_jaccard():
+    right = {"dense": "11", "magnitude-20@attention": "11", "magnitude-20@feed_forward": "11"}
+    row = forgotten.overlap([group(right)]).iloc[0]
+    assert pd.isna(row["jaccard"])
+    assert (row["both"], row["expected"], row["overlap_p"]) == (0, 0, 1)
+    assert forgotten.overlap([group({"dense": "11"})]).empty
+
+
+def test_pairs_differ_in_one_thing():
+    counts = dict.fromkeys(
+        ["magnitude-20@overall", "magnitude-20@attention", "magnitude-40@attention", "magnitude-80@attention",
+         "magnitude-40@feed_forward", "magnitude-40@canonical.attention", "magnitude-20@final",
+         "magnitude_structured-20@final", "magnitude-40@attention+int8@attention",
+         "magnitude-40@attention+int8@feed_forward", "magnitude-80@attention+int8@feed_forward",
+         "magnitude-20@self_attention", "magnitude-20@cross_attention"],
+        10,
+    )  # fmt: skip
+    assert set(forgotten.pairs(counts)) == {
+        ("scopes", "magnitude-20@overall", "magnitude-20@attention"),
+        ("scopes", "magnitude-20@overall", "magnitude-20@final"),
+        ("scopes", "magnitude-20@attention", "magnitude-20@final"),
+        ("scopes", "magnitude-40@attention", "magnitude-40@feed_forward"),
+        ("scopes", "magnitude-20@self_attention", "magnitude-20@cross_attention"),
+        ("levels", "magnitude-20@attention", "magnitude-40@attention"),
+        ("levels", "magnitude-40@attention", "magnitude-80@attention"),
+        ("methods", "magnitude-20@final", "magnitude_structured-20@final"),
+        ("methods", "magnitude-40@attention", "magnitude-40@attention+int8@attention"),
+    }
+
+
+@pytest.mark.parametrize(("int8", "partner"), [(30, 40), (75, 80), (9, None), (15, 20), (0, None), (400, None)])
+def test_quantizing_is_compared_with_the_pruning_that_forgot_most_nearly_as_much(int8, partner):
+    counts = {"magnitude-20@attention": 20, "magnitude-40@attention": 40, "magnitude-80@attention": 80}
+    found = [pair for pair in forgotten.pairs(counts | {"int8@attention": int8}) if pair[0] == "methods"]
+    assert found == ([("methods", f"magnitude-{partner}@attention", "int8@attention")] if partner else [])
+
+
+def test_pairs_of_patterns_and_bits_differ_in_one_thing_too():
+    counts = dict.fromkeys(
+        ["gptq-4bit@overall", "gptq-3bit@overall", "gptq-4bit@attention", "rtn-3bit@attention",
+         "wanda-50@overall", "wanda-2of4@overall", "sparsegpt-2of4@overall"],
+        10,
+    )  # fmt: skip
+    assert set(forgotten.pairs(counts)) == {
+        ("scopes", "gptq-4bit@overall", "gptq-4bit@attention"),
+        ("levels", "gptq-4bit@overall", "gptq-3bit@overall"),
+        ("levels", "wanda-50@overall", "wanda-2of4@overall"),
+        ("methods", "gptq-4bit@attention", "rtn-3bit@attention"),
+        ("methods", "wanda-50@overall", "sparsegpt-2of4@overall"),
+        ("methods", "wanda-2of4@overall", "sparsegpt-2of4@overall"),
+    }

@@ -1,0 +1,97 @@
+"""WebQuestions, TriviaQA and FreebaseQA: official files, the hub's form and what is refused."""
+
+import gzip
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.benchmark_files import jsonl, prepare
+
+from knowcost.common.errors import InputError
+
+TRIVIA = {"question": "Who?", "question_id": "tc_1", "answer": {"value": "Bo", "aliases": ["Bob", "Bo", "Robert"]}}
+
+
+def test_webquestions_official_and_hub_agree(tmp_path):
+    official = [{"qId": "w0", "qText": "where?", "answers": ["Rome", "Roma", "Rome"]}]
+    (tmp_path / "test.json").write_text(json.dumps(official))
+    rows, about = prepare("webquestions", tmp_path / "test.json", tmp_path / "out.parquet")
+    assert rows == [{"id": "w0", "relation": None, "question": "where?", "answers": ["Rome", "Roma"]}]
+    assert about["kind"] == "webquestions"
+    hub = pa.Table.from_pylist([{"url": "u", "question": "where?", "answers": ["Rome", "Roma"]}])
+    pq.write_table(hub, tmp_path / "hub.parquet")
+    assert prepare("webquestions", tmp_path / "hub.parquet", tmp_path / "out.parquet")[0] == [{**rows[0], "id": "0"}]
+
+
+def test_triviaqa_puts_the_answer_before_its_other_names(tmp_path):
+    for format in ("triviaqa", "triviaqa_closed"):
+        rows, about = prepare(format, jsonl(tmp_path / "t.jsonl", TRIVIA), tmp_path / "out.parquet")
+        assert rows == [{"id": "tc_1", "relation": None, "question": "Who?", "answers": ["Bo", "Bob", "Robert"]}]
+        assert about["kind"] == format
+
+
+def test_triviaqa_with_its_evidence(tmp_path):
+    """Rows in the form of the hub's configuration rc, written by hand."""
+    pages, search = {"wiki_context": ["W" * 3000, "second"]}, {"search_context": ["S" * 3000]}
+    none = {"wiki_context": []}, {"search_context": []}
+    records = [
+        {**TRIVIA, "question_id": name, "entity_pages": wiki, "search_results": found}
+        for name, wiki, found in (("both", pages, search), ("web", none[0], search), ("no", *none))
+    ]
+    pq.write_table(pa.Table.from_pylist(records), tmp_path / "rc.parquet")
+    rows, about = prepare("triviaqa_open", tmp_path / "rc.parquet", tmp_path / "out.parquet")
+    assert [(row["id"], row["evidence"]) for row in rows] == [("both", "W" * 3000 + "S" * 72), ("web", "S" * 3000)]
+    assert about["dropped"] == {"no_evidence": 1}
+
+
+def test_freebaseqa_official_and_lines_agree(tmp_path):
+    parses = [
+        {"Answers": [{"AnswersMid": "m", "AnswersName": ["king lear"]}]},
+        {"Answers": [{"AnswersName": ["lear"]}]},
+    ]
+    question = {"Question-ID": "f1", "RawQuestion": 'Which is "a | play"?', "Parses": parses}
+    (tmp_path / "f.json").write_text(json.dumps({"Dataset": "FreebaseQA-eval", "Questions": [question]}))
+    rows, _ = prepare("freebaseqa", tmp_path / "f.json", tmp_path / "out.parquet")
+    assert rows == [
+        {"id": "f1", "relation": None, "question": 'Which is "a | play"?', "answers": ["king lear", "lear"]}
+    ]
+    (tmp_path / "f.txt").write_text('"Which is ""a | play""?" | king lear \n')
+    lines, _ = prepare("freebaseqa", tmp_path / "f.txt", tmp_path / "out.parquet")
+    assert lines == [{**rows[0], "id": "0", "answers": ["king lear"]}]
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "text", "match"),
+    [
+        ("webquestions", "w.json", "{}", r"w\.json: expected a JSON array of questions, found dict"),
+        ("webquestions", "w.json", "[", r"w\.json: not JSON"),
+        ("webquestions", "w.json", '[{"qText": "q", "answers": []}]', r"question 0: expected at least one answer"),
+        ("triviaqa", "t.jsonl", '{"question": "q", "question_id": "1", "answer": {}}', "a test split may hide them"),
+        ("freebaseqa", "f.json", "[]", "an object with `Questions`"),
+        ("freebaseqa", "f.txt", "a | b\nno bar\n", r"f\.txt:2: expected `question \| answer`"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path, format, name, text, match):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=match):
+        prepare(format, tmp_path / name, tmp_path / "out.parquet")
+
+
+def test_gzip(tmp_path):
+    whole = gzip.compress((json.dumps(TRIVIA) + "\n").encode())
+    (tmp_path / "t.jsonl.gz").write_bytes(whole)
+    assert len(prepare("triviaqa", tmp_path / "t.jsonl.gz", tmp_path / "out.parquet")[0]) == 1
+    for broken in (whole[:-12], b"<html>"):
+        (tmp_path / "t.jsonl.gz").write_bytes(broken)
+        with pytest.raises(InputError, match=r"t\.jsonl\.gz: not a whole gzip file"):
+            prepare("triviaqa", tmp_path / "t.jsonl.gz", tmp_path / "out.parquet")
+
+
+def test_the_real_files(shared, tmp_path):
+    data, out = shared / "data", tmp_path / "out.parquet"
+    assert len(prepare("webquestions", data / "webquestions/test.json", out)[0]) == 2032
+    rows, _ = prepare("triviaqa", data / "triviaqa/rc.wikipedia.nocontext-validation.jsonl.gz", out)
+    assert len(rows) == 7993 and rows[0]["answers"][0] == "Sunset Boulevard"
+    rows, _ = prepare("freebaseqa", data / "freebaseqa/FreebaseQA-eval.txt", out)
+    assert len(rows) == 4023 and not any(row["question"].startswith('"A 1986') for row in rows)

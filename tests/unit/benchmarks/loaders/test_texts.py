@@ -1,0 +1,57 @@
+"""LAMBADA, running text and lines."""
+
+import json
+
+import pytest
+from helpers.benchmark_files import jsonl, prepare
+
+from knowcost.common.errors import InputError
+
+
+def test_lambada_keeps_its_text(tmp_path):
+    rows, about = prepare("lambada", jsonl(tmp_path / "l.jsonl", {"text": "a\n\nb  c"}), tmp_path / "out.parquet")
+    assert rows == [{"id": "0", "relation": None, "text": "a\n\nb  c"}] and about["kind"] == "lambada"
+    with pytest.raises(InputError, match="needs a last word and something before it, found 'word'"):
+        prepare("lambada", jsonl(tmp_path / "l.jsonl", {"text": "word"}), tmp_path / "out.parquet")
+
+
+def test_a_plain_text_is_joined_as_the_hubs_rows_are(tmp_path):
+    """The hub's rows of wikitext-2-raw-v1: a line with its break, or nothing for a line without a word."""
+    (tmp_path / "w.raw").write_text(" \n = A = \n \n one \n two")
+    hub = ["", " = A = \n", "", " one \n", " two"]
+    rows, about = prepare("text", tmp_path / "w.raw", tmp_path / "out.parquet")
+    assert "".join(row["text"] for row in rows) == "\n\n".join(hub) and about["kind"] == "text"
+    source = jsonl(tmp_path / "w.jsonl", *({"text": line} for line in hub))
+    assert prepare("text", source, tmp_path / "out.parquet")[0] == rows
+
+
+def test_c4_is_joined_by_spaces_and_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr("knowcost.benchmarks.loaders.texts.C4_DOCUMENTS", 2)
+    source = jsonl(tmp_path / "c.jsonl", *({"text": word, "url": "u"} for word in ("a.", "b.", "c.")))
+    rows, about = prepare("c4", source, tmp_path / "out.parquet")
+    assert [row["text"] for row in rows] == ["a. ", "b."] and about["kind"] == "text"
+
+
+def test_lines_keep_their_ids(tmp_path):
+    source = jsonl(tmp_path / "l.jsonl", {"text": "a b", "id": "x", "relation": "r"}, {"text": "c d"})
+    rows, about = prepare("lines", source, tmp_path / "out.parquet")
+    assert [(row["id"], row["relation"]) for row in rows] == [("x", "r"), ("1", None)] and about["kind"] == "lines"
+
+
+@pytest.mark.parametrize(
+    ("format", "line", "problem"),
+    [
+        ("text", {"page": "a"}, "no `text`, only page; rename the column"),
+        ("c4", {"text": 3}, "`text` is 3, expected text"),
+        ("lines", {"text": " "}, "'text' must be a non-empty text"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path, format, line, problem):
+    (tmp_path / "x.jsonl").write_text(json.dumps(line))
+    with pytest.raises(InputError, match=rf"x\.jsonl:1: {problem}"):
+        prepare(format, tmp_path / "x.jsonl", tmp_path / "out.parquet")
+
+
+def test_the_real_wikitext(shared, tmp_path):
+    rows, _ = prepare("text", shared / "data/wikitext2/wiki.test.raw", tmp_path / "out.parquet")
+    assert len(rows) == 4358  # rows of the hub's test split

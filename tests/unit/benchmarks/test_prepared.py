@@ -1,0 +1,96 @@
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from knowcost.benchmarks import prepared
+from knowcost.common.errors import InputError
+
+
+def lines(path, *rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+ROW = {"id": "a", "cloze": "Rome is in [MASK] .", "answer": "Italy"}
+
+
+def prepare(source, out, format="cloze"):
+    prepared.prepare({"name": "mine", "format": format}, source, out)
+    return prepared.read(out)
+
+
+def test_importing_the_package_loads_no_heavy_module():
+    heavy = {"pyarrow", "torch", "pandas", "transformers"}
+    code = f"import knowcost.benchmarks.prepared, sys; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_unknown_format_lists_the_known_ones():
+    assert prepared.kind_of("lama_squad") == "cloze"
+    assert prepared.kind_of("piqa") == "piqa"
+    with pytest.raises(InputError, match=r"'lama'.*lama_trex.*winogrande"):
+        prepared.kind_of("lama")
+
+
+def test_parquet_holds_rows_and_metadata(tmp_path):
+    source = lines(tmp_path / "mine.jsonl", ROW)
+    table, metadata = prepare(source, tmp_path / "out" / "mine.parquet")
+    assert table.to_pylist() == [{**ROW, "relation": None, "subject": None, "candidates": None}]
+    assert table.column_names == ["id", "relation", "subject", "cloze", "answer", "candidates"]
+    assert metadata == {
+        "name": "mine",
+        "format": "cloze",
+        "kind": "cloze",
+        "rows": 1,
+        "dropped": {},
+        "source_sha256": {"mine.jsonl": hashlib.sha256(source.read_bytes()).hexdigest()},
+    }
+
+
+def test_same_input_gives_the_same_bytes(tmp_path):
+    source = lines(tmp_path / "mine.jsonl", ROW)
+    for name in ("one", "two"):
+        prepare(source, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_truncated_line_is_named_and_leaves_no_output(tmp_path):
+    source = lines(tmp_path / "mine.jsonl", ROW, ROW)
+    source.write_bytes(source.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"mine\.jsonl:2: not valid JSON.*fetch it again"):
+        prepare(source, tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_line_that_is_no_object_or_not_utf8(tmp_path):
+    source = tmp_path / "mine.jsonl"
+    source.write_bytes(b'\n["a"]\n')
+    with pytest.raises(InputError, match=r"mine\.jsonl:2: expected a JSON object, found list"):
+        prepare(source, tmp_path / "out.parquet")
+    source.write_bytes(b'{"id": "\xe9"}\n')
+    with pytest.raises(InputError, match=r"mine\.jsonl:1: not UTF-8"):
+        prepare(source, tmp_path / "out.parquet")
+
+
+def test_unicode_line_separator_inside_a_text_is_no_line_end(tmp_path):
+    source = tmp_path / "mine.jsonl"
+    source.write_text(json.dumps({**ROW, "answer": "a\u2028b"}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert prepare(source, tmp_path / "out.parquet")[0]["answer"].to_pylist() == ["a\u2028b"]
+
+
+def test_missing_or_empty_source(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.jsonl does not exist"):
+        prepare(tmp_path / "nowhere.jsonl", tmp_path / "out.parquet")
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(InputError, match="no usable row"):
+        prepare(tmp_path / "empty.jsonl", tmp_path / "out.parquet")
+
+
+def test_broken_parquet(tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(InputError, match="not a readable parquet file"):
+        prepare(tmp_path / "broken.parquet", tmp_path / "out.parquet", "boolq")

@@ -1,0 +1,71 @@
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import errno, os, sys
+from knowcost.common import log
+from knowcost.common.errors import InputError
+log.setup("job.log", threads=1)
+import logging
+logging.getLogger("knowcost.x").info("progress")
+logging.getLogger("other").warning("noise")
+raise {error}
+"""
+
+
+def run(folder, root, error):
+    """(return code, console, log file) of a job that ends in an error."""
+    script = SCRIPT.format(error=error)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env={"PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
+    return done.returncode, done.stderr, (folder / "job.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "traceback"),
+    [
+        ("InputError('models.tsv: no such thing')", "models.tsv: no such thing", False),
+        ("OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))", "The disk is full", False),
+        ("KeyError('a bug')", "a bug", True),
+    ],
+)
+def test_only_a_mistake_in_the_program_shows_where_it_happened(tmp_path, root, error, message, traceback):
+    code, console, file = run(tmp_path, root, error)
+    assert code != 0
+    for text in (console, file):
+        assert message in text and "progress" in text
+        assert ("Traceback" in text) == traceback
+    assert "noise" in file and "noise" not in console
+
+
+OFFLINE = """
+from knowcost.common import log
+log.setup("job.log", online={online})
+import datasets, huggingface_hub
+print(huggingface_hub.is_offline_mode(), datasets.config.HF_HUB_OFFLINE)
+"""
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_only_a_job_that_fetches_may_ask_the_hub(tmp_path, root, online):
+    environment = {"PYTHONPATH": str(root), "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", OFFLINE.format(online=online)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(not online)] * 2
+
+
+def test_scripts_other_than_those_that_fetch_are_offline(root):
+    scripts = list((root / "workflow/scripts").glob("*.py"))
+    online = {path.name for path in scripts if "online=True" in path.read_text()}
+    assert online == {path.name for path in scripts if path.name.startswith("fetch_")} != set()
+    assert all("log.setup(" in path.read_text() for path in (root / "workflow/scripts").glob("*.py"))
+
+
+def test_a_slurm_job_says_which_gpus_it_was_given(tmp_path, root):
+    slurm = {"SLURM_JOB_ID": "17", "SLURMD_NODENAME": "n2", "SLURM_STEP_GPUS": "0,1", "CUDA_VISIBLE_DEVICES": "0,1"}
+    command = [sys.executable, "-c", 'from knowcost.common import log; log.setup("job.log")']
+    subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(root)} | slurm, check=True)
+    assert "Slurm job 17 on node n2, GPUs: 0,1 (CUDA_VISIBLE_DEVICES=0,1)" in (tmp_path / "job.log").read_text()

@@ -1,0 +1,217 @@
+"""What stays of an archive gives back the bytes of the full one, or says what is wrong."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import tiny
+
+from knowcost.common import files, paths
+from knowcost.common.errors import InputError
+from knowcost.compress import registry
+from knowcost.compress.archive import make as archive
+from knowcost.compress.archive import rebuild, storage
+from knowcost.models.load import AUTO, load
+from knowcost.score import job as score
+from knowcost.spec import scopes
+
+SLUGS = [
+    "dense",
+    "magnitude-40@overall",
+    "magnitude-20@final",
+    "magnitude_structured-40@final",
+    "int8@overall",
+    "magnitude-40@attention+int8@attention",
+]
+LOST = "magnitude-20@final+lost@final"
+
+
+def make(folder, slug, mode, shard_size=storage.SHARD_SIZE):
+    """(manifest, folder) of an archive of folder/model."""
+    wanted = [("paper", scope, [20, 40]) for scope in ("attention", "overall", "final")]
+    if not (folder / "thresholds.json").exists():
+        archive.make_thresholds(folder / "model", wanted, folder / "thresholds.json")
+    out = folder / mode / slug
+    archive.make_archive("m", folder / "model", slug, folder / "thresholds.json", out, mode, shard_size)
+    return storage.verify(out), out
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name != paths.MANIFEST}
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def llama(tmp_path):
+    tiny.fetched("llama", tmp_path / "model")
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", list(tiny.MODELS))
+def test_every_mode_gives_the_same_bytes(tmp_path, kind):
+    tiny.fetched(kind, tmp_path / "model", dtype=torch.float16, shard="7KB")
+    family = scopes.family_of(kind.removesuffix("-tied"))
+    for slug in SLUGS + [LOST] * (family != "encoder"):
+        whole, expected = make(tmp_path, slug, "full", 5000)
+        assert len(list(expected.glob("*.safetensors"))) > 1
+        for mode in ("changed", "recipe"):
+            manifest, folder = make(tmp_path, slug, mode, 5000)
+            assert (manifest["files"], manifest["bytes"]["nominal"]) == (whole["files"], whole["bytes"]["nominal"])
+            with rebuild.full(manifest, folder, tmp_path / "model") as made:
+                assert contents(made) == contents(expected), (slug, mode)
+            assert not made.exists()
+
+
+@pytest.mark.parametrize("mode", storage.MODES)
+def test_an_export_is_an_archive_kept_in_full(llama, mode):
+    _, expected = make(llama, "magnitude-40@overall", "full")
+    _, folder = make(llama, "magnitude-40@overall", mode)
+    out = llama / "exported"
+    rebuild.export(folder, llama / "model", out)
+    assert storage.verify(out) == storage.verify(expected)
+    assert contents(out) == contents(expected)
+    model = AUTO["decoder"].from_pretrained(out).eval()
+    assert torch.equal(tiny.logits(model), tiny.logits(load(expected)[0]))
+
+
+@pytest.mark.parametrize("mode", storage.MODES)
+def test_an_export_is_read_back_before_it_gets_its_manifest(llama, monkeypatch, mode):
+    _, folder = make(llama, "magnitude-40@overall", mode)
+    made = rebuild._make
+
+    def damaged(*arguments):
+        made(*arguments)
+        flip(llama / "exported/model.safetensors")
+
+    monkeypatch.setattr(rebuild, "_make", damaged)
+    with pytest.raises(InputError, match=r"exported/model\.safetensors: sha256 .* check the disk"):
+        rebuild.export(folder, llama / "model", llama / "exported")
+    assert not (llama / "exported" / paths.MANIFEST).exists()
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("mode", storage.MODES)
+def test_the_manifest_counts_the_bytes_that_lie_there(llama, slug, mode):
+    manifest, folder = make(llama, slug, mode)
+    assert manifest["bytes"]["disk"] == sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_what_stays(llama):
+    kept = {mode: set(contents(make(llama, "magnitude-40@attention", mode)[1])) for mode in storage.MODES}
+    assert kept["full"] > {"model.safetensors", "config.json", "tokenizer.json"}
+    assert kept["changed"] == {"changed.safetensors", "config.json"}
+    assert kept["recipe"] == set()
+    from safetensors.torch import load_file
+
+    changed = load_file(llama / "changed/magnitude-40@attention/changed.safetensors")
+    assert {name.split(".")[-2] for name in changed} == {"q_proj", "k_proj", "v_proj", "o_proj"}
+    assert set(contents(make(llama, "dense", "changed")[1])) == {"config.json"}
+
+
+def test_another_mode_leaves_nothing_of_the_former_and_keeps_the_scores(llama):
+    _, folder = make(llama, "dense", "full")
+    (folder / "scores").mkdir()
+    (folder / "scores/b.parquet").write_text("rows")
+    archive.make_archive("m", llama / "model", "dense", None, folder, "recipe")
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "scores"]
+    assert (folder / "scores/b.parquet").read_text() == "rows"
+
+
+def test_every_mode_is_the_same_cell(llama, monkeypatch):
+    monkeypatch.chdir(llama)
+    Path(paths.benchmark("b")).parent.mkdir(parents=True)
+    Path(paths.benchmark("b")).write_text("facts")
+    options = {"tokens_per_batch": 1, "batch_size": 1, "int8_engine": "torch", "int8_activations": "batch"}
+    for slug in SLUGS:
+        manifests = [make(llama, slug, mode)[0] for mode in storage.MODES]
+        assert len({score.cell_key(manifest, "b", "float32", None, options) for manifest in manifests}) == 1
+
+
+def test_a_flipped_byte_in_what_stays_is_named(llama):
+    _, folder = make(llama, "magnitude-40@overall", "changed")
+    flip(folder / "changed.safetensors")
+    with pytest.raises(InputError, match=r"changed\.safetensors: sha256 .* delete .*manifest\.json"):
+        rebuild.export(folder, llama / "model", llama / "exported")
+    assert not (llama / "exported" / paths.MANIFEST).exists()
+
+
+@pytest.mark.parametrize("mode", ["changed", "recipe"])
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_flipped_byte_in_the_base_is_named(llama, mode, name, seen):
+    manifest, folder = make(llama, "magnitude-40@overall", mode)
+    path = llama / "model" / name
+    before = path.stat()
+    flip(path)
+    if not seen:  # a disk that rots does not change the time of a file
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 10**9))
+    with (
+        pytest.raises(InputError, match=rf"{name}: sha256 .* when it was fetched; delete .*source\.json"),
+        rebuild.full(manifest, folder, llama / "model"),
+    ):
+        pass
+
+
+def test_no_archive_is_made_of_a_base_that_changed_since_it_was_fetched(llama):
+    flip(llama / "model/model.safetensors")
+    with pytest.raises(InputError, match=r"model\.safetensors: sha256 .* delete .*source\.json"):
+        make(llama, "int8@overall", "full")
+
+
+@pytest.mark.parametrize("mode", ["changed", "recipe"])
+def test_another_base_is_refused(llama, mode):
+    manifest, folder = make(llama, "magnitude-40@overall", mode)
+    (llama / "model" / paths.SOURCE).unlink()
+    tiny.fetched("llama", llama / "model", seed=1)
+    with pytest.raises(InputError, match="other weights"), rebuild.full(manifest, folder, llama / "model"):
+        pass
+
+
+def test_a_recipe_that_gives_other_bytes_is_refused(llama, monkeypatch):
+    manifest, folder = make(llama, "magnitude-40@overall", "recipe")
+    monkeypatch.setattr(registry, "STAGE_VERSION", "next")
+    manifest["archive"]["cuts"]["magnitude-40@overall"]["bits"] += 1000
+    with (
+        pytest.raises(InputError, match=r"made again, has sha256(.|\n)*version \d+ .* this is next. Delete"),
+        rebuild.full(manifest, folder, llama / "model"),
+    ):
+        pass
+
+
+def test_verify_names_all_that_is_wrong(llama):
+    folders = [make(llama, slug, mode)[1] for slug in ("dense", "int8@overall") for mode in storage.MODES]
+    pairs = [(folder / paths.MANIFEST, llama / "model" / paths.SOURCE) for folder in folders]
+    rebuild.verify_all(pairs)
+    flip(llama / "full/dense/model.safetensors")
+    flip(llama / "changed/int8@overall/changed.safetensors")
+    manifest = files.read_json(llama / "recipe/dense" / paths.MANIFEST)
+    manifest["files"]["model.safetensors"]["sha256"] = "0" * 64
+    files.write_json(llama / "recipe/dense" / paths.MANIFEST, manifest)
+    with pytest.raises(InputError) as error:
+        rebuild.verify_all(pairs)
+    named = [line.split(": ")[0].removeprefix(f"{llama}/") for line in str(error.value).splitlines()]
+    assert named == ["full/dense/model.safetensors", "recipe/dense", "changed/int8@overall/changed.safetensors"]
+
+
+def test_verify_reads_the_base_though_no_archive_needs_it(llama):
+    _, folder = make(llama, "dense", "full")
+    path = llama / "model/model.safetensors"
+    before = path.stat()
+    flip(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 10**9))
+    with pytest.raises(InputError, match=r"model/model\.safetensors: sha256"):
+        rebuild.verify_all([(folder / paths.MANIFEST, llama / "model" / paths.SOURCE)])
+
+
+def test_a_manifest_of_an_older_version_says_what_to_do(llama):
+    manifest, folder = make(llama, "dense", "full")
+    del manifest["archive"]
+    files.write_json(folder / paths.MANIFEST, manifest)
+    with pytest.raises(InputError, match=r"manifest\.json: .*older version.* delete"):
+        storage.verify(folder)

@@ -1,0 +1,196 @@
+"""The walk through a model's blocks, beside the whole model run by torch with hooks."""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+import torch
+from helpers import tiny
+from helpers.calibrated import KINDS, LENGTH, calibrated
+
+from knowcost.common.errors import InputError
+from knowcost.compress.archive.make import Base
+from knowcost.compress.calibration import block_walk
+from knowcost.compress.method import Work
+from knowcost.models.checkpoint import Tensor
+from knowcost.models.skeleton import Skeleton
+from knowcost.models.torch_tensors import from_torch, to_torch
+from knowcost.spec import scopes
+
+
+@dataclass
+class Result:
+    weight: Tensor
+
+
+def prepared(kind, folder, **how):
+    """(in-memory model, Work, ids of the windows)."""
+    model = tiny.fetched(kind, folder / "model", **how)
+    ids = calibrated(folder / "windows.parquet")
+    base = Base(folder / "model")
+    work = Work(base, dict(base.tensors), folder, calibration=folder / "windows.parquet")
+    return model, work, ids
+
+
+def weights_of(work, scope, head=False):
+    return [f"{n}.weight" for n in scopes.layers(work.base.model_type, work.base.modules, "paper", scope, head)]
+
+
+def asked(model, ids):
+    """The whole model's own forward pass over all windows."""
+    inputs = {"input_ids": ids}
+    if model.config.is_encoder_decoder:
+        half = ids.shape[1] // 2
+        starts = torch.full((len(ids), 1), model.config.decoder_start_token_id)
+        inputs = {"input_ids": ids[:, :half], "decoder_input_ids": torch.cat([starts, ids[:, half:-1]], 1)}
+    with torch.no_grad():
+        model(**inputs)
+
+
+def seen_by_hooks(model, ids):
+    """{module path: all its input rows} of the whole model."""
+    rows = {}
+    hooks = [
+        module.register_forward_pre_hook(
+            lambda _, args, name=name: rows.setdefault(name, []).append(args[0].reshape(-1, args[0].shape[-1]))
+        )
+        for name, module in tiny.linears(model).items()
+    ]
+    asked(model, ids)
+    for hook in hooks:
+        hook.remove()
+    return {name: torch.cat(parts) for name, parts in rows.items()}
+
+
+def of_path(rows, weight):
+    """The rows of the module that a weight's name in the checkpoint belongs to."""
+    module = weight.removesuffix(".weight")
+    (found,) = [path for path in rows if path == module or path.endswith(f".{module}")]
+    return rows[found]
+
+
+@pytest.mark.parametrize(("kind", "windows"), [*((kind, 2) for kind in KINDS), ("t5", 1), ("albert", 5), ("llama", 5)])
+def test_every_layer_sees_what_it_sees_in_the_whole_model(tmp_path, monkeypatch, kind, windows):
+    model, work, ids = prepared(kind, tmp_path)
+    monkeypatch.setattr(block_walk, "TOKENS", windows * LENGTH)
+    seen = {}
+
+    def same(name, weight, statistics):
+        seen[name] = statistics
+        assert torch.equal(weight, to_torch(work.base.tensors[name]))
+        return Result(work.base.tensors[name])
+
+    weights = weights_of(work, "overall", head=True)
+    results = block_walk.solve(work, weights, same, hessian=True)
+    assert set(results) == set(weights)
+    rows = seen_by_hooks(model, ids)
+    for name in weights:
+        expected = of_path(rows, name)
+        assert seen[name].tokens == len(expected), name
+        torch.testing.assert_close(seen[name].norms, expected.norm(dim=0), rtol=1e-4, atol=1e-5, msg=name)
+        second = seen[name].hessian * seen[name].samples / 2
+        torch.testing.assert_close(second, expected.T @ expected, rtol=1e-4, atol=1e-3, msg=name)
+
+
+def halved(tensor):
+    """A weight with its upper half of rows zero: a change that every later layer sees."""
+    value = to_torch(tensor).clone()
+    value[: len(value) // 2] = 0
+    return from_torch(tensor.name, value)
+
+
+def stage_of(path):
+    """The block that a layer is in, by the first number of its path; a layer outside of blocks is its own stage."""
+    found = re.match(r".*?\.\d+", path)
+    return found[0] if found else path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_block_is_solved_from_what_the_solved_blocks_before_it_give(tmp_path, kind):
+    model, work, ids = prepared(kind, tmp_path)
+    seen = {}
+
+    def half(name, weight, statistics):
+        seen[name] = statistics.norms
+        return Result(halved(work.base.tensors[name]))
+
+    weights = weights_of(work, "overall")
+    block_walk.solve(work, weights, half, hessian=False)
+    # The same by hand: the whole model runs once per stage, with the stages before it halved.
+    layers, rows = tiny.linears(model), seen_by_hooks(model, ids)
+    names = {next(p for p in rows if p == n or p.endswith(f".{n}")): n for n in (w[: -len(".weight")] for w in weights)}
+    order = [path for path in rows if path in names]
+    for stage in dict.fromkeys(map(stage_of, order)):
+        rows = seen_by_hooks(model, ids)
+        for path in [path for path in order if stage_of(path) == stage]:
+            name = f"{names[path]}.weight"
+            torch.testing.assert_close(seen[name], rows[path].norm(dim=0), rtol=1e-4, atol=1e-5, msg=name)
+        for path in [path for path in order if stage_of(path) == stage]:
+            weight = work.base.tensors[f"{names[path]}.weight"]
+            layers[path].weight = torch.nn.Parameter(to_torch(halved(weight)))
+
+
+@pytest.mark.parametrize("kind", ["bert", "t5", "llama"])
+def test_memory_holds_one_block_at_a_time_and_nothing_at_the_end(tmp_path, monkeypatch, kind):
+    _, work, _ = prepared(kind, tmp_path)
+    made, held = [], []
+    load = Skeleton.load
+
+    def noted(self, path, module):
+        load(self, path, module)
+        made[:] = [self]
+        held.append({name for name, p in self.model.named_parameters() if not p.is_meta})
+
+    monkeypatch.setattr(Skeleton, "load", noted)
+    block_walk.solve(work, weights_of(work, "overall"), lambda name, *_: Result(work.base.tensors[name]), hessian=False)
+    stages = [{stage_of(name) for name in names if re.search(r"\.\d+\.", name)} for names in held]
+    assert max(map(len, stages)) == 1 and len(set().union(*stages)) == (4 if kind == "t5" else 2)
+    assert not {work.base.embedding.name, work.base.head} & set().union(*held)
+    assert all(p.is_meta for p in made[0].model.parameters())
+
+
+def test_blocks_behind_the_scope_are_not_run(tmp_path, monkeypatch):
+    _, work, _ = prepared("t5", tmp_path)
+    loaded = []
+    load = Skeleton.load
+    monkeypatch.setattr(Skeleton, "load", lambda self, path, module: loaded.append(path) or load(self, path, module))
+    weights = weights_of(work, "encoder_attention")
+    block_walk.solve(work, weights, lambda name, *_: Result(work.base.tensors[name]), hessian=False)
+    assert any(path.startswith("encoder.block.1.layer.0") for path in loaded)
+    assert not any(path.startswith("decoder") for path in loaded)
+
+
+def test_layers_that_read_the_same_tensor_share_their_statistics(tmp_path):
+    _, work, _ = prepared("llama", tmp_path)
+    seen = {}
+
+    def keep(name, weight, statistics):
+        seen[name.removeprefix("model.layers.0.").removesuffix(".weight")] = statistics
+        return Result(work.base.tensors[name])
+
+    block_walk.solve(work, weights_of(work, "overall"), keep, hessian=True)
+    attention = [seen[f"self_attn.{name}_proj"] for name in "qkvo"]
+    assert attention[0] is attention[1] is attention[2] is not attention[3]
+    assert seen["mlp.gate_proj"] is seen["mlp.up_proj"] is not seen["mlp.down_proj"]
+
+
+def test_a_token_that_the_embedding_lacks_is_an_error(tmp_path):
+    _, work, _ = prepared("llama", tmp_path)
+    ids = torch.tensor([[3, 120]])
+    with pytest.raises(InputError, match=r"has token 120, but model\.embed_tokens\.weight has 120 rows"):
+        block_walk.embed(work.base.embedding, ids, torch.float32)
+
+
+def test_names_of_old_and_bare_checkpoints_are_found(tmp_path):
+    """bert-base-uncased calls LayerNorm's parameters gamma and beta; a bare model's names have no prefix."""
+    _, work, _ = prepared("bert", tmp_path)
+    renamed = {}
+    for name, tensor in work.base.tensors.items():
+        old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+        renamed[old.removeprefix("bert.")] = tensor
+    skeleton = Skeleton(work.base, renamed, torch.device("cpu"))
+    assert skeleton.names["bert.encoder.layer.0.output.LayerNorm.weight"] == "encoder.layer.0.output.LayerNorm.gamma"
+    assert set(skeleton.names.values()) <= set(renamed)
+    del renamed["encoder.layer.1.output.LayerNorm.beta"]
+    with pytest.raises(InputError, match=r"missing \['bert\.encoder\.layer\.1\.output\.LayerNorm\.bias'\]"):
+        Skeleton(work.base, renamed, torch.device("cpu"))

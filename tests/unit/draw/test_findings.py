@@ -1,0 +1,104 @@
+"""Figures of the statistics: which dots, which level, which means."""
+
+import matplotlib
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+
+from knowcost.draw import findings
+from knowcost.draw.style import COLOURS, STYLE
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def claims(*rows):
+    """A claims table from (sentence, family, estimate, low, high, verdict)."""
+    frame = pd.DataFrame(rows, columns=["sentence", "family", "estimate", "low", "high", "verdict"])
+    return frame.assign(paper="The Cost of Compression")
+
+
+def test_a_dot_and_an_interval_per_claim_and_family():
+    rows = claims(
+        ("A.", "encoder", 2.0, 1.0, 3.0, "holds"),
+        ("A.", "decoder", 0.5, -1.0, 2.0, "undecided"),
+        ("B.", "decoder", -20.0, -30.0, -10.0, "fails"),
+        ("C.", "decoder", None, None, None, "undecided"),
+    )
+    ((name, _, _, figure),) = findings.verdicts(rows)
+    (axis,) = figure.axes
+    assert name == "claims"
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["A", "B"]
+    dots = [line for line in axis.lines if line.get_marker() not in ("None", None)]
+    assert [line.get_xdata()[0] for line in dots] == [2.0, 0.5, -20.0]
+    assert [round(line.get_ydata()[0]) for line in dots] == [0, 0, 1]
+    assert [line.get_markerfacecolor() == "white" for line in dots] == [False, True, False]
+    bars = [tuple(line.get_xdata()) for line in axis.lines if line.get_linewidth() == 2]
+    assert bars == [(1, 3), (-1, 2), (-30, -10)]
+    assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first claim on top
+    assert axis.get_xlim()[0] < -30
+    assert to_rgb(dots[0].get_color()) != to_rgb(dots[1].get_color())
+
+
+def test_a_figure_per_paper():
+    rows = claims(*[(f"{name}.", "decoder", 1.0, 0.5, 2.0, "holds") for name in "AB"])
+    rows.loc[1, "paper"] = "LLM-KICK"
+    made = list(findings.verdicts(rows))
+    assert [name for name, *_ in made] == ["claims", "claims_llm_kick"]
+    assert [[each.get_text() for each in figure.axes[0].get_yticklabels()] for *_, figure in made] == [["A"], ["B"]]
+    assert "LLM-KICK" in made[1][1]
+    assert [name for name, *_ in findings.verdicts(rows.iloc[1:])] == ["claims_llm_kick"]
+
+
+def test_without_a_number_there_is_no_figure():
+    assert not list(findings.verdicts(claims(("A.", "encoder", None, None, None, "undecided"))))
+    empty = pd.DataFrame(columns=["variant", "by", "model", "part", "known", "forgotten", "forgotten_percent"])
+    assert not list(findings.first(empty, "encoder", ""))
+
+
+def shares(slug, model, by, forgotten, benchmark="x"):
+    rows = [
+        {"variant": slug, "model": model, "benchmark": benchmark, "by": by, "part": str(part), "known": 10}
+        for part in range(1, 5)
+    ]
+    return [row | {"forgotten": n, "forgotten_percent": 10.0 * n} for row, n in zip(rows, forgotten, strict=True)]
+
+
+def test_first_forgotten_at_the_lowest_level_that_costs_something():
+    rows = shares("magnitude-20@overall", "a", "confidence", [1, 0, 0, 0])  # 1 of 40: too little to see
+    rows += shares("magnitude-40@overall", "a", "confidence", [6, 2, 0, 0])
+    rows += shares("magnitude-40@overall", "a", "confidence", [4, 2, 0, 0], "y")  # a's mean: 5, 2, 0, 0
+    two_quarters = shares("magnitude-40@overall", "a", "confidence", [9, 9, 9, 9], "z")[::2]
+    rows += two_quarters
+    rows += shares("magnitude-40@overall", "b", "confidence", [9, 4, 2, 0])
+    rows += shares("magnitude-40@attention", "a", "confidence", [1, 1, 1, 1])
+    rows += shares("magnitude-40@canonical.attention", "a", "confidence", [9, 9, 9, 9])
+    rows += shares("magnitude-80@overall", "a", "confidence", [9, 9, 9, 9])
+    rows += shares("int8@overall", "a", "confidence", [9, 9, 9, 9])
+    ((name, title, caption, figure),) = findings.first(pd.DataFrame(rows), "encoder", "Who.")
+    assert name == "forgotten_first_encoder"
+    assert "40% pruned" in title
+    assert caption.endswith("Who.")
+    (axis,) = figure.axes  # by confidence alone: there is nothing by frequency
+    found = {line.get_color(): list(line.get_ydata()) for line in axis.lines}
+    assert found == {COLOURS["overall"]: pytest.approx([70, 30, 10, 0]), COLOURS["attention"]: [10, 10, 10, 10]}
+
+
+def test_families_share_one_scale_where_they_share_a_benchmark():
+    names = ["family", "method", "experiment", "scope", "level", "benchmark", "accuracy", "majority"]
+    rows = [
+        (family, method, experiment, "overall", level, benchmark, accuracy, 0.25)
+        for family, benchmark, dense, pruned in (
+            ("encoder", "shared", 0.9, 0.5), ("decoder", "shared", 0.8, 0.4), ("decoder", "own", 0.7, 0.6)
+        )
+        for method, experiment, level, accuracy in (("dense", "dense", None, dense), ("magnitude", "prune", 40, pruned))
+    ]  # fmt: skip
+    ((name, _, caption, figure),) = findings.one_scale(pd.DataFrame(rows, columns=names))
+    (axis,) = figure.axes
+    assert name == "one_scale" and "shared" in caption and "own" not in caption
+    assert [line.get_ydata().tolist() for line in axis.lines[:2]] == [[90, 50], [80, 40]]
+    assert axis.lines[2].get_ydata()[0] == 25
+    assert list(findings.one_scale(pd.DataFrame(rows[2:], columns=names))) == []

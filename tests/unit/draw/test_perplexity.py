@@ -1,0 +1,107 @@
+"""Perplexity against knowledge: which points a line joins, and in which order."""
+
+import math
+
+import matplotlib
+import pandas as pd
+import pytest
+
+from knowcost.aggregate import tables
+from knowcost.draw import perplexity as perplexity_figures
+from knowcost.draw.style import STYLE
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def frames(points, model="m", text="prose"):
+    """(scores, perplexity) of {variant: (perplexity, accuracies in %)}, the first being dense."""
+    dense = points["dense"]
+    about = [{"family": "decoder", "model": model, **tables.describe(slug)} for slug in points]
+    perplexity = [
+        each | {"benchmark": text, "perplexity": value, "perplexity_times": value / dense[0]}
+        for each, (value, _) in zip(about, points.values(), strict=True)
+    ]
+    scores = [
+        each | {"benchmark": str(place), "accuracy": one / 100, "dense_accuracy": dense[1][place] / 100}
+        for each, (_, accuracies) in zip(about, points.values(), strict=True)
+        for place, one in enumerate(accuracies)
+    ]
+    return pd.DataFrame(scores), pd.DataFrame(perplexity)
+
+
+POINTS = {
+    "dense": (10.0, (80, 60)), "magnitude-60@overall": (30.0, (40, 20)), "magnitude-20@overall": (10.5, (70, 42)),
+    "magnitude-80@overall": (math.inf, (1, 1)), "int8@overall": (11.5, (78, 60)),
+    "magnitude-20@attention": (10.1, (9, 9)), "magnitude-40@overall": (12.0, (50,)),
+}  # fmt: skip
+
+
+def drawn(*made, family="decoder"):
+    scores, perplexity = (pd.concat(each) for each in zip(*made, strict=True))
+    return list(perplexity_figures.against(scores, perplexity, family))
+
+
+def test_a_line_per_method_from_the_dense_model_to_its_strongest_variant():
+    ((name, title, caption, figure),) = drawn(frames(POINTS))
+    assert name == "perplexity_decoder" and title == "Perplexity against knowledge: decoder models"
+    (axis,) = figure.axes
+    lines = [line for line in axis.lines if len(line.get_xdata()) > 1 and line.get_linestyle() == "-"]
+    # 80% has no finite perplexity, 40% was not asked everything, attention is not everything
+    assert [list(line.get_xdata()) for line in lines] == [[10.0, 10.5, 30.0], [10.0, 11.5]]
+    assert [value for line in lines for value in line.get_ydata()] == pytest.approx([70, 56, 30, 70, 69])
+    assert sorted(text.get_text() for text in axis.texts) == ["20%", "60%"]
+    (dashed,) = [line for line in axis.lines if line.get_linestyle() == "--"]
+    assert dashed.get_ydata()[0] == pytest.approx(0.95 * 70)
+    assert axis.get_xscale() == "log" and axis.get_title(loc="left") == "m, prose"
+    assert "by at most a tenth: 20.0% of the dense accuracy (m, magnitude-20@overall)" in caption
+
+
+def test_patterns_have_a_line_of_their_own():
+    points = {"dense": (10.0, (80,)), "sparsegpt-50@overall": (12.0, (70,)), "sparsegpt-2of4@overall": (20.0, (50,))}
+    ((*_, figure),) = drawn(frames(points))
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["dense", "SparseGPT", "SparseGPT (N:M)", "5% below dense"]
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["2:4", "50%"]
+
+
+def test_a_panel_per_model_and_text():
+    ((*_, figure),) = drawn(frames(POINTS), frames(POINTS, model="n"))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["m, prose", "n, prose"]
+
+
+def test_nothing_is_drawn_without_both():
+    scores, perplexity = frames(POINTS)
+    assert not list(perplexity_figures.against(scores, perplexity.iloc[:0], "decoder"))
+    assert not list(perplexity_figures.against(scores, perplexity[perplexity["scope"] != "overall"], "decoder"))
+
+
+def test_no_two_of_many_lines_look_alike():
+    slugs = [f"{step}@overall~{n}" for step in ("wanda-20", "gptq-4bit") for n in range(9)] + ["magnitude-20@overall"]
+    points = {"dense": (10.0, (80,))} | {slug: (12.0 + n, (70 - n,)) for n, slug in enumerate(slugs)}
+    ((*_, figure),) = drawn(frames(points))
+    handles = figure.legends[0].legend_handles
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in handles}
+    assert len(looks) == len(handles) == len(slugs) + 2
+
+
+def test_of_strengths_that_lie_close_together_one_is_written():
+    points = {
+        "dense": (10.0, (80,)),
+        "magnitude-10@overall": (10.01, (79.9,)),
+        "magnitude-20@overall": (10.02, (79.8,)),
+    }
+    ((*_, figure),) = drawn(frames(points | {"magnitude-80@overall": (900.0, (5,))}))
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["20%", "80%"]
+
+
+def test_ticks_of_a_wide_range_are_powers_of_ten():
+    for worst, some in ((40.0, 20.0), (90_000.0, 1000.0)):
+        ((*_, figure),) = drawn(frames({"dense": (10.0, (80,)), "magnitude-80@overall": (worst, (5,))}))
+        low, high = figure.axes[0].get_xlim()
+        ticks = [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high]
+        assert some in ticks
+        assert (worst < 50) == any(math.log10(tick) % 1 > 1e-9 for tick in ticks)

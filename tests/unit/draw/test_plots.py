@@ -1,0 +1,151 @@
+"""Lines and bars: which numbers they show, how a missing one looks, and that nothing covers the data."""
+
+from math import nan
+
+import matplotlib
+import pandas as pd
+import pytest
+from helpers.plotted import TWO_MODELS, cells, crosses, diamonds, points
+
+from knowcost.draw import plots
+from knowcost.draw.plots import MISSING, UNKNOWN
+from knowcost.draw.style import COLOURS, STYLE
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def test_lines_start_at_the_dense_model_and_show_means():
+    (axis,) = plots.lines(TWO_MODELS, "title").axes
+    found = {
+        line.get_color(): (list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines if line.get_marker()
+    }
+    assert found[COLOURS["overall"]] == ([0, 20, 40], [0, 3, 15])
+    assert found[COLOURS["attention"]] == ([0, 20, 40], [0, 0.5, 4])
+    baseline = [line for line in axis.lines if line.get_linestyle() == "--"]
+    assert [set(line.get_ydata()) for line in baseline] == [{40.0}]
+    band = axis.collections[0].get_paths()[0].get_extents()
+    assert (band.ymin, band.ymax) == (0, 20)  # least and most harmed model
+
+
+def test_bars_show_models_and_their_mean():
+    rows = TWO_MODELS[TWO_MODELS["level"] == 40]
+    (axis,) = plots.bars(rows, "title").axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == [plots.MEAN, "a", "b"]
+    widths = [[bar.get_width() for bar in bars] for bars in axis.containers]
+    assert widths == [[15, 10, 20], [4, 3, 5]]  # overall, attention
+    assert [bars[0].get_facecolor()[:3] for bars in axis.containers] == [
+        pytest.approx(matplotlib.colors.to_rgb(COLOURS[scope])) for scope in ("overall", "attention")
+    ]
+    baselines = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == "--"]
+    assert baselines == [40, 30, 50]
+
+
+def test_legend_and_title_cover_no_data():
+    each = pd.concat([TWO_MODELS.assign(panel=name) for name in ("x", "y", "z")])
+    for figure in (plots.lines(each, "title"), plots.bars(TWO_MODELS, "title")):
+        figure.draw_without_rendering()
+        data = [axis.get_window_extent() for axis in figure.axes]
+        for artist in (figure.legends[0], figure._suptitle):
+            assert not any(artist.get_window_extent().overlaps(box) for box in data)
+
+
+def test_a_last_row_of_panels_leaves_no_empty_axes_and_keeps_its_numbers():
+    each = pd.concat([TWO_MODELS.assign(panel=name) for name in "vwxyz"])
+    axes = plots.lines(each, "title").axes
+    assert [axis.get_title(loc="left") for axis in axes] == list("vwxyz")
+    assert [bool(axis.get_xlabel()) for axis in axes] == [False, False, True, True, True]
+    assert [bool(axis.get_ylabel()) for axis in axes] == [True, False, False, True, False]
+
+
+@pytest.mark.parametrize(("values", "expected"), [([0, 0], (-0.055, 1)), ([0, 0.4], (-0.05, 1)), ([0, 30], (0, 34.8)),
+                                                  ([-5, 0], (-5.8, 1))])  # fmt: skip
+def test_bars_of_next_to_nothing_look_like_nothing(values, expected):
+    rows = cells(model=["a"] * 2, scope=["overall", "attention"], level=None, drop_percent=values)
+    (axis,) = plots.bars(rows, "title").axes
+    assert axis.get_xlim() == pytest.approx(expected, abs=0.02)
+
+
+def test_lines_of_nothing_lie_at_the_bottom():
+    (axis,) = plots.lines(TWO_MODELS.assign(drop_percent=0.0, majority_drop_percent=nan), "title").axes
+    assert axis.get_ylim() == pytest.approx((-0.055, 1), abs=0.01)
+
+
+def holes(why=MISSING):
+    """TWO_MODELS, of which b has no cell of overall at 40, and a none of attention at all."""
+    gone = ((TWO_MODELS["model"] == "b") & (TWO_MODELS["scope"] == "overall") & (TWO_MODELS["level"] == 40)) | (
+        (TWO_MODELS["model"] == "a") & (TWO_MODELS["scope"] == "attention")
+    )
+    return TWO_MODELS.assign(drop_percent=TWO_MODELS["drop_percent"].mask(gone), why=gone.map({True: why, False: ""}))
+
+
+def test_a_cross_stands_where_a_models_cell_is_missing():
+    figure = plots.lines(holes(), "title")
+    (axis,) = figure.axes
+    assert crosses(axis) == {COLOURS["overall"]: [40], COLOURS["attention"]: [20, 40]}
+    assert points(axis) == {COLOURS["overall"]: [0, 3, 10], COLOURS["attention"]: [0, 1, 5]}  # of those that are there
+    feet = [line.get_ydata()[0] for line in axis.lines if line.get_marker() == "x"]
+    data = axis.transLimits.transform([(0, 0)])[0][1]  # the lowest drop, in shares of the panel
+    assert max(feet) < data
+    assert "missing cells" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "missing cells" not in [text.get_text() for text in plots.lines(TWO_MODELS, "t").legends[0].get_texts()]
+
+
+def test_a_line_breaks_where_every_cell_is_missing():
+    gone = TWO_MODELS["level"] == 20
+    rows = TWO_MODELS.assign(
+        drop_percent=TWO_MODELS["drop_percent"].mask(gone), why=gone.map({True: MISSING, False: ""})
+    )
+    (axis,) = plots.lines(rows, "title").axes
+    assert [value != value for value in points(axis)[COLOURS["overall"]]] == [False, True, False]
+
+
+def test_models_that_knew_nothing_are_no_gap():
+    gone = TWO_MODELS["model"] == "b"
+    rows = TWO_MODELS.assign(
+        drop_percent=TWO_MODELS["drop_percent"].mask(gone), why=gone.map({True: UNKNOWN, False: ""})
+    )
+    (axis,) = plots.lines(rows, "title").axes
+    assert crosses(axis) == {}
+    assert points(axis)[COLOURS["overall"]] == [0, 2, 10]
+    (axis,) = plots.lines(rows[gone], "title").axes
+    assert [text.get_text() for text in axis.texts] == ["nothing known by the dense model"]
+    (axis,) = plots.bars(rows[gone & (rows["level"] == 40)], "title").axes
+    assert {text.get_text() for text in axis.texts} == {"nothing known"}
+
+
+def test_missing_bars_are_named_and_their_mean_says_how_many_it_has():
+    rows = holes()
+    (axis,) = plots.bars(rows[rows["level"] == 40], "title").axes
+    texts = {(text.get_text(), round(text.xy[1], 3)) for text in axis.texts}
+    # three rows (mean, a, b), overall above attention; each bar 0.41 high
+    assert texts == {("10.0 (1 of 2)", -0.205), ("5.0 (1 of 2)", 0.205), ("10.0", 0.795), ("missing", 1.205),
+                     ("missing", 1.795), ("5.0", 2.205)}  # fmt: skip
+
+
+def test_a_scope_that_a_model_does_not_have_is_not_missing():
+    rows = TWO_MODELS[
+        (TWO_MODELS["level"] == 40) & ~((TWO_MODELS["model"] == "a") & (TWO_MODELS["scope"] == "attention"))
+    ]
+    (axis,) = plots.bars(rows, "title").axes
+    assert {text.get_text() for text in axis.texts} == {"15.0", "5.0", "10.0", "20.0"}
+
+
+def test_diamonds_mark_what_was_printed_and_their_mean_only_if_all_have_one():
+    rows = TWO_MODELS[TWO_MODELS["level"] == 40].assign(mark=[12.0, 18.0, 4.0, nan])
+    figure = plots.bars(rows, "title", mark="printed")
+    assert sorted(diamonds(figure.axes[0])) == [(4, 1.205), (12, 0.795), (15, -0.205), (18, 1.795)]
+    assert "printed" in [text.get_text() for text in figure.legends[0].get_texts()]
+    without = plots.bars(rows.assign(mark=nan), "title", mark="printed")
+    assert "printed" not in [text.get_text() for text in without.legends[0].get_texts()]
+
+
+def test_numbers_stand_clear_of_diamonds():
+    rows = cells(
+        model=["a"] * 2, scope=["overall", "attention"], level=None, drop_percent=[10.0, 10.0], mark=[12.0, 60.0]
+    )
+    (axis,) = plots.bars(rows, "title", columns=1, mark="printed").axes
+    assert [text.xy[0] for text in axis.texts] == [12, 10]

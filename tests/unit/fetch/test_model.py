@@ -1,0 +1,169 @@
+"""Fetching local folders, and the checks of every fetched model."""
+
+import hashlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from helpers.fetching import REPO, SMALL, checkpoint, refused, row, sharded, write
+
+from knowcost.fetch import model as fetch
+
+# sources and what Snakemake depends on
+
+
+def test_sources(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert all(fetch.is_local(s) for s in ("./a", "../a", "/a/b", "resources/world/llama", "mine"))
+    assert not any(fetch.is_local(s) for s in ("bert-base-uncased", "google/flan-t5-base"))
+    assert fetch.local_inputs(row()) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "weights"),
+    [
+        ([], "model.safetensors"),
+        (["pytorch_model.bin"], "pytorch_model.bin"),
+        (["pytorch_model.bin", "model.safetensors"], "model.safetensors"),
+        (["model.safetensors.index.json"], "model.safetensors.index.json"),
+    ],
+)
+def test_local_inputs(tmp_path, held, weights):
+    if held:
+        write(tmp_path / "m", dict.fromkeys(held, b""))
+    assert fetch.local_inputs(row(tmp_path / "m")) == [str(tmp_path / "m" / name) for name in ("config.json", weights)]
+
+
+def test_planning_loads_nothing_heavy(root):
+    script = "import sys, knowcost.fetch; print([m for m in ('torch', 'numpy', 'huggingface_hub') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# local folders, and what is let in
+
+
+def test_local_folder(tmp_path, get):
+    origin = write(tmp_path / "origin", {**sharded(), "notes.txt": b"n"})
+    source = get(row(origin))
+    assert (source["commit"], source["requested_revision"], source["parameters"]) == (None, None, 18)
+    assert source["files"].keys() == sharded().keys()
+    assert not (get.folder / "config.json").is_symlink()
+    shard = get.folder / "model-00001-of-00002.safetensors"
+    assert os.readlink(shard) == str(origin / shard.name)
+    assert source["files"][shard.name]["sha256"] == hashlib.sha256(sharded()[shard.name]).hexdigest()
+
+
+def test_local_folder_missing_or_in_the_way(tmp_path, get):
+    refused(get, row(tmp_path / "none"), "tiny", str(tmp_path / "none"), "source column")
+    write(get.folder, checkpoint())
+    refused(get, row(get.folder), "fetched copy")
+    assert (get.folder / "model.safetensors").exists()
+
+
+def test_real_model(shared, get):
+    """MiniLM's parameters as safetensors itself counts them."""
+    from safetensors import safe_open
+
+    origin = shared / "models/minilm-lama"
+    with safe_open(origin / "model.safetensors", "numpy") as f:
+        slices = [f.get_slice(name) for name in f.keys()]  # noqa: SIM118 (not a dict)
+    sizes = [int(np.prod(s.get_shape())) for s in slices if s.get_dtype() == "F16"]
+    source = get(row(origin))
+    assert (source["architecture"], source["dtype"], source["parameters"]) == ("bert", "float16", sum(sizes))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_remote_code(server, get, name):
+    contents = checkpoint()
+    contents[name] = json.dumps({**json.loads(contents[name]), "auto_map": {"AutoModel": "mine.Model"}}).encode()
+    server.add(REPO, {**contents, "mine.py": b"Model = 1"})
+    refused(get, row(), name, "tiny", "auto_map", "`remote_code`", "allow column")
+    assert not server.downloads("model.safetensors"), "the weights came before the refusal"
+    assert "mine.py" in get(row(allow="remote_code"))["files"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"family": "decoder"}, ["tiny", "'decoder'", "'bert'", "'encoder'", "family column"]),
+        ({"config.json": b'{"model_type": "mamba9"}'}, ["tiny", "mamba9"]),
+        ({"config.json": b"{}"}, ["config.json", "model_type"]),
+        ({"config.json": b"<html>"}, ["config.json", "not JSON"]),
+        ({"config.json": None}, ["config.json", "missing"]),
+        ({"vocab.txt": None}, ["tiny", "no tokenizer", "tokenizer.json", "merges.txt + vocab.json"]),
+        ({"model.safetensors": None}, ["tiny", "neither model.safetensors nor", "vocab.txt"]),
+    ],
+)
+def test_contradictions(tmp_path, get, change, words):
+    contents = checkpoint()
+    contents |= {name: data for name, data in change.items() if "." in name}
+    columns = {key: value for key, value in change.items() if "." not in key}
+    origin = write(tmp_path / "origin", {name: data for name, data in contents.items() if data is not None})
+    refused(get, row(origin, **columns), *words)
+
+
+def bf16(value):
+    """A shard with one bfloat16 tensor, written by hand."""
+    data = np.array([0x3F80, value, 0x3F80], "<u2").tobytes()
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [3], "data_offsets": [0, 6]}}).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16])
+def test_nan_and_infinity(tmp_path, get, kind, value):
+    largest = np.full(9, np.finfo(kind).max, kind)
+    get(row(write(tmp_path / "origin", checkpoint({"fine": largest}))))
+    (get.folder / "source.json").unlink()
+    bad = largest.copy()
+    bad[7] = value
+    write(tmp_path / "origin", checkpoint({"fine": largest, "bad.weight": bad}))
+    refused(get, row(tmp_path / "origin"), "bad.weight", "model.safetensors", "NaN")
+
+
+@pytest.mark.parametrize(("bits", "finite"), [(0x7F7F, True), (0xFF7F, True), (0x7F80, False), (0xFFC0, False)])
+def test_nan_in_bfloat16(tmp_path, get, bits, finite):
+    origin = write(tmp_path / "origin", {**checkpoint(), "model.safetensors": bf16(bits)})
+    if finite:
+        assert get(row(origin))["dtype"] == "bfloat16"
+    else:
+        refused(get, row(origin), "tensor w", "NaN")
+
+
+def test_truncated_shard(tmp_path, get):
+    contents = sharded()
+    shard, data = "model-00002-of-00002.safetensors", contents["model-00002-of-00002.safetensors"]
+    contents[shard] = data[:-4]
+    refused(get, row(write(tmp_path / "origin", contents)), shard, f"{len(data):,}", f"{len(data) - 4:,}")
+
+
+def test_index_promises_too_much(tmp_path, get):
+    contents = sharded()
+    index = json.loads(contents["model.safetensors.index.json"])
+    index["weight_map"]["lost.weight"] = "model-00001-of-00002.safetensors"
+    contents["model.safetensors.index.json"] = json.dumps(index).encode()
+    refused(get, row(write(tmp_path / "a", contents)), "lost.weight", "model-00001-of-00002.safetensors")
+    contents = {name: data for name, data in sharded().items() if "00002-of" not in name}
+    refused(get, row(write(tmp_path / "b", contents)), "model-00002-of-00002.safetensors")
+
+
+def test_check_is_bounded_in_memory(tmp_path):
+    folder = write(tmp_path / "m", SMALL)
+    size = 160 << 20
+    header = json.dumps({"w": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    with open(folder / "model.safetensors", "wb") as f:
+        f.write(struct.pack("<Q", len(header)) + header)
+        f.truncate(8 + len(header) + size)  # zeros that take no disk
+    tracemalloc.start()
+    facts = fetch.check_model(row(), folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert facts["parameters"] == size // 4
+    assert peak < 64 << 20

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import torch
+from helpers import tiny
+from huggingface_hub import split_torch_state_dict_into_shards
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from knowcost.common.errors import InputError
+from knowcost.models import checkpoint
+from knowcost.models.checkpoint import Checkpoint
+
+
+def write(folder, tensors):
+    folder.mkdir(exist_ok=True)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text("{}")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.int8])
+def test_values_are_those_that_safetensors_reads(tmp_path, dtype, monkeypatch):
+    monkeypatch.setattr(checkpoint, "BLOCK", 7)  # several blocks, the last one short
+    tensors = {"a.weight": torch.randn(5, 6).to(dtype), "b": torch.randn(3).to(dtype)}
+    write(tmp_path, tensors)
+    for name, tensor in Checkpoint(tmp_path).tensors.items():
+        raw = tensor.whole().view(np.uint8).tobytes()
+        assert raw == tensors[name].contiguous().view(torch.uint8).numpy().tobytes()
+        assert tensor.shape == tuple(tensors[name].shape)
+        if dtype.is_floating_point:
+            assert np.array_equal(checkpoint.as_float32(tensor.whole(), tensor.dtype), tensors[name].float().flatten())
+
+
+def test_a_shard_written_here_is_read_by_safetensors(tmp_path):
+    tensors = {"a.weight": torch.randn(5, 6).half(), "odd": torch.ones(3, dtype=torch.int8), "b": torch.randn(3)}
+    write(tmp_path, tensors)
+    out = tmp_path / "copy.safetensors"
+    digest = checkpoint.write_shard(out, list(Checkpoint(tmp_path).tensors.values()))
+    read = load_file(out)
+    assert read.keys() == tensors.keys()
+    assert all(torch.equal(read[name], tensors[name]) for name in tensors)
+    assert digest["size"] == out.stat().st_size
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    def broken():
+        yield np.zeros(2, np.float32)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.write_shard(tmp_path / "x.safetensors", [checkpoint.Tensor("x", "F32", (4,), broken)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_too_few_is_noticed(tmp_path):
+    short = checkpoint.Tensor("x", "F32", (4,), lambda: iter([np.zeros(2, np.float32)]))
+    with pytest.raises(RuntimeError, match="promises"):
+        checkpoint.write_shard(tmp_path / "x.safetensors", [short])
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_shards_come_through_their_index(tmp_path):
+    model = tiny.fetched("llama", tmp_path, shard="8KB")
+    loaded = Checkpoint(tmp_path)
+    assert len(loaded.shards) > 2
+    assert loaded.tensors.keys() == model.state_dict().keys()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(9, 30))
+def test_shards_are_laid_out_as_save_pretrained_lays_them_out(sizes, limit):
+    tensors = [checkpoint.from_array(f"t{i}", "U8", np.zeros(size, np.uint8)) for i, size in enumerate(sizes)]
+    expected = split_torch_state_dict_into_shards(
+        {t.name: torch.zeros(t.shape, dtype=torch.uint8) for t in tensors},
+        filename_pattern="model{suffix}.safetensors",
+        max_shard_size=limit,
+    )
+    shards = checkpoint.layout(tensors, limit, "model")
+    assert {shard: [t.name for t in held] for shard, held in shards.items()} == expected.filename_to_tensors
+
+
+def test_a_tensor_larger_than_a_shard_has_one_to_itself():
+    sizes = [3, 12, 3, 3, 10, 11]
+    tensors = [checkpoint.from_array(f"t{i}", "U8", np.zeros(size, np.uint8)) for i, size in enumerate(sizes)]
+    shards = checkpoint.layout(tensors, 10, "changed")
+    assert [[t.size for t in held] for held in shards.values()] == [[3], [12], [3, 3], [10], [11]]
+    assert next(iter(shards)) == "changed-00001-of-00005.safetensors"
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    write(tmp_path, {"a": torch.randn(100)})
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match="cut short"):
+        Checkpoint(tmp_path)
+    path.write_bytes(b"not a checkpoint at all")
+    with pytest.raises(InputError, match="not a safetensors file"):
+        Checkpoint(tmp_path)
+
+
+def test_a_missing_shard_and_a_missing_file_are_refused(tmp_path):
+    tiny.fetched("llama", tmp_path, shard="8KB")
+    next(tmp_path.glob("model-00002*")).unlink()
+    with pytest.raises(InputError, match="missing"):
+        Checkpoint(tmp_path)
+    with pytest.raises(InputError, match=r"config\.json: missing"):
+        Checkpoint(tmp_path / "nowhere")
+
+
+def test_the_documented_order_counts_layers_as_numbers():
+    names = ["layers.10.w", "layers.2.w", "embed", "layers.2.b"]
+    assert sorted(names, key=checkpoint.natural) == ["embed", "layers.2.b", "layers.2.w", "layers.10.w"]

@@ -1,0 +1,67 @@
+"""The plain-torch int8 layer against torch's own CPU engine: equal to the last bit."""
+
+import pytest
+import torch
+from helpers import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from knowcost.models.int8_linear import DynamicInt8Linear, torch_engine
+from knowcost.spec import scopes
+
+pytestmark = pytest.mark.skipif(
+    torch.backends.quantized.engine not in ("x86", "fbgemm", "onednn"), reason="torch's engine here is not x86's"
+)
+
+
+def quantize(module, names):
+    config = torch.ao.quantization.default_dynamic_qconfig
+    return torch.ao.quantization.quantize_dynamic(module, {name: config for name in names}, torch.qint8)
+
+
+def ours(reference):
+    """Our layer with the weights of torch's dynamic Linear."""
+    weight = reference.weight()
+    return DynamicInt8Linear(weight.int_repr(), torch.tensor([weight.q_scale()]), reference.bias())
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.integers(1, 40),
+    inner=st.integers(1, 300),
+    out=st.integers(1, 300),
+    bias=st.booleans(),
+    exponent=st.floats(-9, 4),
+    sign=st.sampled_from(["both", "positive", "negative", "zero"]),
+    seed=st.integers(0, 2**31),
+)
+def test_a_layer_is_torch_s_bit_for_bit(rows, inner, out, bias, exponent, sign, seed):
+    torch.manual_seed(seed)
+    x = torch.randn(rows, inner) * 10**exponent
+    x = {"both": x, "positive": x.abs(), "negative": -x.abs(), "zero": x * 0}[sign]
+    reference = quantize(torch.nn.Sequential(torch.nn.Linear(inner, out, bias=bias)), ["0"])
+    with torch.inference_mode():
+        expected = reference(x)
+        assert torch.equal(ours(reference[0])(x), expected)
+        weight = reference[0].weight()
+        same = torch_engine(weight.int_repr(), torch.tensor([weight.q_scale()]), reference[0].bias())
+        assert torch.equal(same(x), expected)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "albert", "distilbert", "t5", "llama", "opt"])
+def test_a_whole_model_is_torch_s_bit_for_bit(kind):
+    model = tiny.model(kind)
+    names = scopes.layers(model.config.model_type, tiny.linears(model), "paper", "overall", quantizing=True)
+    reference = quantize(model, names)
+    expected = tiny.logits(reference)
+    for name in names:
+        parent, _, child = name.rpartition(".")
+        setattr(reference.get_submodule(parent), child, ours(reference.get_submodule(name)))
+    assert not torch.equal(expected, tiny.logits(model))
+    assert torch.equal(tiny.logits(reference), expected)
+
+
+def test_an_empty_batch_and_leading_dimensions():
+    layer = DynamicInt8Linear(torch.ones(5, 3, dtype=torch.int8), torch.tensor([0.1]))
+    assert layer(torch.empty(0, 2, 3)).shape == (0, 2, 5)
+    assert layer(torch.ones(4, 2, 3)).shape == (4, 2, 5)

@@ -1,0 +1,101 @@
+"""Where a model is put. There are no GPUs here: what torch says of them is made up, and a disk stands in for one."""
+
+from types import SimpleNamespace
+
+import accelerate
+import pytest
+import torch
+from helpers import tiny
+
+from knowcost.compress.archive import make as archive
+from knowcost.models import load
+
+SEVEN_B = 6_738_415_616  # parameters of Llama-7B: 13.5 GB in float16, and 1.1 x 13.5 + 4 = 18.8 GB with all it needs
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Make torch see so many GPUs of so many gigabytes, and every checkpoint have the parameters of a 7B."""
+
+    def see(count, gigabytes):
+        about = SimpleNamespace(total_memory=int(gigabytes * 1e9))
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: about)
+        tensors = {"all": SimpleNamespace(size=SEVEN_B)}
+        monkeypatch.setattr(load, "Checkpoint", lambda folder: SimpleNamespace(tensors=tensors))
+
+    return see
+
+
+@pytest.mark.parametrize(
+    ("count", "gigabytes", "dtype", "quantized", "device", "expected"),
+    [
+        (2, 24, "float16", False, "cuda", False),  # 18.8 < 0.9 x 24 = 21.6
+        (2, 16, "float16", False, "cuda", True),
+        (1, 16, "float16", False, "cuda", False),  # nowhere to spread it to: out of memory will say so
+        (2, 24, "float32", False, "cuda", True),
+        (2, 24, "float16", True, "cuda", True),  # int8 archives compute in float32
+        (4, 80, "float32", False, "cuda", False),
+        (2, 16, "float16", False, "cuda:1", False),  # the user chose one
+        (2, 16, "float16", False, "cpu", False),
+    ],
+)
+def test_a_model_is_spread_when_one_gpu_of_several_cannot_hold_it(
+    gpus, count, gigabytes, dtype, quantized, device, expected
+):
+    gpus(count, gigabytes)
+    assert load.needs_several_gpus("x", dtype, quantized, torch.device(device)) is expected
+
+
+@pytest.fixture
+def archives(tmp_path):
+    """A model, dense and with int8 everywhere; {variant: folder}, and the model."""
+    model = tiny.fetched("llama", tmp_path / "model")
+    folders = {slug: tmp_path / slug for slug in ("dense", "int8@overall")}
+    for slug, folder in folders.items():
+        archive.make_archive("m", tmp_path / "model", slug, None, folder)
+    return folders, model
+
+
+def test_accelerate_is_asked_to_place_a_model_that_is_spread(archives, monkeypatch):
+    folders, model = archives
+    asked = []
+    real = load.AUTO["decoder"].from_pretrained
+
+    def from_pretrained(*args, **kwargs):
+        asked.append(kwargs["device_map"])
+        made = real(*args, **kwargs)
+        made[0].hf_device_map = {"model": 0, "lm_head": 1}
+        return made
+
+    monkeypatch.setattr(load.AUTO["decoder"], "from_pretrained", from_pretrained)
+    for spread in (False, True):
+        monkeypatch.setattr(load, "needs_several_gpus", lambda *_, spread=spread: spread)
+        loaded, _ = load.load(folders["dense"], device="cpu")
+        assert torch.equal(tiny.logits(loaded), tiny.logits(model))
+    assert asked == [None, "auto"]
+
+
+def test_int8_layers_are_spread_too(archives, monkeypatch, tmp_path):
+    """Their int8 weights are buffers. The last block goes to the disk, as it would to a second GPU."""
+    folders, _ = archives
+    whole, _ = load.load(folders["int8@overall"], device="cpu")
+    monkeypatch.setattr(load, "needs_several_gpus", lambda *_: True)
+    places = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.rotary_emb": "cpu"}
+    places |= {"model.layers.1": "disk", "model.norm": "disk", "lm_head": "disk"}
+    monkeypatch.setattr(accelerate, "infer_auto_device_map", lambda *_, **__: places)
+    dispatch = accelerate.dispatch_model
+    monkeypatch.setattr(
+        accelerate, "dispatch_model", lambda m, p: dispatch(m, p, "cpu", offload_dir=tmp_path, offload_buffers=True)
+    )
+    spread, _ = load.load(folders["int8@overall"], device="cpu")
+    assert spread.get_submodule("model.layers.1.mlp.up_proj").weight.device.type == "meta"  # not in memory
+    assert torch.equal(tiny.logits(spread), tiny.logits(whole))
+
+
+def test_accelerate_s_own_plan_takes_int8_modules(archives, monkeypatch):
+    folders, _ = archives
+    whole, _ = load.load(folders["int8@overall"], device="cpu")
+    monkeypatch.setattr(load, "needs_several_gpus", lambda *_: True)
+    spread, _ = load.load(folders["int8@overall"], device="cpu")  # with no GPU, the plan is the CPU
+    assert torch.equal(tiny.logits(spread), tiny.logits(whole))

@@ -1,0 +1,109 @@
+"""LLM-KICK's results as claims: which variants they take, which benchmarks they speak of, and verdicts by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from helpers.groups import group
+
+from knowcost.papers.cost_of_compression import claims
+from knowcost.papers.llm_kick import claims as claims_kick
+
+BY_ID = {claim.id: claim for claim in claims_kick.CLAIMS}
+
+
+def asked(right, n=100, kind="freebaseqa", relations=None, **about):
+    """A decoder that knows `dense` of n facts; right: {variant: how many of the first facts it gets right}."""
+    made = {slug: ("1" * count).ljust(n, "0") for slug, count in right.items()}
+    return dataclasses.replace(group(made, relations, family="decoder", **about), kind=kind)
+
+
+def verdict(claim, *groups):
+    rows = claims.verdicts(groups, claims_kick.CLAIMS).set_index("claim")
+    return rows.loc[f"kick_{claim}"]
+
+
+def test_all_are_llm_kicks_and_about_decoders():
+    rows = claims.verdicts([asked({"dense": 100})], (*claims.CLAIMS, *claims_kick.CLAIMS))
+    papers = rows.groupby("paper")["claim"].apply(list)
+    assert papers["LLM-KICK"] == list(BY_ID) and "prune_cliff" in papers["The Cost of Compression"]
+    assert set(rows["verdict"]) == {"undecided"}
+    assert all(claim.families == ("decoder",) for claim in claims_kick.CLAIMS)
+
+
+@pytest.mark.parametrize(("right", "expected"), [(60, "holds"), (100, "fails"), (95, "undecided")])
+def test_trivial_sparsity(right, expected):
+    """95 of 100 is the tolerance itself."""
+    row = verdict("trivial_sparsity", asked({"dense": 100, "magnitude-30@overall": right}))
+    assert (row["verdict"], row["estimate"]) == (expected, pytest.approx(95 - right))
+    assert row["contrast"] == "magnitude pruning by 30% does not match"
+
+
+def test_the_highest_level_of_25_to_35_percent_of_everything_counts():
+    right = {"dense": 100, "magnitude-25@overall": 100, "magnitude-35@overall": 50, "magnitude-40@overall": 0}
+    assert verdict("trivial_sparsity", asked(right))["estimate"] == pytest.approx(45)
+    others = {
+        "dense": 100,
+        "magnitude-30@attention": 0,
+        "magnitude-20@overall": 0,
+        "magnitude-30@overall+int8@overall": 0,
+    }
+    assert verdict("trivial_sparsity", asked(others))["missing"] == "no variants of this kind were run"
+
+
+def test_patterns_and_bits_are_told_by_their_slugs():
+    """These methods write such slugs; the claims take them as they come."""
+    slugs = {"dense", "sparsegpt-2of4@overall", "wanda-4of8@overall", "wanda-2of4@attention", "gptq-8bit-g128@overall",
+             "gptq-4bit@overall", "rtn-8bit@overall", "int8@overall", "sparsegpt-50@overall"}  # fmt: skip
+    patterns = BY_ID["kick_patterns"].contrasts(slugs)
+    assert list(patterns) == ["SparseGPT at 2:4 does not match", "Wanda at 4:8 does not match"]
+    assert patterns["Wanda at 4:8 does not match"] == {"dense": 0.95, "wanda-4of8@overall": -1}
+    bits = BY_ID["kick_quantization"].contrasts(slugs)
+    assert set(bits) == {f"SparseGPT by 50% costs more than {name}" for name in ("gptq-8bit-g128", "rtn-8bit", "int8")}
+    assert bits["SparseGPT by 50% costs more than int8"] == {"int8@overall": 1, "sparsegpt-50@overall": -1}
+
+
+def test_eight_bits_against_half_of_the_weights():
+    right = {"dense": 100, "int8@overall": 90, "magnitude-40@overall": 80, "magnitude-60@overall": 40}
+    row = verdict("quantization", asked(right))
+    assert (row["verdict"], row["estimate"]) == ("holds", pytest.approx(90 - 60))
+    assert row["contrast"] == "magnitude pruning by 40% and 60% costs more than int8"
+
+
+def test_some_claims_speak_of_one_kind_of_benchmark_only():
+    right = {"dense": 100, "int8@overall": 80, "magnitude-50@overall": 99}
+    facts, exams, book = (asked(right, kind=kind, benchmark=kind) for kind in ("freebaseqa", "mmlu", "triviaqa_open"))
+    row = verdict("eight_bits_facts", facts, exams, book)
+    assert (row["verdict"], row["estimate"], row["benchmarks"]) == ("holds", pytest.approx(15), 1)
+    assert verdict("eight_bits_mmlu", facts, exams)["verdict"] == "fails"
+    assert verdict("open_book", facts, exams, book)["verdict"] == "holds"
+    missing = verdict("open_book", facts, exams)
+    assert (missing["verdict"], missing["missing"]) == ("undecided", "no benchmark of this kind was asked")
+
+
+def test_disciplines_by_hand():
+    """Humanities and social sciences lose 24 of 120, STEM 6 of 120; of the rest nothing counts."""
+    subjects = ["philosophy"] * 60 + ["sociology"] * 60 + ["astronomy"] * 120 + ["virology"] * 60
+    right = np.ones(300, bool)
+    right[[*range(12), *range(60, 72), *range(120, 126), *range(240, 300)]] = False
+    mmlu = asked({"dense": 300}, n=300, kind="mmlu", relations=subjects)
+    mmlu.right["int8@overall"] = right
+    row = verdict("disciplines", mmlu, asked({"dense": 100, "int8@overall": 0}, benchmark="c"))
+    assert (row["estimate"], row["benchmarks"]) == (pytest.approx(100 * (24 / 120 - 6 / 120)), 1)
+    assert (row["verdict"], row["facts"], row["differing"]) == ("holds", 240, 30)
+    assert row["low"] < row["estimate"] < row["high"]
+    half = 196 * (0.2 * 0.8 / 120 + 0.05 * 0.95 / 120) ** 0.5  # two independent proportions
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(half, rel=0.1)
+    alone = asked({"dense": 10, "int8@overall": 0}, n=10, kind="mmlu", relations=["philosophy"] * 10)
+    assert verdict("disciplines", alone)["missing"] == "no benchmark of this kind was asked"
+
+
+def test_magnitude_keeps_up_where_levels_are_shared(monkeypatch):
+    slugs = {"dense", "magnitude-20@overall", "wanda-20@overall", "wanda-30@overall", "sparsegpt-10@overall"}
+    made = BY_ID["kick_magnitude"].contrasts(slugs)
+    assert made == {
+        "magnitude pruning by 20% is as good as Wanda": {
+            "dense": 0.05, "magnitude-20@overall": 1, "wanda-20@overall": -1,
+        }
+    }  # fmt: skip
+    assert BY_ID["kick_magnitude"].contrasts({"dense", "magnitude-20@overall"}) == {}

@@ -1,0 +1,163 @@
+"""What jobs ask a cluster for, against sums done by hand."""
+
+import json
+
+import pytest
+
+from knowcost.compress import registry
+from knowcost.plan import design, resources
+from knowcost.plan.resources import Size
+
+LLAMA_7B = Size(6_738_415_616, 13.476831232)  # float16
+BERT = Size(110_000_000, 0.44)
+LLAMA_70B = Size(68_976_648_192, 137.953296384)
+
+
+@pytest.mark.parametrize(
+    ("stage", "size", "options", "expected"),
+    [
+        # 1 GB + 13.48 / 10; 15 + 2 x 13.48 minutes
+        ("compress", LLAMA_7B, {"methods": ["magnitude"]}, (2348, 42, 1, 0)),
+        ("compress", LLAMA_7B, {"methods": ["rtn"]}, (3348, 42, 1, 0)),
+        ("thresholds", BERT, {}, (1044, 16, 1, 0)),
+        # 3 GB + 0.44 + 4 x 0.11; 30 + 4 cells x (4 + 0.22 + 2 x 1.1e8 x 5e5 / 3e10 / 60 = 61.11 minutes); one thread
+        ("score", BERT, {"cells": 4}, (3880, 292, 1, 0)),
+        # 3 + 13.48 + 13.48 GB; 8 threads, 14 are too many; 34 + 6.74 + 2 x 6.74e9 x 5e5 / 2.4e11 / 60 = 467.95 minutes
+        ("score", LLAMA_7B, {"dtype": "float16"}, (29954, 509, 8, 0)),
+        # int8 computes in float32: 3 + 13.48 + 3 x 26.95; and is asked twice
+        ("score", LLAMA_7B, {"dtype": "float16", "methods": ["int8"]}, (97338, 977, 8, 0)),
+        # one GPU of 24: (1.1 x 13.48 + 4) / 21.6 = 0.87; 2 x 6.74e9 x 5e5 / 2e13 / 60 = 5.62: 16.35 minutes a cell
+        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "cells": 24}, (29954, 423, 2, 1)),
+        # with an int8 variant among them (1.1 x 26.95 + 4) / 21.6 = 1.56; 34 + 6.74 + 11.23
+        ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "methods": ["int8"]}, (97338, 52, 2, 2)),
+        # (1.1 x 137.95 + 4) / 72 = 2.16; 34 + 68.98 + 57.48
+        ("score", LLAMA_70B, {"dtype": "bfloat16", "gpu_memory_gb": 80}, (278907, 161, 2, 3)),
+        ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),
+        ("world", None, {}, (4001, 61, 1, 0)),
+    ],
+)
+def test_needs_by_hand(stage, size, options, expected):
+    asked = resources.needs(stage, size, **options)
+    assert tuple(asked[key] for key in ("mem_mb", "runtime", "threads", "gpu")) == expected
+    assert all(type(value) is int for value in asked.values())
+
+
+def test_each_attempt_asks_for_as_much_again_and_for_no_more_gpus():
+    first, third = (resources.needs("score", LLAMA_7B, gpu_memory_gb=24, attempt=n) for n in (1, 3))
+    assert (third["mem_mb"], third["runtime"]) == (3 * first["mem_mb"], 3 * first["runtime"])
+    assert (third["gpu"], third["threads"]) == (first["gpu"], first["threads"])
+
+
+@pytest.mark.parametrize(("gpu_memory_gb", "gpus", "threads"), [(None, 0, 8), (24, 1, 2), (8, 1, 2)])
+def test_a_method_that_needs_data_gets_one_gpu_where_there_are_any(monkeypatch, gpu_memory_gb, gpus, threads):
+    monkeypatch.setattr(registry.METHODS["magnitude"], "needs_data", True)
+    asked = resources.needs("compress", LLAMA_7B, methods=["magnitude"], dtype="float16", gpu_memory_gb=gpu_memory_gb)
+    # 4 + 13.48 + 13.48 GB; 60 + 30 x 6.74 minutes
+    assert asked == {"mem_mb": 30954, "runtime": 263, "threads": threads, "gpu": gpus}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def row(source="org/name", **cells):
+    return {"name": "m", "family": "decoder", "source": source, "dtype": "", **cells}
+
+
+def test_a_model_that_nobody_knows_counts_as_a_7b(here):
+    assert resources.size(row()) == Size(7_000_000_000, 14)
+    assert resources.size(row("./nowhere")) == Size(7_000_000_000, 14)
+
+
+def test_a_local_folder_is_measured_by_its_files(here):
+    (here / "x").mkdir()
+    for shard in (1, 2):
+        (here / f"x/model-0000{shard}-of-00002.safetensors").write_bytes(bytes(3_000_000))
+    (here / "x/pytorch_model.bin").write_bytes(bytes(9_000_000))  # not taken when there are safetensors
+    for key, parameters in (("dtype", 3_000_000), ("torch_dtype", 3_000_000), ("nothing", 1_500_000)):
+        (here / "x/config.json").write_text(json.dumps({key: "bfloat16"}))
+        assert resources.size(row("./x")) == Size(parameters, 0.006)
+
+
+def test_a_fetched_model_is_measured_by_its_source_file_even_after_it_changed(here):
+    folder = here / "resources/models/m"
+    folder.mkdir(parents=True)
+    (here / "x").mkdir()  # what it was fetched from, and what is no longer there
+    (here / "x/config.json").write_text("{}")
+    (here / "x/model.safetensors").write_bytes(bytes(12))
+    for parameters in (1000, 2000):
+        sizes = {"model.safetensors": {"size": 2 * parameters}, "tokenizer.json": {"size": 10**9}}
+        (folder / "new.json").write_text(json.dumps({"parameters": parameters, "files": sizes}))
+        (folder / "new.json").replace(folder / "source.json")
+        assert resources.size(row("./x")) == Size(parameters, 2 * parameters / 1e9)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"parameters": "many", "files": {}}', '{"parameters": 0, "files": {}}']
+)
+def test_a_damaged_source_file_does_not_stop_the_plan(here, text):
+    (here / "resources/models/m").mkdir(parents=True)
+    (here / "resources/models/m/source.json").write_text(text)
+    assert resources.size(row()).parameters == resources.UNKNOWN
+
+
+class Study:
+    def __init__(self, memory_gb=None, request="gpu", device="auto", compress_device="auto", threads="auto"):
+        self.config = {
+            "compress": {"device": compress_device},
+            "gpu": {"memory_gb": memory_gb, "request": request},
+            "score": {"device": device, "threads": threads},
+        }
+        self.models = {"m": row(dtype="float16")}
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("gpu", {"nodes": 1, "gpu": 2}),
+        ("gpu:a100", {"nodes": 1, "gpu": 2, "gpu_model": "a100"}),
+        ("gres", {"nodes": 1, "gres": "gpu:2"}),
+        ("gres:a100", {"nodes": 1, "gres": "gpu:a100:2"}),
+    ],
+)
+def test_gpus_are_asked_for_in_the_site_s_words(here, request_, expected):
+    job = {"model": "m", "variants": ("dense", "int8@overall")}  # unknown: 7e9 x 4 bytes; 34.8 / 21.6
+    asked = resources.of_job(Study(24, request_), "score", **job)
+    assert {key: asked[key] for key in expected} == expected
+    assert asked.keys() == {"mem_mb", "runtime", "threads", *expected}
+
+
+@pytest.mark.parametrize(
+    "study", [Study(), Study(80, device="cpu"), Study(80, device="mps")], ids=["no GPUs", "cpu", "mps"]
+)
+def test_no_gpu_is_asked_for(here, study):
+    for stage in ("score", "compress", "thresholds", "world", "aggregate"):
+        job = {} if stage in ("world", "aggregate") else {"model": "m", "variants": ("dense",)}
+        assert resources.of_job(study, stage, **job).keys() == {"mem_mb", "runtime", "threads"}
+
+
+@pytest.mark.parametrize(("device", "compress_device"), [("auto", "cpu"), ("cpu", "auto")])
+def test_scoring_and_compressing_have_devices_of_their_own(here, device, compress_device):
+    study, job = (
+        Study(80, device=device, compress_device=compress_device),
+        {"model": "m", "variants": ("wanda-50@overall",)},
+    )
+    asking = {stage for stage in ("compress", "score") if "gpu" in resources.of_job(study, stage, **job)}
+    assert asking == ({"score"} if device == "auto" else {"compress"})
+
+
+def test_magnitude_pruning_needs_no_gpu_and_the_configured_threads_are_taken(here):
+    job = {"model": "m", "variants": ("magnitude-40@overall",)}
+    assert "gpu" not in resources.of_job(Study(80), "compress", **job)
+    assert resources.of_job(Study(threads=3), "score", **job)["threads"] == 3
+    assert resources.of_job(Study(), "score", **job)["threads"] == 8
+    assert resources.of_job(Study(threads=3), "compress", **job)["threads"] == 1
+
+
+def test_the_plan_of_a_batch_takes_its_variants_methods(here):
+    batch = design.Batch("m", 1, ("dense", "magnitude-40@attention+int8@attention"), ("b",))
+    alone = resources.of_job(Study(), "score", model="m", variants=("dense",), cells=len(batch.cells))
+    with_int8 = resources.of_job(Study(), "score", model="m", variants=batch.variants, cells=len(batch.cells))
+    assert with_int8["mem_mb"] - alone["mem_mb"] == 3 * 28_000 - 14_000

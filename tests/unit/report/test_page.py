@@ -1,0 +1,281 @@
+"""The page: the answer's sentences from hand-written tables, self-containment, and what was run."""
+
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from helpers import fake_results
+
+from knowcost.aggregate import tables
+from knowcost.aggregate.job import aggregate
+from knowcost.common import paths
+from knowcost.common.files import read_json, write_json
+from knowcost.report import page as report
+
+
+def drops(*rows):
+    """A drops table from (family, slug, points, percent of dense, pairs measurably worse, kept, bytes saved)."""
+    names = ["drop_points", "drop_percent", "measurable", "kept_percent", "bytes_saved_percent"]
+    frame = pd.DataFrame(
+        [{"family": f, **tables.describe(slug), **dict(zip(names, n, strict=True))} for f, slug, *n in rows]
+    )
+    dense = {"family": ["encoder"] * 3, "model": ["a", "a", "b"], "experiment": "dense", "accuracy": [0.3, 0.5, 0.6]}
+    return {"drops": frame, "scores": pd.DataFrame(dense)}
+
+
+KNOWN = "Uncompressed, facts answered right: 50.0% by encoder models."  # a 0.4, b 0.6
+
+
+def test_answer_about_pruning():
+    lines = report.answer_lines(
+        drops(
+            ("encoder", "magnitude-20@overall", 1.0, 3.0, 1, 90, 5),
+            ("encoder", "magnitude-40@overall", 8.31, 17.0, 4, 80, 30),
+            ("encoder", "magnitude-40@attention", 2.7, 6.0, 3, 90, 8),
+            ("encoder", "magnitude-40@feed_forward", 5.8, 12.0, 3, 85, 20),
+            ("decoder", "magnitude-20@overall", 0.1, 0.2, 0, 94, 5),
+            ("decoder", "magnitude-40@overall", 3.0, 4.5, 2, 90, 30),
+            ("decoder", "magnitude-40@attention", 2.0, 3.0, 1, 90, 8),
+            ("decoder", "magnitude-40@feed_forward", 1.0, 1.5, 0, 90, 20),
+        )
+    )
+    assert lines == [
+        "Pruning everything by 40% costs 8.3 points of accuracy on encoder and 3.0 on decoder models.",
+        "At that sparsity attention costs more than feed-forward layers: 2.0 against 1.0 points on decoder models; "
+        "feed-forward layers cost more than attention: 5.8 against 2.7 points on encoder models.",
+        "Highest sparsity of everything that costs at most 5% of the accuracy: 20% for encoder and 40% for decoder "
+        "models.",
+        KNOWN,
+    ]
+
+
+def test_answer_about_int8_says_when_nothing_was_measurable():
+    lines = report.answer_lines(
+        drops(
+            ("encoder", "int8@attention", 0.4, 1.0, 0, 90, 10),
+            ("decoder", "int8@attention", -0.2, -0.5, 1, 90, 10),
+            ("encoder", "int8@feed_forward", 4.0, 9.0, 2, 80, 40),
+            ("decoder", "int8@feed_forward", 0.1, 0.2, 0, 80, 40),
+        )
+    )
+    assert lines == [
+        "Int8 in attention costs nothing measurable in any family; in feed-forward layers 4.0 points of accuracy on "
+        "encoder and nothing measurable on decoder models.",
+        KNOWN,
+    ]
+
+
+def test_answer_about_final_layer_and_size():
+    lines = report.answer_lines(
+        drops(
+            ("encoder", "magnitude-20@final", 1.0, 2.0, 1, 97, 5),
+            ("encoder", "magnitude_structured-20@final", 6.0, 12.0, 2, 85, 5),
+            ("encoder", "magnitude-20@attention+int8@attention", 1.0, 2.0, 1, 95.2, 15.6),
+        )
+    )
+    assert lines == [
+        "Removing 20% of the final layer's single weights costs 1.0 points of accuracy on encoder models; "
+        "of its rows 6.0.",
+        "Smallest variant that still knows 95% of what the dense model knew: attention pruned by 20%, then in int8 "
+        "(16% fewer bytes) for encoder models.",
+        KNOWN,
+    ]
+
+
+def test_answer_takes_the_papers_grouping_where_there_are_two():
+    lines = report.answer_lines(
+        drops(
+            ("encoder", "int8@attention", 1.0, 2.0, 1, 90, 10),
+            ("encoder", "int8@canonical.attention", 9.0, 19.0, 1, 90, 10),
+            ("encoder", "int8@canonical.feed_forward", 3.0, 6.0, 1, 90, 10),
+        )
+    )
+    assert lines == [
+        "Int8 in attention costs 1.0 points of accuracy on encoder models; in feed-forward layers 3.0.",
+        KNOWN,
+    ]
+
+
+def test_answer_leaves_out_what_was_not_run():
+    nothing = drops(("encoder", "int8@final", 1.0, 1.0, 1, 50, 0))
+    assert len(report.answer_lines(nothing)) == 2
+    assert "nothing to compare" in report.answer_lines(nothing | {"drops": nothing["drops"].iloc[:0]})[0]
+
+
+def figure(name="one", group="", paper=(), **more):
+    """An entry of figures.json."""
+    return {"name": name, "group": group, "paper": list(paper), **more}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small run's tables, one figure, sources and timings, as the rule passes them."""
+    root = tmp_path_factory.mktemp("run")
+    cells, manifests, benchmarks = fake_results.make(root, {"a": "encoder", "b": "decoder"}, facts=40, levels=(20, 40))
+    aggregate(cells, manifests, benchmarks, root / paths.TABLES)
+    write_json(
+        root / paths.FIGURES / "figures.json",
+        [figure(family="encoder", title="One <figure>", caption="What it shows.")],
+    )
+    (root / paths.FIGURES / "one.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    sources = [root / paths.model_source(name) for name in "ab"]
+    for path, name in zip(sources, "ab", strict=True):
+        source = {"name": name, "family": "encoder", "source": f"someone/{name}", "commit": "c0ffee" * 6 + "c0ff"}
+        source |= {"requested_revision": "main", "files": {"model.safetensors": {"sha256": "beef" * 16, "size": 1}}}
+        write_json(path, source)
+    timings = [root / paths.timing("score", f"a-0{i}") for i in (1, 2)] + [root / paths.timing("fetch", "gone")]
+    for path, seconds, memory in zip(timings[:2], (12.5, 30.0), ("-", "512.0"), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:12\t{memory}\n")
+    return {"root": root, "manifests": manifests, "sources": sources, "timings": timings}
+
+
+def page(run, **config):
+    root = run["root"]
+    out = root / paths.REPORT
+    folders = (root / paths.TABLES, root / paths.FIGURES)
+    config |= {"score": {"int8_activations": "batch"}, "study": {"tolerance": 0.05}}
+    report.write(*folders, run["manifests"], run["sources"], config, run["timings"], out)
+    return out.read_text()
+
+
+class Strict(HTMLParser):
+    """Fails on tags that do not balance, and collects what the page refers to and says."""
+
+    VOID = ("meta", "img", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.links, self.titles, self.words = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("src", "href", "srcset", "data")]
+        self.titles += [value for name, value in attrs if name == "title"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def test_page_is_whole_and_needs_nothing_from_outside(run):
+    html = page(run)
+    parsed = Strict(html)
+    assert parsed.links
+    assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in parsed.links)
+    assert not re.search(r"@import|url\(|<script|<link", html)
+    assert "One &lt;figure&gt;" in html
+    assert {link[1:] for link in parsed.links if link[0] == "#"} <= set(re.findall(r'id="([\w-]+)"', html))
+
+
+def test_page_opens_with_the_answer(run):
+    parsed = Strict(page(run, title="A <study>"))
+    lines = report.answer(run["root"] / paths.TABLES)
+    assert len(lines) >= 4
+    places = [parsed.text.index(line) for line in lines]
+    assert places == sorted(places)
+    assert places[-1] < parsed.text.index("Encoder models")
+    assert parsed.text.index("A <study>") < places[0]
+
+
+def test_page_says_what_was_run(run):
+    parsed = Strict(page(run, models="config/models.tsv", limit=None))
+    assert {"c0ffee" * 6 + "c0ff", "beef" * 16, "ab" * 32} <= set(
+        parsed.titles
+    )  # shortened on the page, whole in titles
+    for words in ("someone/a", "several masks: 3", "models: config/models.tsv", "limit: null", "python", "pandas"):
+        assert words in parsed.text
+    assert re.search(r"score 2 42\.5 30\.0 512", parsed.text)
+    assert "Not the whole benchmarks" not in parsed.text
+
+
+def test_page_warns_of_a_limit(run, tmp_path):
+    scores = tables.read(run["root"] / paths.TABLES)["benchmarks"].assign(limit=25)
+    for path in (run["root"] / paths.TABLES).glob("*.csv"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    tables.write(scores, tmp_path / "benchmarks.csv")
+    arguments = (
+        tmp_path,
+        run["root"] / paths.FIGURES,
+        run["manifests"],
+        run["sources"],
+        {"score": {"int8_activations": "sentence"}, "study": {"tolerance": 0.05}},
+        [],
+        tmp_path / "report.html",
+    )
+    report.write(*arguments)
+    assert "activations have one scale per sentence" in (tmp_path / "report.html").read_text()
+    parsed = Strict((tmp_path / "report.html").read_text())
+    assert "Not the whole benchmarks: this run asked at most the first 25 facts of each." in parsed.text
+    assert "Time" not in parsed.text.split("Benchmarks")[-1]  # no timings, no table of them
+
+
+def test_page_says_what_the_paper_found_and_how_it_was_tested(run):
+    html = page(run)
+    parsed = Strict(html)
+    claims = tables.read(run["root"] / paths.TABLES)["claims"]
+    part = parsed.text.split("What the papers found, and what this run says")[1].split("Tables")[0]
+    assert all(sentence in part for sentence in claims["sentence"])
+    counts = claims["verdict"].value_counts()
+    assert "verdicts for the findings of “The Cost of Compression”" in part
+    claims = claims[claims["paper"] == "The Cost of Compression"]
+    part = part.split("“LLM-KICK”")[0]
+    counts = claims["verdict"].value_counts()
+    assert f"{counts.get('holds', 0)} verdicts for the findings" in part
+    assert part.count("✓ holds") == counts.get("holds", 0) > 0
+    assert part.count("? undecided") == counts.get("undecided", 0)
+    for words in (
+        "McNemar's exact test",
+        "Holm's correction",
+        "2,000 resamples",
+        "facts are drawn within each relation",
+    ):
+        assert words in parsed.text
+
+
+def test_figures_about_all_stand_with_the_findings(run):
+    index = run["root"] / paths.FIGURES / "figures.json"
+    entries = read_json(index)
+    write_json(index, [figure(family="", title="All", caption="About all families.")])
+    text = Strict(page(run)).text
+    write_json(index, entries)
+    assert (
+        text.index("What the papers found") < text.index("About all families.") < text.index("All numbers of this run")
+    )
+
+
+def test_figures_of_a_group_are_folded_and_keep_their_size(run):
+    folder = run["root"] / paths.FIGURES
+    entries = read_json(folder / "figures.json")
+    (folder / "two.svg").write_text("<svg xmlns='x' width=\"75pt\" height=\"150.2pt\" viewBox='0 0 1 1'/>")
+    more = {"family": "encoder", "title": "Two", "caption": "Two."}
+    write_json(folder / "figures.json", [*entries, figure("two", "by benchmark", **more)])
+    html = page(run)
+    write_json(folder / "figures.json", entries)
+    family = html.split('<section id="encoder">')[1].split("</section>")[0]
+    opened, folded = family.split("<details>")
+    assert "What it shows." in opened and "By benchmark: 1 figure<" in folded and "Two." in folded
+    assert re.search(r'<figure id="figure-two">.*loading="lazy" width="100" height="200"', folded, re.S)
+
+
+def test_numbers_in_tables_come_from_the_csv_files(run):
+    parsed = Strict(page(run))
+    row = tables.read(run["root"] / paths.TABLES)["drops"].set_index("variant").loc["magnitude-40@overall"].iloc[0]
+    text = parsed.text.split("Drop in accuracy: encoder models")[1]
+    assert re.search(rf"magnitude overall [-\d.]+ {row['drop_percent']:.1f} ", text)
+
+
+def test_command_prints_the_answer(run, monkeypatch, capsys):
+    monkeypatch.chdir(run["root"])
+    report.main()
+    assert capsys.readouterr().out.startswith("- Pruning everything by 40% costs ")

@@ -1,0 +1,156 @@
+"""Which cells are asked, and what their files say. The model is real but tiny; how it is asked is tested elsewhere."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from helpers import tiny
+
+from knowcost.benchmarks import prepared
+from knowcost.common import paths
+from knowcost.common.errors import InputError
+from knowcost.compress.archive import make as archive
+from knowcost.score import job as score
+from knowcost.score import plan as asking
+from knowcost.score.engines.cloze import SCHEMA
+
+OPTIONS = {
+    "variants_per_job": 8,
+    "threads": 1,
+    "tokens_per_batch": 512,
+    "batch_size": "auto",
+    "device": "cpu",
+    "int8_engine": "knowcost",
+    "int8_activations": "batch",
+}
+ROW = {"name": "own", "format": "cloze", "families": "encoder"}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A dense archive and a benchmark of three clozes in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    tiny.fetched("bert", tmp_path / "model")
+    archive.make_archive("m", tmp_path / "model", "dense", None, paths.archive_dir("m", "dense"))
+    write_benchmark(tmp_path, 3)
+    return tmp_path
+
+
+def write_benchmark(folder, rows):
+    lines = [json.dumps({"id": str(i), "cloze": f"w{i} [MASK]", "answer": "w9"}) + "\n" for i in range(rows)]
+    (folder / "own.jsonl").write_text("".join(lines))
+    prepared.prepare(ROW, folder / "own.jsonl", paths.benchmark("own"))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The benchmark files that were asked, in order."""
+    calls, ask = [], asking.ask
+    monkeypatch.setattr(asking, "ask", lambda *args, **more: calls.append(args[2]) or ask(*args, **more))
+    return calls
+
+
+def run(**changes):
+    how = {"dtype": "float32", "limit": None, "options": OPTIONS} | changes
+    score.score("m", ["dense"], ["own"], **how)
+    return score.read(paths.scores("m", "dense", "own"))
+
+
+def test_a_cell_is_asked_once_and_again_only_when_something_it_depends_on_changes(study, asked):
+    run()
+    run()
+    assert len(asked) == 1
+    run(options=OPTIONS | {"threads": 2, "variants_per_job": 1, "device": "auto", "int8_activations": "sentence"})
+    assert len(asked) == 1
+    run(options=OPTIONS | {"tokens_per_batch": 64})
+    assert len(asked) == 2
+    run(limit=2)
+    assert len(asked) == 3
+    write_benchmark(study, 2)
+    run(limit=2)
+    assert len(asked) == 4
+
+
+def test_a_cell_says_what_it_is_and_holds_a_row_per_fact(study):
+    table, about = run(limit=2)
+    assert table.schema.remove_metadata() == SCHEMA.append(pa.field("again", pa.bool_()))
+    assert table["again"] == table["correct"]  # the dense model is asked twice, and float batches are alike
+    assert table["id"].to_pylist() == ["0", "1"]
+    assert (about["model"], about["variant"], about["benchmark"], about["limit"]) == ("m", "dense", "own", 2)
+    assert len(about["key"]) == 64
+
+
+def test_the_same_cell_has_the_same_bytes(study):
+    path = study / paths.scores("m", "dense", "own")
+    run()
+    before = path.read_bytes()
+    shutil.rmtree(path.parent)
+    run()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_a_job_asked_before_it_failed_is_not_asked_again(study, asked, monkeypatch, links):
+    if not links:  # as on some network file systems
+
+        def no_links(*_):
+            raise PermissionError
+
+        monkeypatch.setattr(os, "link", no_links)
+    cells = [study / paths.scores("m", "dense", name) for name in ("own", "more")]
+    with pytest.raises(FileNotFoundError):  # there is no benchmark of the second name yet
+        score.score("m", ["dense"], ["own"], options=OPTIONS)
+        score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
+    os.utime(study / paths.kept_scores("m", "dense", "own"), (1, 1))
+    cells[0].unlink()  # as Snakemake does after a job failed
+    shutil.copy(study / paths.benchmark("own"), study / paths.benchmark("more"))
+    score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
+    assert [Path(path).stem for path in asked] == ["own", "more"]
+    assert [len(score.read(cell)[0]) for cell in cells] == [3, 3]
+    assert cells[0].stat().st_mtime >= (study / paths.manifest("m", "dense")).stat().st_mtime
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"", lambda data: b"nonsense" * 100])
+def test_a_damaged_cell_is_asked_again(study, asked, damage):
+    run()
+    path = study / paths.scores("m", "dense", "own")
+    path.write_bytes(damage(path.read_bytes()))
+    assert len(run()[0]) == 3
+    assert len(asked) == 2
+
+
+def test_a_damaged_archive_is_not_asked(study):
+    path = study / paths.archive_dir("m", "dense") / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(InputError, match="sha256"):
+        run()
+    assert not (study / paths.scores("m", "dense", "own")).exists()
+
+
+@pytest.mark.parametrize("mode", ["changed", "recipe"])
+def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, monkeypatch, mode):
+    path = study / paths.scores("m", "dense", "own")
+    run()
+    before = path.read_bytes()
+    (study / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(study / "scratch"))
+    (study / "resources/models").mkdir()
+    (study / "model").rename(study / paths.model_dir("m"))
+    archive.make_archive("m", paths.model_dir("m"), "dense", None, paths.archive_dir("m", "dense"), mode)
+    run()
+    assert len(asked) == 1 and path.read_bytes() == before
+    (study / paths.kept_scores("m", "dense", "own")).unlink()
+    run()
+    assert len(asked) == 2 and path.read_bytes() == before
+    assert not list((study / "scratch").iterdir())
+
+
+def test_a_benchmark_that_cannot_be_asked_at_all_is_an_error(study, monkeypatch):
+    empty = pa.Table.from_pylist([], schema=SCHEMA)
+    monkeypatch.setattr(asking, "ask", lambda *args, **more: (empty, {"dropped": {"answer_not_one_token": 3}}))
+    with pytest.raises(InputError, match="answer_not_one_token"):
+        run()

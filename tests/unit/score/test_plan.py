@@ -1,0 +1,67 @@
+"""How facts are put together, and that a sentence's score can be made independent of its neighbours."""
+
+import json
+
+import pyarrow as pa
+import pytest
+import torch
+from helpers import tiny
+
+from knowcost.benchmarks import prepared
+from knowcost.common import paths
+from knowcost.compress.archive import make as archive
+from knowcost.models.load import load
+from knowcost.score import plan as asking
+
+OPTIONS = {"tokens_per_batch": 64, "batch_size": "auto", "int8_activations": "batch"}
+
+
+@pytest.fixture(params=["bert", "llama", "t5"])
+def quantized(request, tmp_path):
+    """(model, tokenizer, benchmark file): everything in int8, and clozes of several lengths with candidates."""
+    tiny.fetched(request.param, tmp_path / "model")
+    archive.make_archive("m", tmp_path / "model", "int8@overall", None, tmp_path / "archive")
+    words = [f"w{i}" for i in range(20)]
+    rows = [
+        {"id": str(i), "cloze": " ".join(words[i : i + 3 + i % 4]) + " [MASK]", "answer": "w9", "candidates": words}
+        for i in range(12)
+    ]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    prepared.prepare({"name": "own", "format": "cloze"}, tmp_path / "own.jsonl", tmp_path / paths.benchmark("own"))
+    return *load(tmp_path / "archive"), tmp_path / paths.benchmark("own")
+
+
+def scores(module, tokenizer, file, activations, tokens):
+    options = OPTIONS | {"int8_activations": activations, "tokens_per_batch": tokens}
+    plan = asking.plan(module, options, int8=True)
+    plan = asking.replace(plan, harness_tokens=tokens)
+    rows, _ = asking.ask(module, tokenizer, file, None, plan)
+    return torch.tensor(rows["logprob"].to_pylist())
+
+
+def test_with_a_scale_per_sentence_neighbours_do_not_matter(quantized):
+    alone, together = (scores(*quantized, "sentence", tokens) for tokens in (1, 500))
+    assert torch.allclose(alone, together, atol=1e-5)
+    alone, together = (scores(*quantized, "batch", tokens) for tokens in (1, 500))
+    assert not torch.allclose(alone, together, atol=1e-5)
+    assert torch.allclose(scores(*quantized, "sentence", 1), alone, atol=1e-5)  # one sentence is a batch of its own
+
+
+def test_asked_twice_in_half_the_size(quantized, monkeypatch):
+    module, tokenizer, file = quantized
+    plan = asking.plan(module, OPTIONS | {"batch_size": 5}, int8=True)
+    assert plan.halved() == asking.Plan(32, 512, 2048, prompts=2, one_length=False)
+    plans, once = [], asking._ask
+    monkeypatch.setattr(asking, "_ask", lambda *args: plans.append(args[-1]) or once(*args))
+    rows, _ = asking.ask(module, tokenizer, file, None, plan)
+    assert rows["again"].null_count == len(rows) and plans == [plan]
+    rows, _ = asking.ask(module, tokenizer, file, None, plan, twice=True)
+    assert plans == [plan, plan, plan.halved()] and rows["again"].type == pa.bool_() and rows["again"].null_count == 0
+
+
+def test_int8_is_asked_in_the_same_batches_on_every_device():
+    class OnGpu(torch.nn.Linear):
+        device = torch.device("cuda")
+
+    assert asking.plan(OnGpu(2, 2), OPTIONS, int8=False).harness_tokens == 16384
+    assert asking.plan(OnGpu(2, 2), OPTIONS, int8=True).harness_tokens == 1024

@@ -17,7 +17,7 @@ import torch
 import transformers
 
 from knowcost.compress import solvers
-from knowcost.compress.methods.patterns import Pattern
+from knowcost.spec.levels import Pattern
 
 CASES = {
     "wanda": [{"sparsity": 0.2}, {"sparsity": 0.5}, {"n": 2, "m": 4}, {"n": 4, "m": 8}],

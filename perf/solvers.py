@@ -33,8 +33,8 @@ def ours(linears, inputs, setting, code):
     """Our solver on the layers of a block, statistics gathered as by hooks and dropped once used."""
     import torch
 
-    from knowcost.compress.methods.patterns import Pattern
     from knowcost.compress.solvers import InputStatistics, gptq, sparsegpt, wanda
+    from knowcost.spec.levels import Pattern
 
     with torch.no_grad():
         seen, statistics = {}, {}

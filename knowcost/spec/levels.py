@@ -23,8 +23,39 @@ KINDS = {
     "actorder": "like 4bit-actorder or 4bit-g128-actorder",
 }
 
+BITS = (2, 3, 4, 8)  # bits per weight that archives can hold
 _PATTERN = re.compile(r"(\d+)of(\d+)")
 _BITS = re.compile(r"(\d+)bit(?:-g(\d+))?(-actorder)?")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Which share of a layer's weights goes: `sparsity` in (0, 1), or N:M, where n of every m neighbours are KEPT.
+
+    Pattern(sparsity=0.5) or Pattern(n=2, m=4). For 2:4 and 4:8 kept and removed are as many; for others mind that the
+    authors' code calls the number removed n.
+    """
+
+    sparsity: float | None = None
+    n: int | None = None
+    m: int | None = None
+
+    def __post_init__(self):
+        if self.sparsity is not None and (self.n, self.m) == (None, None):
+            if not 0 < self.sparsity < 1:
+                raise InputError(f"sparsity {self.sparsity}: expected a fraction between 0 and 1")
+        elif self.sparsity is not None or self.n is None or self.m is None or not 0 < self.n < self.m:
+            raise InputError(
+                f"{self.n}:{self.m}: expected N:M with N kept of M and 0 < N < M, such as 2:4, or a sparsity"
+            )
+
+    def __str__(self):
+        return f"{self.n}:{self.m}" if self.structured else f"{self.sparsity:.0%}"
+
+    @property
+    def structured(self):
+        """Whether this is N:M."""
+        return self.m is not None
 
 
 @dataclass(frozen=True)
@@ -44,8 +75,6 @@ def parse(text):
 
 def kind(level):
     """Which of KINDS a level is; None when it is none, or has impossible numbers."""
-    from knowcost.compress.methods.patterns import BITS
-
     if isinstance(level, int):
         return "percent" if 0 < level < 100 else None
     if match := _PATTERN.fullmatch(level or ""):
@@ -58,8 +87,6 @@ def kind(level):
 
 def pattern(level):
     """The compress.patterns.Pattern of a percentage or an N:M level."""
-    from knowcost.compress.methods.patterns import Pattern
-
     if isinstance(level, int):
         return Pattern(sparsity=level / 100)
     kept, of = map(int, _PATTERN.fullmatch(level).groups())

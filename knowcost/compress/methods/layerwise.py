@@ -7,8 +7,8 @@ scratch folder as soon as it is there, so that memory never holds the compressed
 from dataclasses import dataclass
 from functools import partial
 
+from knowcost.compress import patterns
 from knowcost.compress.method import Compressor
-from knowcost.compress.methods import patterns
 from knowcost.compress.methods.magnitude import count_zeros
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Tensor

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from knowcost.compress.methods import patterns
+from knowcost.compress import patterns
 from knowcost.compress.methods.layerwise import Layerwise
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import as_float32, from_array, from_float32

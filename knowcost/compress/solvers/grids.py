@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from knowcost.compress.methods.patterns import check_quantization
+from knowcost.compress.patterns import check_quantization
 from knowcost.compress.solvers.inputs import check_weight
 
 

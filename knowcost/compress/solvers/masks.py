@@ -2,7 +2,7 @@
 
 import torch
 
-from knowcost.compress.methods.patterns import check_pattern, removed
+from knowcost.compress.patterns import check_pattern, removed
 from knowcost.compress.solvers.inputs import check_weight
 
 CHUNK = 1 << 17  # scores held at a time

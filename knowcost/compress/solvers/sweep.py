@@ -10,7 +10,7 @@ The weight is swept transposed, so that a column lies in one piece of memory.
 
 import torch
 
-from knowcost.compress.methods.patterns import BLOCK, block_width, check_pattern, check_quantization, removed
+from knowcost.compress.patterns import BLOCK, block_width, check_pattern, check_quantization, removed
 from knowcost.compress.solvers.grids import Quantized, codes, grid
 from knowcost.compress.solvers.inputs import check_weight
 from knowcost.compress.solvers.masks import smallest, smallest_of_group

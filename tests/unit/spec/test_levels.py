@@ -1,9 +1,9 @@
 import pytest
 
 from knowcost.common.errors import InputError
-from knowcost.compress.methods.patterns import Pattern
 from knowcost.compress.registry import METHODS, check_level, check_steps
 from knowcost.spec import levels
+from knowcost.spec.levels import Pattern
 from knowcost.spec.variants import parse
 
 

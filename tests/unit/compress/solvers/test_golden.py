@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from knowcost.compress.methods.patterns import Pattern
 from knowcost.compress.solvers import InputStatistics, gptq, magnitude_layer, sparsegpt, sweep, wanda
+from knowcost.spec.levels import Pattern
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_solvers.json").read_text())
 DENSE = torch.tensor(GOLDEN["weight"])

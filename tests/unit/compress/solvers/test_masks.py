@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowcost.common.errors import InputError
-from knowcost.compress.methods.patterns import Pattern, promised_zeros
+from knowcost.compress.patterns import promised_zeros
 from knowcost.compress.solvers import magnitude_layer, masks, wanda
+from knowcost.spec.levels import Pattern
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowcost.common.errors import InputError
-from knowcost.compress.methods.patterns import Pattern, promised_zeros
+from knowcost.compress.patterns import promised_zeros
 from knowcost.compress.solvers import gptq, magnitude_layer, round_to_nearest, sparsegpt, sweep, wanda
+from knowcost.spec.levels import Pattern
 
 HALF, TWO_OF_FOUR = Pattern(sparsity=0.5), Pattern(n=2, m=4)
 

@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from knowcost.common.errors import InputError
-from knowcost.compress.methods import patterns
-from knowcost.compress.methods.patterns import Pattern
+from knowcost.compress import patterns
+from knowcost.spec.levels import Pattern
 
 
 def test_counts_are_the_authors():
@@ -57,5 +57,5 @@ def test_no_group_crosses_a_block(m, width):
 
 
 def test_the_plan_needs_no_torch():
-    code = "import sys, knowcost.compress.methods.patterns; sys.exit('torch' in sys.modules)"
+    code = "import sys, knowcost.compress.patterns; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,42 +13,10 @@ method compares the M weights of one group in one row. A layer has more zeros th
 zero already or an input was dead.
 """
 
-from dataclasses import dataclass
-
 from knowcost.common.errors import InputError
+from knowcost.spec.levels import BITS
 
-BITS = (2, 3, 4, 8)
 BLOCK = 128  # columns that SparseGPT and GPTQ treat at once (blocksize of the authors' code)
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """Which share of a layer's weights goes: `sparsity` in (0, 1), or N:M, where n of every m neighbours are KEPT.
-
-    Pattern(sparsity=0.5) or Pattern(n=2, m=4). For 2:4 and 4:8 kept and removed are as many; for others mind that the
-    authors' code calls the number removed n.
-    """
-
-    sparsity: float | None = None
-    n: int | None = None
-    m: int | None = None
-
-    def __post_init__(self):
-        if self.sparsity is not None and (self.n, self.m) == (None, None):
-            if not 0 < self.sparsity < 1:
-                raise InputError(f"sparsity {self.sparsity}: expected a fraction between 0 and 1")
-        elif self.sparsity is not None or self.n is None or self.m is None or not 0 < self.n < self.m:
-            raise InputError(
-                f"{self.n}:{self.m}: expected N:M with N kept of M and 0 < N < M, such as 2:4, or a sparsity"
-            )
-
-    def __str__(self):
-        return f"{self.n}:{self.m}" if self.structured else f"{self.sparsity:.0%}"
-
-    @property
-    def structured(self):
-        """Whether this is N:M."""
-        return self.m is not None
 
 
 def check_pattern(in_features, pattern, layer="layer"):

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from knowcost.common.errors import InputError
 from knowcost.compress.methods.int8 import SCALE
 from knowcost.compress.methods.quantizer import floats, is_packed
+from knowcost.models import gpus
 from knowcost.models.checkpoint import Checkpoint, shard_names
 from knowcost.models.int8_linear import ENGINES
 from knowcost.models.torch_tensors import to_torch
-from knowcost.plan import resources
 from knowcost.spec import scopes
 
 transformers.utils.logging.disable_progress_bar()
@@ -81,7 +81,7 @@ def needs_several_gpus(folder, dtype, quantized, device):
         return False
     parameters = sum(tensor.size for tensor in Checkpoint(folder).tensors.values())
     gpu_gb = torch.cuda.get_device_properties(0).total_memory / 1e9
-    return resources.gpus_for(resources.weights_gb(parameters, dtype, quantized), gpu_gb) > 1
+    return gpus.gpus_for(gpus.weights_gb(parameters, dtype, quantized), gpu_gb) > 1
 
 
 def _spread(model):

@@ -13,15 +13,13 @@ from pathlib import Path
 from knowcost.common import paths
 from knowcost.compress import registry
 from knowcost.fetch import model as fetch
+from knowcost.models.gpus import BYTES, gpus_for, weights_gb
 from knowcost.spec.variants import parse
 
-BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 UNKNOWN = 7_000_000_000  # parameters of a model that is not here yet
 
 TOKENS_PER_CELL = 500_000  # LAMA's T-REx has a million, WinoGrande a tenth of that
 CPU_SPEED, GPU_SPEED = 3e10, 2e13  # floating-point operations a second of one CPU thread, and of a modest GPU
-ACTIVATIONS_GB = 4  # on a GPU: 16,384 tokens times a vocabulary of 50,000 in half precision, twice, and one block
-GPU_USABLE = 0.9  # the rest is for CUDA itself and for fragments
 
 
 @dataclass(frozen=True)
@@ -118,19 +116,6 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
         "threads": threads,
         "gpu": gpus,
     }
-
-
-def weights_gb(parameters, dtype, quantized=False):
-    """Gigabytes of a model's weights when it computes: quantized archives do so in float32 where they are not int8."""
-    return parameters * (4 if quantized else BYTES[dtype]) / 1e9
-
-
-def gpus_for(weights, gpu_memory_gb):
-    """How many GPUs of so many gigabytes hold so many of weights: ceil((1.1 W + 4) / (0.9 G)).
-
-    The plan and knowcost.load, which spreads a model that needs more than one, ask the same question here.
-    """
-    return ceil((1.1 * weights + ACTIVATIONS_GB) / (GPU_USABLE * gpu_memory_gb))
 
 
 def of_job(study, stage, *, model=None, variants=(), cells=1, attempt=1):

@@ -86,7 +86,7 @@ def kind(level):
 
 
 def pattern(level):
-    """The compress.patterns.Pattern of a percentage or an N:M level."""
+    """The Pattern of a percentage or an N:M level."""
     if isinstance(level, int):
         return Pattern(sparsity=level / 100)
     kept, of = map(int, _PATTERN.fullmatch(level).groups())

@@ -10,10 +10,9 @@ import transformers
 from safetensors.torch import load_file
 
 from knowcost.common.errors import InputError
-from knowcost.compress.methods.int8 import SCALE
-from knowcost.compress.methods.quantizer import floats, is_packed
 from knowcost.models import gpus
 from knowcost.models.checkpoint import Checkpoint, shard_names
+from knowcost.models.formats import SCALE, floats, is_packed
 from knowcost.models.int8_linear import ENGINES
 from knowcost.models.torch_tensors import to_torch
 from knowcost.spec import scopes

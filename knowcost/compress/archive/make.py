@@ -13,9 +13,8 @@ from knowcost.compress import registry
 from knowcost.compress.archive import storage
 from knowcost.compress.calibration import windows as calibration_data
 from knowcost.compress.method import Archived, Work
-from knowcost.compress.methods import quantizer
 from knowcost.compress.methods.magnitude import count_zeros, thresholds
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, formats
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.spec import scopes
 from knowcost.spec.variants import GROUPINGS, parse, scope_key
@@ -234,7 +233,7 @@ def copy_small(base, out):
 def _verified_manifest(model, variant, base, done, touched, out, written):
     """Read the archive back, assert every promise, and return what it holds."""
     archive = Checkpoint(out)
-    tensors = quantizer.floats(archive)
+    tensors = formats.floats(archive)
     # The latest first: what was written last may not have to come from the disk.
     held = {f"{module}.weight" for module in base.modules}
     zeros = {name: count_zeros(tensor) for name, tensor in reversed(tensors.items()) if name in held}
@@ -283,7 +282,7 @@ def _nominal(archive, tensors, zeros, done):
     for name, gone in zeros.items():
         stored = archive.tensors.get(name)
         if stored is None:  # grids of a few bits put many weights at zero: only pruned ones need not be stored
-            stored, gone = archive.tensors[name + quantizer.PACKED], count_zeros(done[-1][1][name])
+            stored, gone = archive.tensors[name + formats.PACKED], count_zeros(done[-1][1][name])
         nominal -= gone * stored.nbytes // tensors[name].size
     return nominal
 

@@ -12,8 +12,7 @@ import numpy as np
 from knowcost.compress.method import Compressor
 from knowcost.compress.methods.magnitude import magnitude_bits
 from knowcost.models.checkpoint import NUMPY, QUANTIZED, as_float32, from_array
-
-SCALE = "_scale"
+from knowcost.models.formats import SCALE
 
 
 class Int8(Compressor):

@@ -11,9 +11,8 @@ from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage
-from knowcost.compress.methods import quantizer
 from knowcost.compress.methods.layerwise import Layerwise
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, formats
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.load import load
 from knowcost.models.torch_tensors import from_torch, to_torch
@@ -100,7 +99,7 @@ def test_wanda_prunes_the_same_share_of_every_row(tmp_path):
 def test_weights_of_few_bits_lie_on_their_grids_and_load(tmp_path, kind, slug):
     base, out, manifest = archived(tmp_path, kind, slug)
     module, _ = load(out, device="cpu")
-    state, held = module.state_dict(), quantizer.floats(Checkpoint(out))
+    state, held = module.state_dict(), formats.floats(Checkpoint(out))
     bits = int(slug.partition("bit")[0][-1])
     for name in manifest["touched"]:
         value = to_torch(held[name])
@@ -116,7 +115,7 @@ def test_weights_of_few_bits_lie_on_their_grids_and_load(tmp_path, kind, slug):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_rounding_to_nearest_is_off_by_half_a_step_at_most_and_saves_bytes(tmp_path, dtype):
     base, out, manifest = archived(tmp_path, "llama", "rtn-4bit-g8@overall", dtype=dtype)
-    held, stored = quantizer.floats(Checkpoint(out)), Checkpoint(out).tensors
+    held, stored = formats.floats(Checkpoint(out)), Checkpoint(out).tensors
     for name in manifest["touched"]:
         before, after = to_torch(base.tensors[name]).float(), to_torch(held[name]).float()
         assert held[name].dtype == base.tensors[name].dtype
@@ -139,7 +138,7 @@ def test_packed_archives_may_have_several_shards(tmp_path):
         folder = tmp_path / str(size)
         folder.mkdir()
         _, out, _ = archived(folder, "llama", "gptq-4bit@overall", shard_size=size)
-        held.append({name: t.whole().tobytes() for name, t in quantizer.floats(Checkpoint(out)).items()})
+        held.append({name: t.whole().tobytes() for name, t in formats.floats(Checkpoint(out)).items()})
     assert len(list(out.glob("*.safetensors"))) > 2 and held[0] == held[1]
     load(out, device="cpu")
 
@@ -150,7 +149,7 @@ def test_what_sparsegpt_pruned_is_still_zero_after_gptq_and_int8(tmp_path, kind)
     for last in ("", "+gptq-4bit@overall", "+int8@overall"):
         (tmp_path / f"a{last}").mkdir()
         base, out, _ = archived(tmp_path / f"a{last}", kind, f"sparsegpt-50@overall{last}")
-        held = quantizer.floats(Checkpoint(out))
+        held = formats.floats(Checkpoint(out))
         zeros[last] = {name: held[name].whole() == 0 for name in weights(base)}
         load(out, device="cpu")
     for name, pruned in zeros[""].items():

@@ -1,0 +1,60 @@
+"""Weights as archives hold them, read back: packed ones of a few bits, and the names of int8's."""
+
+import numpy as np
+
+from knowcost.models import checkpoint
+from knowcost.models.checkpoint import as_float32, from_array, from_float32
+
+FORMAT = "pack-quantized"
+
+
+PACKED = "_packed"
+
+
+def is_packed(config):
+    """Whether a config.json is that of an archive with packed weights."""
+    return config.get("quantization_config", {}).get("format") == FORMAT
+
+
+def floats(archive):
+    """{name: Tensor} of a checkpoint.Checkpoint, its packed weights as the floats they stand for."""
+    tensors = dict(archive.tensors)
+    if not is_packed(archive.config):
+        return tensors
+    count = archive.config["quantization_config"]["config_groups"]["group_0"]["weights"]["num_bits"]
+    for weight in [name.removesuffix(PACKED) for name in archive.tensors if name.endswith(PACKED)]:
+        parts = {part: tensors.pop(part) for part in list(tensors) if part.startswith(f"{weight}_")}
+        tensors[weight] = dequantized(weight, parts, count)
+    return tensors
+
+
+def dequantized(name, parts, count):
+    """The Tensor that the parts of one weight stand for; count: bits of a code."""
+    scale = parts[f"{name}_scale"]
+    rows, columns = map(int, parts[f"{name}_shape"].whole())
+
+    def blocks():
+        scales = as_float32(scale.whole(), scale.dtype).reshape(scale.shape)
+        zeros = unpacked(parts[f"{name}_zero_point"].whole().reshape(-1, scale.shape[1]).T, rows, count).T
+        packed = parts[name + PACKED].whole().reshape(rows, -1)
+        values = np.empty((rows, columns), checkpoint.NUMPY[scale.dtype])
+        width = columns // scale.shape[1]
+        for first in range(0, rows, step := max(1, checkpoint.BLOCK // (8 * columns))):
+            part = slice(first, first + step)
+            codes = unpacked(packed[part], columns, count).astype(np.int16).reshape(-1, scale.shape[1], width)
+            codes -= zeros[part, :, None]
+            exact = codes * scales[part, :, None]
+            values[part] = from_float32(exact.reshape(-1, columns).astype(np.float32), scale.dtype)
+        yield from from_array(name, scale.dtype, values).blocks()
+
+    return checkpoint.Tensor(name, scale.dtype, (rows, columns), blocks)
+
+
+def unpacked(words, columns, count):
+    """uint8 codes (rows, columns) of int32 words (rows, ...): code i of a row is its bits i * count and following."""
+    bytes_ = np.ascontiguousarray(words).view(np.uint8)
+    single = np.unpackbits(bytes_, axis=1, count=columns * count, bitorder="little").reshape(len(words), columns, count)
+    return np.packbits(single, axis=2, bitorder="little")[:, :, 0]
+
+
+SCALE = "_scale"

@@ -10,6 +10,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
+from knowcost.models import base as archive
 from knowcost.models import checkpoint
 from knowcost.spec.variants import parse
 

@@ -9,9 +9,9 @@ from helpers import tiny
 from helpers.calibrated import KINDS, LENGTH, calibrated
 
 from knowcost.common.errors import InputError
-from knowcost.compress.archive.make import Base
 from knowcost.compress.calibration import block_walk
 from knowcost.compress.method import Work
+from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor
 from knowcost.models.skeleton import Skeleton
 from knowcost.models.torch_tensors import from_torch, to_torch

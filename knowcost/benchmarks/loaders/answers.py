@@ -5,8 +5,9 @@ A row has the `answers` that count as right, the one to show first.
 
 import json
 
-from knowcost.benchmarks.prepared import Loaded, records, text
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
+from knowcost.common.records import records, text
 
 EVIDENCE = 3072  # characters of evidence, as LLM-KICK's code cuts it
 

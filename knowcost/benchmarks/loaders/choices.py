@@ -6,8 +6,8 @@ own number, `ind`, is not unique.
 
 from knowcost.benchmarks.kinds import LETTERS
 from knowcost.benchmarks.loaders.tasks import load
-from knowcost.benchmarks.prepared import text
 from knowcost.common.errors import InputError
+from knowcost.common.records import text
 
 
 def arc(source):

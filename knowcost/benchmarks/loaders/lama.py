@@ -12,8 +12,9 @@ Decisions, all counted in the metadata or the log:
 import logging
 from collections import Counter
 
-from knowcost.benchmarks.prepared import MASK, Loaded, optional, records, text
+from knowcost.benchmarks.prepared import MASK, Loaded
 from knowcost.common.errors import InputError
+from knowcost.common.records import optional, records, text
 
 log = logging.getLogger(__name__)
 

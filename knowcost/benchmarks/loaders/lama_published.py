@@ -8,7 +8,8 @@ Google-RE's 5,510 facts, the denominator of every Google-RE value in the paper's
 from collections import Counter
 
 from knowcost.benchmarks.loaders import lama
-from knowcost.benchmarks.prepared import MASK, Loaded, optional, records
+from knowcost.benchmarks.prepared import MASK, Loaded
+from knowcost.common.records import optional, records
 
 GOOGLE_RE = {  # relation: LAMA's template (Petroni et al. 2019, table 1 and scripts/run_experiments.py)
     "place_of_birth": "[X] was born in [MASK] .",

@@ -10,8 +10,9 @@ import csv
 from collections import defaultdict
 from itertools import zip_longest
 
-from knowcost.benchmarks.prepared import Loaded, records, text
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
+from knowcost.common.records import records, text
 
 LETTERS = "ABCD"
 SHOTS = 5

@@ -5,8 +5,9 @@ has one, else the 0-based number of the row; `relation` is kept where the file h
 public data does not). Other columns are ignored.
 """
 
-from knowcost.benchmarks.prepared import Loaded, optional, records, text
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
+from knowcost.common.records import optional, records, text
 
 
 def boolq(source):

@@ -6,8 +6,9 @@ The rows of a running text follow one another as they stand: what joins its docu
 from itertools import islice
 
 from knowcost.benchmarks.loaders.tasks import load
-from knowcost.benchmarks.prepared import Loaded, passage, records, text
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
+from knowcost.common.records import passage, records, text
 
 C4_DOCUMENTS = 1100  # how many SparseGPT's and Wanda's code takes of the validation split's first file
 PLAIN = (".txt", ".raw")

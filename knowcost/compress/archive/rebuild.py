@@ -8,7 +8,6 @@ from pathlib import Path
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
 from knowcost.models import base as archive
 from knowcost.models import checkpoint

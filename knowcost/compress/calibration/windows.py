@@ -10,8 +10,7 @@ import logging
 import random
 from pathlib import Path
 
-from knowcost.benchmarks import prepared
-from knowcost.common import files
+from knowcost.common import files, records
 from knowcost.common.errors import InputError
 
 STAGE_VERSION = "1"
@@ -77,8 +76,8 @@ def _texts(source):
         except UnicodeDecodeError as error:
             raise InputError(f"{source}: not UTF-8 ({error}); `calibration.source` needs text") from None
         return
-    for where, record in prepared.records(source):
-        yield prepared.passage(where, record)
+    for where, record in records.records(source):
+        yield records.passage(where, record)
 
 
 def draw(texts_file, model_folder, options, out, remote_code=False):

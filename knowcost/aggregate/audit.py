@@ -8,7 +8,7 @@ Tables 3 to 5 (knowcost/published.py), and LAMA's cells as the published code re
 
 from math import isnan, nan
 
-from knowcost.benchmarks.prepared import PUBLISHED
+from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.papers.cost_of_compression import printed as published
 from knowcost.spec.variants import DENSE, Variant, parse
 

@@ -165,7 +165,7 @@ def _facts(frame):
 def _score_row(cell, frame, metadata):
     """What one scores file says by itself."""
     from knowcost.aggregate import metrics, tables
-    from knowcost.benchmarks.prepared import PUBLISHED
+    from knowcost.benchmarks.formats import PUBLISHED
 
     treatment = tables.describe(cell["variant"])
     if cell["benchmark"].endswith(PUBLISHED):

@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from knowcost.aggregate import paper_tables
 from knowcost.aggregate.audit import LOST
 from knowcost.aggregate.tables import ATTENTION_PARTS, LABELS, name_of, read, under
-from knowcost.benchmarks.prepared import PUBLISHED
+from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.common.files import write_json
 from knowcost.draw import findings
 from knowcost.draw import perplexity as perplexity_figures

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from knowcost.benchmarks import prepared
+from knowcost.benchmarks import formats, prepared
 from knowcost.common.errors import InputError
 
 
@@ -30,10 +30,10 @@ def test_importing_the_package_loads_no_heavy_module():
 
 
 def test_unknown_format_lists_the_known_ones():
-    assert prepared.kind_of("lama_squad") == "cloze"
-    assert prepared.kind_of("piqa") == "piqa"
+    assert formats.kind_of("lama_squad") == "cloze"
+    assert formats.kind_of("piqa") == "piqa"
     with pytest.raises(InputError, match=r"'lama'.*lama_trex.*winogrande"):
-        prepared.kind_of("lama")
+        formats.kind_of("lama")
 
 
 def test_parquet_holds_rows_and_metadata(tmp_path):

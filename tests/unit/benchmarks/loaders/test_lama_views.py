@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from knowcost.benchmarks import prepared
+from knowcost.benchmarks import formats, prepared
 from knowcost.common.errors import InputError
 
 
@@ -59,7 +59,7 @@ def test_the_denominators_of_the_published_table(shared, tmp_path, format, masks
 
 def test_companions_follow_the_benchmarks_that_the_published_code_read():
     rows = {"trex": {"name": "trex", "format": "lama_trex", "families": "encoder"}, "piqa": {"format": "piqa"}}
-    made = prepared.with_companions(rows)
+    made = formats.with_companions(rows)
     assert list(made) == ["trex", "trex@published", "piqa"]
     assert made["trex@published"] == {"name": "trex@published", "format": "lama_trex_published", "families": "encoder"}
 

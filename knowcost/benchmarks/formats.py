@@ -1,0 +1,53 @@
+"""The formats of benchmark files: what kind of benchmark each makes, and which loader makes it."""
+
+from knowcost.benchmarks.kinds import MASK as MASK
+from knowcost.common.errors import InputError
+
+LAMA = ("trex", "google_re", "squad", "conceptnet")
+
+
+# format: (kind of the benchmark it makes, "module.function" of its loader)
+FORMATS = {
+    **{f"lama_{name}": ("cloze", f"lama.{name}") for name in LAMA},
+    **{f"lama_{name}_ranked": ("cloze", f"lama_ranked.{name}") for name in LAMA},
+    **{f"lama_{name}_published": ("cloze_published", f"lama_published.{name}") for name in LAMA},
+    "cloze": ("cloze", "own.cloze"),
+    "question": ("question", "own.question"),
+    "boolq": ("boolq", "tasks.boolq"),
+    "piqa": ("piqa", "tasks.piqa"),
+    "winogrande": ("winogrande", "tasks.winogrande"),
+    "arc": ("arc", "choices.arc"),
+    "sciq": ("sciq", "choices.sciq"),
+    "hellaswag": ("hellaswag", "choices.hellaswag"),
+    "mmlu": ("mmlu", "mmlu.without_examples"),
+    "mmlu_5shot": ("mmlu", "mmlu.with_examples"),
+    "webquestions": ("webquestions", "answers.webquestions"),
+    "triviaqa": ("triviaqa", "answers.triviaqa"),
+    "triviaqa_closed": ("triviaqa_closed", "answers.triviaqa"),
+    "triviaqa_open": ("triviaqa_open", "answers.triviaqa_open"),
+    "freebaseqa": ("freebaseqa", "answers.freebaseqa"),
+    "lambada": ("lambada", "texts.lambada"),
+    "text": ("text", "texts.running"),
+    "c4": ("text", "texts.c4"),
+    "lines": ("lines", "texts.lines"),
+}
+
+
+PUBLISHED = "@published"  # ends the name of a benchmark's companion that is read and counted as published
+
+
+def with_companions(rows):
+    """The benchmark rows {name: row}, each followed by its companion under the published protocol if it has one."""
+    made = {}
+    for name, row in rows.items():
+        made[name] = row
+        if f"{row['format']}_published" in FORMATS:
+            made[name + PUBLISHED] = row | {"name": name + PUBLISHED, "format": f"{row['format']}_published"}
+    return made
+
+
+def kind_of(format):
+    """The kind of benchmark (`cloze`, `question`, `boolq`, ...) a format makes; InputError for an unknown format."""
+    if format not in FORMATS:
+        raise InputError(f"benchmark format {format!r}: expected one of {', '.join(FORMATS)}")
+    return FORMATS[format][0]

@@ -102,7 +102,7 @@ def _cell(path, families):
 def _texts(cells):
     """(what by_task.perplexity takes of the cells that measure perplexity, the cells that ask facts)."""
     from knowcost.aggregate import tables
-    from knowcost.benchmarks.prepared import KINDS
+    from knowcost.benchmarks.kinds import KINDS
     from knowcost.score import job as score
 
     texts = []

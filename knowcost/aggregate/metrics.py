@@ -10,7 +10,7 @@ from math import exp, inf, isnan, log, nan, sqrt
 
 import numpy as np
 
-from knowcost.benchmarks.prepared import KINDS
+from knowcost.benchmarks.kinds import KINDS
 
 MOST_NATS = 700.0  # exp of more is no float
 Z95 = 1.959964  # two-sided 95% of a normal distribution

@@ -10,7 +10,8 @@ import pandas as pd
 
 from knowcost.aggregate.tables import ATTENTION_PARTS, SCOPES, TREATMENT, counts, describe, ordered, under
 from knowcost.benchmarks.formats import PUBLISHED
-from knowcost.benchmarks.prepared import KINDS, METADATA
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.prepared import METADATA
 from knowcost.papers.cost_of_compression import printed as published
 from knowcost.spec import variants
 

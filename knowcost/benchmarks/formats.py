@@ -1,6 +1,5 @@
 """The formats of benchmark files: what kind of benchmark each makes, and which loader makes it."""
 
-from knowcost.benchmarks.kinds import MASK as MASK
 from knowcost.common.errors import InputError
 
 LAMA = ("trex", "google_re", "squad", "conceptnet")

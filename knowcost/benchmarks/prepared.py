@@ -14,7 +14,6 @@ from pathlib import Path
 
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import KINDS
-from knowcost.benchmarks.kinds import MASK as MASK
 from knowcost.common import files
 from knowcost.common.errors import InputError
 

@@ -89,3 +89,8 @@ def copy(source, target):
     """Copy the bytes of a file (following links), atomically."""
     with atomic(target) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def digest(path):
+    """The sha256 of a file, "no file" when there is none."""
+    return sha256(path) if path.exists() else "no file"

@@ -5,7 +5,6 @@ import gzip
 import json
 import zlib
 
-from knowcost.benchmarks.kinds import MASK as MASK
 from knowcost.common.errors import InputError
 
 

@@ -2,7 +2,6 @@
 
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
-from knowcost.compress.archive import storage
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.spec import scopes
@@ -33,7 +32,7 @@ class Base(Checkpoint):
     def _check_bytes(self):
         """Nothing is made of a checkpoint that is not, byte for byte, what was fetched."""
         for name, expected in self.hashes.items():
-            if (found := storage.digest(self.folder / name)) != expected:
+            if (found := files.digest(self.folder / name)) != expected:
                 raise InputError(
                     f"{self.folder / name}: sha256 is {found}, but it was {expected} when it was fetched; "
                     f"delete {self.folder / paths.SOURCE} and run Snakemake again to fetch it anew"

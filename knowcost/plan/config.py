@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowcost.benchmarks.formats import FORMATS, with_companions
-from knowcost.benchmarks.prepared import KINDS
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.calibration import windows as calibration

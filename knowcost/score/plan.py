@@ -8,7 +8,7 @@ import torch
 
 from knowcost.aggregate import metrics
 from knowcost.benchmarks import prepared
-from knowcost.benchmarks.prepared import KINDS
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.models import int8_linear
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ Decisions, all counted in the metadata or the log:
 import logging
 from collections import Counter
 
-from knowcost.benchmarks.prepared import MASK, Loaded
+from knowcost.benchmarks.kinds import MASK
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.records import optional, records, text
 

@@ -7,8 +7,9 @@ Google-RE's 5,510 facts, the denominator of every Google-RE value in the paper's
 
 from collections import Counter
 
+from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.loaders import lama
-from knowcost.benchmarks.prepared import MASK, Loaded
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.records import optional, records
 
 GOOGLE_RE = {  # relation: LAMA's template (Petroni et al. 2019, table 1 and scripts/run_experiments.py)

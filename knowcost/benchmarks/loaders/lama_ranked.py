@@ -9,8 +9,9 @@ import hashlib
 import re
 from collections import Counter
 
+from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.loaders import lama
-from knowcost.benchmarks.prepared import MASK, Loaded
+from knowcost.benchmarks.prepared import Loaded
 
 CANDIDATES = 50  # as many as keep a decoder's cost near that of a question; fewer where a relation has fewer objects
 

@@ -4,7 +4,8 @@ Optional columns: `relation`, `subject` (only with cloze) and `candidates`, a JS
 space around values is removed. Nothing is dropped: whoever writes a file of their own wants to hear of a wrong line.
 """
 
-from knowcost.benchmarks.prepared import MASK, Loaded
+from knowcost.benchmarks.kinds import MASK
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.records import optional, records, text
 

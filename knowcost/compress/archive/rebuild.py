@@ -8,9 +8,10 @@ from pathlib import Path
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
+from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
-from knowcost.models import base as archive
 from knowcost.models import checkpoint
+from knowcost.models.base import Base
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def verify_all(pairs):
 
 
 def _verify_model(folder):
-    archive.Base(folder)  # reads every byte of it
+    Base(folder)  # reads every byte of it
     log.info("%s: all hashes are right", folder)
 
 
@@ -80,7 +81,7 @@ def _make(manifest, folder, model_folder, out):
         for name in manifest["files"]:
             files.copy(folder / name, out / name)
         return
-    base = archive.Base(model_folder)
+    base = Base(model_folder)
     if base.hashes != manifest["base"]["files"]:
         raise InputError(
             f"{folder / paths.MANIFEST} was made from other weights than those in {model_folder}; "
@@ -89,7 +90,7 @@ def _make(manifest, folder, model_folder, out):
     how = {"changed": _from_changed, "recipe": _from_recipe}[manifest["archive"]["keep"]]
     written = how(manifest, folder, base, out)
     for name, entry in manifest["files"].items():
-        found = written[name]["sha256"] if name in written else storage.digest(out / name)
+        found = written[name]["sha256"] if name in written else files.digest(out / name)
         if found != entry["sha256"]:
             raise InputError(
                 f"{folder}: {name}, made again, has sha256 {found}, the manifest says {entry['sha256']}. It was made "

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
+from knowcost.common.files import digest
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Checkpoint
 
@@ -55,11 +56,6 @@ def store(mode, full, out, base, manifest, shard_size):
     written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
     files.copy(full / "config.json", out / "config.json")
     return {"files": written | {"config.json": manifest["files"]["config.json"]}, "shards": whole.shards}
-
-
-def digest(path):
-    """The sha256 of a file, "no file" when there is none."""
-    return files.sha256(path) if path.exists() else "no file"
 
 
 def describe(path):

@@ -13,7 +13,7 @@ from collections import Counter
 import pyarrow as pa
 import torch
 
-from knowcost.benchmarks.prepared import MASK
+from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import logging
 import pyarrow as pa
 import torch
 
-from knowcost.benchmarks.prepared import MASK
+from knowcost.benchmarks.kinds import MASK
 from knowcost.score.engines.cloze import SCHEMA, batches, mask_logits, states_at
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from lm_eval.tasks import TaskManager
 from tqdm import tqdm
 
 from knowcost.benchmarks import prepared
-from knowcost.benchmarks.prepared import KINDS
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 
 # Two habits of the harness that change no result: it compiles a task's template anew for every question (two thirds of

@@ -8,12 +8,13 @@ import json
 
 import pandas as pd
 
-from knowcost.aggregate.tables import ATTENTION_PARTS, SCOPES, TREATMENT, counts, describe, ordered, under
+from knowcost.aggregate.tables import TREATMENT, counts, describe, ordered, under
 from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.benchmarks.prepared import METADATA
 from knowcost.papers.cost_of_compression import printed as published
 from knowcost.spec import variants
+from knowcost.spec.families import ATTENTION_PARTS, SCOPES
 
 PRINTED = "printed_"
 EXAMPLE = 300  # characters of a question that are shown

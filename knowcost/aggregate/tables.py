@@ -6,7 +6,6 @@ of a model, then over the models of a family. What was not run stays empty; a me
 benchmarks would not compare with the others, and is empty too.
 """
 
-import re
 from math import nan
 from pathlib import Path
 
@@ -16,27 +15,10 @@ from knowcost.common.files import atomic
 from knowcost.compress.methods.lost_head import Lost
 from knowcost.compress.registry import METHODS
 from knowcost.spec import levels, variants
+from knowcost.spec.families import EXPERIMENTS, FAMILIES, SCOPES
 
-FAMILIES = ("encoder", "encoder_decoder", "decoder")
-SCOPES = ("overall", "attention", "feed_forward", "final")  # the order of tables and figures; then the finer ones
-SCOPES += tuple(scope for scope in variants.SCOPES if scope not in SCOPES)
-ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
-EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
-               "prune_pattern", "quantize_bits", "other")  # fmt: skip
 KEEP_LEVELS = (99, 95, 90)  # percent of the dense model's facts that `cheapest` asks a variant to keep
 
-LABELS = {  # the words of figures and report
-    "overall": "everything", "attention": "attention", "feed_forward": "feed-forward", "final": "final layer",
-    "self_attention": "self-attention", "cross_attention": "cross-attention",
-    "encoder_attention": "encoder attention", "decoder_attention": "decoder attention",
-    "final_unstructured": "single weights", "final_structured": "whole rows",
-    "encoder": "encoder", "encoder_decoder": "encoder-decoder", "decoder": "decoder",
-    "magnitude": "magnitude pruning", "int8": "int8", "magnitude+int8": "magnitude pruning, then int8",
-    "magnitude_layer": "magnitude pruning by layer", "wanda": "Wanda", "sparsegpt": "SparseGPT", "gptq": "GPTQ",
-    "rtn": "round to nearest", "prune_pattern": "pruned N:M", "quantize_bits": "quantized to few bits",
-    "prune": "pruned", "quantize": "quantized", "prune_quantize": "pruned, then quantized",
-    "other": "other recipes", "mixed": "mixed scopes",
-}  # fmt: skip
 
 SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
 FORMATS = {
@@ -70,13 +52,6 @@ SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy
           "zeros", "sparsity", "nominal_bytes", "disk_bytes", "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
 MEANS = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", "majority_drop_percent"]
-
-
-def name_of(word):
-    """The words of figures and report for Variant.method: "SparseGPT (wikitext2)" for sparsegpt~wikitext2."""
-    method = re.sub(r"~[^+]+", "", word)
-    data = dict.fromkeys(re.findall(r"~([^+]+)", word))
-    return LABELS.get(method, method) + (f" ({', '.join(data)})" if data else "")
 
 
 def describe(slug):

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.tables import LABELS
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
 from knowcost.papers.cost_of_compression.claims import PAPER
 from knowcost.spec import variants
+from knowcost.spec.families import LABELS
 
 FAMILY_COLOURS = {"encoder": "#0072B2", "encoder_decoder": "#D55E00", "decoder": "#009E73"}
 FAMILY_MARKERS = {"encoder": "o", "encoder_decoder": "s", "decoder": "^"}

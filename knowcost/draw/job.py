@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 
 from knowcost.aggregate import paper_tables
 from knowcost.aggregate.audit import LOST
-from knowcost.aggregate.tables import ATTENTION_PARTS, LABELS, name_of, read, under
+from knowcost.aggregate.tables import read, under
 from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.common.files import write_json
 from knowcost.draw import findings
@@ -25,6 +25,7 @@ from knowcost.draw import perplexity as perplexity_figures
 from knowcost.draw.plots import ALL, MISSING, UNKNOWN, bars, lines
 from knowcost.draw.style import COLOURS, GREY, MARKERS, STYLE, finish, save
 from knowcost.papers.cost_of_compression import index as paper
+from knowcost.spec.families import ATTENTION_PARTS, LABELS, name_of
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from knowcost.aggregate.tables import LABELS
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
+from knowcost.spec.families import LABELS
 
 ALL, MEAN = "all benchmarks (mean)", "mean of models"
 DROP = "drop in accuracy (% of dense)"

@@ -97,7 +97,7 @@ def _enough(cells):
 
 
 def _pair(slug, scopes, what, cells):
-    from knowcost.aggregate.tables import LABELS, name_of
+    from knowcost.spec.families import LABELS, name_of
 
     sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
     counts = [f"{value:,.0f}" for value in sums.iloc[:3]]

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from knowcost.aggregate.statistics import ROUNDS, Bootstrap, interval
-from knowcost.aggregate.tables import FAMILIES, LABELS
+from knowcost.spec.families import FAMILIES, LABELS
 from knowcost.spec.variants import DENSE, parse
 
 FEWEST_FACTS = 6  # six of six on one side: p = 0.03 two-sided; five of five: 0.06

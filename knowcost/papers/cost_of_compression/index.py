@@ -94,7 +94,7 @@ def _words(entry):
 
 def lacking(entry, scores):
     """What the paper asked and a run did not, in words: "not run: feed-forward, 10%, 30%"; "" if all is there."""
-    from knowcost.aggregate.tables import LABELS
+    from knowcost.spec.families import LABELS
 
     there = set(scores[scores["family"] == entry["family"]]["variant"])
     wanted = asked(entry)

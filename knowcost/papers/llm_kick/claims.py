@@ -12,8 +12,8 @@ import numpy as np
 
 from knowcost.aggregate.by_task import discipline_of
 from knowcost.aggregate.matching import TOLERANCE
-from knowcost.aggregate.tables import LABELS
 from knowcost.papers.cost_of_compression.claims import Claim
+from knowcost.spec.families import LABELS
 from knowcost.spec.variants import DENSE
 
 PAPER = "LLM-KICK"

@@ -14,6 +14,7 @@ from knowcost.aggregate import tables
 from knowcost.aggregate.job import _facts, aggregate
 from knowcost.common.errors import InputError
 from knowcost.common.files import write_json
+from knowcost.spec import families
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_describe(slug, experiment, method, scope, level):
 def test_methods_in_words():
     words = {"wanda": "Wanda", "wanda~c4-seed1": "Wanda (c4-seed1)", "magnitude+int8": "magnitude pruning, then int8"}
     words |= {"sparsegpt~b+gptq~b": "sparsegpt+gptq (b)", "wanda~b+int8": "wanda+int8 (b)"}
-    assert {method: tables.name_of(method) for method in words} == words
+    assert {method: families.name_of(method) for method in words} == words
 
 
 def test_drops_are_averaged_over_benchmarks_then_models():

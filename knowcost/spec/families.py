@@ -1,0 +1,41 @@
+"""The families of models, and the words that figures and report have for families, scopes and methods."""
+
+import re
+
+from knowcost.spec import variants
+
+FAMILIES = ("encoder", "encoder_decoder", "decoder")
+
+
+SCOPES = ("overall", "attention", "feed_forward", "final")  # the order of tables and figures; then the finer ones
+
+
+SCOPES += tuple(scope for scope in variants.SCOPES if scope not in SCOPES)
+
+
+ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
+
+
+EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
+               "prune_pattern", "quantize_bits", "other")  # fmt: skip
+
+
+LABELS = {  # the words of figures and report
+    "overall": "everything", "attention": "attention", "feed_forward": "feed-forward", "final": "final layer",
+    "self_attention": "self-attention", "cross_attention": "cross-attention",
+    "encoder_attention": "encoder attention", "decoder_attention": "decoder attention",
+    "final_unstructured": "single weights", "final_structured": "whole rows",
+    "encoder": "encoder", "encoder_decoder": "encoder-decoder", "decoder": "decoder",
+    "magnitude": "magnitude pruning", "int8": "int8", "magnitude+int8": "magnitude pruning, then int8",
+    "magnitude_layer": "magnitude pruning by layer", "wanda": "Wanda", "sparsegpt": "SparseGPT", "gptq": "GPTQ",
+    "rtn": "round to nearest", "prune_pattern": "pruned N:M", "quantize_bits": "quantized to few bits",
+    "prune": "pruned", "quantize": "quantized", "prune_quantize": "pruned, then quantized",
+    "other": "other recipes", "mixed": "mixed scopes",
+}  # fmt: skip
+
+
+def name_of(word):
+    """The words of figures and report for Variant.method: "SparseGPT (wikitext2)" for sparsegpt~wikitext2."""
+    method = re.sub(r"~[^+]+", "", word)
+    data = dict.fromkeys(re.findall(r"~([^+]+)", word))
+    return LABELS.get(method, method) + (f" ({', '.join(data)})" if data else "")

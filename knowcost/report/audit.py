@@ -1,7 +1,7 @@
 """The report's audit: this run beside the published protocol and the published values."""
 
 from knowcost.aggregate import audit
-from knowcost.report.page import GONE
+from knowcost.report.table import GONE
 
 WAYS = {"magnitude": "single weights", "magnitude_structured": "whole rows"}
 

@@ -3,7 +3,7 @@ and an index that says where each of them is, or why it is missing."""
 
 from knowcost.aggregate.paper_tables import PRINTED, grid
 from knowcost.papers.cost_of_compression import index as paper
-from knowcost.report.page import GONE
+from knowcost.report.table import GONE
 
 TEXTS = ("family", "model", "benchmark")
 

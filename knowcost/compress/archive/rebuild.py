@@ -8,8 +8,8 @@ from pathlib import Path
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
+from knowcost.compress.archive import write as archive
 from knowcost.models import checkpoint
 from knowcost.models.base import Base
 from knowcost.spec.variants import parse

@@ -11,7 +11,6 @@ from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
 from knowcost.common import paths
 from knowcost.common.files import read_json, write_json
-from knowcost.report import answer as report
 from knowcost.report import page as report
 
 

@@ -9,8 +9,8 @@ from helpers.calibrated import KINDS, calibrated
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage
+from knowcost.compress.archive import write as archive
 from knowcost.compress.methods.layerwise import Layerwise
 from knowcost.models import checkpoint, formats
 from knowcost.models.checkpoint import Checkpoint

@@ -50,13 +50,12 @@ def shapes(layers):
 def make_model(folder, layers):
     """A fetched folder: random weights with Llama's initial deviation of 0.02, in shards of 2 GB."""
     from knowcost.common import files, paths
-    from knowcost.compress.archive import storage
-    from knowcost.compress.archive import write as archive
+    from knowcost.compress.archive import storage, write
     from knowcost.models import checkpoint
 
     tensors = [_random(name, shape, seed) for seed, (name, shape) in enumerate(shapes(layers).items())]
     shards = checkpoint.layout(tensors, storage.parse_size("2GB"), "model")
-    archive.write_shards(shards, checkpoint.INDEX, folder)
+    write.write_shards(shards, checkpoint.INDEX, folder)
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "tie_word_embeddings": False}
     config |= {"hidden_size": HIDDEN, "intermediate_size": INNER, "vocab_size": VOCABULARY}
     config |= {"num_hidden_layers": layers, "num_attention_heads": 32, "dtype": "float16"}
@@ -93,13 +92,13 @@ def digests(model, out):
 
 
 def thresholds(model, out):
-    from knowcost.compress.archive import write as archive
+    from knowcost.compress.archive import make as archive
 
     archive.make_thresholds(model, [("paper", "overall", LEVELS), ("paper", "final", LEVELS)], out / "thresholds.json")
 
 
 def compress(model, out, slug, kept):
-    from knowcost.compress.archive import write as archive
+    from knowcost.compress.archive import make as archive
 
     archive.make_archive("bench", model, slug, out.parent / "thresholds/thresholds.json", out, kept)
 

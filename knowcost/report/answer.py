@@ -144,3 +144,7 @@ def _family(name):
 def main():
     print("\n".join(f"- {line}" for line in answer(paths.TABLES)))
     print(f"The whole study: {paths.REPORT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,13 +1,11 @@
 """The report stage: one self-contained page from tables and figures. Light at import: Snakemake parses this.
-
-`python -m knowcost.report` prints the answer of the last run.
 """
 
 import base64
 import re
 from pathlib import Path
 
-from knowcost.report.answer import _family, answer_lines, main
+from knowcost.report.answer import _family, answer_lines
 from knowcost.report.table import GONE, plain, text
 
 STAGE_VERSION = "5"
@@ -141,7 +139,3 @@ def _drop_grid(drops, title):
         cells[place] = (text(row["drop_percent"]), "number" if row["measurable"] else "number quiet")
     note = "Percent of the dense model's accuracy, mean over benchmarks, then models. Grey: nothing measurable."
     return {"title": title, "note": note, "folded": False, "columns": columns, "rows": list(rows.values())}
-
-
-if __name__ == "__main__":
-    main()

@@ -11,6 +11,7 @@ from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
 from knowcost.common import paths
 from knowcost.common.files import read_json, write_json
+from knowcost.report import answer
 from knowcost.report import page as report
 
 
@@ -28,7 +29,7 @@ KNOWN = "Uncompressed, facts answered right: 50.0% by encoder models."  # a 0.4,
 
 
 def test_answer_about_pruning():
-    lines = report.answer_lines(
+    lines = answer.answer_lines(
         drops(
             ("encoder", "magnitude-20@overall", 1.0, 3.0, 1, 90, 5),
             ("encoder", "magnitude-40@overall", 8.31, 17.0, 4, 80, 30),
@@ -51,7 +52,7 @@ def test_answer_about_pruning():
 
 
 def test_answer_about_int8_says_when_nothing_was_measurable():
-    lines = report.answer_lines(
+    lines = answer.answer_lines(
         drops(
             ("encoder", "int8@attention", 0.4, 1.0, 0, 90, 10),
             ("decoder", "int8@attention", -0.2, -0.5, 1, 90, 10),
@@ -67,7 +68,7 @@ def test_answer_about_int8_says_when_nothing_was_measurable():
 
 
 def test_answer_about_final_layer_and_size():
-    lines = report.answer_lines(
+    lines = answer.answer_lines(
         drops(
             ("encoder", "magnitude-20@final", 1.0, 2.0, 1, 97, 5),
             ("encoder", "magnitude_structured-20@final", 6.0, 12.0, 2, 85, 5),
@@ -84,7 +85,7 @@ def test_answer_about_final_layer_and_size():
 
 
 def test_answer_takes_the_papers_grouping_where_there_are_two():
-    lines = report.answer_lines(
+    lines = answer.answer_lines(
         drops(
             ("encoder", "int8@attention", 1.0, 2.0, 1, 90, 10),
             ("encoder", "int8@canonical.attention", 9.0, 19.0, 1, 90, 10),
@@ -99,8 +100,8 @@ def test_answer_takes_the_papers_grouping_where_there_are_two():
 
 def test_answer_leaves_out_what_was_not_run():
     nothing = drops(("encoder", "int8@final", 1.0, 1.0, 1, 50, 0))
-    assert len(report.answer_lines(nothing)) == 2
-    assert "nothing to compare" in report.answer_lines(nothing | {"drops": nothing["drops"].iloc[:0]})[0]
+    assert len(answer.answer_lines(nothing)) == 2
+    assert "nothing to compare" in answer.answer_lines(nothing | {"drops": nothing["drops"].iloc[:0]})[0]
 
 
 def figure(name="one", group="", paper=(), **more):
@@ -180,7 +181,7 @@ def test_page_is_whole_and_needs_nothing_from_outside(run):
 
 def test_page_opens_with_the_answer(run):
     parsed = Strict(page(run, title="A <study>"))
-    lines = report.answer(run["root"] / paths.TABLES)
+    lines = answer.answer(run["root"] / paths.TABLES)
     assert len(lines) >= 4
     places = [parsed.text.index(line) for line in lines]
     assert places == sorted(places)
@@ -277,5 +278,5 @@ def test_numbers_in_tables_come_from_the_csv_files(run):
 
 def test_command_prints_the_answer(run, monkeypatch, capsys):
     monkeypatch.chdir(run["root"])
-    report.main()
+    answer.main()
     assert capsys.readouterr().out.startswith("- Pruning everything by 40% costs ")

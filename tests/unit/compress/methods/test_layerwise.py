@@ -9,8 +9,9 @@ from helpers.calibrated import KINDS, calibrated
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.archive import rebuild, storage
-from knowcost.compress.archive import write as archive
+from knowcost.compress.archive import make as archive
+from knowcost.compress.archive import rebuild, storage, write
+from knowcost.compress.archive.write import SCRATCH
 from knowcost.compress.methods.layerwise import Layerwise
 from knowcost.models import checkpoint, formats
 from knowcost.models.checkpoint import Checkpoint
@@ -167,10 +168,10 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
 
 
 def test_what_an_interrupted_run_left_is_removed(tmp_path):
-    (tmp_path / "out" / archive.SCRATCH).mkdir(parents=True)
-    (tmp_path / "out" / archive.SCRATCH / "rest.safetensors").write_text("x")
+    (tmp_path / "out" / SCRATCH).mkdir(parents=True)
+    (tmp_path / "out" / SCRATCH / "rest.safetensors").write_text("x")
     _, out, _ = archived(tmp_path, "llama", "wanda-50@overall")
-    assert not (out / archive.SCRATCH).exists()
+    assert not (out / SCRATCH).exists()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_what_an_interrupted_run_left_is_removed(tmp_path):
     ],
 )
 def test_impossible_levels_and_scopes_are_refused_before_any_work(tmp_path, monkeypatch, slug, message):
-    monkeypatch.setattr(archive, "_apply", lambda *args: pytest.fail("work has begun"))
+    monkeypatch.setattr(write, "_apply", lambda *args: pytest.fail("work has begun"))
     with pytest.raises(InputError, match=message):
         archived(tmp_path, "llama", slug)
 
@@ -199,7 +200,7 @@ def test_an_archive_that_does_not_hold_what_was_solved_is_noticed(tmp_path, monk
 
     def careless(path, tensors):
         """One pruned weight comes back on the way into the archive."""
-        if archive.SCRATCH not in str(path):
+        if SCRATCH not in str(path):
             tensors = [revived(t) if t.name.endswith("0.self_attn.k_proj.weight") else t for t in tensors]
         return write(path, tensors)
 

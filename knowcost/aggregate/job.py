@@ -25,7 +25,17 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
 
     import pandas as pd
 
-    from knowcost.aggregate import audit, by_task, forgotten, matching, noise, paper_tables, statistics, tables
+    from knowcost.aggregate import (
+        audit,
+        by_task,
+        forgotten,
+        matching,
+        noise,
+        paper_tables,
+        statistics,
+        tables,
+        verdicts,
+    )
     from knowcost.papers.cost_of_compression import claims
     from knowcost.papers.llm_kick import claims as claims_kick
 
@@ -63,7 +73,7 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
         "how_asked": tables.how_asked([*rows, *texts]),
         "forgotten_by": forgotten.forgotten_by(groups),
         "overlap": forgotten.overlap(groups),
-        "claims": claims.verdicts(groups, (*claims.CLAIMS, *claims_kick.CLAIMS)),
+        "claims": verdicts.verdicts(groups, (*claims.CLAIMS, *claims_kick.CLAIMS)),
         "audit_final": audit.final_layer(scores),
         "audit_published": audit.beside_published(paper_tables.grid(scores)),
     }

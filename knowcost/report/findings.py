@@ -37,7 +37,7 @@ def _cell(row):
 
 
 def _why(row):
-    from knowcost.papers.cost_of_compression.claims import FEWEST_FACTS
+    from knowcost.aggregate.verdicts import FEWEST_FACTS
 
     if row["missing"]:
         return row["missing"] if row["missing"].startswith("no ") else f"missing: {row['missing']}"
@@ -152,7 +152,8 @@ def how_asked(frame):
 def settings(facts):
     """What the methods text says: rounds, and which benchmarks were resampled by relation and by fact."""
     from knowcost.aggregate.statistics import FEWEST_RELATIONS, ROUNDS
-    from knowcost.papers.cost_of_compression.claims import CLOSE, FEWEST_FACTS
+    from knowcost.aggregate.verdicts import FEWEST_FACTS
+    from knowcost.papers.claim import CLOSE
 
     by = {unit: sorted(rows["benchmark"].unique()) for unit, rows in facts.groupby("resampled")}
     return {"rounds": ROUNDS, "relations": FEWEST_RELATIONS, "fewest": FEWEST_FACTS, "close": CLOSE, "by": by,

@@ -1,5 +1,4 @@
-"""The report stage: one self-contained page from tables and figures. Light at import: Snakemake parses this.
-"""
+"""The report stage: one self-contained page from tables and figures. Light at import: Snakemake parses this."""
 
 import base64
 import re

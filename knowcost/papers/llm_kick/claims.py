@@ -12,7 +12,7 @@ import numpy as np
 
 from knowcost.aggregate.by_task import discipline_of
 from knowcost.aggregate.matching import TOLERANCE
-from knowcost.papers.cost_of_compression.claims import Claim
+from knowcost.papers.claim import Claim
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import DENSE
 

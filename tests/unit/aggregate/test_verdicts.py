@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from helpers.groups import group
 
-from knowcost.papers.cost_of_compression import claims
-from knowcost.papers.cost_of_compression.claims import CLAIMS, MAJORITY
+from knowcost.aggregate import verdicts
+from knowcost.papers.claim import MAJORITY
+from knowcost.papers.cost_of_compression.claims import CLAIMS
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
 FINAL = {"magnitude-20@final", "magnitude_structured-20@final"}
@@ -94,7 +95,7 @@ def ints(attention, feed_forward, overall="0" * 10, **more):
 
 
 def verdict(groups, claim, family="encoder"):
-    rows = claims.verdicts(groups).set_index(["claim", "family"])
+    rows = verdicts.verdicts(groups).set_index(["claim", "family"])
     return rows.loc[(claim, family)]
 
 
@@ -176,12 +177,12 @@ def test_missing_cells_are_named():
 
 
 def test_claims_are_made_only_of_families_they_speak_of_and_that_were_run():
-    rows = claims.verdicts([ints("1" * 10, "0" * 10, family="decoder")])
+    rows = verdicts.verdicts([ints("1" * 10, "0" * 10, family="decoder")])
     expected = {claim.id for claim in CLAIMS if "decoder" in claim.families}
     assert set(rows["claim"]) == expected
     assert set(rows["family"]) == {"decoder"}
     assert "final_rows" not in expected
-    assert claims.verdicts([]).empty
+    assert verdicts.verdicts([]).empty
 
 
 def finals(right, majority, **more):

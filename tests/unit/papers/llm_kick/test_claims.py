@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.groups import group
 
+from knowcost.aggregate import verdicts
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.llm_kick import claims as claims_kick
 
@@ -19,12 +20,12 @@ def asked(right, n=100, kind="freebaseqa", relations=None, **about):
 
 
 def verdict(claim, *groups):
-    rows = claims.verdicts(groups, claims_kick.CLAIMS).set_index("claim")
+    rows = verdicts.verdicts(groups, claims_kick.CLAIMS).set_index("claim")
     return rows.loc[f"kick_{claim}"]
 
 
 def test_all_are_llm_kicks_and_about_decoders():
-    rows = claims.verdicts([asked({"dense": 100})], (*claims.CLAIMS, *claims_kick.CLAIMS))
+    rows = verdicts.verdicts([asked({"dense": 100})], (*claims.CLAIMS, *claims_kick.CLAIMS))
     papers = rows.groupby("paper")["claim"].apply(list)
     assert papers["LLM-KICK"] == list(BY_ID) and "prune_cliff" in papers["The Cost of Compression"]
     assert set(rows["verdict"]) == {"undecided"}

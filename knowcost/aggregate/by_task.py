@@ -1,13 +1,9 @@
 """Tables of the tasks that ask a model for knowledge: perplexity beside it, averages by domain, MMLU by discipline."""
 
-import functools
-from pathlib import Path
-
 import pandas as pd
-import yaml
 
 from knowcost.aggregate import metrics, tables
-from knowcost.benchmarks import prepared
+from knowcost.benchmarks.disciplines import discipline_of
 from knowcost.spec.variants import DENSE
 
 ALL = "all"  # the domain of the mean over all benchmarks that have one
@@ -89,13 +85,6 @@ def _parts(group, *by):
     for slug in group.right:
         rows = {"n": sizes, "accuracy": means[slug], "dense_accuracy": means.get(DENSE)}
         yield pd.DataFrame(rows).reset_index().assign(**about, **tables.describe(slug))
-
-
-@functools.cache
-def discipline_of():
-    """{subject: discipline} of MMLU, from benchmarks/disciplines.yaml."""
-    found = yaml.safe_load(Path(prepared.__file__).with_name("disciplines.yaml").read_text())
-    return {subject: discipline for discipline, subjects in found.items() for subject in subjects}
 
 
 def _with_drops(frame):

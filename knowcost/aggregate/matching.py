@@ -12,10 +12,10 @@ import pandas as pd
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.statistics import Bootstrap
+from knowcost.papers.llm_kick.claims import TOLERANCE
 from knowcost.spec import levels
 from knowcost.spec.variants import DENSE, parse
 
-TOLERANCE = 0.05  # LLM-KICK's, relative to the dense accuracy
 NONE = "none"  # where nothing matches
 
 BORDERS = ["family", "model", "benchmark", "method", "grouping", "scope", "kind", "dense_accuracy", "majority",

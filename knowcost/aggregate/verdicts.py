@@ -1,11 +1,17 @@
-"""Verdicts on the papers' claims, from the facts of a run."""
+"""Verdicts on the papers' claims (papers/claim.py), from the facts of a run.
+
+A contrast is averaged over facts, then a model's benchmarks, then the family's models, in percentage points. Its
+interval resamples facts or relations (statistics.Bootstrap), once for all models and variants asked them.
+
+Verdicts: `holds` if the interval of every contrast lies above zero, `fails` if one lies below, else `undecided`; so too
+when a cell is missing, or when fewer than FEWEST_FACTS facts make the difference (a sign test could not decide either).
+"""
 
 import numpy as np
 import pandas as pd
 
 from knowcost.aggregate.statistics import ROUNDS, Bootstrap, interval
 from knowcost.papers.claim import CLOSE, MAJORITY
-from knowcost.papers.cost_of_compression.claims import CLAIMS, _mean
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import DENSE
 
@@ -16,7 +22,7 @@ COLUMNS = ["claim", "paper", "section", "sentence", "family", "contrast", "estim
            "differing", "models", "benchmarks", "missing"]  # fmt: skip
 
 
-def verdicts(groups, claims=CLAIMS):
+def verdicts(groups, claims):
     """One row per claim and family of this run that it speaks of; groups: statistics.Group of every model."""
     rows = []
     for family in FAMILIES:
@@ -163,3 +169,9 @@ def _asked(groups, means):
 def _average(found):
     """Over a model's benchmarks, then over models: arrays of k or rounds x k. What has no value (nan) is skipped."""
     return _mean([_mean(each) for each in found.values()])
+
+
+def _mean(arrays):
+    stack = np.stack(arrays)
+    count = (~np.isnan(stack)).sum(axis=0)
+    return np.where(count, np.nansum(stack, axis=0) / np.maximum(count, 1), np.nan)

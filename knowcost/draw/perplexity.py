@@ -6,6 +6,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost.aggregate import matching
 from knowcost.draw.style import GREY, finish, label, panels
+from knowcost.papers.llm_kick import claims as claims_kick
 from knowcost.spec import variants
 from knowcost.spec.families import LABELS, name_of
 from knowcost.spec.variants import DENSE, parse
@@ -65,7 +66,7 @@ def _draw(points, lines, title):
         if DENSE in here.index:
             dense = here.loc[DENSE]
             axis.plot(dense["perplexity"], dense["accuracy"], color="black", marker="*", markersize=11, zorder=4)
-            border = (1 - matching.TOLERANCE) * dense["accuracy"]
+            border = (1 - claims_kick.TOLERANCE) * dense["accuracy"]
             axis.axhline(border, color=GREY, linestyle="--", linewidth=1)
         axis.set_xscale("log")
         wide = here["perplexity"].max() > WIDE * here["perplexity"].min()

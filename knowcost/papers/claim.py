@@ -1,15 +1,15 @@
-"""What a claim is: a finding of a paper as data, that any run decides by itself."""
+"""What a claim is: a finding of a paper as data, that any run decides by itself (aggregate/verdicts.py).
+
+A claim is a sentence, the families it speaks of, and contrasts. A contrast is a weighted sum of a fact's cells (1 if a
+variant gave the right answer, else 0), so that it is paired fact by fact; it is made positive when the claim is true.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from knowcost.papers.cost_of_compression.claims import PAPER
-
 CLOSE = 5.0  # percentage points above the majority baseline that still count as close to it
-
-
 MAJORITY = "the majority baseline"  # a "cell" of contrasts
 
 
@@ -26,5 +26,5 @@ class Claim:
     sentence: str
     families: tuple[str, ...]
     contrasts: Callable
+    paper: str
     parts: Callable = lambda group: [(1, np.ones(len(group.facts), bool))]
-    paper: str = PAPER

@@ -1,17 +1,9 @@
-"""The papers' findings as claims that any run decides by itself: here those of "The Cost of Compression" (Namburi et
-al. 2023), in claims_kick.py those of LLM-KICK.
+"""The findings of "The Cost of Compression" (Namburi et al. 2023) as claims.
 
-A claim is data: a sentence, the families it speaks of, and contrasts. A contrast is a weighted sum of a fact's cells
-(1 if a variant gave the right answer, else 0), so that it is paired fact by fact; it is made positive when the claim is
-true. It is averaged over facts, then a model's benchmarks, then the family's models, in percentage points. Its interval
-resamples facts or relations (statistics.Bootstrap), once for all models and variants asked them.
-
-Verdicts: `holds` if the interval of every contrast lies above zero, `fails` if one lies below, else `undecided`; so too
-when a cell is missing, or when fewer than FEWEST_FACTS facts make the difference (a sign test could not decide either).
 Variants are those of the paper's grouping and methods; whatever models a family has are in.
 """
 
-import numpy as np
+import functools
 
 from knowcost.papers.claim import CLOSE, MAJORITY, Claim
 from knowcost.spec.families import FAMILIES, LABELS
@@ -72,29 +64,30 @@ def close_to_majority(level):
 
 
 HALVES, GENERATIVE = ("attention", "feed_forward"), ("encoder_decoder", "decoder")
+_claim = functools.partial(Claim, paper=PAPER)
 CLAIMS = (
-    Claim("prune_medium_feed_forward", "3.1, 8.1", "Pruned by 30 to 50%, feed-forward layers cost more than attention.",
+    _claim("prune_medium_feed_forward", "3.1, 8.1", "Pruned by 30 to 50%, feed-forward layers cost more than attention.",
           ("encoder",), costs_more(PRUNED, "feed_forward", "attention", levels=(30, 50))),
-    Claim("prune_medium_attention", "3.1, 8.1", "Pruned by 30 to 50%, attention costs more than feed-forward layers.",
+    _claim("prune_medium_attention", "3.1, 8.1", "Pruned by 30 to 50%, attention costs more than feed-forward layers.",
           GENERATIVE, costs_more(PRUNED, "attention", "feed_forward", levels=(30, 50))),
-    Claim("prune_everything", "8.1", "Pruning everything together costs the most.",
+    _claim("prune_everything", "8.1", "Pruning everything together costs the most.",
           FAMILIES, costs_more(PRUNED, "overall", *HALVES, levels=(1, 99))),
-    Claim("prune_cliff", "1, 8.1", "Above 50% sparsity, knowledge goes faster than up to there.",
+    _claim("prune_cliff", "1, 8.1", "Above 50% sparsity, knowledge goes faster than up to there.",
           FAMILIES, steeper_above(50)),
-    Claim("int8_feed_forward", "3.2, 8.2", "In int8, feed-forward layers cost more than attention.",
+    _claim("int8_feed_forward", "3.2, 8.2", "In int8, feed-forward layers cost more than attention.",
           FAMILIES, costs_more(QUANTIZED, "feed_forward", "attention")),
-    Claim("int8_everything", "8.2", "Int8 of everything costs the most.",
+    _claim("int8_everything", "8.2", "Int8 of everything costs the most.",
           FAMILIES, costs_more(QUANTIZED, "overall", *HALVES)),
-    Claim("prune_int8_20", "3.3, 8.3", "Pruned by 20%, then in int8, feed-forward layers cost more than attention.",
+    _claim("prune_int8_20", "3.3, 8.3", "Pruned by 20%, then in int8, feed-forward layers cost more than attention.",
           FAMILIES, costs_more(BOTH, "feed_forward", "attention", levels=(20, 20))),
-    Claim("prune_int8_40", "3.3, 8.3", "Pruned by 40%, then in int8, feed-forward layers cost more than attention.",
+    _claim("prune_int8_40", "3.3, 8.3", "Pruned by 40%, then in int8, feed-forward layers cost more than attention.",
           ("encoder", "decoder"), costs_more(BOTH, "feed_forward", "attention", levels=(40, 40))),
-    Claim("prune_int8_40_attention", "8.3",
+    _claim("prune_int8_40_attention", "8.3",
           "Pruned by 40%, then in int8, attention costs more than feed-forward layers.",
           ("encoder_decoder",), costs_more(BOTH, "attention", "feed_forward", levels=(40, 40))),
-    Claim("final_rows", "3.4, 8.4", "Of the final layer, whole rows cost more than as many single weights.",
+    _claim("final_rows", "3.4, 8.4", "Of the final layer, whole rows cost more than as many single weights.",
           ("encoder",), rows_cost_more),
-    Claim("final_majority", "8.4", "With 20% of the final layer pruned, models fall close to the majority baseline.",
+    _claim("final_majority", "8.4", "With 20% of the final layer pruned, models fall close to the majority baseline.",
           GENERATIVE, close_to_majority(20)),
 )  # fmt: skip
 
@@ -113,9 +106,3 @@ def _at(levels):
         return ""
     more = f" to {levels[-1]}% (mean of {len(levels)} levels)" if len(levels) > 1 else "%"
     return f" at {levels[0]}{more}"
-
-
-def _mean(arrays):
-    stack = np.stack(arrays)
-    count = (~np.isnan(stack)).sum(axis=0)
-    return np.where(count, np.nansum(stack, axis=0) / np.maximum(count, 1), np.nan)

@@ -10,13 +10,13 @@ import re
 
 import numpy as np
 
-from knowcost.aggregate.by_task import discipline_of
-from knowcost.aggregate.matching import TOLERANCE
+from knowcost.benchmarks.disciplines import discipline_of
 from knowcost.papers.claim import Claim
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import DENSE
 
 PAPER = "LLM-KICK"
+TOLERANCE = 0.05  # of the dense accuracy that a matching variant may lose, as the paper has it
 PRUNING = {name: LABELS[name] for name in ("magnitude", "magnitude_layer", "wanda", "sparsegpt")}
 _PERCENT = re.compile(rf"({'|'.join(PRUNING)})-(\d+)@overall")
 _PATTERN = re.compile(rf"({'|'.join(PRUNING)})-(\d+)of(\d+)@overall")
@@ -122,7 +122,7 @@ def humanities_less_stem(group):
 
 def _claim(id, section, sentence, contrasts, parts=None):
     more = {"parts": parts} if parts else {}
-    return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, paper=PAPER, **more)
+    return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, PAPER, **more)
 
 
 CLAIMS = (

@@ -9,6 +9,7 @@ from helpers.fake_results import cell
 from helpers.groups import group
 
 from knowcost.aggregate import by_task, tables
+from knowcost.benchmarks import disciplines
 
 # "Do Compressed LLMs Forget Knowledge?", Table 1 (GPTQ, 3 bits), the first row and OPT's
 WORLD = ("arc_easy", "arc_challenge", "sciq", "webquestions", "triviaqa")
@@ -100,4 +101,4 @@ def test_mmlu_by_discipline_and_subject():
 
 def test_every_subject_of_mmlu_has_a_discipline(shared):
     subjects = {path.name.removesuffix("_test.csv") for path in (shared / "data/mmlu/test").iterdir()}
-    assert set(by_task.discipline_of()) == subjects and len(subjects) == 57
+    assert set(disciplines.discipline_of()) == subjects and len(subjects) == 57

@@ -95,7 +95,7 @@ def ints(attention, feed_forward, overall="0" * 10, **more):
 
 
 def verdict(groups, claim, family="encoder"):
-    rows = verdicts.verdicts(groups).set_index(["claim", "family"])
+    rows = verdicts.verdicts(groups, CLAIMS).set_index(["claim", "family"])
     return rows.loc[(claim, family)]
 
 
@@ -177,12 +177,12 @@ def test_missing_cells_are_named():
 
 
 def test_claims_are_made_only_of_families_they_speak_of_and_that_were_run():
-    rows = verdicts.verdicts([ints("1" * 10, "0" * 10, family="decoder")])
+    rows = verdicts.verdicts([ints("1" * 10, "0" * 10, family="decoder")], CLAIMS)
     expected = {claim.id for claim in CLAIMS if "decoder" in claim.families}
     assert set(rows["claim"]) == expected
     assert set(rows["family"]) == {"decoder"}
     assert "final_rows" not in expected
-    assert verdicts.verdicts([]).empty
+    assert verdicts.verdicts([], CLAIMS).empty
 
 
 def finals(right, majority, **more):

@@ -1,0 +1,13 @@
+"""MMLU's subjects by discipline."""
+
+import functools
+from pathlib import Path
+
+import yaml
+
+
+@functools.cache
+def discipline_of():
+    """{subject: discipline} of MMLU, from benchmarks/disciplines.yaml."""
+    found = yaml.safe_load(Path(__file__).with_name("disciplines.yaml").read_text())
+    return {subject: discipline for discipline, subjects in found.items() for subject in subjects}

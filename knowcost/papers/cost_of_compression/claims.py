@@ -64,30 +64,31 @@ def close_to_majority(level):
 
 
 HALVES, GENERATIVE = ("attention", "feed_forward"), ("encoder_decoder", "decoder")
-_claim = functools.partial(Claim, paper=PAPER)
+claim = functools.partial(Claim, paper=PAPER)
 CLAIMS = (
-    _claim("prune_medium_feed_forward", "3.1, 8.1", "Pruned by 30 to 50%, feed-forward layers cost more than attention.",
+    claim("prune_medium_feed_forward", "3.1, 8.1",
+          "Pruned by 30 to 50%, feed-forward layers cost more than attention.",
           ("encoder",), costs_more(PRUNED, "feed_forward", "attention", levels=(30, 50))),
-    _claim("prune_medium_attention", "3.1, 8.1", "Pruned by 30 to 50%, attention costs more than feed-forward layers.",
+    claim("prune_medium_attention", "3.1, 8.1", "Pruned by 30 to 50%, attention costs more than feed-forward layers.",
           GENERATIVE, costs_more(PRUNED, "attention", "feed_forward", levels=(30, 50))),
-    _claim("prune_everything", "8.1", "Pruning everything together costs the most.",
+    claim("prune_everything", "8.1", "Pruning everything together costs the most.",
           FAMILIES, costs_more(PRUNED, "overall", *HALVES, levels=(1, 99))),
-    _claim("prune_cliff", "1, 8.1", "Above 50% sparsity, knowledge goes faster than up to there.",
+    claim("prune_cliff", "1, 8.1", "Above 50% sparsity, knowledge goes faster than up to there.",
           FAMILIES, steeper_above(50)),
-    _claim("int8_feed_forward", "3.2, 8.2", "In int8, feed-forward layers cost more than attention.",
+    claim("int8_feed_forward", "3.2, 8.2", "In int8, feed-forward layers cost more than attention.",
           FAMILIES, costs_more(QUANTIZED, "feed_forward", "attention")),
-    _claim("int8_everything", "8.2", "Int8 of everything costs the most.",
+    claim("int8_everything", "8.2", "Int8 of everything costs the most.",
           FAMILIES, costs_more(QUANTIZED, "overall", *HALVES)),
-    _claim("prune_int8_20", "3.3, 8.3", "Pruned by 20%, then in int8, feed-forward layers cost more than attention.",
+    claim("prune_int8_20", "3.3, 8.3", "Pruned by 20%, then in int8, feed-forward layers cost more than attention.",
           FAMILIES, costs_more(BOTH, "feed_forward", "attention", levels=(20, 20))),
-    _claim("prune_int8_40", "3.3, 8.3", "Pruned by 40%, then in int8, feed-forward layers cost more than attention.",
+    claim("prune_int8_40", "3.3, 8.3", "Pruned by 40%, then in int8, feed-forward layers cost more than attention.",
           ("encoder", "decoder"), costs_more(BOTH, "feed_forward", "attention", levels=(40, 40))),
-    _claim("prune_int8_40_attention", "8.3",
+    claim("prune_int8_40_attention", "8.3",
           "Pruned by 40%, then in int8, attention costs more than feed-forward layers.",
           ("encoder_decoder",), costs_more(BOTH, "attention", "feed_forward", levels=(40, 40))),
-    _claim("final_rows", "3.4, 8.4", "Of the final layer, whole rows cost more than as many single weights.",
+    claim("final_rows", "3.4, 8.4", "Of the final layer, whole rows cost more than as many single weights.",
           ("encoder",), rows_cost_more),
-    _claim("final_majority", "8.4", "With 20% of the final layer pruned, models fall close to the majority baseline.",
+    claim("final_majority", "8.4", "With 20% of the final layer pruned, models fall close to the majority baseline.",
           GENERATIVE, close_to_majority(20)),
 )  # fmt: skip
 

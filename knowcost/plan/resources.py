@@ -12,7 +12,7 @@ from pathlib import Path
 
 from knowcost.common import paths
 from knowcost.compress import registry
-from knowcost.fetch import model as fetch
+from knowcost.fetch import rows
 from knowcost.models.gpus import BYTES, gpus_for, weights_gb
 from knowcost.spec.variants import parse
 
@@ -61,7 +61,7 @@ def _read_source(path, _changed):
 
 
 def _local(row):
-    if not fetch.is_local(row["source"]):
+    if not rows.is_local(row["source"]):
         return None
     folder = Path(row["source"])
     weights = list(folder.glob("*.safetensors")) or list(folder.glob("pytorch_model*.bin"))

@@ -36,7 +36,7 @@ rule calibrate:
         **asks("calibrate"),
     params:
         version=calibration.STAGE_VERSION,
-        remote_code=lambda wildcards: "remote_code" in fetch.allowed(STUDY.models[wildcards.model]),
+        remote_code=lambda wildcards: "remote_code" in rows.allowed(STUDY.models[wildcards.model]),
         options=lambda wildcards: CALIBRATIONS[wildcards.calibration],
     script:
         "../scripts/calibrate.py"

@@ -11,7 +11,7 @@ localrules:
 
 rule fetch_model:
     input:
-        lambda wildcards: fetch.local_inputs(STUDY.models[wildcards.model]),
+        lambda wildcards: rows.local_inputs(STUDY.models[wildcards.model]),
     output:
         paths.model_source("{model}"),
     log:
@@ -20,7 +20,7 @@ rule fetch_model:
         paths.timing("fetch", "{model}")
     params:
         version=fetch.STAGE_VERSION,
-        row=lambda wildcards: fetch.columns(STUDY.models[wildcards.model]),
+        row=lambda wildcards: rows.columns(STUDY.models[wildcards.model]),
         revision_lock=paths.revision_lock("{model}"),
     script:
         "../scripts/fetch_model.py"
@@ -28,14 +28,14 @@ rule fetch_model:
 
 rule fetch_benchmark:
     input:
-        lambda wildcards: fetch.benchmark_inputs(STUDY.benchmarks[wildcards.benchmark]),
+        lambda wildcards: rows.benchmark_inputs(STUDY.benchmarks[wildcards.benchmark]),
     output:
         paths.benchmark("{benchmark}"),
     log:
         paths.log("fetch", "benchmark-{benchmark}"),
     params:
         version=benchmarks.STAGE_VERSION,
-        row=lambda wildcards: fetch.benchmark_columns(STUDY.benchmarks[wildcards.benchmark]),
+        row=lambda wildcards: rows.benchmark_columns(STUDY.benchmarks[wildcards.benchmark]),
         downloads=paths.DOWNLOADS,
     script:
         "../scripts/fetch_benchmark.py"
@@ -43,14 +43,14 @@ rule fetch_benchmark:
 
 rule fetch_calibration:
     input:
-        lambda wildcards: fetch.benchmark_inputs(CALIBRATIONS[wildcards.calibration]),
+        lambda wildcards: rows.benchmark_inputs(CALIBRATIONS[wildcards.calibration]),
     output:
         paths.calibration_texts("{calibration}"),
     log:
         paths.log("fetch", "calibration-{calibration}"),
     params:
         version=calibration.STAGE_VERSION,
-        row=lambda wildcards: fetch.benchmark_columns(CALIBRATIONS[wildcards.calibration]),
+        row=lambda wildcards: rows.benchmark_columns(CALIBRATIONS[wildcards.calibration]),
         downloads=paths.DOWNLOADS,
     script:
         "../scripts/fetch_calibration.py"

@@ -28,7 +28,7 @@ for batch in BATCHES:
             variants=batch.variants,
             benchmarks=batch.benchmarks,
             dtype=STUDY.models[batch.model].get("dtype") or "float32",
-            remote_code="remote_code" in fetch.allowed(STUDY.models[batch.model]),
+            remote_code="remote_code" in rows.allowed(STUDY.models[batch.model]),
             limit=config["limit"],
             options={name: config["score"][name] for name in score.OPTIONS},
         script:

@@ -5,7 +5,7 @@ from knowcost.common import log
 log.setup(snakemake.log[0], online=True)
 
 from knowcost.benchmarks import prepared
-from knowcost.fetch import model as fetch
+from knowcost.fetch.source import fetch_benchmark_source
 
-source = fetch.fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
+source = fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
 prepared.prepare(snakemake.params.row, source, snakemake.output[0])

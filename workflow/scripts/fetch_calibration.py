@@ -5,7 +5,7 @@ from knowcost.common import log
 log.setup(snakemake.log[0], online=True)
 
 from knowcost.compress.calibration import windows as calibration
-from knowcost.fetch import model as fetch
+from knowcost.fetch.source import fetch_benchmark_source
 
-source = fetch.fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
+source = fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
 calibration.prepare(snakemake.params.row, source, snakemake.output[0])

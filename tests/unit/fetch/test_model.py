@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from helpers.fetching import REPO, SMALL, checkpoint, refused, row, sharded, write
 
-from knowcost.fetch import model as fetch
+from knowcost.fetch import check, rows
 
 # sources and what Snakemake depends on
 
@@ -20,9 +20,9 @@ from knowcost.fetch import model as fetch
 def test_sources(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    assert all(fetch.is_local(s) for s in ("./a", "../a", "/a/b", "resources/world/llama", "mine"))
-    assert not any(fetch.is_local(s) for s in ("bert-base-uncased", "google/flan-t5-base"))
-    assert fetch.local_inputs(row()) == []
+    assert all(rows.is_local(s) for s in ("./a", "../a", "/a/b", "resources/world/llama", "mine"))
+    assert not any(rows.is_local(s) for s in ("bert-base-uncased", "google/flan-t5-base"))
+    assert rows.local_inputs(row()) == []
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def test_sources(tmp_path, monkeypatch):
 def test_local_inputs(tmp_path, held, weights):
     if held:
         write(tmp_path / "m", dict.fromkeys(held, b""))
-    assert fetch.local_inputs(row(tmp_path / "m")) == [str(tmp_path / "m" / name) for name in ("config.json", weights)]
+    assert rows.local_inputs(row(tmp_path / "m")) == [str(tmp_path / "m" / name) for name in ("config.json", weights)]
 
 
 def test_planning_loads_nothing_heavy(root):
-    script = "import sys, knowcost.fetch; print([m for m in ('torch', 'numpy', 'huggingface_hub') if m in sys.modules])"
+    script = "import sys, knowcost.fetch.model; print([m for m in ('torch', 'numpy', 'huggingface_hub') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -162,7 +162,7 @@ def test_check_is_bounded_in_memory(tmp_path):
         f.write(struct.pack("<Q", len(header)) + header)
         f.truncate(8 + len(header) + size)  # zeros that take no disk
     tracemalloc.start()
-    facts = fetch.check_model(row(), folder)
+    facts = check.check_model(row(), folder)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert facts["parameters"] == size // 4

@@ -100,9 +100,9 @@ def _manifest(path):
 
 def _cell(path, families):
     """Which cell a scores file is: a dict with model, family, variant, benchmark and path."""
-    from knowcost.score import job as score
+    from knowcost.score.cells import metadata
 
-    about = score.metadata(path)
+    about = metadata(path)
     if about.get("model") not in families:
         raise InputError(f"{path}: says it is of model {about.get('model')!r}, of which there is no manifest")
     cell = {key: about[key] for key in ("model", "variant", "benchmark", "kind")}
@@ -113,12 +113,12 @@ def _texts(cells):
     """(what by_task.perplexity takes of the cells that measure perplexity, the cells that ask facts)."""
     from knowcost.aggregate import tables
     from knowcost.benchmarks.kinds import KINDS
-    from knowcost.score import job as score
+    from knowcost.score.cells import read
 
     texts = []
     for cell in cells:
         if KINDS[cell["kind"]].measures == "perplexity":
-            rows, about = score.read(cell["path"])
+            rows, about = read(cell["path"])
             how = {name: about.get(name) or "" for name in tables.HOW}
             more = {"limit": about.get("limit"), "dropped": tables.counts(about.get("dropped"))}
             texts.append(cell | how | more | {"rows": rows.to_pandas()})
@@ -242,10 +242,10 @@ def _majority(ids, benchmark, files):
 
 def _read(path, more=()):
     """A scores file as (frame of COLUMNS and `more`, metadata). Raises InputError when columns are missing."""
-    from knowcost.score import job as score
+    from knowcost.score.cells import read
 
     names = [*COLUMNS, *more]
-    table, about = score.read(path, names)
+    table, about = read(path, names)
     missing = [name for name in names if name not in table.column_names]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")

@@ -18,8 +18,6 @@ from knowcost.spec import levels, variants
 from knowcost.spec.families import EXPERIMENTS, FAMILIES, SCOPES
 
 KEEP_LEVELS = (99, 95, 90)  # percent of the dense model's facts that `cheapest` asks a variant to keep
-
-
 SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
 FORMATS = {
     **dict.fromkeys(

@@ -12,8 +12,6 @@ from knowcost.spec import scopes
 log = logging.getLogger(__name__)
 
 _TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"spiece.model"}, {"tokenizer.model"}, {"vocab.json", "merges.txt"})
-
-
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 

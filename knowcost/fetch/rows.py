@@ -3,12 +3,8 @@
 from pathlib import Path
 
 WEIGHTS = "model.safetensors"
-
-
 INDEX = "model.safetensors.index.json"
 PICKLE = "pytorch_model.bin"
-
-
 REMOTE = ("https://", "http://", "hf://")
 
 

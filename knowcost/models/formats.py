@@ -6,8 +6,6 @@ from knowcost.models import checkpoint
 from knowcost.models.checkpoint import as_float32, from_array, from_float32
 
 FORMAT = "pack-quantized"
-
-
 PACKED = "_packed"
 
 

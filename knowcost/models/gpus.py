@@ -3,11 +3,7 @@
 from math import ceil
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-
-
 ACTIVATIONS_GB = 4  # on a GPU: 16,384 tokens times a vocabulary of 50,000 in half precision, twice, and one block
-
-
 GPU_USABLE = 0.9  # the rest is for CUDA itself and for fragments
 
 

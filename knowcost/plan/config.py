@@ -11,7 +11,7 @@ from knowcost.benchmarks.formats import FORMATS, with_companions
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.calibration import windows as calibration
+from knowcost.compress.calibration import texts
 from knowcost.spec import levels, scopes
 from knowcost.spec.variants import SCOPES
 
@@ -49,7 +49,7 @@ def load(config):
                 "these models out of the model table"
             )
     for experiment in config["study"]["experiments"]:
-        _check_experiment(experiment, calibration.every(config))
+        _check_experiment(experiment, texts.every(config))
     if config["score"]["int8_engine"] == "torch" and config["score"]["int8_activations"] == "sentence":
         raise InputError(
             "score.int8_activations: torch's engine has one scale per batch; "

@@ -3,8 +3,6 @@
 from knowcost.common import paths
 
 REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
-
-
 KEEP = 95  # percent of the dense model's facts that the answer's smallest model has to keep
 
 

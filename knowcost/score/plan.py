@@ -54,7 +54,7 @@ def plan(module, options, int8):
 
 
 def ask(module, tokenizer, benchmark_file, limit, plan, twice=False):
-    """(rows, metadata) of one benchmark: of facts, probe.SCHEMA and a column `again`; of texts, perplexity.SCHEMA.
+    """(rows, metadata) of one benchmark: of facts, rows.FACTS and a column `again`; of texts, rows.WINDOWS.
 
     again: whether the answer is right when the same model is asked once more in batches of half the size, if `twice`;
     else null.

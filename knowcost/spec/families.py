@@ -5,8 +5,6 @@ import re
 from knowcost.spec import variants
 
 FAMILIES = ("encoder", "encoder_decoder", "decoder")
-
-
 SCOPES = ("overall", "attention", "feed_forward", "final")  # the order of tables and figures; then the finer ones
 
 

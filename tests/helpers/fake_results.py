@@ -12,7 +12,7 @@ from knowcost.aggregate import tables
 from knowcost.common import paths
 from knowcost.common.files import write_json
 from knowcost.compress import registry
-from knowcost.score import job as score
+from knowcost.score.cells import STAGE_VERSION
 from knowcost.spec import variants
 
 LOSS = {"overall": 1.0, "attention": 0.35, "feed_forward": 0.7, "final": 0.5, "self_attention": 0.15,
@@ -74,7 +74,7 @@ def write_scores(path, rows, **about):
         "limit": None,
         "asked": len(rows),
         "dropped": {},
-        "version": score.STAGE_VERSION,
+        "version": STAGE_VERSION,
         **about,
     }
     metadata["sha256"] = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()

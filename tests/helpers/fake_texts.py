@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from helpers.fake_results import slugs, survival, write_benchmark, write_scores
 from knowcost.common import paths
-from knowcost.score import job as score
+from knowcost.score.cells import STAGE_VERSION
 
 SUBJECTS = ("philosophy", "sociology", "astronomy", "virology")
 
@@ -43,7 +43,7 @@ def _text(path, model, slug):
         {"id": str(i), "relation": None, "logprob": logprob, "tokens": 10, "words": 8, "bytes": 40} for i in range(5)
     ]
     about = {"model": model, "variant": slug, "benchmark": "prose", "kind": "lines", "limit": None, "batch_plan": "one"}
-    about |= {"version": score.STAGE_VERSION, "dropped": {}}
+    about |= {"version": STAGE_VERSION, "dropped": {}}
     about["sha256"] = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     table = pa.Table.from_pylist(rows).replace_schema_metadata({b"knowcost": json.dumps(about)})
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,12 +12,13 @@ from knowcost.benchmarks import prepared as benchmarks
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry as compress
-from knowcost.compress.calibration import windows as calibration
+from knowcost.compress.calibration import texts, windows
 from knowcost.fetch import model as fetch
+from knowcost.fetch import rows
 from knowcost.plan import config as configuration
 from knowcost.plan import design, fitting, resources
 from knowcost.report import page as report_stage
-from knowcost.score import job as score
+from knowcost.score import cells
 from knowcost.spec.variants import parse as parse_variant
 
 configuration.use_this_package()
@@ -33,7 +34,7 @@ except InputError as error:
 
 ARCHIVES = design.archives(STUDY)
 CELLS = design.cells(STUDY)
-CALIBRATIONS = calibration.every(config)
+CALIBRATIONS = texts.every(config)
 
 
 def one_of(values):

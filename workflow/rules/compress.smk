@@ -27,7 +27,7 @@ rule thresholds:
 rule calibrate:
     input:
         model=paths.model_source("{model}"),
-        texts=lambda wildcards: paths.calibration_texts(calibration.texts_of(config, wildcards.calibration)),
+        texts=lambda wildcards: paths.calibration_texts(texts.texts_of(config, wildcards.calibration)),
     output:
         paths.calibration("{model}", "{calibration}"),
     log:
@@ -35,7 +35,7 @@ rule calibrate:
     resources:
         **asks("calibrate"),
     params:
-        version=calibration.STAGE_VERSION,
+        version=windows.STAGE_VERSION,
         remote_code=lambda wildcards: "remote_code" in rows.allowed(STUDY.models[wildcards.model]),
         options=lambda wildcards: CALIBRATIONS[wildcards.calibration],
     script:

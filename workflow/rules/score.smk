@@ -2,7 +2,7 @@
 # out: results/<model>/<variant>/scores/<benchmark>.parquet, one row per fact
 #
 # One job asks several variants of a model, so that torch is imported once for all of them; the cells stay separate
-# files, and the job asks again only those whose key has changed (knowcost/score.py).
+# files, and the job asks again only those whose key has changed (knowcost/score/cells.py).
 
 for batch in BATCHES:
 
@@ -23,13 +23,13 @@ for batch in BATCHES:
         resources:
             **asks("score", batch),
         params:
-            version=score.STAGE_VERSION,
+            version=cells.STAGE_VERSION,
             model=batch.model,
             variants=batch.variants,
             benchmarks=batch.benchmarks,
             dtype=STUDY.models[batch.model].get("dtype") or "float32",
             remote_code="remote_code" in rows.allowed(STUDY.models[batch.model]),
             limit=config["limit"],
-            options={name: config["score"][name] for name in score.OPTIONS},
+            options={name: config["score"][name] for name in cells.OPTIONS},
         script:
             "../scripts/score.py"

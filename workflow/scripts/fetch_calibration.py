@@ -4,8 +4,8 @@ from knowcost.common import log
 
 log.setup(snakemake.log[0], online=True)
 
-from knowcost.compress.calibration import windows as calibration
+from knowcost.compress.calibration import texts
 from knowcost.fetch.source import fetch_benchmark_source
 
 source = fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
-calibration.prepare(snakemake.params.row, source, snakemake.output[0])
+texts.prepare(snakemake.params.row, source, snakemake.output[0])

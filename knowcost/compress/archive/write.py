@@ -9,8 +9,6 @@ from knowcost.compress.method import Work
 from knowcost.models import checkpoint
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-
-
 SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
 
 

@@ -1,83 +1,21 @@
-"""Calibration data: texts from a hub data set or a local file, and the windows of tokens that one model is run over.
+"""Calibration data: the windows of tokens that one model is run over, drawn from the texts with its tokenizer.
 
-`prepare` brings the texts into one file, as a benchmark is fetched; `draw` takes the windows for a model, with its
-tokenizer. Imported while the Snakefile is parsed, so heavy modules are imported where they are used.
+Imported while the Snakefile is parsed, so heavy modules are imported where they are used.
 """
 
 import hashlib
 import json
 import logging
 import random
-from pathlib import Path
 
-from knowcost.common import files, records
+from knowcost.common import files
 from knowcost.common.errors import InputError
 
 STAGE_VERSION = "1"
 METADATA = b"knowcost"
 TRIES = 10_000  # texts in a row that are too short before the search for a longer one is given up
-BATCH = 1_000  # texts written at a time
 
 log = logging.getLogger(__name__)
-
-
-def every(config):
-    """{name: options} of all the calibration data of a configuration, the main ones first.
-
-    Those of `other_calibrations` say what differs from the section `calibration`; another source has no revision or
-    sha256 but its own. Raises InputError when two have one name.
-    """
-    main = config["calibration"]
-    made = {main["name"]: main}
-    for name, other in config["other_calibrations"].items():
-        if name in made:
-            raise InputError(f"other_calibrations: {name!r} is already the name of the main ones")
-        kept = {key: main[key] for key in main if "source" not in other or key not in ("revision", "sha256")}
-        made[name] = kept | other | {"name": name}
-    return made
-
-
-def texts_of(config, name):
-    """The name under which the texts of some calibration data are kept: that of the first with the same source."""
-    origins = {n: [each.get(key) for key in ("source", "revision", "sha256")] for n, each in every(config).items()}
-    return next(n for n, origin in origins.items() if origin == origins[name])
-
-
-def prepare(row, source, out):
-    """Write the texts of a local file to `out`, an Arrow file with the column `text` that is read without copying.
-
-    row: the config's section `calibration`. source: JSON lines (also .gz), CSV or Parquet with a column `text`; of any
-    other file with the suffix .txt or .raw the whole is one text. Raises InputError.
-    """
-    import pyarrow as pa
-
-    source = Path(source)
-    if source.is_dir():
-        raise InputError(f"calibration: {source} is a folder; `calibration.source` needs one file")
-    schema = pa.schema([("text", pa.string())])
-    count, batch = 0, []
-    with files.atomic(out) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
-        for text in _texts(source):
-            batch.append(text)
-            count += 1
-            if len(batch) == BATCH:
-                file.write_batch(pa.record_batch([batch], schema=schema))
-                batch = []
-        file.write_batch(pa.record_batch([batch], schema=schema))
-        if not count:
-            raise InputError(f"{source}: no text in it; `calibration.source` needs some")
-    log.info("calibration data %s: %d texts from %s", row["name"], count, source)
-
-
-def _texts(source):
-    if source.suffix in (".txt", ".raw"):
-        try:
-            yield source.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{source}: not UTF-8 ({error}); `calibration.source` needs text") from None
-        return
-    for where, record in records.records(source):
-        yield records.passage(where, record)
 
 
 def draw(texts_file, model_folder, options, out, remote_code=False):

@@ -15,22 +15,9 @@ import torch
 
 from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
+from knowcost.score.rows import FACTS
 
 log = logging.getLogger(__name__)
-
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("relation", pa.string()),
-        ("answer", pa.string()),
-        ("prediction", pa.string()),
-        ("correct", pa.bool_()),
-        ("rank", pa.int32()),
-        ("logprob", pa.float32()),
-        ("choice_logprobs", pa.list_(pa.float32())),
-        ("unprompted", pa.bool_()),
-    ]
-)
 
 
 def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, one_length=False):
@@ -41,7 +28,7 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
     is dropped. tokens_per_batch: largest batch, in tokens with padding. one_length: put sentences of equal length
     together only, so that nothing is padded.
 
-    Returns (pyarrow.Table of SCHEMA, in the order of the benchmark; dict with kind, asked, dropped, batch_plan, limit).
+    Returns (pyarrow.Table of FACTS, in the order of the benchmark; dict with kind, asked, dropped, batch_plan, limit).
     rank is 1-based among the whole vocabulary, or among the row's candidates if it has any; of equal scores the smaller
     token id is first, so `correct` is rank == 1. unprompted: with candidates, whether the answer is also the first of
     the whole vocabulary; else null. logprob is the answer's natural-log probability over the whole vocabulary. Rows are
@@ -70,7 +57,7 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
                 last = time.monotonic()
                 log.info("%d of %d clozes, %.0f a second", done, len(asked), done / (last - start))
     log.info("asked %d clozes in %.1f s", len(asked), time.monotonic() - start)
-    rows = pa.Table.from_pylist([{name: fact.get(name) for name in SCHEMA.names} for fact in asked], schema=SCHEMA)
+    rows = pa.Table.from_pylist([{name: fact.get(name) for name in FACTS.names} for fact in asked], schema=FACTS)
     sorted_by = "sentences of one length" if one_length else "sorted by length"
     plan = f"{sorted_by}, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"
     return rows, {

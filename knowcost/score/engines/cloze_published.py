@@ -13,7 +13,8 @@ import pyarrow as pa
 import torch
 
 from knowcost.benchmarks.kinds import MASK
-from knowcost.score.engines.cloze import SCHEMA, batches, mask_logits, states_at
+from knowcost.score.engines.cloze import batches, mask_logits, states_at
+from knowcost.score.rows import FACTS
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def published_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048
                 place["prediction"] = tokenizer.decode([token]).lower()
                 place["correct"] = place["prediction"] == place["answer"]
     log.info("asked %d masks in %d sentences", len(asked), len(facts))
-    rows = pa.Table.from_pylist([{name: place.get(name) for name in SCHEMA.names} for place in asked], schema=SCHEMA)
+    rows = pa.Table.from_pylist([{name: place.get(name) for name in FACTS.names} for place in asked], schema=FACTS)
     return rows, {
         "kind": "cloze_published",
         "asked": len(asked),

@@ -18,7 +18,7 @@ from lm_eval.models.huggingface import HFLM
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.score.engines import lm_eval_tasks
-from knowcost.score.engines.cloze import SCHEMA
+from knowcost.score.rows import FACTS
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def task_rows(
     with the tokens to come, where answers are generated. one_length: put prompts of equal length together only, so that
     nothing is padded.
 
-    Returns (table with the columns of SCHEMA, metadata dict). Clozes are asked as completions: rank is among the
+    Returns (table with the columns of FACTS, metadata dict). Clozes are asked as completions: rank is among the
     candidates and `unprompted` says whether the answer is what the model itself goes on with. A generated answer has no
     logprob. `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite,
     as a destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
@@ -68,7 +68,7 @@ def task_rows(
         "prompts_sha256": hashlib.sha256("".join(s["prompt_hash"] for s in samples).encode()).hexdigest(),
         "batch_plan": asker.plan,
     }
-    return pa.Table.from_pylist(rows, schema=SCHEMA), metadata
+    return pa.Table.from_pylist(rows, schema=FACTS), metadata
 
 
 class Asker(HFLM):

@@ -60,7 +60,7 @@ def task(path, digest):
 
 
 def rows(kind, facts, samples):
-    """(rows of probe.SCHEMA, how many had a log-likelihood that is not finite) from the harness's samples.
+    """(rows of rows.FACTS, how many had a log-likelihood that is not finite) from the harness's samples.
 
     A fact with such a log-likelihood has no prediction ("") and is not correct. Raises RuntimeError if the harness's
     verdict does not follow from its answers and the kind.

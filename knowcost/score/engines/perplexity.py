@@ -14,21 +14,12 @@ from torch.nn.functional import cross_entropy
 
 from knowcost.common.errors import InputError
 from knowcost.score.engines.cloze import batches
+from knowcost.score.rows import WINDOWS
 
 log = logging.getLogger(__name__)
 
 WINDOW = 2048  # tokens, or the model's whole context if that is shorter
 MOST = 256  # windows of a running text, as SparseGPT's code takes of C4; WikiText-2's test split has fewer
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("relation", pa.string()),
-        ("logprob", pa.float64()),
-        ("tokens", pa.int32()),
-        ("words", pa.int32()),
-        ("bytes", pa.int32()),
-    ]
-)
 
 
 def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=1024, one_length=False):
@@ -39,7 +30,7 @@ def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=10
     only the first so many windows. tokens_per_batch: padded tokens in a batch; a longer window is alone. one_length:
     nothing in a batch is padded.
 
-    Returns (pyarrow.Table of SCHEMA, dict with kind, window, asked, dropped, batch_plan, limit). logprob: natural
+    Returns (pyarrow.Table of WINDOWS, dict with kind, window, asked, dropped, batch_plan, limit). logprob: natural
     log-likelihood of all tokens but the first; tokens, words, bytes: how many these are. A line longer than the model's
     context, or of one token, is dropped and counted. Raises InputError for a model or tokenizer that cannot be asked.
     """
@@ -60,7 +51,7 @@ def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=10
     plan = f"windows of {size} tokens" if joined else "lines by themselves"
     _predict(model, windows, tokens_per_batch, one_length)
     rows = [{**each, "tokens": len(each["tokens"]) - 1} for each in windows]
-    return pa.Table.from_pylist(rows, schema=SCHEMA), {
+    return pa.Table.from_pylist(rows, schema=WINDOWS), {
         "kind": "text" if joined else "lines",
         "window": size,
         "asked": len(windows),

@@ -41,7 +41,8 @@ def test_local_inputs(tmp_path, held, weights):
 
 
 def test_planning_loads_nothing_heavy(root):
-    script = "import sys, knowcost.fetch.model; print([m for m in ('torch', 'numpy', 'huggingface_hub') if m in sys.modules])"
+    heavy = "{'torch', 'numpy', 'huggingface_hub'}"
+    script = f"import sys, knowcost.fetch.model; print([*({heavy} & sys.modules.keys())])"
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

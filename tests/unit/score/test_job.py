@@ -14,9 +14,10 @@ from knowcost.benchmarks import prepared
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
+from knowcost.score import cells
 from knowcost.score import job as score
 from knowcost.score import plan as asking
-from knowcost.score.engines.cloze import SCHEMA
+from knowcost.score.rows import FACTS
 
 OPTIONS = {
     "variants_per_job": 8,
@@ -57,7 +58,7 @@ def asked(monkeypatch):
 def run(**changes):
     how = {"dtype": "float32", "limit": None, "options": OPTIONS} | changes
     score.score("m", ["dense"], ["own"], **how)
-    return score.read(paths.scores("m", "dense", "own"))
+    return cells.read(paths.scores("m", "dense", "own"))
 
 
 def test_a_cell_is_asked_once_and_again_only_when_something_it_depends_on_changes(study, asked):
@@ -77,7 +78,7 @@ def test_a_cell_is_asked_once_and_again_only_when_something_it_depends_on_change
 
 def test_a_cell_says_what_it_is_and_holds_a_row_per_fact(study):
     table, about = run(limit=2)
-    assert table.schema.remove_metadata() == SCHEMA.append(pa.field("again", pa.bool_()))
+    assert table.schema.remove_metadata() == FACTS.append(pa.field("again", pa.bool_()))
     assert table["again"] == table["correct"]  # the dense model is asked twice, and float batches are alike
     assert table["id"].to_pylist() == ["0", "1"]
     assert (about["model"], about["variant"], about["benchmark"], about["limit"]) == ("m", "dense", "own", 2)
@@ -101,17 +102,17 @@ def test_what_a_job_asked_before_it_failed_is_not_asked_again(study, asked, monk
             raise PermissionError
 
         monkeypatch.setattr(os, "link", no_links)
-    cells = [study / paths.scores("m", "dense", name) for name in ("own", "more")]
+    files = [study / paths.scores("m", "dense", name) for name in ("own", "more")]
     with pytest.raises(FileNotFoundError):  # there is no benchmark of the second name yet
         score.score("m", ["dense"], ["own"], options=OPTIONS)
         score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
     os.utime(study / paths.kept_scores("m", "dense", "own"), (1, 1))
-    cells[0].unlink()  # as Snakemake does after a job failed
+    files[0].unlink()  # as Snakemake does after a job failed
     shutil.copy(study / paths.benchmark("own"), study / paths.benchmark("more"))
     score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
     assert [Path(path).stem for path in asked] == ["own", "more"]
-    assert [len(score.read(cell)[0]) for cell in cells] == [3, 3]
-    assert cells[0].stat().st_mtime >= (study / paths.manifest("m", "dense")).stat().st_mtime
+    assert [len(cells.read(cell)[0]) for cell in files] == [3, 3]
+    assert files[0].stat().st_mtime >= (study / paths.manifest("m", "dense")).stat().st_mtime
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"", lambda data: b"nonsense" * 100])
@@ -150,7 +151,7 @@ def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, mon
 
 
 def test_a_benchmark_that_cannot_be_asked_at_all_is_an_error(study, monkeypatch):
-    empty = pa.Table.from_pylist([], schema=SCHEMA)
+    empty = pa.Table.from_pylist([], schema=FACTS)
     monkeypatch.setattr(asking, "ask", lambda *args, **more: (empty, {"dropped": {"answer_not_one_token": 3}}))
     with pytest.raises(InputError, match="answer_not_one_token"):
         run()

@@ -13,7 +13,7 @@ from knowcost.compress import registry
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage
 from knowcost.models.load import AUTO, load
-from knowcost.score import job as score
+from knowcost.score import cells
 from knowcost.spec import scopes
 
 SLUGS = [
@@ -130,7 +130,7 @@ def test_every_mode_is_the_same_cell(llama, monkeypatch):
     options = {"tokens_per_batch": 1, "batch_size": 1, "int8_engine": "torch", "int8_activations": "batch"}
     for slug in SLUGS:
         manifests = [make(llama, slug, mode)[0] for mode in storage.MODES]
-        assert len({score.cell_key(manifest, "b", "float32", None, options) for manifest in manifests}) == 1
+        assert len({cells.cell_key(manifest, "b", "float32", None, options) for manifest in manifests}) == 1
 
 
 def test_a_flipped_byte_in_what_stays_is_named(llama):

@@ -11,6 +11,7 @@ import transformers
 from helpers import tiny
 
 from knowcost.common.errors import InputError
+from knowcost.compress.calibration import texts as calibration_texts
 from knowcost.compress.calibration import windows as calibration
 
 TEXTS = [" ".join(f"w{(7 * i + k) % 114}" for k in range(5 + 11 * (i % 6))) for i in range(40)]
@@ -40,7 +41,7 @@ def written(path, texts=TEXTS):
 
 
 def drawn(tmp_path, model, source=None, **options):
-    calibration.prepare({"name": "mine"}, source or written(tmp_path / "mine.jsonl"), tmp_path / "texts.arrow")
+    calibration_texts.prepare({"name": "mine"}, source or written(tmp_path / "mine.jsonl"), tmp_path / "texts.arrow")
     calibration.draw(tmp_path / "texts.arrow", model, OPTIONS | options, tmp_path / "windows.parquet")
     return calibration.read(tmp_path / "windows.parquet")
 
@@ -134,7 +135,7 @@ def test_too_little_text_is_an_error(tmp_path, model, options, message):
 def test_a_file_without_texts_is_an_error(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
-        calibration.prepare({"name": "mine"}, tmp_path / name, tmp_path / "texts.arrow")
+        calibration_texts.prepare({"name": "mine"}, tmp_path / name, tmp_path / "texts.arrow")
     assert not (tmp_path / "texts.arrow").exists()
 
 
@@ -144,12 +145,12 @@ def test_other_calibrations_say_what_differs():
         "calibration": main,
         "other_calibrations": {"again": {"seed": 4}, "wiki": {"source": "w.txt", "join": True}},
     }
-    assert calibration.every(config) == {
+    assert calibration_texts.every(config) == {
         "mine": main,
         "again": main | {"name": "again", "seed": 4},
         "wiki": OPTIONS | {"name": "wiki", "source": "w.txt", "join": True},
     }
-    texts = {name: calibration.texts_of(config, name) for name in ("mine", "again", "wiki")}
+    texts = {name: calibration_texts.texts_of(config, name) for name in ("mine", "again", "wiki")}
     assert texts == {"mine": "mine", "again": "mine", "wiki": "wiki"}
     with pytest.raises(InputError, match="'mine' is already"):
-        calibration.every({"calibration": main, "other_calibrations": {"mine": {"seed": 4}}})
+        calibration_texts.every({"calibration": main, "other_calibrations": {"mine": {"seed": 4}}})

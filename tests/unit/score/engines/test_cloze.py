@@ -18,6 +18,7 @@ from transformers import (
 from knowcost.benchmarks import prepared
 from knowcost.common.errors import InputError
 from knowcost.score.engines import cloze as probe
+from knowcost.score.rows import FACTS
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "distilbert", "albert"])
@@ -130,7 +131,7 @@ def test_limit_counts_rows_before_any_is_dropped(bert, caplog):
     cloze = "Rome is in [MASK] ."
     table = facts((cloze, "Atlantis"), (cloze, "New York"), (cloze, "Peru"))
     rows, metadata = probe.cloze_rows(*bert, table, limit=2)
-    assert rows.num_rows == 0 and rows.schema == probe.SCHEMA
+    assert rows.num_rows == 0 and rows.schema == FACTS
     assert metadata["dropped"] == {"answer_not_one_token": 2} and metadata["asked"] == 0 and metadata["limit"] == 2
     assert "2 of 2 rows dropped: answer_not_one_token" in caplog.text
     assert probe.cloze_rows(*bert, table)[0]["id"].to_pylist() == ["f2"]

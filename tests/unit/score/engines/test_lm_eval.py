@@ -16,6 +16,7 @@ from lm_eval.tasks import TaskManager
 
 from knowcost.benchmarks import prepared
 from knowcost.common.errors import InputError
+from knowcost.score import rows
 from knowcost.score.engines import lm_eval as harness
 
 UPSTREAM = {
@@ -92,7 +93,7 @@ def check_by_hand(kind, model, tokenizer, table, metadata):
         "question": ["Rome", "Oslo"],
         "cloze": ["Oslo", "Italy"],
     }[kind]
-    assert table.schema == harness.SCHEMA
+    assert table.schema == rows.FACTS
     assert metadata["kind"] == kind and metadata["asked"] == len(answers) and metadata["not_finite"] == 0
     assert table["answer"].to_pylist() == answers
     assert table["id"].to_pylist() == [f"{kind}-{i}" for i in range(len(answers))]

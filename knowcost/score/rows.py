@@ -1,0 +1,29 @@
+"""The schemas of scores files: one row per fact, or per window of a text."""
+
+import pyarrow as pa
+
+FACTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("relation", pa.string()),
+        ("answer", pa.string()),
+        ("prediction", pa.string()),
+        ("correct", pa.bool_()),
+        ("rank", pa.int32()),
+        ("logprob", pa.float32()),
+        ("choice_logprobs", pa.list_(pa.float32())),
+        ("unprompted", pa.bool_()),
+    ]
+)
+
+
+WINDOWS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("relation", pa.string()),
+        ("logprob", pa.float64()),
+        ("tokens", pa.int32()),
+        ("words", pa.int32()),
+        ("bytes", pa.int32()),
+    ]
+)

@@ -19,6 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check $(SMK)
+	$(BIN)/lint-imports
 	$(BIN)/python tests/workflow/lint.py
 
 faults: $(READY)

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from knowcost.aggregate import metrics, tables
+from knowcost.aggregate import tables
 from knowcost.benchmarks.disciplines import discipline_of
+from knowcost.score import measures
 from knowcost.spec.variants import DENSE
 
 ALL = "all"  # the domain of the mean over all benchmarks that have one
@@ -28,9 +29,9 @@ def perplexity(cells):
         measured = {
             "n": len(rows),
             "tokens": rows["tokens"].sum(),
-            "perplexity": metrics.perplexity(logprobs, rows["tokens"]),
-            "word_perplexity": metrics.perplexity(logprobs, rows["words"]),
-            "bits_per_byte": metrics.bits_per_byte(logprobs, rows["bytes"]),
+            "perplexity": measures.perplexity(logprobs, rows["tokens"]),
+            "word_perplexity": measures.perplexity(logprobs, rows["words"]),
+            "bits_per_byte": measures.bits_per_byte(logprobs, rows["bytes"]),
         }
         made.append(cell | tables.describe(cell["variant"]) | measured)
     frame = pd.DataFrame(made, columns=PERPLEXITY)

@@ -6,13 +6,12 @@ the rows cannot give is nan.
 """
 
 from collections import Counter
-from math import exp, inf, isnan, log, nan, sqrt
+from math import nan, sqrt
 
 import numpy as np
 
 from knowcost.benchmarks.kinds import KINDS
 
-MOST_NATS = 700.0  # exp of more is no float
 Z95 = 1.959964  # two-sided 95% of a normal distribution
 
 
@@ -74,20 +73,6 @@ def versus_dense(dense, compressed):
         "drop_low": 100 * low if n else nan,
         "drop_high": 100 * high if n else nan,
     }
-
-
-def perplexity(logprobs, units):
-    """exp of the mean negative log-likelihood per unit (token, word): natural logs and counts of windows of text.
-
-    Infinite where a log-likelihood is not finite, as a destroyed model's may be.
-    """
-    mean = -sum(logprobs) / sum(units)
-    return inf if isnan(mean) or mean > MOST_NATS else exp(mean)
-
-
-def bits_per_byte(logprobs, sizes):
-    """Mean negative log2-likelihood per byte of text, which compares models of different vocabularies."""
-    return -sum(logprobs) / sum(sizes) / log(2)
 
 
 def majority(table, metadata):

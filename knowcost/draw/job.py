@@ -16,10 +16,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from knowcost.aggregate import paper_tables
-from knowcost.aggregate.audit import LOST
 from knowcost.aggregate.tables import read, under
 from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.common.files import write_json
+from knowcost.compress.methods.lost_head import Lost
 from knowcost.draw import findings
 from knowcost.draw import perplexity as perplexity_figures
 from knowcost.draw.plots import ALL, MISSING, UNKNOWN, bars, lines
@@ -245,7 +245,7 @@ def _marks(mine):
     """Drops to be marked, by (model, variant, benchmark): the printed ones; beside a pruned final layer, that of the
     same layer as the published code lost it."""
     lost = mine["scores"][mine["scores"]["experiment"] == "as_published"]
-    lost = lost.assign(variant=lost["variant"].str.removesuffix(f"+{LOST}@final"), mark=lost["drop_percent"])
+    lost = lost.assign(variant=lost["variant"].str.removesuffix(f"+{Lost.name}@final"), mark=lost["drop_percent"])
     printed = mine["audit_published"].rename(columns={"printed_drop_percent": "mark"})
     return pd.concat([rows[["model", "variant", "benchmark", "mark"]] for rows in (lost, printed)]).dropna()
 

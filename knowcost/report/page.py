@@ -60,7 +60,7 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         models=run.models(manifests, [read_json(path) for path in sources]),
         benchmarks=run.benchmarks(data["benchmarks"]),
         timings=run.timings(timings),
-        versions=run.versions(manifests),
+        versions=run.versions(manifests, STAGE_VERSION),
         config=run.configuration(config),
     )
     with atomic(out) as temporary:

@@ -51,14 +51,13 @@ def timings(timings):
     return made.reset_index().to_dict("records")
 
 
-def versions(manifests):
+def versions(manifests, report_version):
     """{name: version} of the stages and the packages that are installed where the report is written."""
     import importlib.metadata
     import platform
 
     import knowcost
     from knowcost.aggregate import job as aggregate
-    from knowcost.report import page as report
 
     compress = ", ".join(sorted({str(manifest.get("stage_version", "?")) for manifest in manifests}))
     versions = {
@@ -66,7 +65,7 @@ def versions(manifests):
         "compress stage": compress,
         "aggregate stage": aggregate.STAGE_VERSION,
     }
-    versions |= {"report stage": report.STAGE_VERSION, "python": platform.python_version()}
+    versions |= {"report stage": report_version, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)

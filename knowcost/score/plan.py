@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import torch
 
-from knowcost.aggregate import metrics
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.models import int8_linear
+from knowcost.score import measures
 
 log = logging.getLogger(__name__)
 
@@ -114,4 +114,4 @@ def summary(rows):
     """What rows of `ask` say, in a few words for the log."""
     if "correct" in rows.column_names:
         return f"{sum(rows['correct'].to_pylist())} of {len(rows)} facts right"
-    return f"perplexity {metrics.perplexity(rows['logprob'].to_pylist(), rows['tokens'].to_pylist()):.4g}"
+    return f"perplexity {measures.perplexity(rows['logprob'].to_pylist(), rows['tokens'].to_pylist()):.4g}"

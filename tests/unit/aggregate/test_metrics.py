@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from knowcost.aggregate import metrics
+from knowcost.score import measures
 
 CLOZE = pd.DataFrame(
     {
@@ -98,9 +99,9 @@ def test_open_questions_have_no_majority():
 
 def test_perplexity_by_hand():
     windows = [-log(2) * 3, -log(8) * 1]  # three tokens of one half each, one of an eighth
-    assert metrics.perplexity(windows, [3, 1]) == pytest.approx(2**1.5)  # 6 bits in 4 tokens
-    assert metrics.bits_per_byte(windows, [10, 2]) == pytest.approx(6 / 12)
-    assert metrics.perplexity([-1.0, float("nan")], [1, 1]) == metrics.perplexity([-1e9], [2]) == float("inf")
+    assert measures.perplexity(windows, [3, 1]) == pytest.approx(2**1.5)  # 6 bits in 4 tokens
+    assert measures.bits_per_byte(windows, [10, 2]) == pytest.approx(6 / 12)
+    assert measures.perplexity([-1.0, float("nan")], [1, 1]) == measures.perplexity([-1e9], [2]) == float("inf")
 
 
 def test_cloze_and_empty_benchmarks_have_no_majority():

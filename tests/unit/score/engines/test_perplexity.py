@@ -7,8 +7,8 @@ import pytest
 import torch
 from helpers.questions import make_llama, make_t5, word_tokenizer
 
-from knowcost.aggregate import metrics
 from knowcost.common.errors import InputError
+from knowcost.score import measures
 from knowcost.score import plan as asking
 from knowcost.score.engines import perplexity
 
@@ -40,7 +40,7 @@ def test_running_text_is_measured_as_published(monkeypatch):
     texts = [f"{TEXT}\n\n", f"{TEXT} .\n\n", TEXT]
     ids = tokenizer("".join(texts))["input_ids"]
     rows, about = perplexity.window_rows(model, tokenizer, table(*texts), joined=True, tokens_per_batch=40)
-    found = metrics.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
+    found = measures.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
     assert found == pytest.approx(published(model, ids, 16), rel=1e-5)
     assert len(ids) % 16 and len(rows) == len(ids) // 16 == about["asked"]
     assert rows["id"].to_pylist() == [str(i) for i in range(len(rows))]
@@ -99,7 +99,7 @@ def test_asked_through_a_benchmark_file(tmp_path):
     plan = asking.plan(model, OPTIONS, int8=False)
     rows, about = asking.ask(model, word_tokenizer(), tmp_path / "own.parquet", None, plan, twice=True)
     assert "again" not in rows.column_names and about["kind"] == "text"
-    value = metrics.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
+    value = measures.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
     assert asking.summary(rows) == f"perplexity {value:.4g}"
     # as the hub's rows are joined: the line's own break, a blank line, and the break of the empty row between
     assert prepared.read(tmp_path / "own.parquet")[0]["text"].to_pylist() == [f"{TEXT}\n\n\n", "\n\n", f"{TEXT}\n"]

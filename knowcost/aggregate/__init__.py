@@ -1,0 +1,3 @@
+"""From rows per fact to the tables of a run."""
+
+STAGE_VERSION = "9"

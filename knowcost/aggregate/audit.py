@@ -8,6 +8,8 @@ Tables 3 to 5 (knowcost/published.py), and LAMA's cells as the published code re
 
 from math import isnan, nan
 
+import pandas as pd
+
 from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.compress.methods.lost_head import Lost
 from knowcost.papers.cost_of_compression import printed as published
@@ -22,8 +24,6 @@ def final_layer(scores):
     scores: the frame of tables.scores. Columns: family, model, benchmark, n, method, level, and the accuracies dense,
     corrected, as_published and majority in percent.
     """
-    import pandas as pd
-
     accuracy = scores.set_index(["model", "benchmark", "variant"])["accuracy"]
     rows = []
     for row in scores[scores["variant"].str.endswith(f"+{Lost.name}@final")].to_dict("records"):
@@ -49,8 +49,6 @@ def beside_published(scores):
     protocol; published, as printed; difference, of as_published (else ours) to it; printed_drop_percent, the drop that
     is printed, in percent of their dense model. Accuracies in percent.
     """
-    import pandas as pd
-
     cells = {(row["model"], row["variant"], row["benchmark"]): row for row in scores.to_dict("records")}
     rows = []
     for (model, variant, benchmark), row in cells.items():

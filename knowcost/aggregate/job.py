@@ -2,10 +2,35 @@
 
 import json
 import logging
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.compute as compute
+import pyarrow.parquet as parquet
+
+from knowcost import compress
+from knowcost.aggregate import (
+    audit,
+    by_task,
+    forgotten,
+    matching,
+    metrics,
+    noise,
+    paper_tables,
+    statistics,
+    tables,
+    verdicts,
+)
+from knowcost.aggregate.statistics import Group
+from knowcost.benchmarks.formats import PUBLISHED
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
-
-STAGE_VERSION = "9"
+from knowcost.common.files import read_json
+from knowcost.papers.cost_of_compression import claims
+from knowcost.papers.llm_kick import claims as claims_kick
+from knowcost.score.cells import metadata, read
 
 log = logging.getLogger(__name__)
 
@@ -21,24 +46,6 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
     and benchmarks keep their order. Raises InputError when there is nothing to tabulate, when a manifest or benchmark
     is missing, or when a variant was asked other facts than the dense model.
     """
-    from pathlib import Path
-
-    import pandas as pd
-
-    from knowcost.aggregate import (
-        audit,
-        by_task,
-        forgotten,
-        matching,
-        noise,
-        paper_tables,
-        statistics,
-        tables,
-        verdicts,
-    )
-    from knowcost.papers.cost_of_compression import claims
-    from knowcost.papers.llm_kick import claims as claims_kick
-
     if not cells:
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
     manifests = [_manifest(path) for path in manifests]
@@ -89,19 +96,14 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
 
 
 def _manifest(path):
-    from knowcost.common.files import read_json
-    from knowcost.compress import registry
-
     manifest = read_json(path)
-    if manifest["stage_version"] != registry.STAGE_VERSION:
+    if manifest["stage_version"] != compress.STAGE_VERSION:
         raise InputError(f"{path}: compressed by another version of knowcost; delete it and run Snakemake again")
     return manifest
 
 
 def _cell(path, families):
     """Which cell a scores file is: a dict with model, family, variant, benchmark and path."""
-    from knowcost.score.cells import metadata
-
     about = metadata(path)
     if about.get("model") not in families:
         raise InputError(f"{path}: says it is of model {about.get('model')!r}, of which there is no manifest")
@@ -111,10 +113,6 @@ def _cell(path, families):
 
 def _texts(cells):
     """(what by_task.perplexity takes of the cells that measure perplexity, the cells that ask facts)."""
-    from knowcost.aggregate import tables
-    from knowcost.benchmarks.kinds import KINDS
-    from knowcost.score.cells import read
-
     texts = []
     for cell in cells:
         if KINDS[cell["kind"]].measures == "perplexity":
@@ -131,9 +129,6 @@ def _texts(cells):
 def _score_rows(cells, manifests, benchmarks):
     """(one dict per cell for tables.scores, one statistics.Group per model and benchmark, one dict per cell that was
     asked twice for noise.table); a file is read once."""
-    from knowcost.aggregate import noise
-    from knowcost.aggregate.statistics import Group
-
     by_group = {}
     for cell in cells:
         by_group.setdefault((cell["model"], cell["benchmark"]), []).append(cell)
@@ -166,17 +161,12 @@ def _score_rows(cells, manifests, benchmarks):
 def _facts(frame):
     """The facts of a statistics.Group. Confidence is among the choices where there are choices: a choice's own
     log-likelihood says more about its length."""
-    import numpy as np
-
     choices = [0.0 if each is None else np.logaddexp.reduce(each) for each in frame["choice_logprobs"]]
     return frame[["id", "relation", "answer"]].assign(confidence=frame["logprob"] - np.array(choices))
 
 
 def _score_row(cell, frame, metadata):
     """What one scores file says by itself."""
-    from knowcost.aggregate import metrics, tables
-    from knowcost.benchmarks.formats import PUBLISHED
-
     treatment = tables.describe(cell["variant"])
     if cell["benchmark"].endswith(PUBLISHED):
         treatment["experiment"] = "as_published"
@@ -194,8 +184,6 @@ def _score_row(cell, frame, metadata):
 
 def _versus(frame, base, path, dense_path):
     """What one scores file says beside the dense model's. Raises InputError when the two hold different facts."""
-    from knowcost.aggregate import metrics
-
     if not frame["id"].equals(base["id"]):
         raise InputError(
             f"{path}: these are not the facts of {dense_path} ({len(frame)} against {len(base)} rows, or another "
@@ -207,8 +195,6 @@ def _versus(frame, base, path, dense_path):
 
 def _sizes(manifests, model, variant):
     """Sizes and zeros of a variant from its manifest, and the bytes it saves against the dense model's; lenient."""
-    from knowcost.aggregate import tables
-
     manifest, dense = manifests.get((model, variant), {}), manifests.get((model, "dense"), {})
     what, parameters = tables.describe(variant), manifest.get("parameters", {})
     grouping = "" if what["grouping"] in ("", "paper") else f"{what['grouping']}."
@@ -226,12 +212,6 @@ def _sizes(manifests, model, variant):
 
 def _majority(ids, benchmark, files):
     """The majority baseline over the facts that were asked (fewer than all under a limit)."""
-    import pyarrow
-    import pyarrow.compute as compute
-    import pyarrow.parquet as parquet
-
-    from knowcost.aggregate import metrics
-
     if benchmark not in files:
         known = ", ".join(files) or "none"
         raise InputError(f"aggregate: there are scores of benchmark {benchmark!r}, but no file of it; known: {known}")
@@ -242,8 +222,6 @@ def _majority(ids, benchmark, files):
 
 def _read(path, more=()):
     """A scores file as (frame of COLUMNS and `more`, metadata). Raises InputError when columns are missing."""
-    from knowcost.score.cells import read
-
     names = [*COLUMNS, *more]
     table, about = read(path, names)
     missing = [name for name in names if name not in table.column_names]
@@ -254,6 +232,4 @@ def _read(path, more=()):
 
 def _metadata(path):
     """The project's own metadata of a parquet file."""
-    import pyarrow.parquet as parquet
-
     return json.loads((parquet.read_schema(path).metadata or {}).get(b"knowcost", b"{}"))

@@ -7,6 +7,7 @@ of the run's design without a score stays empty.
 import json
 
 import pandas as pd
+import pyarrow.parquet as parquet
 
 from knowcost.aggregate.tables import TREATMENT, counts, describe, ordered, under
 from knowcost.benchmarks.formats import PUBLISHED
@@ -82,8 +83,6 @@ def benchmarks(scores, metadata, examples):
 
 def example(path):
     """(question, answer) of the first fact of a benchmark's parquet file, as Table 1 shows one per benchmark."""
-    import pyarrow.parquet as parquet
-
     file = parquet.ParquetFile(path)
     fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
     kind = KINDS[json.loads(file.schema_arrow.metadata[METADATA])["kind"]]

@@ -17,7 +17,6 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import files
 from knowcost.common.errors import InputError
 
-STAGE_VERSION = "1"
 METADATA = b"knowcost"  # key of the JSON in the parquet's file-level metadata
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Files, errors, logs, paths and rows: what every stage needs."""

@@ -15,8 +15,6 @@ from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
 
-STAGE_VERSION = "3"
-
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS = {method.name: method() for method in _ALL}
 

@@ -1,0 +1,3 @@
+"""The figures of a run, drawn from its tables only."""
+
+STAGE_VERSION = "1"

@@ -4,9 +4,12 @@ import logging
 import time
 from pathlib import Path
 
+import numpy as np
+
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.fetch.rows import INDEX, allowed
+from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec import scopes
 
 log = logging.getLogger(__name__)
@@ -64,8 +67,6 @@ def check_model(row, folder):
     "parameters": their elements, a tied tensor counted as often as it is stored}. Reads all weights, in blocks. Raises
     InputError.
     """
-    from knowcost.models.checkpoint import Checkpoint
-
     folder = Path(folder)
     architecture = check_small(row, folder)
     checkpoint = Checkpoint(folder)
@@ -89,8 +90,6 @@ def check_model(row, folder):
 
 
 def _check_values(path, tensor):
-    import numpy as np
-
     # NaN and infinity are the values whose exponent bits are all ones, whatever the type.
     kinds = {"F64": ("u8", 0x7FF << 52), "F32": ("u4", 0x7F800000), "F16": ("u2", 0x7C00), "BF16": ("u2", 0x7F80)}
     if tensor.dtype not in kinds:

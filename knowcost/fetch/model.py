@@ -6,15 +6,16 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from huggingface_hub import is_offline_mode
+
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
+from knowcost.fetch import hub
 from knowcost.fetch.check import check_model, check_small
 from knowcost.fetch.pickles import convert
 from knowcost.fetch.rows import INDEX, PICKLE, WEIGHTS, allowed, is_local
 
 # Heavy modules (huggingface_hub, numpy, torch) are imported where they are used: Snakemake imports this one to plan.
-
-STAGE_VERSION = "1"
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +97,6 @@ def _origin(row, folder, lock_path):
         if local.resolve() == folder.resolve():
             raise InputError(f"{row['name']}: {local} is where the fetched copy goes; keep the original elsewhere")
         return _names(local), partial(_place, local, folder), None, None
-    from huggingface_hub import is_offline_mode
-
-    from knowcost.fetch import hub
-
     if is_offline_mode():
         local = hub.cached(row)
         return _names(local), partial(_place, local, folder), local.name, hub.pin(row, local.name, lock_path)

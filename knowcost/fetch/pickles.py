@@ -3,9 +3,13 @@
 import logging
 import zipfile
 
+import numpy as np
+
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.fetch.rows import INDEX, WEIGHTS
+from knowcost.models import checkpoint
+from knowcost.models.checkpoint import NUMPY
 from knowcost.spec import scopes
 
 log = logging.getLogger(__name__)
@@ -17,8 +21,6 @@ def convert(row, folder, names):
     A tensor that shares its memory with the input embedding is left out when the config ties them, as transformers
     itself does on saving; any other sharing is written out in full. Raises InputError on anything but tensors.
     """
-    from knowcost.models import checkpoint
-
     digests, shards = {}, {}
     for name in names:
         target = name.replace("pytorch_model", "model").replace(".bin", ".safetensors")
@@ -70,10 +72,7 @@ def _without_tied(folder, tensors):
 
 def _array(tensor):
     """(safetensors' name of the type, numpy array) of a torch tensor; bfloat16 as uint16 bits."""
-    import numpy as np
     import torch
-
-    from knowcost.models.checkpoint import NUMPY
 
     tensor = tensor.contiguous()
     if tensor.dtype == torch.bfloat16:

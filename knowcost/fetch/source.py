@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from knowcost.common.errors import InputError
+from knowcost.fetch import hub
 from knowcost.fetch.rows import REMOTE
 
 
@@ -12,8 +13,6 @@ def fetch_benchmark_source(row, downloads):
     A remote zip is unpacked, and `#path/inside` leads into it; jobs that share one download it once. Raises InputError
     when it cannot be had, or is not what the row's sha256 says.
     """
-    from knowcost.fetch import hub
-
     if row["source"].startswith(REMOTE):
         return hub.benchmark_file(row, downloads)
     path = Path(row["source"])

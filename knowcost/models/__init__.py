@@ -1,0 +1,1 @@
+"""Checkpoints as files, as tensors and as torch modules."""

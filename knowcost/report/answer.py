@@ -1,5 +1,6 @@
 """The answer: what compression cost in this run, in a few sentences."""
 
+from knowcost.aggregate import tables
 from knowcost.common import paths
 
 REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
@@ -8,8 +9,6 @@ KEEP = 95  # percent of the dense model's facts that the answer's smallest model
 
 def answer(tables_dir):
     """The answer in a few sentences, from a folder of tables."""
-    from knowcost.aggregate import tables
-
     return answer_lines(tables.read(tables_dir))
 
 

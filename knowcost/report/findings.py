@@ -2,6 +2,12 @@
 
 import pandas as pd
 
+from knowcost.aggregate import tables
+from knowcost.aggregate.statistics import FEWEST_RELATIONS, ROUNDS
+from knowcost.aggregate.verdicts import FEWEST_FACTS
+from knowcost.papers.claim import CLOSE
+from knowcost.spec.families import LABELS, name_of
+
 VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "undecided": "? undecided"}
 PAIRS = [("overall", "attention"), ("overall", "feed_forward"), ("attention", "feed_forward"),
          ("self_attention", "cross_attention"), ("encoder_attention", "decoder_attention")]  # fmt: skip
@@ -37,8 +43,6 @@ def _cell(row):
 
 
 def _why(row):
-    from knowcost.aggregate.verdicts import FEWEST_FACTS
-
     if row["missing"]:
         return row["missing"] if row["missing"].startswith("no ") else f"missing: {row['missing']}"
     if not row["differing"]:
@@ -68,8 +72,6 @@ def contrasts(claims):
 
 def overlap(frame):
     """Per family a folded table: how many facts two scopes forgot together, summed over models and benchmarks."""
-    from knowcost.aggregate import tables
-
     slugs = [*frame["a"], *frame["b"]]
     what = {slug: tables.describe(slug) for slug in dict.fromkeys(slugs)}
     for family, rows in frame[frame["kind"] == "scopes"].groupby("family", sort=False):
@@ -97,8 +99,6 @@ def _enough(cells):
 
 
 def _pair(slug, scopes, what, cells):
-    from knowcost.spec.families import LABELS, name_of
-
     sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
     counts = [f"{value:,.0f}" for value in sums.iloc[:3]]
     chance = [f"{sums['expected']:,.1f}", f"{sums['both'] / sums['expected']:,.1f}"]
@@ -151,10 +151,6 @@ def how_asked(frame):
 
 def settings(facts):
     """What the methods text says: rounds, and which benchmarks were resampled by relation and by fact."""
-    from knowcost.aggregate.statistics import FEWEST_RELATIONS, ROUNDS
-    from knowcost.aggregate.verdicts import FEWEST_FACTS
-    from knowcost.papers.claim import CLOSE
-
     by = {unit: sorted(rows["benchmark"].unique()) for unit, rows in facts.groupby("resampled")}
     return {"rounds": ROUNDS, "relations": FEWEST_RELATIONS, "fewest": FEWEST_FACTS, "close": CLOSE, "by": by,
             "significant": int((facts["holm_p"] < 0.05).sum()), "compared": len(facts)}  # fmt: skip

@@ -4,10 +4,15 @@ import base64
 import re
 from pathlib import Path
 
+import jinja2
+
+from knowcost.aggregate import tables
+from knowcost.aggregate.paper_tables import grid
+from knowcost.common.files import atomic, read_json
+from knowcost.draw.job import INDEX
+from knowcost.report import audit, findings, paper, run, tasks
 from knowcost.report.answer import _family, answer_lines
 from knowcost.report.table import GONE, plain, text
-
-STAGE_VERSION = "5"
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -18,12 +23,6 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
     manifests: paths of manifest.json; sources: paths of the models' source.json; config: the run's configuration;
     timings: paths of the tsv files of Snakemake's `benchmark:`, missing ones are skipped; out: the html file.
     """
-    import jinja2
-
-    from knowcost.aggregate import tables
-    from knowcost.common.files import atomic, read_json
-    from knowcost.report import audit, findings, paper, run, tasks
-
     data = tables.read(tables_dir)
     figures = _figures(Path(figures_dir))
     manifests = [read_json(path) for path in manifests]
@@ -60,7 +59,7 @@ def write(tables_dir, figures_dir, manifests, sources, config, timings, out):
         models=run.models(manifests, [read_json(path) for path in sources]),
         benchmarks=run.benchmarks(data["benchmarks"]),
         timings=run.timings(timings),
-        versions=run.versions(manifests, STAGE_VERSION),
+        versions=run.versions(manifests),
         config=run.configuration(config),
     )
     with atomic(out) as temporary:
@@ -76,9 +75,6 @@ def _counts(data):
 
 def _figures(folder):
     """The entries of figures.json, each with its SVG file as a data URI (source) and its size in CSS pixels."""
-    from knowcost.common.files import read_json
-    from knowcost.draw.job import INDEX
-
     entries = read_json(folder / INDEX)
     for entry in entries:
         svg = (folder / f"{entry['name']}.svg").read_bytes()
@@ -104,9 +100,6 @@ def _families(figures):
 
 def _tables(data):
     """The page's tables: dicts with title, note, folded, columns [(words, is a number)] and rows [[(text, class)]]."""
-    from knowcost.aggregate.paper_tables import grid
-    from knowcost.report import paper
-
     made = []
     cheapest = data["cheapest"][data["cheapest"]["variant"] != ""].drop(columns="family")
     if len(cheapest):

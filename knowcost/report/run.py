@@ -1,8 +1,16 @@
 """The report's account of what was run: models, benchmarks, time, versions, configuration."""
 
+import importlib.metadata
 import json
+import platform
 import textwrap
 from pathlib import Path
+
+import pandas as pd
+import yaml
+
+import knowcost
+from knowcost import aggregate, report
 
 PACKAGES = ("torch", "transformers", "lm_eval", "datasets", "numpy", "pandas", "matplotlib", "snakemake")
 
@@ -35,8 +43,6 @@ def benchmarks(frame):
 
 def timings(timings):
     """Per stage: jobs, seconds in all, seconds of the longest, peak memory in MB; from Snakemake's benchmark files."""
-    import pandas as pd
-
     rows = []
     for path in map(Path, timings):
         if path.is_file():
@@ -51,21 +57,15 @@ def timings(timings):
     return made.reset_index().to_dict("records")
 
 
-def versions(manifests, report_version):
+def versions(manifests):
     """{name: version} of the stages and the packages that are installed where the report is written."""
-    import importlib.metadata
-    import platform
-
-    import knowcost
-    from knowcost.aggregate import job as aggregate
-
     compress = ", ".join(sorted({str(manifest.get("stage_version", "?")) for manifest in manifests}))
     versions = {
         "knowcost": knowcost.__version__,
         "compress stage": compress,
         "aggregate stage": aggregate.STAGE_VERSION,
     }
-    versions |= {"report stage": report_version, "python": platform.python_version()}
+    versions |= {"report stage": report.STAGE_VERSION, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
@@ -76,6 +76,4 @@ def versions(manifests, report_version):
 
 def configuration(config):
     """The configuration as YAML."""
-    import yaml
-
     return yaml.safe_dump(json.loads(json.dumps(config, default=str)), sort_keys=False, allow_unicode=True)

@@ -5,12 +5,12 @@ import json
 import os
 from pathlib import Path
 
+from knowcost import score
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress.registry import METHODS
 from knowcost.spec.variants import parse
 
-STAGE_VERSION = "3"
 META = b"knowcost"
 
 
@@ -28,7 +28,7 @@ def cell_key(manifest, benchmark, dtype, limit, options):
         "dtype": dtype,
         "limit": limit,
         "options": {name: options[name] for name in names},
-        "version": STAGE_VERSION,
+        "version": score.STAGE_VERSION,
     }
     return _digest(depends)
 
@@ -66,7 +66,7 @@ def metadata(path):
         raise InputError(f"{path}: damaged or no scores file ({error}); delete it and run Snakemake again") from None
     if not whole:
         raise InputError(f"{path}: damaged, its metadata is not what was written; delete it and run Snakemake again")
-    if about["version"] != STAGE_VERSION:
+    if about["version"] != score.STAGE_VERSION:
         raise InputError(f"{path}: scored by another version of knowcost; delete it and run Snakemake again")
     return about
 

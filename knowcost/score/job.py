@@ -17,7 +17,8 @@ import time
 from knowcost.common import paths
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import METHODS
-from knowcost.score.cells import STAGE_VERSION, cell_key, hand_over, is_int8, is_valid, write
+from knowcost.score import STAGE_VERSION
+from knowcost.score.cells import cell_key, hand_over, is_int8, is_valid, write
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)

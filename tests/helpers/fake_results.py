@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from knowcost import compress
 from knowcost.aggregate import tables
 from knowcost.common import paths
 from knowcost.common.files import write_json
-from knowcost.compress import registry
-from knowcost.score.cells import STAGE_VERSION
+from knowcost.score import STAGE_VERSION
 from knowcost.spec import variants
 
 LOSS = {"overall": 1.0, "attention": 0.35, "feed_forward": 0.7, "final": 0.5, "self_attention": 0.15,
@@ -96,7 +96,7 @@ def manifest(model, variant, family, **more):
     nominal = 4 * (TOTAL - zeros) - 3 * max(quantized - zeros, 0) if quantized else 4 * (TOTAL - zeros)
     return {
         "model": model, "variant": variant, "family": family, "architecture": "bert",
-        "stage_version": registry.STAGE_VERSION,
+        "stage_version": compress.STAGE_VERSION,
         "steps": [str(s) for s in steps],
         "parameters": {"total": TOTAL, "touched": max((SIZES[s.scope] for s in steps), default=0), "scope": scope},
         "bytes": {"disk": 4 * TOTAL, "nominal": nominal},

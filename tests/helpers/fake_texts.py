@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from helpers.fake_results import slugs, survival, write_benchmark, write_scores
 from knowcost.common import paths
-from knowcost.score.cells import STAGE_VERSION
+from knowcost.score import STAGE_VERSION
 
 SUBJECTS = ("philosophy", "sociology", "astronomy", "virology")
 

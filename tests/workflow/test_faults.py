@@ -142,7 +142,7 @@ def test_a_read_only_folder_is_a_clear_error(project, mounted):
     assert run.returncode and ("Read-only file system" in said(run) or "rite-protected" in said(run))
 
 
-@pytest.mark.parametrize("stage", ["compress/__init__.py", "score.py"])
+@pytest.mark.parametrize("stage", ["compress/__init__.py", "score/__init__.py"])
 def test_results_of_an_older_version_are_made_again_or_refused(project, stage):
     """Copied results come without Snakemake's memory of how they were made: then their files have to say it."""
     path = project.folder / "knowcost" / stage

@@ -32,13 +32,13 @@ def test_touching_a_script_or_a_rule_reruns_nothing(project):
 
 
 def test_raising_a_stage_version_reruns_that_stage_and_what_follows(project):
-    version_of(project, "report/page.py", "next")
+    version_of(project, "report/__init__.py", "next")
     assert project.planned() == {"report": 1}
-    version_of(project, "aggregate/job.py", "next")
+    version_of(project, "aggregate/__init__.py", "next")
     assert project.planned() == AGGREGATES
-    version_of(project, "score/job.py", "next")
+    version_of(project, "score/__init__.py", "next")
     assert project.planned() == {"score_one-01": 1, "score_one-02": 1} | AGGREGATES
-    version_of(project, "compress/registry.py", "next")
+    version_of(project, "compress/__init__.py", "next")
     assert project.planned() == {"thresholds": 1, "compress": 6, "score_one-01": 1, "score_one-02": 1} | AGGREGATES
 
 

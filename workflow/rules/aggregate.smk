@@ -35,6 +35,6 @@ rule figures:
     resources:
         **asks("aggregate"),
     params:
-        version=aggregate.STAGE_VERSION,
+        version=draw.STAGE_VERSION,
     script:
         "../scripts/figures.py"

@@ -6,18 +6,15 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 
-from knowcost import world
-from knowcost.aggregate import job as aggregate
-from knowcost.benchmarks import prepared as benchmarks
+from knowcost import aggregate, benchmarks, compress, draw, fetch, score, world
+from knowcost import report as report_stage
 from knowcost.common import paths
 from knowcost.common.errors import InputError
-from knowcost.compress import registry as compress
-from knowcost.compress.calibration import texts, windows
-from knowcost.fetch import model as fetch
+from knowcost.compress import calibration, registry
+from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
 from knowcost.plan import design, fitting, resources
-from knowcost.report import page as report_stage
 from knowcost.score import cells
 from knowcost.spec.variants import parse as parse_variant
 
@@ -44,7 +41,7 @@ def one_of(values):
 
 def needs(wildcards, what):
     """Whether a step of the variant needs `needs_thresholds` or `needs_data` (compress/base.py)."""
-    return any(getattr(compress.METHODS[step.method], what) for step in parse_variant(wildcards.variant).steps)
+    return any(getattr(registry.METHODS[step.method], what) for step in parse_variant(wildcards.variant).steps)
 
 
 def thresholds_input(wildcards):

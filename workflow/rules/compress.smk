@@ -35,7 +35,7 @@ rule calibrate:
     resources:
         **asks("calibrate"),
     params:
-        version=windows.STAGE_VERSION,
+        version=calibration.STAGE_VERSION,
         remote_code=lambda wildcards: "remote_code" in rows.allowed(STUDY.models[wildcards.model]),
         options=lambda wildcards: CALIBRATIONS[wildcards.calibration],
     script:

@@ -49,7 +49,7 @@ rule fetch_calibration:
     log:
         paths.log("fetch", "calibration-{calibration}"),
     params:
-        version=texts.STAGE_VERSION,
+        version=calibration.STAGE_VERSION,
         row=lambda wildcards: rows.benchmark_columns(CALIBRATIONS[wildcards.calibration]),
         downloads=paths.DOWNLOADS,
     script:

@@ -23,7 +23,7 @@ for batch in BATCHES:
         resources:
             **asks("score", batch),
         params:
-            version=cells.STAGE_VERSION,
+            version=score.STAGE_VERSION,
             model=batch.model,
             variants=batch.variants,
             benchmarks=batch.benchmarks,

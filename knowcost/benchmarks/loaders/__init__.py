@@ -1,0 +1,1 @@
+"""One loader per public format of benchmark files: `(source: Path) -> Loaded`."""

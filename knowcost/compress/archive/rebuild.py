@@ -5,9 +5,9 @@ import logging
 import shutil
 from pathlib import Path
 
+from knowcost import compress
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
-from knowcost.compress import registry
 from knowcost.compress.archive import storage
 from knowcost.compress.archive import write as archive
 from knowcost.models import checkpoint
@@ -94,7 +94,7 @@ def _make(manifest, folder, model_folder, out):
         if found != entry["sha256"]:
             raise InputError(
                 f"{folder}: {name}, made again, has sha256 {found}, the manifest says {entry['sha256']}. It was made "
-                f"by version {manifest['stage_version']} of the compress stage, this is {registry.STAGE_VERSION}. "
+                f"by version {manifest['stage_version']} of the compress stage, this is {compress.STAGE_VERSION}. "
                 f"Delete {folder / paths.MANIFEST} and run Snakemake again to make the archive anew"
             )
 

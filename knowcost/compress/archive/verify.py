@@ -1,5 +1,6 @@
 """An archive read back: every promise of its steps checked, and what its manifest says."""
 
+from knowcost import compress
 from knowcost.compress import registry
 from knowcost.compress.archive import storage
 from knowcost.compress.method import Archived
@@ -31,7 +32,7 @@ def verified_manifest(model, variant, base, done, touched, out, written):
         "steps": [str(step) for step in variant.steps],
         "family": scopes.family_of(base.model_type),
         "architecture": base.model_type,
-        "stage_version": registry.STAGE_VERSION,
+        "stage_version": compress.STAGE_VERSION,
         "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")}
         | {"files": base.hashes},
         "tied": base.tied and base.head not in touched,

@@ -1,0 +1,3 @@
+"""Calibration data, and the walk through a model's blocks over them."""
+
+STAGE_VERSION = "1"

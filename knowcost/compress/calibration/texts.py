@@ -9,7 +9,6 @@ from pathlib import Path
 from knowcost.common import files, records
 from knowcost.common.errors import InputError
 
-STAGE_VERSION = "1"
 BATCH = 1_000  # texts written at a time
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ import random
 from knowcost.common import files
 from knowcost.common.errors import InputError
 
-STAGE_VERSION = "1"
 METADATA = b"knowcost"
 TRIES = 10_000  # texts in a row that are too short before the search for a longer one is given up
 

@@ -1,0 +1,1 @@
+""" "The Cost of Compression" (Namburi et al. 2023)."""

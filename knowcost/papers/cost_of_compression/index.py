@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from knowcost.compress.registry import METHODS
+from knowcost.spec.families import LABELS
 from knowcost.spec.variants import DENSE, GROUPINGS, Step, Variant
 
 LIST = Path(__file__).with_name("paper.yaml")
@@ -94,8 +95,6 @@ def _words(entry):
 
 def lacking(entry, scores):
     """What the paper asked and a run did not, in words: "not run: feed-forward, 10%, 30%"; "" if all is there."""
-    from knowcost.spec.families import LABELS
-
     there = set(scores[scores["family"] == entry["family"]]["variant"])
     wanted = asked(entry)
     absent = {slug: what for slug, what in wanted.items() if slug not in there}

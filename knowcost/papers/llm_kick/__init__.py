@@ -1,0 +1,1 @@
+"""LLM-KICK (Jaiswal et al. 2024)."""

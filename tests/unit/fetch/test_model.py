@@ -42,7 +42,7 @@ def test_local_inputs(tmp_path, held, weights):
 
 def test_planning_loads_nothing_heavy(root):
     heavy = "{'torch', 'numpy', 'huggingface_hub'}"
-    script = f"import sys, knowcost.fetch.model; print([*({heavy} & sys.modules.keys())])"
+    script = f"import sys, knowcost.fetch.rows; print([*({heavy} & sys.modules.keys())])"
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from helpers import tiny
 
+from knowcost import compress
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
-from knowcost.compress import registry
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage
 from knowcost.models.load import AUTO, load
@@ -175,7 +175,7 @@ def test_another_base_is_refused(llama, mode):
 
 def test_a_recipe_that_gives_other_bytes_is_refused(llama, monkeypatch):
     manifest, folder = make(llama, "magnitude-40@overall", "recipe")
-    monkeypatch.setattr(registry, "STAGE_VERSION", "next")
+    monkeypatch.setattr(compress, "STAGE_VERSION", "next")
     manifest["archive"]["cuts"]["magnitude-40@overall"]["bits"] += 1000
     with (
         pytest.raises(InputError, match=r"made again, has sha256(.|\n)*version \d+ .* this is next. Delete"),

@@ -11,9 +11,8 @@ from math import isnan, nan
 import pandas as pd
 
 from knowcost.benchmarks.formats import PUBLISHED
-from knowcost.compress.methods.lost_head import Lost
 from knowcost.papers.cost_of_compression import printed as published
-from knowcost.spec.variants import DENSE, Variant, parse
+from knowcost.spec.variants import DENSE, LOST, Variant, parse
 
 NEAR = 5.0  # points of accuracy from the majority baseline that count as "at the baseline"
 
@@ -26,7 +25,7 @@ def final_layer(scores):
     """
     accuracy = scores.set_index(["model", "benchmark", "variant"])["accuracy"]
     rows = []
-    for row in scores[scores["variant"].str.endswith(f"+{Lost.name}@final")].to_dict("records"):
+    for row in scores[scores["variant"].str.endswith(f"+{LOST}@final")].to_dict("records"):
         steps = parse(row["variant"]).steps
         pruned = Variant(steps[:-1])
         corrected = accuracy.get((row["model"], row["benchmark"], pruned.slug))

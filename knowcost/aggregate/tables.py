@@ -12,10 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from knowcost.common.files import atomic
-from knowcost.compress.methods.lost_head import Lost
-from knowcost.compress.registry import METHODS
-from knowcost.spec import levels, variants
-from knowcost.spec.families import EXPERIMENTS, FAMILIES, SCOPES
+from knowcost.spec import variants
+from knowcost.spec.families import FAMILIES, SCOPES
 
 KEEP_LEVELS = (99, 95, 90)  # percent of the dense model's facts that `cheapest` asks a variant to keep
 SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
@@ -55,36 +53,16 @@ MEANS = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", 
 def describe(slug):
     """What a variant's slug says, as a dict of TREATMENT's columns (empty where they don't apply).
 
-    experiment: dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
-    (magnitude pruning of the final layer alone); prune_pattern (N:M); quantize_bits (to a number of bits);
-    as_published (a final layer as the published code lost it: the audit's, and in no average); other (any longer or
-    mixed recipe). level: percent of the weights removed; strength: the levels in words, "2:4" or "4 bit".
+    experiment: Variant.experiment. level: percent of the weights removed; strength: the levels in words, "2:4" or
+    "4 bit".
     """
     variant = variants.parse(slug)
-    quantizes = [METHODS[step.method].quantizes for step in variant.steps]
-    kinds = [levels.kind(step.level) for step in variant.steps]
-    same = len({(step.grouping, step.scope) for step in variant.steps}) <= 1
-    if not variant.steps:
-        experiment = "dense"
-    elif variant.steps[-1].method == Lost.name:
-        experiment = "as_published"
-    elif kinds in (["pattern"], ["bits"], ["actorder"]):
-        experiment = "prune_pattern" if kinds == ["pattern"] else "quantize_bits"
-    elif variant.method in ("magnitude", "magnitude_structured") and variant.scope == "final":
-        structured = variant.steps[0].method.endswith("_structured")
-        experiment = "final_structured" if structured else "final_unstructured"
-    elif quantizes in ([False], [True]):
-        experiment = "quantize" if quantizes[0] else "prune"
-    elif quantizes == [False, True] and kinds == ["percent", None] and same:
-        experiment = "prune_quantize"
-    else:
-        experiment = "other"
     return {
         "variant": slug,
         "method": variant.method,
-        "experiment": experiment,
+        "experiment": variant.experiment,
         "grouping": variant.grouping or "",
-        "scope": (variant.scope or "") if same else "mixed",
+        "scope": "mixed" if variant.mixed else variant.scope or "",
         "level": variant.level,
         "strength": variant.strength,
     }
@@ -215,7 +193,7 @@ def read(folder):
 
 def ordered(frame):
     """Rows in the order that every table uses; models and benchmarks stay in the order of the configuration."""
-    keys = {"family": FAMILIES, "model": None, "benchmark": None, "experiment": EXPERIMENTS, "method": None}
+    keys = {"family": FAMILIES, "model": None, "benchmark": None, "experiment": variants.EXPERIMENTS, "method": None}
     keys |= {"grouping": ("", *variants.GROUPINGS), "scope": ("", *SCOPES, "mixed"), "level": None, "variant": None}
     rank = pd.DataFrame(index=frame.index)
     for name, order in keys.items():

@@ -19,13 +19,13 @@ from knowcost.aggregate import paper_tables
 from knowcost.aggregate.tables import read, under
 from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.common.files import write_json
-from knowcost.compress.methods.lost_head import Lost
 from knowcost.draw import findings
 from knowcost.draw import perplexity as perplexity_figures
 from knowcost.draw.plots import ALL, MISSING, UNKNOWN, bars, lines
 from knowcost.draw.style import COLOURS, GREY, MARKERS, STYLE, finish, save
 from knowcost.papers.cost_of_compression import index as paper
 from knowcost.spec.families import ATTENTION_PARTS, LABELS, name_of
+from knowcost.spec.variants import LOST
 
 log = logging.getLogger(__name__)
 
@@ -245,7 +245,7 @@ def _marks(mine):
     """Drops to be marked, by (model, variant, benchmark): the printed ones; beside a pruned final layer, that of the
     same layer as the published code lost it."""
     lost = mine["scores"][mine["scores"]["experiment"] == "as_published"]
-    lost = lost.assign(variant=lost["variant"].str.removesuffix(f"+{Lost.name}@final"), mark=lost["drop_percent"])
+    lost = lost.assign(variant=lost["variant"].str.removesuffix(f"+{LOST}@final"), mark=lost["drop_percent"])
     printed = mine["audit_published"].rename(columns={"printed_drop_percent": "mark"})
     return pd.concat([rows[["model", "variant", "benchmark", "mark"]] for rows in (lost, printed)]).dropna()
 

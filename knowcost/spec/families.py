@@ -14,10 +14,6 @@ SCOPES += tuple(scope for scope in variants.SCOPES if scope not in SCOPES)
 ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
 
 
-EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
-               "prune_pattern", "quantize_bits", "other")  # fmt: skip
-
-
 LABELS = {  # the words of figures and report
     "overall": "everything", "attention": "attention", "feed_forward": "feed-forward", "final": "final layer",
     "self_attention": "self-attention", "cross_attention": "cross-attention",

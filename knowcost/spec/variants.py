@@ -19,6 +19,7 @@ from knowcost.common.errors import InputError
 from knowcost.spec import levels
 
 DENSE = "dense"
+LOST = "lost"  # the step that loses a pruned final layer as the published code did (compress/methods/lost_head.py)
 
 SCOPES = (
     "attention",
@@ -31,6 +32,9 @@ SCOPES = (
     "decoder_attention",
 )
 GROUPINGS = ("paper", "canonical")
+AS_PUBLISHED = "as_published"
+EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
+               "prune_pattern", "quantize_bits", "other")  # fmt: skip
 
 _STEP = re.compile(
     rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>{levels.SLUG}))?"
@@ -70,6 +74,14 @@ class Step:
     def _data(self):
         return f"~{self.calibration}" if self.calibration else ""
 
+    @property
+    def kind(self):
+        """ "prune" for a step with a share or pattern of weights to remove, "quantize" for one with a number of bits or
+        without a level, LOST for that one. (The registry holds every method to this.)"""
+        if self.method == LOST:
+            return LOST
+        return "prune" if levels.kind(self.level) in ("percent", "pattern") else "quantize"
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -101,6 +113,42 @@ class Variant:
     def scope(self):
         """The scope of the first step, else None."""
         return self.steps[0].scope if self.steps else None
+
+    @property
+    def mixed(self):
+        """Whether its steps act on different scopes, or under different groupings."""
+        return len({(step.grouping, step.scope) for step in self.steps}) > 1
+
+    @property
+    def experiment(self):
+        """What kind of comparison it belongs to, one of EXPERIMENTS.
+
+        dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
+        (magnitude pruning of the final layer alone, single weights or rows); prune_pattern (N:M); quantize_bits (to a
+        number of bits); as_published (a final layer as the published code lost it: the audit's, and in no average);
+        other (any longer or mixed recipe).
+        """
+        kinds = [step.kind for step in self.steps]
+        if not kinds:
+            return DENSE
+        if kinds[-1] == LOST:
+            return AS_PUBLISHED
+        if len(kinds) == 1:
+            return self._experiment_of_one(self.steps[0])
+        percent_then_dynamic = [levels.kind(step.level) for step in self.steps] == ["percent", None]
+        if kinds == ["prune", "quantize"] and percent_then_dynamic and not self.mixed:
+            return "prune_quantize"
+        return "other"
+
+    @staticmethod
+    def _experiment_of_one(step):
+        if step.kind == "quantize":
+            return "quantize" if step.level is None else "quantize_bits"
+        if levels.kind(step.level) == "pattern":
+            return "prune_pattern"
+        if step.scope == "final" and step.treatment in ("magnitude", "magnitude_structured"):
+            return "final_structured" if step.treatment == "magnitude_structured" else "final_unstructured"
+        return "prune"
 
     @property
     def calibration(self):

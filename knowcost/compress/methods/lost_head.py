@@ -14,12 +14,13 @@ import numpy as np
 
 from knowcost.compress.method import Compressor
 from knowcost.models.checkpoint import BLOCK, NUMPY, Tensor, from_float32, same_bytes
+from knowcost.spec.variants import LOST
 
 SEED = 40  # the seed of the published scripts; their numbers cannot be drawn again, their distribution can
 
 
 class Lost(Compressor):
-    name = "lost"
+    name = LOST
     levels = ()
     scopes = ("final",)
     families = ("encoder_decoder", "decoder")

@@ -20,7 +20,7 @@ NEAR = 5.0  # points of accuracy from the majority baseline that count as "at th
 def final_layer(scores):
     """One row per (model, benchmark, pruned final layer) that was scored both ways; empty frame where none was.
 
-    scores: the frame of tables.scores. Columns: family, model, benchmark, n, method, level, and the accuracies dense,
+    scores: the frame of drops.scores. Columns: family, model, benchmark, n, method, level, and the accuracies dense,
     corrected, as_published and majority in percent.
     """
     accuracy = scores.set_index(["model", "benchmark", "variant"])["accuracy"]
@@ -43,7 +43,7 @@ def final_layer(scores):
 def beside_published(scores):
     """One row per cell that the paper prints, or that was also read and counted as published (benchmarks.PUBLISHED).
 
-    scores: the frame of tables.scores with its missing cells (paper_tables.grid). Columns: n and ours, facts and
+    scores: the frame of drops.scores with its missing cells (paper_tables.grid). Columns: n and ours, facts and
     accuracy of this run, empty where the cell is missing; n_as_published and as_published, the same under the published
     protocol; published, as printed; difference, of as_published (else ours) to it; printed_drop_percent, the drop that
     is printed, in percent of their dense model. Accuracies in percent.

@@ -46,7 +46,7 @@ def domains(scores, domain_of):
     """Per model and variant the mean accuracy over the benchmarks of a domain, and over all that have a domain (ALL).
 
     As the paper "Do Compressed LLMs Forget Knowledge?" averages its Table 1: over tasks, which count alike. scores:
-    frame of tables.scores; domain_of: {benchmark: domain}, others are left out. A mean over only some of a model's
+    frame of drops.scores; domain_of: {benchmark: domain}, others are left out. A mean over only some of a model's
     benchmarks of a domain is left empty. drop_percent is relative to the mean dense accuracy.
     """
     cells = scores.assign(domain=scores["benchmark"].map(domain_of)).dropna(subset=["domain"])

@@ -14,6 +14,7 @@ from knowcost import compress
 from knowcost.aggregate import (
     audit,
     by_task,
+    drops,
     forgotten,
     matching,
     metrics,
@@ -54,16 +55,16 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
     files = {_metadata(path).get("name") or Path(path).stem: path for path in benchmarks}
     texts, cells = _texts(cells)
     rows, groups, noises = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
-    scores = tables.scores(rows)
+    scores = drops.scores(rows)
     corrected = scores[scores["experiment"] != "as_published"]
-    by_model = tables.drops_by_model(corrected)
+    by_model = drops.drops_by_model(corrected)
     perplexity = by_task.perplexity(texts)
     borders, matching_levels = matching.table(groups, tolerance)
     made = {
         "scores": scores,
         "drops_by_model": by_model,
-        "drops": tables.drops(by_model),
-        "cheapest": tables.cheapest(by_model),
+        "drops": drops.drops(by_model),
+        "cheapest": drops.cheapest(by_model),
         "parameters": paper_tables.parameters(models, manifests),
         "benchmarks": paper_tables.benchmarks(
             pd.concat([scores, perplexity]),
@@ -127,7 +128,7 @@ def _texts(cells):
 
 
 def _score_rows(cells, manifests, benchmarks):
-    """(one dict per cell for tables.scores, one statistics.Group per model and benchmark, one dict per cell that was
+    """(one dict per cell for drops.scores, one statistics.Group per model and benchmark, one dict per cell that was
     asked twice for noise.table); a file is read once."""
     by_group = {}
     for cell in cells:

@@ -12,17 +12,15 @@ import pandas as pd
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.statistics import Bootstrap
-from knowcost.papers.llm_kick.claims import TOLERANCE
 from knowcost.spec import levels
 from knowcost.spec.variants import DENSE, parse
 
 NONE = "none"  # where nothing matches
 
 BORDERS = ["family", "model", "benchmark", "method", "grouping", "scope", "kind", "dense_accuracy", "majority",
-"compared",
-           "strongest", "matching", "border", "border_low", "border_high", "gaps"]  # fmt: skip
+           "tolerance", "compared", "strongest", "matching", "border", "border_low", "border_high", "gaps"]  # fmt: skip
 LEVELS = ["family", "model", "variant", "benchmark", "method", "grouping", "scope", "kind", "strength", "accuracy",
-          "dense_accuracy", "drop_percent", "matches", "match_share"]  # fmt: skip
+          "dense_accuracy", "drop_percent", "tolerance", "matches", "match_share"]  # fmt: skip
 
 
 def strength(step):
@@ -58,13 +56,14 @@ def kind(slug):
     return " + ".join(names[each] for each in found if each)
 
 
-def table(groups, tolerance=TOLERANCE):
+def table(groups, tolerance):
     """(borders, levels): frames of BORDERS and LEVELS, from statistics.Group of every model and benchmark.
 
-    tolerance: share of the dense accuracy that may be lost. kind: what strength counts. matching: the border's variant,
-    empty if none matches; border, border_low, border_high: its strength in words and the 95% interval over resamples;
-    strongest: the strongest that was run; gaps: weaker ones that do not match. match_share: the share of resamples in
-    which a level matches. A benchmark on which the dense model answers nothing has nothing to lose, and no rows.
+    tolerance: share of the dense accuracy that may be lost; it stands in both frames, for whoever draws or prints them.
+    kind: what strength counts. matching: the border's variant, empty if none matches; border, border_low, border_high:
+    its strength in words and the 95% interval over resamples; strongest: the strongest that was run; gaps: weaker ones
+    that do not match. match_share: the share of resamples in which a level matches. A benchmark on which the dense
+    model answers nothing has nothing to lose, and no rows.
     """
     borders, each_level = [], []
     for group in groups:
@@ -96,7 +95,8 @@ def _border(group, accuracies, tolerance):
     names = [words(parse(slug)) for slug in slugs]
     what = tables.describe(slugs[0])
     about = {"family": group.family, "model": group.model, "benchmark": group.benchmark, "dense_accuracy": accuracy[0]}
-    about |= {name: what[name] for name in ("method", "grouping", "scope")} | {"kind": kind(slugs[0])}
+    about |= {name: what[name] for name in ("method", "grouping", "scope")}
+    about |= {"kind": kind(slugs[0]), "tolerance": tolerance}
     border = about | {
         "majority": group.majority,
         "compared": len(slugs),

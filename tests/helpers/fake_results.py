@@ -185,7 +185,7 @@ def _rows(name, kind, known, share, facts, model, slug):
 
 
 def cell(model, slug, benchmark, dense, accuracy, **more):
-    """One row for tables.scores; accuracies are shares."""
+    """One row for drops.scores; accuracies are shares."""
     row = {"family": "encoder", "model": model, **tables.describe(slug), "benchmark": benchmark, "n": 100}
     row |= {"dense_accuracy": dense, "accuracy": accuracy, "majority": None, "bytes_saved_percent": 10.0}
     if slug != "dense":

@@ -68,7 +68,7 @@ def _slug(methods, scope, level):
 def missing(entry, scores):
     """Why a run has nothing of a figure or table of the paper, in words; "" if it has some of it.
 
-    scores: the frame of tables.scores.
+    scores: the frame of drops.scores.
     """
     family = entry["family"].replace("_", "-")
     rows = scores[scores["family"] == entry["family"]]

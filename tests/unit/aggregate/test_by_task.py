@@ -8,7 +8,7 @@ import pytest
 from helpers.fake_results import cell
 from helpers.groups import group
 
-from knowcost.aggregate import by_task, tables
+from knowcost.aggregate import by_task, drops, tables
 from knowcost.benchmarks import disciplines
 
 # "Do Compressed LLMs Forget Knowledge?", Table 1 (GPTQ, 3 bits), the first row and OPT's
@@ -30,7 +30,7 @@ def scores(slug="dense", models=(("llama", LLAMA), ("opt", OPT)), dense=None):
 
 
 def test_domains_are_averaged_as_in_the_paper():
-    found = by_task.domains(tables.scores(scores()), DOMAIN)
+    found = by_task.domains(drops.scores(scores()), DOMAIN)
     for model, expected in MEANS.items():
         rows = found[found["model"] == model]
         assert rows["domain"].tolist() == ["world knowledge", "common reasoning", "language understanding", "all"]
@@ -44,18 +44,18 @@ def test_drops_of_domains_and_means_that_lack_a_task():
     for row, value in zip(rows[-9:], LLAMA, strict=True):
         row["dense_accuracy"] = value / 100
     rows += [cell("llama", "int8@overall", "boolq", 0.9, 0.1, family="decoder")]  # of no domain
-    found = by_task.domains(tables.scores(rows), DOMAIN).set_index(["variant", "model", "domain"])
+    found = by_task.domains(drops.scores(rows), DOMAIN).set_index(["variant", "model", "domain"])
     world = found.loc[("int8@overall", "llama", "world knowledge")]
     assert (world["drop_points"], world["drop_percent"]) == (pytest.approx(50.55 / 2, abs=0.01), pytest.approx(50))
     short = [row for row in rows if (row["variant"], row["benchmark"]) != ("int8@overall", "sciq")]
-    found = by_task.domains(tables.scores(short), DOMAIN).set_index(["variant", "model", "domain"])
+    found = by_task.domains(drops.scores(short), DOMAIN).set_index(["variant", "model", "domain"])
     assert math.isnan(found.loc[("int8@overall", "llama", "world knowledge"), "accuracy"])
     assert math.isnan(found.loc[("int8@overall", "llama", "all"), "accuracy"])
     assert found.loc[("int8@overall", "llama", "common reasoning"), "drop_percent"] == pytest.approx(50)
 
 
 def test_no_domains_make_an_empty_table():
-    found = by_task.domains(tables.scores(scores()), {})
+    found = by_task.domains(drops.scores(scores()), {})
     assert found.empty and list(found.columns) == by_task.DOMAINS
 
 

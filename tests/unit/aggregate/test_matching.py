@@ -7,6 +7,8 @@ from scipy.stats import binom
 from knowcost.aggregate import matching
 from knowcost.spec.variants import parse
 
+TOLERANCE = 0.05
+
 
 def run(levels, n=100, known=None, scope="overall", more=None, **about):
     """A group of n facts, of which the dense model knows `known`; levels: {percent: how many of them are right}."""
@@ -21,7 +23,9 @@ def one(found):
 
 
 def test_the_border_is_the_strongest_level_within_the_tolerance():
-    borders, levels = matching.table([run({80: 40, 20: 99, 40: 95, 60: 94})])  # 95 of 100 is a loss of exactly 5%
+    borders, levels = matching.table(
+        [run({80: 40, 20: 99, 40: 95, 60: 94})], TOLERANCE
+    )  # 95 of 100 is a loss of exactly 5%
     row = one(borders)
     assert (row["border"], row["matching"], row["strongest"]) == ("40%", "magnitude-40@overall", "80%")
     assert (row["method"], row["scope"], row["compared"], row["gaps"]) == ("magnitude", "overall", 4, "")
@@ -31,40 +35,47 @@ def test_the_border_is_the_strongest_level_within_the_tolerance():
     assert one(matching.table([run({20: 99, 40: 95, 60: 94, 80: 40})], tolerance=0.06)[0])["border"] == "60%"
 
 
+def test_the_tolerance_stands_in_both_tables():
+    for frame in matching.table([run({20: 99, 40: 95})], 0.1):
+        assert set(frame["tolerance"]) == {0.1}
+
+
 def test_the_tolerance_is_relative_to_the_dense_accuracy():
     """The dense model knows 40 of 100: 38 are enough for a match, not 35."""
     for right, border in ((38, "20%"), (37, "none")):
-        row = one(matching.table([run({20: right}, known=40)])[0])
+        row = one(matching.table([run({20: right}, known=40)], TOLERANCE)[0])
         assert (row["border"], row["dense_accuracy"]) == (border, pytest.approx(0.4))
 
 
 def test_the_share_of_resamples_is_binomial():
     """The dense model knows all facts, so a level matches where at least 95 of 100 draws hit what it still knows."""
-    _, levels = matching.table([run({20: 97, 40: 95, 60: 92})])
+    _, levels = matching.table([run({20: 97, 40: 95, 60: 92})], TOLERANCE)
     expected = [binom.sf(94, 100, p) for p in (0.97, 0.95, 0.92)]
     assert levels["match_share"].tolist() == pytest.approx(expected, abs=4 * (0.25 / 2000) ** 0.5)
 
 
 def test_the_interval_of_the_border_is_that_of_its_resamples():
     """60% matches in 10% of the resamples, 40% in 92%: the middle 95% of borders go from 20% to 60%."""
-    row = one(matching.table([run({20: 100, 40: 97, 60: 92, 80: 40})])[0])
+    row = one(matching.table([run({20: 100, 40: 97, 60: 92, 80: 40})], TOLERANCE)[0])
     assert binom.sf(94, 100, 0.92) > 0.025 and binom.cdf(94, 100, 0.97) > 0.025
     assert (row["border"], row["border_low"], row["border_high"]) == ("40%", "20%", "60%")
-    sure = one(matching.table([run({20: 1000, 40: 500}, n=1000)])[0])
+    sure = one(matching.table([run({20: 1000, 40: 500}, n=1000)], TOLERANCE)[0])
     assert (sure["border_low"], sure["border_high"]) == ("20%", "20%")
-    lost = one(matching.table([run({20: 0})])[0])
+    lost = one(matching.table([run({20: 0})], TOLERANCE)[0])
     assert (lost["border"], lost["matching"], lost["border_low"], lost["border_high"]) == ("none", "", "none", "none")
 
 
 def test_weaker_levels_that_do_not_match_are_named():
-    row = one(matching.table([run({20: 90, 40: 96, 60: 10})])[0])
+    row = one(matching.table([run({20: 90, 40: 96, 60: 10})], TOLERANCE)[0])
     assert (row["border"], row["gaps"]) == ("40%", "20%")
 
 
 def test_a_series_differs_in_strength_only():
     more = {"int8@overall": "1" * 99, "magnitude-20@overall+int8@overall": "1" * 98,
             "magnitude-40@overall+int8@overall": "1" * 50, "magnitude-20@canonical.attention": "1" * 100}  # fmt: skip
-    borders, _ = matching.table([run({20: 99, 40: 96}, more=more), run({20: 99}, scope="attention", benchmark="c")])
+    borders, _ = matching.table(
+        [run({20: 99, 40: 96}, more=more), run({20: 99}, scope="attention", benchmark="c")], TOLERANCE
+    )
     found = {(r["benchmark"], r["method"], r["grouping"], r["scope"]): r["border"] for r in borders.to_dict("records")}
     assert found == {
         ("b", "magnitude", "paper", "overall"): "40%", ("b", "int8", "paper", "overall"): "int8",
@@ -94,7 +105,7 @@ def test_patterns_and_bits_are_series_of_their_own():
 
 def test_nothing_to_lose_and_nothing_to_compare_have_no_border():
     groups = [run({20: 0}, known=0), group({"int8@overall": "11"}), group({"dense": "11"})]
-    assert all(frame.empty for frame in matching.table(groups))
+    assert all(frame.empty for frame in matching.table(groups, TOLERANCE))
 
 
 def test_calibration_data_make_series_of_their_own():

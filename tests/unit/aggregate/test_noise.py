@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from knowcost.aggregate import noise, tables
+from knowcost.aggregate import drops, noise, tables
 
 
 def rows(correct, again):
@@ -41,7 +41,7 @@ def test_a_drop_within_the_floor_is_not_measurable():
     cell = {"family": "encoder", "model": "m", **tables.describe("int8@overall"), "benchmark": "b"}
     cell |= {"n": 100, "dense_accuracy": 0.9, "accuracy": 0.87, "majority": 0.5, "drop_points": 3.0, "drop_low": 1.0}
     by_floor = [
-        int(tables.drops_by_model(tables.scores([cell | {"noise_points": floor}]))["measurable"].iloc[0])
+        int(drops.drops_by_model(drops.scores([cell | {"noise_points": floor}]))["measurable"].iloc[0])
         for floor in (2.9, 3.0, None)
     ]
     assert by_floor == [1, 0, 1]

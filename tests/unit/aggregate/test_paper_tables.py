@@ -7,7 +7,7 @@ import pytest
 from helpers import fake_results
 from helpers.fake_results import cell
 
-from knowcost.aggregate import paper_tables, tables
+from knowcost.aggregate import drops, paper_tables
 
 
 def test_int8_table_has_the_papers_shape():
@@ -16,27 +16,27 @@ def test_int8_table_has_the_papers_shape():
         cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.25, 0.45, 0.2, 0.3), strict=True)
     ]
     rows += [cell("m", "dense", "b", 0.4, 0.4)]
-    wide = paper_tables.int8(tables.scores(rows), "encoder", "paper")
+    wide = paper_tables.int8(drops.scores(rows), "encoder", "paper")
     names = ["model", "benchmark", "baseline", "int8_overall", "int8_attention", "prune20_int8_overall"]
     assert list(wide.columns) == names
     assert wide.iloc[0, 2:].tolist() == pytest.approx([50, 25, 45, 20])
     assert wide.iloc[1, 2] == pytest.approx(40)
     assert wide.iloc[1, 3:].isna().all()  # not run: empty
-    assert paper_tables.int8(tables.scores(rows), "decoder", "paper") is None
-    assert paper_tables.int8(tables.scores(rows), "encoder", "canonical") is None
+    assert paper_tables.int8(drops.scores(rows), "decoder", "paper") is None
+    assert paper_tables.int8(drops.scores(rows), "encoder", "canonical") is None
 
 
 def test_canonical_grouping_borrows_the_scopes_it_draws_alike():
     slugs = ["dense", "int8@overall", "int8@attention", "int8@canonical.attention"]
     rows = [cell("m", slug, "a", 0.5, accuracy) for slug, accuracy in zip(slugs, (0.5, 0.2, 0.4, 0.3), strict=True)]
-    wide = paper_tables.int8(tables.scores(rows), "encoder", "canonical")
+    wide = paper_tables.int8(drops.scores(rows), "encoder", "canonical")
     assert wide[["int8_overall", "int8_attention"]].iloc[0].tolist() == pytest.approx([20, 30])
 
 
 def test_int8_table_has_a_row_for_every_benchmark_of_the_family():
     cells = [("m", "a"), ("m", "b"), ("n", "b")]
     rows = [cell(m, slug, b, 0.5, 0.4) for m, b in cells for slug in ("dense", "int8@overall")]
-    wide = paper_tables.int8(tables.scores(rows), "encoder", "paper").set_index(["model", "benchmark"])
+    wide = paper_tables.int8(drops.scores(rows), "encoder", "paper").set_index(["model", "benchmark"])
     assert list(wide.index) == [("m", "a"), ("m", "b"), ("n", "a"), ("n", "b")]
     assert wide.loc[("n", "a")].isna().all()
     assert wide.drop(index=("n", "a")).notna().all(axis=None)
@@ -46,7 +46,7 @@ def test_printed_values_stand_in_columns_of_their_own():
     """Table 3, BERT-base on T-REx: 30.27, int8 of everything 11.536, after pruning 20% of it 5.552."""
     slugs = ["dense", "int8@overall", "magnitude-20@overall+int8@overall", "magnitude-60@overall+int8@overall"]
     rows = [cell(model, slug, "trex", 0.3, 0.2) for model in ("bert-base", "mine") for slug in slugs]
-    wide = paper_tables.int8(tables.scores(rows), "encoder", "paper")
+    wide = paper_tables.int8(drops.scores(rows), "encoder", "paper")
     names = ["baseline", "int8_overall", "prune20_int8_overall"]  # 60% was not printed
     assert list(wide.columns[6:]) == [f"printed_{name}" for name in names]
     assert wide.iloc[0, 6:].tolist() == pytest.approx([30.27, 11.536, 5.552])
@@ -56,7 +56,7 @@ def test_printed_values_stand_in_columns_of_their_own():
 def test_a_missing_cell_keeps_its_printed_value():
     rows = [cell(model, "dense", "trex", 0.3, 0.3) for model in ("bert-base", "roberta-base")]
     rows.append(cell("roberta-base", "int8@overall", "trex", 0.3, 0.1))
-    wide = paper_tables.int8(tables.scores(rows), "encoder", "paper").set_index("model")
+    wide = paper_tables.int8(drops.scores(rows), "encoder", "paper").set_index("model")
     assert pd.isna(wide.loc["bert-base", "int8_overall"])
     assert wide.loc["bert-base", "printed_int8_overall"] == pytest.approx(11.536)
 
@@ -67,7 +67,7 @@ def test_grid_holds_a_row_for_each_cell_of_the_design():
     rows = [cell(m, v, b, 0.5, 0.4, majority=0.25, n=7) for m, v, b in cells]
     for row, (_, _, benchmark) in zip(rows, cells, strict=True):
         row["experiment"] = "as_published" if benchmark == "a@published" else row["experiment"]
-    scores = tables.scores([*rows, cell("d", "dense", "c", 0.5, 0.4, family="decoder")])
+    scores = drops.scores([*rows, cell("d", "dense", "c", 0.5, 0.4, family="decoder")])
     whole = paper_tables.grid(scores)
     assert list(whole.columns) == list(scores.columns)
     assert len(whole) == 2 * 3 * 3 + 1  # models x variants x benchmarks of the encoders; the decoder's one cell
@@ -104,7 +104,7 @@ def test_printed_parameters_stand_beside_ours():
 
 def asked(*names):
     rows = [cell("m", "dense", name, 0.5, 0.5, dropped="", limit=None, majority=0.6) for name in names]
-    return paper_tables.benchmarks(tables.scores(rows), {}, {"boolq": ("Is it?", "yes")}).set_index("benchmark")
+    return paper_tables.benchmarks(drops.scores(rows), {}, {"boolq": ("Is it?", "yes")}).set_index("benchmark")
 
 
 def test_printed_benchmarks_stand_beside_ours():

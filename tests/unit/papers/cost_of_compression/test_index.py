@@ -5,7 +5,7 @@ import re
 import pytest
 from helpers.fake_results import cell
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import drops
 from knowcost.papers.cost_of_compression import index as paper
 from knowcost.papers.cost_of_compression import printed as published
 
@@ -90,7 +90,7 @@ def test_variants_behind_figures():
 
 
 def run(*slugs, accuracy=0.4):
-    return tables.scores([cell("m", slug, "a", 0.5, accuracy) for slug in slugs])
+    return drops.scores([cell("m", slug, "a", 0.5, accuracy) for slug in slugs])
 
 
 def test_what_is_missing_says_why():
@@ -100,7 +100,7 @@ def test_what_is_missing_says_why():
     assert paper.missing(FIGURES[6], pruned) == "no cell of int8 on encoder models in this run"
     assert paper.missing(TABLES[3], pruned) == "no cell of int8 on encoder models in this run"
     assert paper.missing(TABLES[3], run("dense", "int8@overall")) == ""
-    parts = tables.scores([cell("m", "int8@attention", "a", 0.5, 0.4, family="encoder_decoder")])
+    parts = drops.scores([cell("m", "int8@attention", "a", 0.5, 0.4, family="encoder_decoder")])
     words = "no cell of magnitude pruning, then int8 of the parts of attention on encoder-decoder models in this run"
     assert paper.missing(FIGURES[8], parts) == words
     unscored = run("int8@overall", accuracy=float("nan"))

@@ -1,0 +1,83 @@
+"""Drops by hand: what is averaged over what, and what is missing."""
+
+import pandas as pd
+import pytest
+from helpers.fake_results import cell
+
+from knowcost.aggregate import drops
+
+
+def test_drops_are_averaged_over_benchmarks_then_models():
+    """BERT-base, int8 attention, in the paper's Table 3: drops of 1.21242, 1.75899, -2.50250 and 2.65156 percent."""
+    dense = {"TREx": 0.3027, "GoogleRe": 0.1029, "Squad": 0.12987, "Conceptnet": 0.1633}
+    int8 = {"TREx": 0.29903, "GoogleRe": 0.10109, "Squad": 0.13312, "Conceptnet": 0.15897}
+    rows = [cell("bert-base", slug, name, dense[name], value[name])
+            for slug, value in (("dense", dense), ("int8@attention", int8)) for name in dense]  # fmt: skip
+    rows += [cell("other", slug, name, 0.5, 0.5) for slug in ("dense", "int8@attention") for name in dense]
+    by_model = drops.drops_by_model(drops.scores(rows)).set_index("model")
+    assert by_model.loc["bert-base", "drop_percent"] == pytest.approx(3.12047 / 4, abs=1e-5)
+    assert by_model.loc["bert-base", "drop_points"] == pytest.approx((0.367 + 0.181 - 0.325 + 0.433) / 4)
+    family = drops.drops(by_model.reset_index())
+    assert family["drop_percent"].item() == pytest.approx(3.12047 / 8, abs=1e-5)
+    assert (family["models"].item(), family["pairs"].item(), family["measurable"].item()) == (2, 8, 0)
+
+
+def test_an_average_over_some_benchmarks_is_left_empty():
+    rows = [
+        cell("m", "dense", "a", 0.5, 0.5),
+        cell("m", "dense", "b", 0.4, 0.4),
+        cell("m", "int8@final", "a", 0.5, 0.1),
+    ]
+    by_model = drops.drops_by_model(drops.scores(rows))
+    assert by_model["benchmarks"].item() == 1
+    assert by_model[drops.MEANS].isna().all(axis=None)
+    assert drops.drops(by_model)["models"].item() == 0
+
+
+def test_a_model_that_was_not_asked_a_benchmark_of_its_family_has_no_average():
+    rows = [
+        cell(m, slug, b, 0.5, 0.4) for m, b in (("m", "a"), ("m", "b"), ("n", "a")) for slug in ("dense", "int8@final")
+    ]
+    by_model = drops.drops_by_model(drops.scores(rows)).set_index("model")
+    assert by_model["drop_points"].isna().to_dict() == {"m": False, "n": True}
+
+
+def test_nothing_known_has_no_percentage_to_lose():
+    rows = [cell("m", slug, name, dense, after) for slug, after in (("dense", None), ("int8@final", 0.1))
+            for name, dense in (("a", 0.4), ("b", 0.0))]  # fmt: skip
+    by_model = drops.drops_by_model(drops.scores(rows))
+    assert by_model["drop_percent"].item() == pytest.approx(75)  # of a alone: 0.4 to 0.1
+    assert by_model["drop_points"].item() == pytest.approx((30 - 10) / 2)
+
+
+def test_majority_drop_needs_a_majority_everywhere():
+    def drop(second):
+        rows = [cell("m", slug, name, 0.8, 0.8, majority=majority) for slug in ("dense", "int8@final")
+                for name, majority in (("a", 0.5), ("b", second))]  # fmt: skip
+        return drops.drops_by_model(drops.scores(rows)).iloc[0]
+
+    assert drop(0.6)["majority_drop_points"] == pytest.approx((30 + 20) / 2)
+    assert drop(0.6)["majority_drop_percent"] == pytest.approx((37.5 + 25) / 2)
+    assert pd.isna(drop(None)["majority_drop_percent"])
+
+
+def test_rows_keep_the_order_of_models_and_the_papers_order_of_scopes():
+    slugs = ["int8@attention", "magnitude-40@attention", "magnitude-20@attention", "magnitude-20@overall", "dense"]
+    rows = [cell(model, slug, "a", 0.5, 0.5) for model in ("zeta", "alpha") for slug in slugs]
+    found = drops.scores(rows)
+    assert list(found["model"].unique()) == ["zeta", "alpha"]
+    assert list(found["variant"][:5]) == ["dense", *slugs[3:0:-1], "int8@attention"]
+
+
+def test_cheapest_keeps_enough_and_saves_most():
+    names = ["variant", "kept_percent", "bytes_saved_percent", "drop_points"]
+    variants = [
+        ("small", 99.5, 10.0, 0.1),
+        ("middle", 96.0, 40.0, 1.0),
+        ("large", 80.0, 70.0, 9.0),
+        ("grown", 99.9, -5.0, 0),
+    ]
+    frame = pd.DataFrame(variants, columns=names).assign(family="encoder", model="m")
+    found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
+    assert found.to_dict() == {99: "small", 95: "middle", 90: "middle"}
+    assert drops.cheapest(frame.iloc[2:])["variant"].isna().all()

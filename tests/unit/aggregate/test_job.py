@@ -1,0 +1,111 @@
+"""The aggregate stage: tables of four facts by hand, what is missing, and bytes that stay the same."""
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from helpers import fake_results
+
+from knowcost.aggregate import tables
+from knowcost.aggregate.job import _facts, aggregate
+from knowcost.common.errors import InputError
+from knowcost.common.files import write_json
+
+FACTS = [{"id": str(i), "relation": "r", "answer": "x", "prediction": "x", "logprob": -1.0} for i in range(4)]
+
+
+def tiny(folder, right, limit=None, ids=None):
+    """A model with four facts: (cells, manifests, benchmarks), `right` being {slug: which facts are right}."""
+    questions = {"id": list("0123"), "relation": ["r"] * 4, "question": ["?"] * 4, "answer": ["x", "y", "y", "y"]}
+    questions["candidates"] = [["x", "y", "z"]] * 4
+    benchmark = fake_results.write_benchmark(
+        folder / "facts.parquet", "facts", "question", questions, {"two answers": 2}
+    )
+    cells, manifests = [], []
+    for slug, correct in right.items():
+        rows = [fact | {"correct": bool(c)} for fact, c in zip(FACTS, correct, strict=False)]
+        if slug in (ids or {}):
+            rows = [row | {"id": name} for row, name in zip(rows, ids[slug], strict=True)]
+        about = {"model": "m", "variant": slug, "benchmark": "facts", "limit": limit, "dropped": {"too long": 1}}
+        cells.append(fake_results.write_scores(folder / f"{slug}.parquet", rows, **about))
+        manifests.append(folder / f"{slug}.json")
+        write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+    return cells, manifests, [benchmark]
+
+
+def test_aggregate_by_hand(tmp_path):
+    inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 1]})
+    made = aggregate(*inputs, tmp_path / "tables")
+    assert sorted(made) == [
+        "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "disciplines", "domains", "drops",
+        "drops_by_model", "facts", "forgotten_by", "how_asked", "matching", "matching_levels", "noise", "overlap",
+        "parameters", "perplexity", "scores",
+    ]  # fmt: skip
+    found = tables.read(tmp_path / "tables")
+    dense, pruned = found["scores"].to_dict("records")
+    assert (dense["accuracy"], pruned["accuracy"], pruned["dense_accuracy"]) == (0.75, 0.5, 0.75)
+    assert (pruned["forgotten"], pruned["gained"]) == (2, 1)
+    assert (pruned["drop_points"], pruned["drop_percent"], pruned["kept_percent"]) == (25, 33.333, 33.333)
+    assert (pruned["majority"], pruned["majority_drop_points"]) == (0.75, 0)
+    assert pd.isna(dense["drop_points"])
+    # 40% of 21 of 109 million weights are not stored
+    assert (pruned["zeros"], pruned["sparsity"], pruned["bytes_saved_percent"]) == (8_400_000, 0.4, 7.706)
+    about = found["benchmarks"].iloc[0]
+    assert (about["facts"], about["asked_most"], about["dropped"]) == (4, 4, "two answers: 2")
+    assert (dense["dropped"], about["not_asked"]) == ("too long: 1", "too long: 1 (m)")
+    assert found["drops"]["experiment"].tolist() == ["prune"]
+    (row,) = found["facts"].to_dict("records")
+    assert (row["kept"], row["forgotten"], row["gained"], row["never_known"]) == (1, 2, 1, 0)
+    assert (row["micro_points"], row["macro_points"], row["mcnemar_p"], row["resampled"]) == (25, 25, 1, "fact")
+    assert set(found["claims"]["verdict"]) == {"undecided"}
+    assert found["overlap"].empty
+
+
+def test_confidence_is_the_probability_among_the_choices():
+    """exp(-1) against exp(-2): 1 / (1 + 1/e); a cloze's log-probability stays as it is."""
+    columns = {"id": ["a", "b"], "relation": None, "answer": "x", "logprob": [-1.0, -3.0]}
+    frame = pd.DataFrame(columns | {"choice_logprobs": [np.array([-2.0, -1.0]), None]})
+    assert _facts(frame)["confidence"].tolist() == pytest.approx([-np.log(1 + np.exp(-1)), -3])
+
+
+def test_majority_counts_only_the_facts_that_were_asked(tmp_path):
+    aggregate(*tiny(tmp_path, {"dense": [1, 1]}, limit=2), tmp_path / "tables")
+    found = tables.read(tmp_path / "tables")
+    assert found["scores"]["majority"].item() == 0.5  # x, y; all four would give 0.75
+    assert found["benchmarks"]["limit"].item() == 2
+    assert found["drops"].empty
+
+
+def test_a_missing_dense_model_leaves_drops_empty(tmp_path):
+    aggregate(*tiny(tmp_path, {"int8@attention": [1, 1, 0, 0]}), tmp_path / "tables")
+    row = tables.read(tmp_path / "tables")["scores"].iloc[0]
+    assert row["accuracy"] == 0.5
+    assert pd.isna(row[["dense_accuracy", "drop_points", "drop_percent"]]).all()
+
+
+def test_other_facts_than_the_dense_models_are_refused(tmp_path):
+    right = {"dense": [1, 1, 1, 0], "int8@attention": [1, 1, 1, 0]}
+    inputs = tiny(tmp_path, right, ids={"int8@attention": "1032"})
+    with pytest.raises(InputError, match=r"int8@attention\.parquet.*dense\.parquet.*Delete"):
+        aggregate(*inputs, tmp_path / "tables")
+
+
+def test_missing_inputs_are_named(tmp_path):
+    cells, manifests, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
+    with pytest.raises(InputError, match="no cells"):
+        aggregate([], manifests, benchmarks, tmp_path / "tables")
+    with pytest.raises(InputError, match="'facts'"):
+        aggregate(cells, manifests, [], tmp_path / "tables")
+    with pytest.raises(InputError, match="manifest"):
+        aggregate(cells, [], benchmarks, tmp_path / "tables")
+    pq.write_table(pq.read_table(cells[0]).drop_columns(["correct"]), cells[0])
+    with pytest.raises(InputError, match="correct"):
+        aggregate(cells, manifests, benchmarks, tmp_path / "tables")
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    inputs = fake_results.make(tmp_path, {"a": "encoder", "b": "decoder"}, facts=20, levels=(20, 40))
+    made = aggregate(*inputs, tmp_path / "one")
+    assert aggregate(*inputs, tmp_path / "two") == made
+    for name in made:
+        assert (tmp_path / "one" / f"{name}.csv").read_bytes() == (tmp_path / "two" / f"{name}.csv").read_bytes()

@@ -1,5 +1,9 @@
-"""The one exception that means "the input is wrong", as opposed to "the program is wrong"."""
+"""Exceptions that mean "the input is wrong", as opposed to "the program or the machine is wrong"."""
 
 
 class InputError(ValueError):
     """Bad input: the message says which file or key, what was expected and what to do. Shown without a traceback."""
+
+
+class BrokenPromise(Exception):
+    """A stage did not make what it says it makes: a bug or a broken machine, so it is shown with its traceback."""

@@ -80,7 +80,7 @@ class Compressor:
         """
 
     def verify(self, step, before, archived, prepared):
-        """Raise AssertionError unless the archive holds what the step promises.
+        """Raise BrokenPromise unless the archive holds what the step promises.
 
         before: {name: Tensor} of the scope in the base checkpoint; archived: Archived.
         """

@@ -1,4 +1,4 @@
-"""Archives: a variant of a model as a folder of safetensors with a manifest, written and asserted tensor by tensor.
+"""Archives: a variant of a model as a folder of safetensors with a manifest, written and checked tensor by tensor.
 
 The job holds one block of one tensor at a time, and imports no torch unless a method needs it.
 """
@@ -57,13 +57,13 @@ def make_archive(
     model, model_folder, slug, thresholds_file, out, mode="full", shard_size=storage.SHARD_SIZE, *, calibration=None,
     device="cpu",
 ):  # fmt: skip
-    """Compress one model into one archive, assert that it holds what the variant says, and write its manifest last.
+    """Compress one model into one archive, check that it holds what the variant says, and write its manifest last.
 
     thresholds_file, calibration: as make_thresholds and calibration.draw wrote them, for methods that need them;
     device: where methods with torch compute (`auto`, `cpu`, `cuda`, ...). mode: what stays (storage.MODES);
     of a recipe with calibration data the changed tensors stay too, since what such a method computes depends to the
     last digit on the device and the number of threads. shard_size: bytes of its files at most.
-    Raises InputError for an impossible variant, AssertionError when the result is not what was promised.
+    Raises InputError for an impossible variant, BrokenPromise when the result is not what was promised.
     """
     variant = parse(slug)
     registry.check_steps(variant)

@@ -1,6 +1,7 @@
 """An archive read back: every promise of its steps checked, and what its manifest says."""
 
 from knowcost import compress
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress import registry
 from knowcost.compress.archive import storage
 from knowcost.compress.method import Archived
@@ -12,7 +13,7 @@ from knowcost.spec.variants import GROUPINGS, scope_key
 
 
 def verified_manifest(model, variant, base, done, touched, out, written):
-    """Read the archive back, assert every promise, and return what it holds."""
+    """Read the archive back, check every promise, and return what it holds. Raises BrokenPromise."""
     archive = Checkpoint(out)
     tensors = formats.floats(archive)
     # The latest first: what was written last may not have to come from the disk.
@@ -24,7 +25,7 @@ def verified_manifest(model, variant, base, done, touched, out, written):
         registry.METHODS[step.method].verify(step, before, Archived(tensors, zeros, rounded), prepared)
     for name, tensor in reversed(archive.tensors.items()):
         if name in base.tensors and name not in touched and not checkpoint.same_bytes(tensor, base.tensors[name]):
-            raise AssertionError(f"{out}: {name} changed, though no step touches it")
+            raise BrokenPromise(f"{out}: {name} changed, though no step touches it")
     others = {p.name: storage.describe(p) for p in sorted(out.iterdir()) if p.is_file() and p.name not in written}
     return {
         "model": model,

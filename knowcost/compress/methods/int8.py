@@ -9,6 +9,7 @@ A layer's `weight` becomes int8, and `weight_scale` (one float32) is stored besi
 
 import numpy as np
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Compressor
 from knowcost.compress.methods.magnitude import magnitude_bits
 from knowcost.models.checkpoint import NUMPY, QUANTIZED, as_float32, from_array
@@ -44,13 +45,15 @@ class Int8(Compressor):
         """Every weight within half a step of its value, or exactly zero where an earlier step pruned it."""
         after = archived.tensors
         for name, tensor in before.items():
-            assert after[name].dtype == "I8", f"{step}: {name} is {after[name].dtype}, expected I8"
+            if after[name].dtype != "I8":
+                raise BrokenPromise(f"{step}: {name} is {after[name].dtype}, expected I8")
             scale = after[name + SCALE].whole()[0]
             for block, quantized in zip(tensor.blocks(), after[name].blocks(), strict=True):
                 error = quantized * scale
                 error -= as_float32(block, tensor.dtype)
                 bad = (np.abs(error, out=error) > scale * np.float32(0.5001)) & (quantized != 0)
-                assert not bad.any(), f"{step}: {name} is off by more than half a step in {bad.sum()} places"
+                if bad.any():
+                    raise BrokenPromise(f"{step}: {name} is off by more than half a step in {bad.sum()} places")
 
 
 def largest(tensor):

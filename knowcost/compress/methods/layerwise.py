@@ -7,6 +7,7 @@ scratch folder as soon as it is there, so that memory never holds the compressed
 from dataclasses import dataclass
 from functools import partial
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress import patterns
 from knowcost.compress.method import Compressor
 from knowcost.compress.methods.magnitude import count_zeros
@@ -94,12 +95,14 @@ class Pruner(Layerwise):
         for name, tensor in before.items():
             least = patterns.promised_zeros(self.name, *tensor.shape, promised)
             found, left = archived.zeros[name], count_zeros(prepared[name].weight)
-            assert left >= least, f"{step}: {name}: the solver left {left:,} zeros, expected {least:,}"
-            kept = found >= left if archived.rounded else found == left
-            assert kept, f"{step}: {name} has {found:,} zeros, not {left:,}"
+            if left < least:
+                raise BrokenPromise(f"{step}: {name}: the solver left {left:,} zeros, expected {least:,}")
+            if found < left or (found > left and not archived.rounded):
+                raise BrokenPromise(f"{step}: {name} has {found:,} zeros, not {left:,}")
             if promised.structured:
                 most = _most_kept(archived.tensors[name], promised.m)
-                assert most <= promised.n, f"{step}: {name} keeps {most} of {promised.m} weights, not {promised.n}"
+                if most > promised.n:
+                    raise BrokenPromise(f"{step}: {name} keeps {most} of {promised.m} weights, not {promised.n}")
 
 
 def _most_kept(tensor, m):

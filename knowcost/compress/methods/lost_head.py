@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Compressor
 from knowcost.models.checkpoint import BLOCK, NUMPY, Tensor, from_float32, same_bytes
 from knowcost.spec.variants import LOST
@@ -39,7 +40,8 @@ class Lost(Compressor):
 
     def verify(self, step, before, archived, prepared):
         (name,) = before
-        assert same_bytes(archived.tensors[name], prepared), f"{step}: {name} is not what loading would have put there"
+        if not same_bytes(archived.tensors[name], prepared):
+            raise BrokenPromise(f"{step}: {name} is not what loading would have put there")
 
 
 def deviation(config):

@@ -13,6 +13,7 @@ checkpoint.natural name, values in row-major order), until k are gone. torch's c
 
 import numpy as np
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Compressor
 from knowcost.models.checkpoint import as_float32
 
@@ -28,7 +29,7 @@ class Magnitude(Compressor):
         cut = work.cut(step)
         size = sum(tensor.size for tensor in tensors.values())
         if cut["n"] != size:
-            raise AssertionError(f"{step}: thresholds were taken over {cut['n']:,} weights, the scope has {size:,}")
+            raise BrokenPromise(f"{step}: thresholds were taken over {cut['n']:,} weights, the scope has {size:,}")
         return cut
 
     def compress(self, tensor, cut):
@@ -50,10 +51,12 @@ class Magnitude(Compressor):
         """Exactly k zeros (or as many as the scope had before), unless a later step rounded more of them to zero."""
         found = sum(archived.zeros[name] for name in before)
         if archived.rounded:
-            assert found >= cut["k"], f"{step}: {found:,} zeros, expected at least {cut['k']:,}"
+            if found < cut["k"]:
+                raise BrokenPromise(f"{step}: {found:,} zeros, expected at least {cut['k']:,}")
         elif found != cut["k"]:
             expected = max(cut["k"], sum(count_zeros(tensor) for tensor in before.values()))
-            assert found == expected, f"{step}: {found:,} zeros in the archive, expected {expected:,}"
+            if found != expected:
+                raise BrokenPromise(f"{step}: {found:,} zeros in the archive, expected {expected:,}")
 
 
 def nparams_toprune(level, n):
@@ -191,7 +194,8 @@ class _Scope:
             if take := min(here, left):
                 ties[tensor.name] = take
                 left -= take
-        assert left == 0, f"{self.key} at {level}%: {left} ties unaccounted for"
+        if left:
+            raise BrokenPromise(f"{self.key} at {level}%: {left} ties unaccounted for")
         return {"dtype": self.domain, "bits": int(bits), "n": self.n, "k": self.k[level], "ties": ties}
 
 

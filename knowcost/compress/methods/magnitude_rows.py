@@ -7,6 +7,7 @@ rounding can differ; equal norms go in row order.
 
 import numpy as np
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Compressor
 from knowcost.compress.methods.magnitude import nparams_toprune
 
@@ -37,7 +38,8 @@ class MagnitudeStructured(Compressor):
         for name, gone in prepared.items():
             zero = np.concatenate([~rows.any(axis=1) for _, rows in archived.tensors[name].rows()])
             had = np.concatenate([~rows.any(axis=1) for _, rows in before[name].rows()])
-            assert (zero == (gone | had)).all(), f"{step}: {name} has {zero.sum()} zero rows, expected {gone.sum()}"
+            if (zero != (gone | had)).any():
+                raise BrokenPromise(f"{step}: {name} has {zero.sum()} zero rows, expected {gone.sum()}")
 
 
 def _rows_to_prune(tensor, level):

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress import patterns
 from knowcost.compress.methods.layerwise import Layerwise
 from knowcost.models import checkpoint
@@ -58,11 +59,13 @@ class Quantizer(Layerwise):
         """The archive's codes stand for what the solver computed with, and what was pruned is still zero."""
         for name, tensor in before.items():
             after = archived.tensors[name]
-            assert checkpoint.same_bytes(after, prepared[name].weight), f"{step}: {name} is not what was solved"
+            if not checkpoint.same_bytes(after, prepared[name].weight):
+                raise BrokenPromise(f"{step}: {name} is not what was solved")
             if not prepared[name].pruned:
                 continue
             back = sum(
                 int(np.count_nonzero((as_float32(a, tensor.dtype) == 0) & (as_float32(b, after.dtype) != 0)))
                 for a, b in zip(tensor.blocks(), after.blocks(), strict=True)
             )
-            assert not back, f"{step}: {back:,} weights of {name} that were pruned are not zero"
+            if back:
+                raise BrokenPromise(f"{step}: {back:,} weights of {name} that were pruned are not zero")

@@ -6,7 +6,7 @@ import pytest
 SCRIPT = """
 import errno, os, sys
 from knowcost.common import log
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 log.setup("job.log", threads=1)
 import logging
 logging.getLogger("knowcost.x").info("progress")
@@ -30,6 +30,7 @@ def run(folder, root, error):
         ("InputError('models.tsv: no such thing')", "models.tsv: no such thing", False),
         ("OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))", "The disk is full", False),
         ("KeyError('a bug')", "a bug", True),
+        ("BrokenPromise('3 zeros, expected 4')", "3 zeros, expected 4", True),
     ],
 )
 def test_only_a_mistake_in_the_program_shows_where_it_happened(tmp_path, root, error, message, traceback):

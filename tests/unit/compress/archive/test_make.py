@@ -1,6 +1,8 @@
 import errno
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from helpers import tiny
 from torch.nn.utils import prune
 
 from knowcost.common import files, paths
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
 from knowcost.models import checkpoint
@@ -156,8 +158,33 @@ def test_a_tensor_that_changed_without_a_step_is_noticed(tmp_path, monkeypatch):
         return write(path, tensors)
 
     monkeypatch.setattr(checkpoint, "write_shard", careless)
-    with pytest.raises(AssertionError, match=r"norm.* changed, though no step touches it"):
+    with pytest.raises(BrokenPromise, match=r"norm.* changed, though no step touches it"):
         archive.make_archive("m", tmp_path / "model", "dense", None, tmp_path / "out")
+    assert not (tmp_path / "out" / paths.MANIFEST).exists()
+
+
+CARELESS = """
+import numpy as np
+from knowcost.compress.archive import make
+from knowcost.models import checkpoint
+
+write = checkpoint.write_shard
+
+def careless(path, tensors):
+    return write(path, [checkpoint.from_array(t.name, t.dtype, np.ones(t.shape, np.float32)) for t in tensors])
+
+checkpoint.write_shard = careless
+make.make_thresholds("model", [("paper", "attention", [20])], "cuts.json")
+make.make_archive("m", "model", "magnitude-20@attention", "cuts.json", "out")
+"""
+
+
+def test_promises_are_checked_though_python_drops_assertions(tmp_path, root):
+    tiny.fetched("llama", tmp_path / "model")
+    environment = {"PYTHONPATH": str(root), "PYTHONOPTIMIZE": "1"}
+    command = [sys.executable, "-c", CARELESS]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "BrokenPromise: magnitude-20@attention: 0 zeros in the archive, expected" in done.stderr
     assert not (tmp_path / "out" / paths.MANIFEST).exists()
 
 

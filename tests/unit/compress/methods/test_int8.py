@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Archived
 from knowcost.compress.methods.int8 import Int8
 from knowcost.models import checkpoint
@@ -41,7 +42,7 @@ def test_an_archive_that_is_off_is_refused():
     wrong = after["a.weight"].whole().reshape(3, 4).copy()
     wrong[0, 0] += 1
     after["a.weight"] = from_array("a.weight", "I8", wrong)
-    with pytest.raises(AssertionError, match="half a step in 1 places"):
+    with pytest.raises(BrokenPromise, match="half a step in 1 places"):
         Int8().verify(STEP, {"a.weight": tensor}, Archived(after, {}, True), None)
-    with pytest.raises(AssertionError, match="is F32, expected I8"):
+    with pytest.raises(BrokenPromise, match="is F32, expected I8"):
         Int8().verify(STEP, {"a.weight": tensor}, Archived({"a.weight": tensor}, {}, True), None)

@@ -7,7 +7,7 @@ from helpers import tiny
 from helpers.calibrated import KINDS, calibrated
 
 from knowcost.common import files, paths
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.compress import registry
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage, write
@@ -210,7 +210,7 @@ def test_an_archive_that_does_not_hold_what_was_solved_is_noticed(tmp_path, monk
         return from_torch(tensor.name, value)
 
     monkeypatch.setattr(checkpoint, "write_shard", careless)
-    with pytest.raises(AssertionError, match=r"model\.layers\.0\.self_attn\.k_proj\.weight has 127 zeros, not 128"):
+    with pytest.raises(BrokenPromise, match=r"model\.layers\.0\.self_attn\.k_proj\.weight has 127 zeros, not 128"):
         archived(tmp_path, "llama", "wanda-2of4@overall")
     assert not (tmp_path / "out" / paths.MANIFEST).exists()
 

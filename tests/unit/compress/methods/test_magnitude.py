@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils import prune
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Archived, Work
 from knowcost.compress.methods.magnitude import Magnitude, count_zeros, thresholds
 from knowcost.models import checkpoint
@@ -131,5 +132,5 @@ def test_an_archive_with_too_few_zeros_is_refused():
     weight = stored("a.weight", torch.arange(1.0, 11).reshape(2, 5))
     step = parse("magnitude-40@overall").steps[0]
     cut = thresholds({"overall": ([weight], [40])})["overall"]["40"]
-    with pytest.raises(AssertionError, match="0 zeros in the archive, expected 4"):
+    with pytest.raises(BrokenPromise, match="0 zeros in the archive, expected 4"):
         Magnitude().verify(step, {"a.weight": weight}, Archived({"a.weight": weight}, {"a.weight": 0}, False), cut)

@@ -1,18 +1,19 @@
 """The audit: this run's numbers beside the published ones, and beside what the published protocol makes of this run.
 
-Two tables. `final_layer`: each pruned final layer as it is, and as the published code scored it (compress/lost.py:
-saved in a way that loses the layer). `beside_published`: every cell of this run whose value Namburi et al. print in
-Tables 3 to 5 (knowcost/published.py), and LAMA's cells as the published code read and counted them
-(benchmarks/lama_published.py, probe_published.py). Both are made from the scores table alone.
+Two tables. `final_layer`: each pruned final layer as it is, and as the published code scored it
+(compress/methods/lost_head.py: saved in a way that loses the layer). `beside_published`: every cell of this run whose
+value Namburi et al. print in Tables 3 to 5 (papers/cost_of_compression/printed.py), and LAMA's cells as the published
+code read and counted them (benchmarks/loaders/lama_published.py, score/engines/cloze_published.py). Both are made from
+the scores table alone.
 """
 
 from math import isnan, nan
 
 import pandas as pd
 
-from knowcost.benchmarks.formats import PUBLISHED
+from knowcost.benchmarks.formats import companion
 from knowcost.papers.cost_of_compression import printed as published
-from knowcost.spec.variants import DENSE, LOST, Variant, parse
+from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse
 
 NEAR = 5.0  # points of accuracy from the majority baseline that count as "at the baseline"
 
@@ -25,9 +26,11 @@ def final_layer(scores):
     """
     accuracy = scores.set_index(["model", "benchmark", "variant"])["accuracy"]
     rows = []
-    for row in scores[scores["variant"].str.endswith(f"+{LOST}@final")].to_dict("records"):
-        steps = parse(row["variant"]).steps
-        pruned = Variant(steps[:-1])
+    for row in scores.to_dict("records"):
+        variant = parse(row["variant"])
+        if variant.experiment != AS_PUBLISHED:
+            continue
+        pruned = variant.without_loss
         corrected = accuracy.get((row["model"], row["benchmark"], pruned.slug))
         if corrected is None:
             continue
@@ -41,7 +44,7 @@ def final_layer(scores):
 
 
 def beside_published(scores):
-    """One row per cell that the paper prints, or that was also read and counted as published (benchmarks.PUBLISHED).
+    """One row per cell that the paper prints, or that has a companion that is read and counted as published.
 
     scores: the frame of drops.scores with its missing cells (paper_tables.grid). Columns: n and ours, facts and
     accuracy of this run, empty where the cell is missing; n_as_published and as_published, the same under the published
@@ -52,18 +55,18 @@ def beside_published(scores):
     rows = []
     for (model, variant, benchmark), row in cells.items():
         theirs = published.value(model, variant, benchmark)
-        companion = cells.get((model, variant, benchmark + PUBLISHED))
-        if companion and isnan(companion["accuracy"]):
-            companion = None
-        if theirs is None and companion is None:
+        counted = cells.get((model, variant, companion(benchmark)))
+        if counted and isnan(counted["accuracy"]):
+            counted = None
+        if theirs is None and counted is None:
             continue
         found = {"n_as_published": nan, "as_published": nan, "published": nan if theirs is None else 100 * theirs}
-        if companion:
-            found |= {"n_as_published": companion["n"], "as_published": 100 * companion["accuracy"]}
+        if counted:
+            found |= {"n_as_published": counted["n"], "as_published": 100 * counted["accuracy"]}
         if theirs is not None:
             dense = published.value(model, DENSE, benchmark)
             found["printed_drop_percent"] = 100 * (dense - theirs) / dense
-        found["difference"] = 100 * (companion or row)["accuracy"] - found["published"]
+        found["difference"] = 100 * (counted or row)["accuracy"] - found["published"]
         rows.append(
             {key: row[key] for key in ("family", "model", "benchmark", "variant", "n")}
             | {"ours": 100 * row["accuracy"]}

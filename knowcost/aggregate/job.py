@@ -25,13 +25,14 @@ from knowcost.aggregate import (
     verdicts,
 )
 from knowcost.aggregate.statistics import Group
-from knowcost.benchmarks.formats import PUBLISHED
+from knowcost.benchmarks.formats import is_published
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.common.files import read_json
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.llm_kick import claims as claims_kick
 from knowcost.score.cells import metadata, read
+from knowcost.spec.variants import AS_PUBLISHED, DENSE
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
     texts, cells = _texts(cells)
     rows, groups, noises = _score_rows(cells, {(m.get("model"), m.get("variant")): m for m in manifests}, files)
     scores = drops.scores(rows)
-    corrected = scores[scores["experiment"] != "as_published"]
+    corrected = scores[scores["experiment"] != AS_PUBLISHED]
     by_model = drops.drops_by_model(corrected)
     perplexity = by_task.perplexity(texts)
     borders, matching_levels = matching.table(groups, tolerance)
@@ -135,7 +136,7 @@ def _score_rows(cells, manifests, benchmarks):
         by_group.setdefault((cell["model"], cell["benchmark"]), []).append(cell)
     rows, groups, noises = [], [], []
     for (model, benchmark), group in by_group.items():
-        dense = next((cell["path"] for cell in group if cell["variant"] == "dense"), None)
+        dense = next((cell["path"] for cell in group if cell["variant"] == DENSE), None)
         if dense is None:
             log.warning("%s, %s: the dense model was not scored, so drops stay empty", model, benchmark)
         base = _read(dense or group[0]["path"], DENSE_COLUMNS)
@@ -151,7 +152,7 @@ def _score_rows(cells, manifests, benchmarks):
             if moved := noise.measure(frame):
                 measured[cell["variant"]] = moved
                 noises.append(cell | moved)
-            if row["experiment"] != "as_published":  # the audit's alone: no fact is forgotten by compression there
+            if row["experiment"] != AS_PUBLISHED:  # the audit's alone: no fact is forgotten by compression there
                 groups[-1].right[cell["variant"]] = frame["correct"].to_numpy(bool)
         for row in rows[first:]:
             row["noise_points"] = noise.floor(row["variant"], measured)
@@ -169,8 +170,8 @@ def _facts(frame):
 def _score_row(cell, frame, metadata):
     """What one scores file says by itself."""
     treatment = tables.describe(cell["variant"])
-    if cell["benchmark"].endswith(PUBLISHED):
-        treatment["experiment"] = "as_published"
+    if is_published(cell["benchmark"]):
+        treatment["experiment"] = AS_PUBLISHED
     return {
         "model": cell["model"],
         "family": cell["family"],
@@ -196,7 +197,7 @@ def _versus(frame, base, path, dense_path):
 
 def _sizes(manifests, model, variant):
     """Sizes and zeros of a variant from its manifest, and the bytes it saves against the dense model's; lenient."""
-    manifest, dense = manifests.get((model, variant), {}), manifests.get((model, "dense"), {})
+    manifest, dense = manifests.get((model, variant), {}), manifests.get((model, DENSE), {})
     what, parameters = tables.describe(variant), manifest.get("parameters", {})
     grouping = "" if what["grouping"] in ("", "paper") else f"{what['grouping']}."
     scope = parameters.get("scope", {}).get(f"{grouping}{what['scope']}", {})

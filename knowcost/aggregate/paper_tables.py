@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as parquet
 
 from knowcost.aggregate.tables import TREATMENT, counts, describe, ordered, under
-from knowcost.benchmarks.formats import PUBLISHED
+from knowcost.benchmarks.formats import is_published
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.benchmarks.prepared import METADATA
 from knowcost.papers.cost_of_compression import printed as published
@@ -37,7 +37,7 @@ def grid(scores):
         gone = whole["accuracy"].isna()
         treatment = pd.DataFrame([describe(slug) for slug in whole["variant"]], columns=TREATMENT)
         whole[TREATMENT] = treatment.astype({"level": "float64"})
-        whole.loc[whole["benchmark"].str.endswith(PUBLISHED), "experiment"] = "as_published"
+        whole.loc[whole["benchmark"].map(is_published), "experiment"] = variants.AS_PUBLISHED
         filled = whole.groupby(["model", "benchmark"])[known].transform("first")
         whole.loc[gone, known] = filled[gone]
         made.append(whole[scores.columns])

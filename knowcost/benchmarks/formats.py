@@ -35,13 +35,23 @@ FORMATS = {
 PUBLISHED = "@published"  # ends the name of a benchmark's companion that is read and counted as published
 
 
+def is_published(name: str) -> bool:
+    """Whether a benchmark is a companion that is read and counted as published."""
+    return name.endswith(PUBLISHED)
+
+
+def companion(name: str) -> str:
+    """The name of a benchmark's companion, whether or not it has one."""
+    return name + PUBLISHED
+
+
 def with_companions(rows):
     """The benchmark rows {name: row}, each followed by its companion under the published protocol if it has one."""
     made = {}
     for name, row in rows.items():
         made[name] = row
         if f"{row['format']}_published" in FORMATS:
-            made[name + PUBLISHED] = row | {"name": name + PUBLISHED, "format": f"{row['format']}_published"}
+            made[companion(name)] = row | {"name": companion(name), "format": f"{row['format']}_published"}
     return made
 
 

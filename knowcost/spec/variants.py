@@ -13,7 +13,7 @@ level may be.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knowcost.common.errors import InputError
 from knowcost.spec import levels
@@ -62,8 +62,12 @@ class Step:
     calibration: str | None = None
 
     def __str__(self):
-        level = "" if self.level is None else f"-{self.level}"
-        return f"{self.method}{level}@{scope_key(self.grouping, self.scope)}{self._data}"
+        return f"{self.name}@{scope_key(self.grouping, self.scope)}{self._data}"
+
+    @property
+    def name(self) -> str:
+        """The method and its level, without what it acts on: "gptq-8bit-g128"."""
+        return self.method if self.level is None else f"{self.method}-{self.level}"
 
     @property
     def treatment(self):
@@ -151,6 +155,15 @@ class Variant:
         return "prune"
 
     @property
+    def without_loss(self) -> "Variant":
+        """The same without the step that loses the final layer; itself where it has none."""
+        return Variant(tuple(step for step in self.steps if step.method != LOST))
+
+    def in_grouping(self, grouping: str) -> "Variant":
+        """The same steps on the scopes as another grouping draws them."""
+        return Variant(tuple(replace(step, grouping=grouping) for step in self.steps))
+
+    @property
     def calibration(self):
         """The name of the calibration data of its steps where that is not the main one, else None."""
         return next((step.calibration for step in self.steps if step.calibration), None)
@@ -158,6 +171,21 @@ class Variant:
     @property
     def grouping(self):
         return self.steps[0].grouping if self.steps else None
+
+
+def paper_step(method: str, scope: str, level: int | str | None = None) -> Step:
+    """A step on a scope as the paper draws it, with the study's main calibration data."""
+    return Step(method, level, GROUPINGS[0], scope)
+
+
+def paper_slug(*steps: tuple[str, str] | tuple[str, str, int | str | None]) -> str:
+    """The slug of such steps, each (method, scope) or (method, scope, level)."""
+    return Variant(tuple(paper_step(*step) for step in steps)).slug
+
+
+def treatments(method: str) -> list[str]:
+    """What Variant.method puts together, one for each step: ["magnitude", "int8"] of "magnitude+int8"."""
+    return method.split("+")
 
 
 def parse(slug):

@@ -11,7 +11,7 @@ import yaml
 
 from knowcost.compress.registry import METHODS
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import DENSE, GROUPINGS, Step, Variant
+from knowcost.spec.variants import DENSE, GROUPINGS, paper_slug, treatments
 
 LIST = Path(__file__).with_name("paper.yaml")
 SHOWN = "int8"  # what paper.yaml calls Tables 3 to 5: the dense model, int8, and pruning then int8
@@ -59,10 +59,8 @@ def asked(entry):
 
 
 def _slug(methods, scope, level):
-    steps = [
-        Step(method, level if METHODS[method].levels else None, GROUPINGS[0], scope) for method in methods.split("+")
-    ]
-    return Variant(tuple(steps)).slug
+    steps = [(method, scope, level if METHODS[method].levels else None) for method in treatments(methods)]
+    return paper_slug(*steps)
 
 
 def missing(entry, scores):

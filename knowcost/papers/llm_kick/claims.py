@@ -6,112 +6,132 @@ of larger against smaller models. A variant matches if it loses no more than TOL
 about decoders compressed everywhere.
 """
 
-import re
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
 from knowcost.benchmarks.disciplines import discipline_of
-from knowcost.papers.claim import Claim
+from knowcost.papers.claim import Claim, Contrasts, Group, Part, all_facts
+from knowcost.spec import levels
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import DENSE, Step, paper_step, parse
 
 PAPER = "LLM-KICK"
 TOLERANCE = 0.05  # of the dense accuracy that a matching variant may lose, as the paper has it
 PRUNING = {name: LABELS[name] for name in ("magnitude", "magnitude_layer", "wanda", "sparsegpt")}
-_PERCENT = re.compile(rf"({'|'.join(PRUNING)})-(\d+)@overall")
-_PATTERN = re.compile(rf"({'|'.join(PRUNING)})-(\d+)of(\d+)@overall")
-_EIGHT_BITS = re.compile(r"int8@overall|(gptq|rtn)-8bit[a-z0-9-]*@overall")
 
 
-def loses(slug):
+def of_everything(slugs: Collection[str]) -> Iterator[tuple[str, Step]]:
+    """(variant, its step) of every variant of one step that acts on everything, with the study's main calibration data;
+    in the order of their names."""
+    for slug in sorted(slugs):
+        steps = parse(slug).steps
+        if len(steps) == 1 and steps[0] == paper_step(steps[0].method, "overall", steps[0].level):
+            yield slug, steps[0]
+
+
+def in_eight_bits(slugs: Collection[str]) -> list[tuple[str, str]]:
+    """[(variant, its method and level)] of everything in 8 bits, by whichever method."""
+    return [
+        (slug, step.name)
+        for slug, step in of_everything(slugs)
+        if step.method == "int8" or (step.kind == "quantize" and step.level and levels.bits(step.level).bits == 8)
+    ]
+
+
+def loses(slug: str) -> dict[str, float]:
     """The contrast that is positive if a variant does not match."""
     return {DENSE: 1 - TOLERANCE, slug: -1}
 
 
-def matches(slug):
+def matches(slug: str) -> dict[str, float]:
     """The contrast that is positive if a variant matches."""
     return {DENSE: TOLERANCE - 1, slug: 1}
 
 
-def pruned(slugs, first, last):
+def pruned(slugs: Collection[str], first: int, last: int) -> dict[str, dict[int, str]]:
     """{method: {percent: variant}} of everything pruned by `first` to `last` percent."""
-    found = {}
-    for match in filter(None, map(_PERCENT.fullmatch, sorted(slugs))):
-        if first <= int(match[2]) <= last:
-            found.setdefault(match[1], {})[int(match[2])] = match[0]
+    found: dict[str, dict[int, str]] = {}
+    for slug, step in of_everything(slugs):
+        if step.method in PRUNING and isinstance(step.level, int) and first <= step.level <= last:
+            found.setdefault(step.method, {})[step.level] = slug
     return found
 
 
-def no_match_at_trivial_sparsity(slugs):
+def no_match_at_trivial_sparsity(slugs: Collection[str]) -> dict[str, dict[str, float]]:
     """A contrast per method, at the highest level from 25 to 35%."""
-    levels = {method: max(each.items()) for method, each in pruned(slugs, 25, 35).items()}
-    return {f"{PRUNING[m]} by {level}% does not match": loses(slug) for m, (level, slug) in levels.items()}
+    highest = {method: max(each.items()) for method, each in pruned(slugs, 25, 35).items()}
+    return {f"{PRUNING[m]} by {level}% does not match": loses(slug) for m, (level, slug) in highest.items()}
 
 
-def no_match_at_patterns(slugs):
-    found = filter(None, map(_PATTERN.fullmatch, sorted(slugs)))
-    return {f"{PRUNING[f[1]]} at {f[2]}:{f[3]} does not match": loses(f[0]) for f in found}
+def no_match_at_patterns(slugs: Collection[str]) -> dict[str, dict[str, float]]:
+    """A contrast per method and N:M pattern."""
+    return {
+        f"{PRUNING[step.method]} at {levels.words(step.level)} does not match": loses(slug)
+        for slug, step in of_everything(slugs)
+        if step.method in PRUNING and levels.kind(step.level) == "pattern"
+    }
 
 
-def eight_bits_beat_half_the_weights(slugs):
+def eight_bits_beat_half_the_weights(slugs: Collection[str]) -> dict[str, dict[str, float]]:
     """A contrast per pair of 8-bit variant and method, pruned by 40 to 60% (the mean of those levels)."""
     made = {}
-    for bits in filter(_EIGHT_BITS.fullmatch, sorted(slugs)):
+    for bits, name in in_eight_bits(slugs):
         for method, each in pruned(slugs, 40, 60).items():
             at = " and ".join(f"{level}%" for level in sorted(each))
-            made[f"{PRUNING[method]} by {at} costs more than {bits.split('@')[0]}"] = {
+            made[f"{PRUNING[method]} by {at} costs more than {name}"] = {
                 bits: 1, **{slug: -1 / len(each) for slug in each.values()}
             }  # fmt: skip
     return made
 
 
-def eight_bits(judge, words):
+def eight_bits(judge: Callable[[str], dict[str, float]], words: str) -> Contrasts:
     """Contrasts: each 8-bit variant `loses` or `matches`."""
 
-    def contrasts(slugs):
-        return {f"{slug.split('@')[0]} {words}": judge(slug) for slug in filter(_EIGHT_BITS.fullmatch, sorted(slugs))}
+    def contrasts(slugs: Collection[str]) -> dict[str, dict[str, float]]:
+        return {f"{name} {words}": judge(slug) for slug, name in in_eight_bits(slugs)}
 
     return contrasts
 
 
-def everything_costs(slugs):
+def everything_costs(slugs: Collection[str]) -> dict[str, dict[str, float]]:
     """Contrasts of the loss itself: each method's pruning by up to 60% (mean of its levels), and each 8-bit variant."""
-    made = {}
+    made: dict[str, dict[str, float]] = {}
     for method, each in pruned(slugs, 1, 60).items():
         shares = {slug: -1 / len(each) for slug in each.values()}
         made[f"{PRUNING[method]} by up to {max(each)}% (mean of {len(each)} levels)"] = {DENSE: 1, **shares}
-    for slug in filter(_EIGHT_BITS.fullmatch, sorted(slugs)):
-        made[slug.split("@")[0]] = {DENSE: 1, slug: -1}
+    for slug, name in in_eight_bits(slugs):
+        made[name] = {DENSE: 1, slug: -1}
     return made
 
 
-def magnitude_keeps_up(slugs):
+def magnitude_keeps_up(slugs: Collection[str]) -> dict[str, dict[str, float]]:
     """Contrasts: at levels up to 30%, magnitude (by layer, as the paper's code prunes, if it was run) loses at most
     TOLERANCE more than Wanda and SparseGPT."""
     found, made = pruned(slugs, 1, 30), {}
     simple = "magnitude_layer" if "magnitude_layer" in found else "magnitude"
     for method in ("wanda", "sparsegpt"):
-        levels = sorted(found.get(method, {}).keys() & found.get(simple, {}).keys())
-        if levels:
-            weights = {found[simple][level]: 1 / len(levels) for level in levels}
-            weights |= {found[method][level]: -1 / len(levels) for level in levels}
-            at = " and ".join(f"{level}%" for level in levels)
+        shared = sorted(found.get(method, {}).keys() & found.get(simple, {}).keys())
+        if shared:
+            weights = {found[simple][level]: 1 / len(shared) for level in shared}
+            weights |= {found[method][level]: -1 / len(shared) for level in shared}
+            at = " and ".join(f"{level}%" for level in shared)
             made[f"{PRUNING[simple]} by {at} is as good as {PRUNING[method]}"] = {DENSE: TOLERANCE, **weights}
     return made
 
 
-def half_matches(slugs):
+def half_matches(slugs: Collection[str]) -> dict[str, dict[str, float]]:
     """A contrast per method: pruned by 40 to 50%, the highest such level, it matches."""
-    levels = {method: max(each.items()) for method, each in pruned(slugs, 40, 50).items()}
-    return {f"{PRUNING[method]} by {level}% matches": matches(slug) for method, (level, slug) in levels.items()}
+    highest = {method: max(each.items()) for method, each in pruned(slugs, 40, 50).items()}
+    return {f"{PRUNING[method]} by {level}% matches": matches(slug) for method, (level, slug) in highest.items()}
 
 
-def asked(*kinds):
+def asked(*kinds: str) -> Callable[[Group], list[Part]]:
     """The facts of benchmarks of these kinds."""
     return lambda group: [(1, np.ones(len(group.facts), bool))] if group.kind in kinds else []
 
 
-def humanities_less_stem(group):
+def humanities_less_stem(group: Group) -> list[Part]:
     """MMLU's facts of humanities and social sciences, less those of STEM."""
     if group.kind != "mmlu":
         return []
@@ -120,9 +140,10 @@ def humanities_less_stem(group):
     return [(sign, facts.to_numpy()) for sign, facts in parts] if all(facts.any() for _, facts in parts) else []
 
 
-def _claim(id, section, sentence, contrasts, parts=None):
-    more = {"parts": parts} if parts else {}
-    return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, PAPER, **more)
+def _claim(
+    id: str, section: str, sentence: str, contrasts: Contrasts, parts: Callable[[Group], list[Part]] = all_facts
+) -> Claim:
+    return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, PAPER, parts)
 
 
 CLAIMS = (

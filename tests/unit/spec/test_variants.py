@@ -2,7 +2,7 @@ import pytest
 
 from knowcost.common.errors import InputError
 from knowcost.compress.registry import check_steps
-from knowcost.spec.variants import Step, Variant, parse
+from knowcost.spec.variants import Step, Variant, paper_slug, paper_step, parse, treatments
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,37 @@ def test_other_calibration_data_make_another_method_for_tables_and_figures():
     assert parse("sparsegpt-50@overall~b+gptq-4bit@overall~b").method == "sparsegpt~b+gptq~b"
     assert parse("wanda-50@overall~b+int8@overall").calibration == "b"
     assert parse("wanda-50@overall+int8@overall").calibration is None
+
+
+def test_slugs_on_the_papers_scopes_are_built_from_steps():
+    assert paper_slug() == "dense"
+    assert paper_slug(("magnitude", "attention", 40), ("int8", "attention")) == "magnitude-40@attention+int8@attention"
+    assert paper_slug(("gptq", "overall", "4bit-g128")) == "gptq-4bit-g128@overall"
+    assert paper_step("int8", "final") == Step("int8", None, "paper", "final")
+
+
+@pytest.mark.parametrize(
+    ("slug", "name"),
+    [
+        ("gptq-8bit-g128@canonical.attention~c4", "gptq-8bit-g128"),
+        ("int8@overall", "int8"),
+        ("wanda-2of4@final", "wanda-2of4"),
+    ],
+)
+def test_a_steps_name_is_its_method_and_level(slug, name):
+    assert parse(slug).steps[0].name == name
+
+
+def test_a_variant_without_its_lost_final_layer_and_under_another_grouping():
+    assert parse("magnitude-20@final+lost@final").without_loss == parse("magnitude-20@final")
+    assert parse("magnitude-20@final").without_loss == parse("magnitude-20@final")
+    moved = parse("wanda-20@canonical.attention~c4+int8@canonical.final").in_grouping("paper")
+    assert moved.slug == "wanda-20@attention~c4+int8@final"
+    assert moved.in_grouping("canonical").slug == "wanda-20@canonical.attention~c4+int8@canonical.final"
+    assert parse("dense").in_grouping("canonical") == Variant()
+
+
+def test_a_tables_method_holds_the_treatment_of_every_step():
+    for slug in ("dense", "int8@overall", "sparsegpt-50@overall~b+gptq-4bit@attention~b"):
+        variant = parse(slug)
+        assert treatments(variant.method) == ([step.treatment for step in variant.steps] or ["dense"])

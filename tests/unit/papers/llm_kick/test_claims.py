@@ -64,6 +64,16 @@ def test_patterns_and_bits_are_told_by_their_slugs():
     assert bits["SparseGPT by 50% costs more than int8"] == {"int8@overall": 1, "sparsegpt-50@overall": -1}
 
 
+def test_other_groupings_scopes_and_calibration_data_are_not_the_papers():
+    """Claims speak of everything compressed with the study's main data, in one step."""
+    slugs = {"dense", "wanda-30@canonical.overall", "wanda-30@overall~c4", "wanda-30@final", "gptq-8bit@overall~c4",
+             "int8@attention", "wanda-30@overall+int8@overall", "gptq-4bit@overall", "gptq-8bit-g128-actorder@overall",
+             "sparsegpt-1of4@overall"}  # fmt: skip
+    assert [name for _, name in claims_kick.in_eight_bits(slugs)] == ["gptq-8bit-g128-actorder"]
+    assert claims_kick.pruned(slugs, 1, 99) == {}
+    assert list(BY_ID["kick_patterns"].contrasts(slugs)) == ["SparseGPT at 1:4 does not match"]
+
+
 def test_eight_bits_against_half_of_the_weights():
     right = {"dense": 100, "int8@overall": 90, "magnitude-40@overall": 80, "magnitude-60@overall": 40}
     row = verdict("quantization", asked(right))

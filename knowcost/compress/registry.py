@@ -1,7 +1,9 @@
-"""The compress stage: every method that makes a variant, and the job that archives it.
+"""Every method that makes a variant, by its name in slugs.
 
-To add a method: one module beside this one with a class derived from base.Compressor, and its line in METHODS.
+To add a method: one module in methods/ with a class derived from method.Compressor, and its place in METHODS.
 """
+
+import re
 
 from knowcost.common.errors import InputError
 from knowcost.compress.methods.gptq import GPTQ
@@ -14,9 +16,22 @@ from knowcost.compress.methods.rtn import RoundToNearest
 from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
+from knowcost.spec.variants import DENSE, treatments
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS = {method.name: method() for method in _ALL}
+
+
+def methods_of(word):
+    """The methods of a Variant.method, in order: [Wanda, Int8] of "wanda~wikitext2+int8~wikitext2"; of "dense" none."""
+    return [METHODS[part.partition("~")[0]] for part in treatments(word) if part != DENSE]
+
+
+def name_of(word):
+    """The words of figures and report for a Variant.method: "SparseGPT, then GPTQ (wikitext2)"."""
+    data = dict.fromkeys(re.findall(r"~([^+]+)", word))
+    labels = ", then ".join(method.label for method in methods_of(word)) or DENSE
+    return labels + (f" ({', '.join(data)})" if data else "")
 
 
 def weights(method, grouping, scope, model_type, modules):

@@ -19,12 +19,13 @@ from knowcost.aggregate import paper_tables
 from knowcost.aggregate.tables import read, under
 from knowcost.benchmarks.formats import PUBLISHED
 from knowcost.common.files import write_json
+from knowcost.compress.registry import name_of
 from knowcost.draw import findings
 from knowcost.draw import perplexity as perplexity_figures
 from knowcost.draw.plots import ALL, MISSING, UNKNOWN, bars, lines
 from knowcost.draw.style import COLOURS, GREY, MARKERS, STYLE, finish, save
 from knowcost.papers.cost_of_compression import index as paper
-from knowcost.spec.families import ATTENTION_PARTS, LABELS, name_of
+from knowcost.spec.families import ATTENTION_PARTS, LABELS
 from knowcost.spec.variants import LOST
 
 log = logging.getLogger(__name__)

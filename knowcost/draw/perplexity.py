@@ -5,10 +5,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost.aggregate import matching
+from knowcost.compress.registry import name_of
 from knowcost.draw.style import GREY, finish, label, panels
 from knowcost.papers.llm_kick import claims as claims_kick
 from knowcost.spec import variants
-from knowcost.spec.families import LABELS, name_of
+from knowcost.spec.families import LABELS
 from knowcost.spec.variants import DENSE, parse
 
 # after Okabe and Ito, as the colours of scopes; markers double them, and dashes set a second round apart

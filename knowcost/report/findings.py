@@ -5,8 +5,9 @@ import pandas as pd
 from knowcost.aggregate import tables
 from knowcost.aggregate.statistics import FEWEST_RELATIONS, ROUNDS
 from knowcost.aggregate.verdicts import FEWEST_FACTS
+from knowcost.compress.registry import name_of
 from knowcost.papers.claim import CLOSE
-from knowcost.spec.families import LABELS, name_of
+from knowcost.spec.families import LABELS
 
 VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "undecided": "? undecided"}
 PAIRS = [("overall", "attention"), ("overall", "feed_forward"), ("attention", "feed_forward"),

@@ -1,6 +1,4 @@
-"""The families of models, and the words that figures and report have for families, scopes and methods."""
-
-import re
+"""The families of models, and the words that figures and report have for families, scopes and kinds of comparison."""
 
 from knowcost.spec import variants
 
@@ -20,16 +18,7 @@ LABELS = {  # the words of figures and report
     "encoder_attention": "encoder attention", "decoder_attention": "decoder attention",
     "final_unstructured": "single weights", "final_structured": "whole rows",
     "encoder": "encoder", "encoder_decoder": "encoder-decoder", "decoder": "decoder",
-    "magnitude": "magnitude pruning", "int8": "int8", "magnitude+int8": "magnitude pruning, then int8",
-    "magnitude_layer": "magnitude pruning by layer", "wanda": "Wanda", "sparsegpt": "SparseGPT", "gptq": "GPTQ",
-    "rtn": "round to nearest", "prune_pattern": "pruned N:M", "quantize_bits": "quantized to few bits",
+    "prune_pattern": "pruned N:M", "quantize_bits": "quantized to few bits",
     "prune": "pruned", "quantize": "quantized", "prune_quantize": "pruned, then quantized",
     "other": "other recipes", "mixed": "mixed scopes",
 }  # fmt: skip
-
-
-def name_of(word):
-    """The words of figures and report for Variant.method: "SparseGPT (wikitext2)" for sparsegpt~wikitext2."""
-    method = re.sub(r"~[^+]+", "", word)
-    data = dict.fromkeys(re.findall(r"~([^+]+)", word))
-    return LABELS.get(method, method) + (f" ({', '.join(data)})" if data else "")

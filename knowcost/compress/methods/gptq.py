@@ -10,6 +10,8 @@ from knowcost.spec.levels import bits
 
 class GPTQ(Quantizer):
     name = "gptq"
+    label = "GPTQ"
+    what = "Rounding a scope's weights to a few bits column by column, and letting those still to come make up for it"
     levels = ("bits", "actorder")
     needs_data = True
     hessian = True

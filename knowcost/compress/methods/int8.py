@@ -18,6 +18,8 @@ from knowcost.models.formats import SCALE
 
 class Int8(Compressor):
     name = "int8"
+    label = "int8"
+    what = "Computing a scope's layers in 8-bit integers"
     levels = ()
     quantizes = True
     takes_head = True

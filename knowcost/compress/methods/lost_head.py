@@ -22,6 +22,8 @@ SEED = 40  # the seed of the published scripts; their numbers cannot be drawn ag
 
 class Lost(Compressor):
     name = LOST
+    label = "lost as published"
+    what = "Losing a pruned final layer when it is loaded again, as the published code did"
     levels = ()
     scopes = ("final",)
     families = ("encoder_decoder", "decoder")

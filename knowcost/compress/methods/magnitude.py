@@ -23,6 +23,8 @@ LOW = 1 << 16
 
 class Magnitude(Compressor):
     name = "magnitude"
+    label = "magnitude pruning"
+    what = "Setting the smallest weights of a scope to zero"
     needs_thresholds = True
 
     def prepare(self, step, tensors, work):

@@ -9,6 +9,8 @@ from knowcost.spec.levels import pattern
 
 class MagnitudeLayer(Pruner):
     name = "magnitude_layer"
+    label = "magnitude pruning by layer"
+    what = "Setting the smallest weights of each layer of a scope to zero"
 
     def solve(self, step, weight, statistics, pruned):
         from knowcost.compress.solvers import magnitude_layer

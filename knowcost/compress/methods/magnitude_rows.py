@@ -14,6 +14,8 @@ from knowcost.compress.methods.magnitude import nparams_toprune
 
 class MagnitudeStructured(Compressor):
     name = "magnitude_structured"
+    label = "magnitude pruning of whole rows"
+    what = "Setting the rows of the final layer with the smallest L1 norm to zero"
     scopes = ("final",)
 
     def prepare(self, step, tensors, work):

@@ -6,6 +6,8 @@ from knowcost.spec.levels import bits
 
 class RoundToNearest(Quantizer):
     name = "rtn"
+    label = "round to nearest"
+    what = "Rounding every weight of a scope by itself to a few bits"
 
     def solve(self, step, weight, statistics, pruned):
         from knowcost.compress.solvers import round_to_nearest

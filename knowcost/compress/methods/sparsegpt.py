@@ -7,6 +7,8 @@ from knowcost.spec.levels import pattern
 
 class SparseGPT(Pruner):
     name = "sparsegpt"
+    label = "SparseGPT"
+    what = "Removing the weights whose loss hurts a layer's output least, and letting the others make up for it"
     needs_data = True
     hessian = True
 

@@ -6,6 +6,8 @@ from knowcost.spec.levels import pattern
 
 class Wanda(Pruner):
     name = "wanda"
+    label = "Wanda"
+    what = "Removing the weights whose size times the norm of their input is smallest, row by row"
     needs_data = True
 
     def solve(self, step, weight, statistics, pruned):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from knowcost.compress.registry import METHODS
+from knowcost.compress.registry import METHODS, name_of
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import DENSE, GROUPINGS, paper_slug, treatments
 
@@ -97,7 +97,7 @@ def lacking(entry, scores):
     wanted = asked(entry)
     absent = {slug: what for slug, what in wanted.items() if slug not in there}
     parts = []
-    for place, words in ((0, LABELS.get), (1, LABELS.get), (2, "{}%".format)):
+    for place, words in ((0, name_of), (1, LABELS.get), (2, "{}%".format)):
         present = {what[place] for slug, what in wanted.items() if slug in there}
         gone = list(dict.fromkeys(what[place] for what in absent.values() if what[place] not in present))
         parts += [words(value) or value for value in gone if value is not None]

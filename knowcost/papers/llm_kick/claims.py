@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from knowcost.benchmarks.disciplines import discipline_of
+from knowcost.compress.registry import METHODS
 from knowcost.papers.claim import Claim, Contrasts, Group, Part, all_facts
 from knowcost.spec import levels
-from knowcost.spec.families import LABELS
 from knowcost.spec.variants import DENSE, Step, paper_step, parse
 
 PAPER = "LLM-KICK"
 TOLERANCE = 0.05  # of the dense accuracy that a matching variant may lose, as the paper has it
-PRUNING = {name: LABELS[name] for name in ("magnitude", "magnitude_layer", "wanda", "sparsegpt")}
+PRUNING = {name: METHODS[name].label for name in ("magnitude", "magnitude_layer", "wanda", "sparsegpt")}
 
 
 def of_everything(slugs: Collection[str]) -> Iterator[tuple[str, Step]]:

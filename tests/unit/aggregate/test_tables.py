@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from knowcost.aggregate import tables
-from knowcost.spec import families
 
 
 @pytest.mark.parametrize(
@@ -35,12 +34,6 @@ def test_describe(slug, experiment, method, scope, level):
     found = tables.describe(slug)
     assert [found[key] for key in ("experiment", "method", "scope", "level")] == [experiment, method, scope, level]
     assert found["grouping"] == ("" if slug == "dense" else "canonical" if "canonical" in slug else "paper")
-
-
-def test_methods_in_words():
-    words = {"wanda": "Wanda", "wanda~c4-seed1": "Wanda (c4-seed1)", "magnitude+int8": "magnitude pruning, then int8"}
-    words |= {"sparsegpt~b+gptq~b": "sparsegpt+gptq (b)", "wanda~b+int8": "wanda+int8 (b)"}
-    assert {method: families.name_of(method) for method in words} == words
 
 
 def test_csv_text_is_fixed_and_reads_back(tmp_path):

@@ -118,7 +118,7 @@ def test_what_the_run_did_not_ask_is_said_in_few_words():
     some = [slug for slug in whole if "-10@" not in slug and "-90@" not in slug and "feed" not in slug]
     assert paper.lacking(FIGURES[3], run(*some)) == "not run: feed-forward, 10%, 90%"
     assert paper.lacking(FIGURES[3], run(*whole[1:])) == "not run: magnitude-10@overall"
-    assert paper.lacking(FIGURES[9], run("magnitude-20@final")) == "not run: magnitude_structured, 40%"
+    assert paper.lacking(FIGURES[9], run("magnitude-20@final")) == "not run: magnitude pruning of whole rows, 40%"
 
 
 def test_titles_are_words():

@@ -10,7 +10,7 @@ SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 
 demo: $(READY)
 	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
-	@$(BIN)/python -m knowcost.report.answer
+	@$(BIN)/python -m knowcost answer
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile

@@ -1,7 +1,10 @@
 """The answer: what compression cost in this run, in a few sentences."""
 
+from pathlib import Path
+
 from knowcost.aggregate import tables
 from knowcost.common import paths
+from knowcost.common.errors import InputError
 
 REFERENCE = 40  # percent: the sparsity at which the answer compares, or the nearest one that was run
 KEEP = 95  # percent of the dense model's facts that the answer's smallest model has to keep
@@ -139,9 +142,8 @@ def _family(name):
 
 
 def main():
+    """Print the answer of the last run in the current folder."""
+    if not any(Path(paths.TABLES).glob("*")):
+        raise InputError(f"{paths.TABLES}: no tables in this folder; run `snakemake` or `make demo` here first")
     print("\n".join(f"- {line}" for line in answer(paths.TABLES)))
     print(f"The whole study: {paths.REPORT}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,37 @@
+"""The `knowcost` command (also `python -m knowcost`): small things to ask of a run, in the folder where it was made."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+import knowcost
+from knowcost.common.errors import InputError
+from knowcost.report import answer
+
+COMMANDS: dict[str, tuple[Callable[[], None], str]] = {
+    "answer": (answer.main, "print what compression cost in the last run, in a few sentences"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; wrong input is shown without a traceback."""
+    run, _ = COMMANDS[_parser().parse_args(arguments).command]
+    try:
+        run()
+    except InputError as error:
+        print(f"knowcost: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="knowcost", description=knowcost.__doc__)
+    parser.add_argument("--version", action="version", version=f"knowcost {knowcost.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (_, words) in COMMANDS.items():
+        commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

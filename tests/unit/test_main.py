@@ -1,0 +1,57 @@
+"""The command: help, the answer of a run, and what it says where there is no run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import fake_results
+
+import knowcost
+from knowcost.__main__ import COMMANDS, main
+from knowcost.aggregate import job
+from knowcost.common import paths
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and said.startswith("usage: knowcost")
+    assert all(name in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [[], ["guess"], ["answer", "--loudly"]])
+def test_other_words_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2 and "usage: knowcost" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"knowcost {knowcost.__version__}\n"
+
+
+def test_answer_of_the_run_in_this_folder(tmp_path, monkeypatch, capsys):
+    made = fake_results.make(tmp_path, models={"tiny-bert": "encoder"}, facts=60)
+    job.aggregate(*made, tmp_path / paths.TABLES)
+    monkeypatch.chdir(tmp_path)
+    assert main(["answer"]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("- Pruning everything by 40% costs ")
+    assert last == "The whole study: results/report.html"
+
+
+def test_no_run_in_this_folder(tmp_path):
+    asked = subprocess.run(
+        [sys.executable, "-m", "knowcost", "answer"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(knowcost.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    assert asked.returncode == 1 and asked.stdout == ""
+    assert asked.stderr.startswith("knowcost: results/tables: no tables in this folder; run `snakemake`")
+    assert "Traceback" not in asked.stderr

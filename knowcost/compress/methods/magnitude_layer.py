@@ -3,8 +3,17 @@
 `magnitude` compares the weights of a whole scope, as "The Cost of Compression" does.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from knowcost.compress.methods.layerwise import Pruner
-from knowcost.spec.levels import pattern
+from knowcost.compress.patterns import removed, zeros_of_groups
+from knowcost.spec.levels import Pattern, pattern
+from knowcost.spec.variants import Step
+
+if TYPE_CHECKING:
+    import torch
 
 
 class MagnitudeLayer(Pruner):
@@ -12,7 +21,13 @@ class MagnitudeLayer(Pruner):
     label = "magnitude pruning by layer"
     what = "Setting the smallest weights of each layer of a scope to zero"
 
-    def solve(self, step, weight, statistics, pruned):
+    def solve(self, step: Step, weight: torch.Tensor, statistics: None, pruned: bool) -> torch.Tensor:
         from knowcost.compress.solvers import magnitude_layer
 
         return magnitude_layer(weight, pattern(step.level))
+
+    def promised_zeros(self, rows: int, columns: int, pattern: Pattern) -> int:
+        """int(rows * columns * sparsity) + 1 in the layer."""
+        if pattern.sparsity is None:
+            return zeros_of_groups(rows, columns, pattern)
+        return removed(rows * columns, pattern.sparsity)

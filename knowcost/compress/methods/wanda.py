@@ -1,7 +1,18 @@
 """Wanda: the weights of smallest |weight| x norm of its input go, compared within each row (Sun et al. 2023)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from knowcost.compress.methods.layerwise import Pruner
-from knowcost.spec.levels import pattern
+from knowcost.compress.patterns import zeros_of_groups
+from knowcost.spec.levels import Pattern, pattern
+from knowcost.spec.variants import Step
+
+if TYPE_CHECKING:
+    import torch
+
+    from knowcost.compress.solvers import InputStatistics
 
 
 class Wanda(Pruner):
@@ -10,7 +21,13 @@ class Wanda(Pruner):
     what = "Removing the weights whose size times the norm of their input is smallest, row by row"
     needs_data = True
 
-    def solve(self, step, weight, statistics, pruned):
+    def solve(self, step: Step, weight: torch.Tensor, statistics: InputStatistics, pruned: bool) -> torch.Tensor:
         from knowcost.compress.solvers import wanda
 
         return wanda(weight, statistics, pattern(step.level))
+
+    def promised_zeros(self, rows: int, columns: int, pattern: Pattern) -> int:
+        """int(columns * sparsity) in each row."""
+        if pattern.sparsity is None:
+            return zeros_of_groups(rows, columns, pattern)
+        return rows * int(columns * pattern.sparsity)

@@ -17,7 +17,7 @@ def magnitude_layer(weight, pattern):
     check_weight(weight)
     if pattern.structured:
         return _pruned(weight, pattern, scale=None)
-    mask = smallest(weight.abs().flatten(), removed(weight.numel(), pattern))
+    mask = smallest(weight.abs().flatten(), removed(weight.numel(), pattern.sparsity))
     return weight.masked_fill(mask.view_as(weight), 0)
 
 

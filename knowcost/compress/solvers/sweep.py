@@ -98,7 +98,7 @@ class _Pruner:
             self.mask = torch.zeros_like(block, dtype=torch.bool)
         else:
             score = self._score(block, diagonal)
-            self.mask = smallest(score.flatten(), removed(score.numel(), self.pattern)).view_as(block)
+            self.mask = smallest(score.flatten(), removed(score.numel(), self.pattern.sparsity)).view_as(block)
 
     def settle(self, i):
         if self.pattern.structured and i % self.pattern.m == 0:

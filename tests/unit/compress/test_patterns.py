@@ -5,25 +5,29 @@ import pytest
 
 from knowcost.common.errors import InputError
 from knowcost.compress import patterns
+from knowcost.compress.methods.magnitude_layer import MagnitudeLayer
+from knowcost.compress.methods.sparsegpt import SparseGPT
+from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec.levels import Pattern
 
 
 def test_counts_are_the_authors():
     # By hand from their code: int(columns * sparsity) per row; the value at index int(n * sparsity) goes as well.
     half, third, two_of_four = Pattern(sparsity=0.5), Pattern(sparsity=0.3), Pattern(n=2, m=4)
-    assert patterns.promised_zeros("wanda", 3, 9, half) == 3 * 4
-    assert patterns.promised_zeros("magnitude_layer", 3, 9, half) == 14
-    assert patterns.promised_zeros("sparsegpt", 3, 9, half) == 14
-    assert patterns.promised_zeros("sparsegpt", 2, 300, third) == (76 + 1) + (76 + 1) + (26 + 1)
-    assert patterns.promised_zeros("sparsegpt", 2, 300, two_of_four) == 300
-    assert patterns.promised_zeros("wanda", 2, 12, Pattern(n=1, m=4)) == 18
-    with pytest.raises(ValueError):
-        patterns.promised_zeros("gptq", 2, 12, half)
+    assert Wanda().promised_zeros(3, 9, half) == 3 * 4
+    assert MagnitudeLayer().promised_zeros(3, 9, half) == 14
+    assert SparseGPT().promised_zeros(3, 9, half) == 14
+    assert SparseGPT().promised_zeros(2, 300, third) == (76 + 1) + (76 + 1) + (26 + 1)
+    assert SparseGPT().promised_zeros(2, 300, two_of_four) == 300
+    assert Wanda().promised_zeros(2, 12, Pattern(n=1, m=4)) == 18
+    assert MagnitudeLayer().promised_zeros(2, 12, Pattern(n=3, m=4)) == 6
+    with pytest.raises(ValueError, match="not N:M"):
+        patterns.zeros_of_groups(2, 12, half)
 
 
 def test_n_of_m_are_kept():
     assert str(Pattern(n=1, m=4)) == "1:4"
-    assert patterns.promised_zeros("wanda", 1, 4, Pattern(n=1, m=4)) == 3
+    assert Wanda().promised_zeros(1, 4, Pattern(n=1, m=4)) == 3
     assert str(Pattern(sparsity=0.05)) == "5%"
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowcost.common.errors import InputError
-from knowcost.compress.patterns import promised_zeros
+from knowcost.compress.methods.magnitude_layer import MagnitudeLayer
 from knowcost.compress.solvers import magnitude_layer, masks, wanda
 from knowcost.spec.levels import Pattern
 
@@ -53,7 +53,7 @@ def test_a_whole_layer_by_magnitude_has_the_exact_count_with_ties():
     weight = torch.tensor([[1.0, -1, 2, 1], [1, 3, -1, 1]])
     pruned = magnitude_layer(weight, Pattern(sparsity=0.5))
     assert pruned.tolist() == [[0, 0, 2, 0], [0, 3, 0, 1]]  # 5 of 8, as the authors' `<= threshold` would without ties
-    assert (pruned == 0).sum() == promised_zeros("magnitude_layer", 2, 4, Pattern(sparsity=0.5))
+    assert (pruned == 0).sum() == MagnitudeLayer().promised_zeros(2, 4, Pattern(sparsity=0.5))
     assert weight[0, 0] == 1
 
 

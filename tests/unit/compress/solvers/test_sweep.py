@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowcost.common.errors import InputError
-from knowcost.compress.patterns import promised_zeros
+from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.solvers import gptq, magnitude_layer, round_to_nearest, sparsegpt, sweep, wanda
 from knowcost.spec.levels import Pattern
 
@@ -71,7 +71,7 @@ def test_weights_that_stay_are_the_best_that_there_are():
 def test_sparsegpt_leaves_exactly_the_promised_zeros(rows, columns, sparsity, blocksize, seed):
     weight, inputs = layers.layer(rows, columns, seed)
     pruned = sparsegpt(weight, layers.seen(inputs), Pattern(sparsity=sparsity), blocksize=blocksize)
-    assert (pruned == 0).sum() == promised_zeros("sparsegpt", rows, columns, Pattern(sparsity=sparsity), blocksize)
+    assert (pruned == 0).sum() == SparseGPT().promised_zeros(rows, columns, Pattern(sparsity=sparsity), blocksize)
     for first in range(0, columns, blocksize):
         block = pruned[:, first : first + blocksize]
         assert (block == 0).sum() == int(block.numel() * sparsity) + 1

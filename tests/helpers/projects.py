@@ -30,10 +30,14 @@ CONFIG = {
 # Put behind the copied score stage: a file faults/<variant>.<benchmark> says what happens before that cell is written.
 FAULTS = """
 
-_write_soundly = _write
+from pathlib import Path
+
+from knowcost.common.errors import InputError
+
+_write_soundly = write
 
 
-def _write(path, rows, metadata):
+def write(path, rows, metadata):
     fault = Path("faults") / f"{metadata['variant']}.{metadata['benchmark']}"
     if fault.exists():
         what = fault.read_text()

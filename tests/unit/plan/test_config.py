@@ -1,0 +1,144 @@
+"""What a study may not ask for is a clear message of planning, before any job. (That the workflow ends there, without a
+plan, is shown in tests/workflow/test_bad_input.py.)"""
+
+import pytest
+import yaml
+from helpers import tiny
+from helpers.copies import ROOT
+from helpers.workflow import CONFIG, facts
+from snakemake.utils import update_config
+
+from knowcost.common.errors import InputError
+from knowcost.plan import config, design, fitting
+
+
+class Study:
+    """A folder with two tables and a tiny BERT, and a configuration over the defaults."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+        update_config(self.config, CONFIG)
+
+    def write_config(self, change):
+        changed = {"study": {"experiments": [dict(each) for each in CONFIG["study"]["experiments"]]}}
+        change(changed := CONFIG | changed)
+        update_config(self.config, changed)
+
+    def add_row(self, table, *cells):
+        with open(self.folder / table, "a") as f:
+            f.write("\t".join(cells) + "\n")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints")
+    tiny.fetched("bert", folder / "bert")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path, checkpoints, monkeypatch):
+    (tmp_path / "checkpoints").symlink_to(checkpoints)
+    facts(tmp_path / "first.jsonl", 4)
+    (tmp_path / "models.tsv").write_text("name\tfamily\tsource\none\tencoder\t./checkpoints/bert\n")
+    (tmp_path / "benchmarks.tsv").write_text("name\tformat\tsource\tfamilies\nfirst\tcloze\tfirst.jsonl\tencoder\n")
+    monkeypatch.chdir(tmp_path)
+    return Study(tmp_path)
+
+
+def plan(project):
+    """What the workflow does before anything else (workflow/rules/common.smk)."""
+    study = config.load(project.config)
+    config.check_families(study)
+    fitting.check(study)
+    return design.batches(study)
+
+
+def refused(project, *expected):
+    """Planning fails, and the message says all of this."""
+    with pytest.raises(InputError) as error:
+        plan(project)
+    for part in expected:
+        assert part in str(error.value)
+
+
+def test_the_study_itself_is_planned(project):
+    assert sum(len(batch.variants) for batch in plan(project)) == 6
+
+
+def experiment(key, value):
+    return lambda config: config["study"]["experiments"][0].__setitem__(key, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda c: c.update(modles="x"), ["'modles' was unexpected", "known keys here", "models"]),
+        (lambda c: c["study"].update(gruopings=[]), ["study", "'gruopings' was unexpected"]),
+        (experiment("levels", [0]), ["0 is less than the minimum of 1"]),
+        (experiment("levels", [100]), ["100 is greater than the maximum of 99"]),
+        (experiment("steps", ["magic"]), ["no method 'magic'", "known: magnitude"]),
+        (experiment("scopes", ["atention"]), ["no scope 'atention'", "known: attention"]),
+        (experiment("steps", ["int8"]), ["none of int8 takes `levels`"]),
+        (experiment("levels", ["2of4"]), ["'prune': magnitude needs a level from 1 to 99 (percent), not 2of4"]),
+        (experiment("levels", ["4 bit"]), ["'4 bit' does not match"]),
+        (experiment("steps", ["wanda", "gptq"]), ["'prune': gptq needs a level like 4bit", "not 20"]),
+        (lambda c: c.update(calibration={"length": 1}), ["calibration.length: 1 is less than the minimum of 2"]),
+        (lambda c: c.update(other_calibrations={"b": {"sead": 1}}), ["other_calibrations.b", "'sead' was unexpected"]),
+        (lambda c: c.update(other_calibrations={"c4": {"seed": 1}}), ["'c4' is already the name of the main ones"]),
+        (experiment("calibrations", ["c4"]), ["'prune': none of magnitude looks at data; remove `calibrations`"]),
+        (
+            lambda c: c["study"]["experiments"][0].update(steps=["wanda"], calibrations=["b"]),
+            ["'prune': no calibration data 'b'; known: c4"],
+        ),
+        (lambda c: c.update(compress={"device": "tpu"}), ["compress.device: 'tpu' does not match"]),
+        (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
+        (lambda c: c["study"].update(tolerance=1), ["study.tolerance: 1 is greater than or equal to the maximum of 1"]),
+        (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),
+        (lambda c: c.update(archive="zip"), ["archive: 'zip' is not one of ['full', 'changed', 'recipe']"]),
+        (lambda c: c.update(shard_size="5 gigabytes"), ["shard_size: '5 gigabytes' does not match"]),
+    ],
+)
+def test_a_wrong_key_or_value_starts_no_job(project, change, expected):
+    project.write_config(change)
+    refused(project, *expected)
+
+
+@pytest.mark.parametrize(
+    ("table", "cells", "expected"),
+    [
+        ("models.tsv", ("two", "decodr", "./x"), ["row 'two'", "'decodr' is not one of"]),
+        ("models.tsv", ("one", "encoder", "./x"), ["two rows are named 'one'"]),
+        ("models.tsv", ("two", "decoder", "./checkpoints/bert"), ["no benchmark asks models of family 'decoder'"]),
+        (
+            "benchmarks.tsv",
+            ("b", "lines", "x", "encoder"),
+            ["family 'encoder' cannot be asked 'lines'", "may hold decoder"],
+        ),
+        ("benchmarks.tsv", ("b", "arc", "x", "encoder"), ["may hold encoder_decoder, decoder"]),
+        ("benchmarks.tsv", ("b", "lama_trx", "x", "encoder"), ["no format 'lama_trx'", "lama_trex"]),
+    ],
+)
+def test_a_wrong_row_starts_no_job(project, table, cells, expected):
+    project.add_row(table, *cells)
+    refused(project, *expected)
+
+
+def test_a_family_that_contradicts_the_architecture_starts_no_job(project):
+    project.add_row("models.tsv", "two", "decoder", "./checkpoints/bert")
+    project.add_row("benchmarks.tsv", "b", "boolq", "first.jsonl", "decoder")
+    refused(project, "model 'two': family is 'decoder', but 'bert'", "is 'encoder'")
+
+
+@pytest.mark.parametrize(
+    ("step", "level", "expected"),
+    [
+        ("wanda", "5of10", "model 'one': wanda-5of10@overall: "),
+        ("rtn", "4bit-g64", "do not divide into groups of 64; take a divisor"),
+    ],
+)
+def test_a_level_that_a_local_model_cannot_hold_starts_no_job(project, step, level, expected):
+    experiment = {"name": "x", "steps": [step], "scopes": ["overall"], "levels": [level]}
+    project.write_config(lambda config: config["study"]["experiments"].append(experiment))
+    refused(project, expected, "bert.encoder.layer.0")

@@ -10,7 +10,7 @@ from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.fetch.rows import INDEX, allowed
 from knowcost.models.checkpoint import Checkpoint
-from knowcost.spec import scopes
+from knowcost.spec.architectures import family_of
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def check_small(row, folder):
     if not architecture:
         raise InputError(f"{folder / 'config.json'}: no model_type; model {row['name']} needs a transformers config")
     try:
-        family = scopes.family_of(architecture)
+        family = family_of(architecture)
     except InputError as error:
         raise InputError(f"model {row['name']}: {error}") from None
     if family != row["family"]:

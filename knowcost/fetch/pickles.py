@@ -11,6 +11,7 @@ from knowcost.fetch.rows import INDEX, WEIGHTS
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import NUMPY
 from knowcost.spec import scopes
+from knowcost.spec.architectures import architecture
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def _without_tied(folder, tensors):
     # The default differs by architecture, and a config.json may leave it out: transformers knows.
     if not getattr(transformers.AutoConfig.from_pretrained(folder), "tie_word_embeddings", False):
         return tensors
-    embedding = scopes.architecture(config["model_type"])["embedding"]
+    embedding = architecture(config["model_type"]).embedding
     first, kept = {}, {}
     for name, tensor in tensors.items():
         place = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tensor.stride())

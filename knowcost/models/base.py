@@ -5,6 +5,7 @@ from knowcost.common.errors import InputError
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.spec import scopes
+from knowcost.spec.architectures import architecture
 
 
 class Base(Checkpoint):
@@ -20,9 +21,9 @@ class Base(Checkpoint):
         self.hashes = {name: entry["sha256"] for name, entry in sorted(self.source["files"].items())}
         self._check_bytes()
         self.parameters = sum(t.size for t in self.tensors.values() if t.dtype in checkpoint.FLOATS)
-        block = scopes.architecture(self.model_type)
-        self.head = f"{block['final']}.weight"
-        self.embedding = self._one(block["embedding"])
+        block = architecture(self.model_type)
+        self.head = f"{block.final}.weight"
+        self.embedding = self._one(block.embedding)
         self.tied = self._is_tied()
         self.copies = set()  # tensors that the file does not hold by themselves
         scopes.check_claimed(self.model_type, self.modules)
@@ -55,8 +56,8 @@ class Base(Checkpoint):
     def _untie(self, block):
         shard = next(shard for shard, names in self.shards.items() if self.embedding.name in names)
         copies = {self.head: self.embedding}
-        if "final_bias" in block and f"{block['final']}.bias" not in self.tensors:
-            copies[f"{block['final']}.bias"] = self.tensors[block["final_bias"]]
+        if block.final_bias and f"{block.final}.bias" not in self.tensors:
+            copies[f"{block.final}.bias"] = self.tensors[block.final_bias]
         self.copies = copies.keys() - self.tensors.keys()
         for name, original in copies.items():
             if name in self.copies:

@@ -16,6 +16,7 @@ from knowcost.models.formats import SCALE, floats, is_packed
 from knowcost.models.int8_linear import ENGINES
 from knowcost.models.torch_tensors import to_torch
 from knowcost.spec import scopes
+from knowcost.spec.architectures import family_of
 
 transformers.utils.logging.disable_progress_bar()
 
@@ -39,7 +40,7 @@ def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=
     config = json.loads((folder / "config.json").read_text())
     packed = is_packed(config)
     quantized = config.pop("quantization_config", None) is not None and not packed
-    auto = AUTO[scopes.family_of(config["model_type"])]
+    auto = AUTO[family_of(config["model_type"])]
     options = {"trust_remote_code": remote_code}
     place = pick_device(device, quantized and engine == "torch")
     spread = needs_several_gpus(folder, dtype, quantized, place)
@@ -120,10 +121,10 @@ def _from_state(auto, folder, config, state, dtype):
 def _module_path(model, name):
     """A module's path in the built model; checkpoints of base models lack its prefix ("bert.", "model.")."""
     paths = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
-    found = [path for path in paths if path == name or path.endswith("." + name) or name.endswith("." + path)]
-    if len(found) != 1:
-        raise InputError(f"{name}: expected one linear layer of that name in the model, found {found or 'none'}")
-    return found[0]
+    found = scopes.counterpart(name, paths)
+    if found is None:
+        raise InputError(f"{name}: expected one linear layer of that name in the model, which has {', '.join(paths)}")
+    return found
 
 
 def _state(folder):

@@ -8,6 +8,7 @@ from knowcost.common.errors import InputError
 from knowcost.models.load import AUTO
 from knowcost.models.torch_tensors import DTYPES, to_torch
 from knowcost.spec import scopes
+from knowcost.spec.architectures import family_of
 
 
 class Skeleton:
@@ -25,7 +26,7 @@ class Skeleton:
         config = transformers.AutoConfig.from_pretrained(base.folder)
         config.use_cache = False
         with accelerate.init_empty_weights(include_buffers=False):
-            auto = AUTO[scopes.family_of(base.model_type)]
+            auto = AUTO[family_of(base.model_type)]
             self.model = auto.from_config(config, dtype=self.dtype).eval()
         self.names = self._checkpoint_names(base)
         self._present = []  # (module, name of the parameter, its stand-in on the meta device)
@@ -55,11 +56,11 @@ class Skeleton:
         return {paths[name]: (name, self.model.get_submodule(paths[name])) for name in weights}
 
     def _checkpoint_names(self, base):
-        """Exact names first; then those without or with a prefix ("bert.", "model."); then those of tied weights."""
+        """{path of a parameter: its name in the checkpoint}. Raises InputError when the checkpoint lacks a weight."""
         tied = getattr(self.model, "all_tied_weights_keys", {})
         names, missing = {}, []
         for path, _ in self.model.named_parameters(remove_duplicate=False):
-            found = _find(path, self.tensors) or _find(tied.get(path, ""), self.tensors)
+            found = scopes.counterpart(path, self.tensors, tied.get(path))
             if found is None:
                 missing.append(path)
             names[path] = found
@@ -70,22 +71,3 @@ class Skeleton:
 
 def _join(path, name):
     return f"{path}.{name}" if path else name
-
-
-def _find(path, tensors):
-    """The name of a parameter in the checkpoint, or None."""
-    if not path:
-        return None
-    for wanted in (path, _before_rename(path)):
-        if wanted in tensors:
-            return wanted
-        near = [name for name in tensors if name.endswith(f".{wanted}") or wanted.endswith(f".{name}")]
-        if len(near) == 1:
-            return near[0]
-    return None
-
-
-def _before_rename(path):
-    """Old checkpoints (bert-base-uncased) call a LayerNorm's parameters gamma and beta."""
-    start, _, name = path.rpartition(".")
-    return f"{start}.{dict(weight='gamma', bias='beta').get(name, name)}"

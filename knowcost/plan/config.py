@@ -12,7 +12,8 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
-from knowcost.spec import levels, scopes
+from knowcost.spec import levels
+from knowcost.spec.architectures import family_of
 from knowcost.spec.variants import SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,7 +161,7 @@ def check_families(study):
         file = Path(row["source"]) / "config.json"
         if file.is_file():
             model_type = json.loads(file.read_text()).get("model_type")
-            found = scopes.family_of(model_type)
+            found = family_of(model_type)
             if found != row["family"]:
                 raise InputError(
                     f"model {name!r}: family is {row['family']!r}, but {model_type!r} in {file} is {found!r}"

@@ -13,6 +13,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.plan import design
 from knowcost.spec import scopes
+from knowcost.spec.architectures import architecture
 from knowcost.spec.variants import parse
 
 
@@ -39,11 +40,11 @@ def _check_model(folder, variants):
     from knowcost.models.checkpoint import Checkpoint  # numpy, which nothing else needs to plan
 
     found = Checkpoint(folder)
-    block = scopes.architecture(found.model_type)
+    block = architecture(found.model_type)
     tensors = {name.removesuffix(".weight"): found.tensors[f"{name}.weight"] for name in found.modules}
-    if block["final"] not in tensors:  # tied
-        embeddings = [tensor for name, tensor in tensors.items() if scopes.matches(block["embedding"], name)]
-        tensors |= dict.fromkeys([block["final"]], *embeddings[:1])
+    if block.final not in tensors:  # tied
+        embeddings = [tensor for name, tensor in tensors.items() if scopes.matches(block.embedding, name)]
+        tensors |= dict.fromkeys([block.final], *embeddings[:1])
 
     @functools.cache
     def taken(method, grouping, scope):

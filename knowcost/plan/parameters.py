@@ -14,6 +14,7 @@ WizardLM-7B have a vocabulary of 32,001, which rounds to the same millions.)
 from fractions import Fraction
 
 from knowcost.spec import scopes
+from knowcost.spec.architectures import architecture, family_of
 from knowcost.spec.variants import GROUPINGS
 
 SCOPES = ("overall", "attention", "feed_forward", "final")
@@ -28,7 +29,7 @@ def count(config):
     Raises InputError when the architecture is not in the table of scopes.
     """
     model_type = config.get("model_type")
-    scopes.architecture(model_type)  # an unknown one ends here, before transformers sees it
+    architecture(model_type)  # an unknown one ends here, before transformers sees it
     model = _on_meta(config)
     weights = _linear_weights(model)
     taken = {scope: scopes.layers(model_type, weights, GROUPINGS[0], scope) for scope in SCOPES}
@@ -48,7 +49,7 @@ def _on_meta(config):
     from knowcost.models.load import AUTO
 
     with torch.device("meta"):
-        return AUTO[scopes.family_of(config["model_type"])].from_config(AutoConfig.for_model(**config))
+        return AUTO[family_of(config["model_type"])].from_config(AutoConfig.for_model(**config))
 
 
 def _linear_weights(model):

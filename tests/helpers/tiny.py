@@ -4,7 +4,7 @@ import torch
 import transformers as tf
 
 from knowcost.common import files, paths
-from knowcost.spec import scopes
+from knowcost.spec.architectures import family_of
 
 SIZES = {"vocab_size": 120, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 WIDE = SIZES | {"intermediate_size": 24}
@@ -81,7 +81,7 @@ def logits(module, seed=1):
     """The logits of a fixed random batch, shape (3, 7, 120)."""
     ids = torch.randint(6, 120, (3, 7), generator=torch.Generator().manual_seed(seed))
     inputs = {"input_ids": ids}
-    if scopes.family_of(module.config.model_type) == "encoder_decoder":
+    if family_of(module.config.model_type) == "encoder_decoder":
         inputs["decoder_input_ids"] = ids
     with torch.inference_mode():
         return module(**inputs).logits.float()

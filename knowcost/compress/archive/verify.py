@@ -9,6 +9,7 @@ from knowcost.compress.methods.magnitude import count_zeros
 from knowcost.models import checkpoint, formats
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec import scopes
+from knowcost.spec.architectures import family_of
 from knowcost.spec.variants import GROUPINGS, scope_key
 
 
@@ -31,7 +32,7 @@ def verified_manifest(model, variant, base, done, touched, out, written):
         "model": model,
         "variant": variant.slug,
         "steps": [str(step) for step in variant.steps],
-        "family": scopes.family_of(base.model_type),
+        "family": family_of(base.model_type),
         "architecture": base.model_type,
         "stage_version": compress.STAGE_VERSION,
         "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")}
@@ -47,9 +48,9 @@ def verified_manifest(model, variant, base, done, touched, out, written):
 def _parameters(base, zeros, touched):
     """Counts of weights: total (as stored, a tied head once), those of touched layers, and per scope with sparsity."""
     table = {}
-    for scope in scopes.scopes_of(scopes.family_of(base.model_type)):
+    for scope in scopes.scopes_of(family_of(base.model_type)):
         for grouping in GROUPINGS:
-            if grouping != GROUPINGS[0] and not scopes.grouping_matters(scopes.family_of(base.model_type), scope):
+            if grouping != GROUPINGS[0] and not scopes.grouping_matters(family_of(base.model_type), scope):
                 continue
             names = [f"{n}.weight" for n in scopes.layers(base.model_type, base.modules, grouping, scope)]
             size = sum(base.tensors[name].size for name in names)

@@ -7,6 +7,7 @@ from knowcost.common import files
 from knowcost.compress import registry
 from knowcost.compress.method import Work
 from knowcost.models import checkpoint
+from knowcost.spec.architectures import architecture
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
@@ -78,8 +79,7 @@ def write_shards(shards, index, out):
 def _write_config(base, touched, out, done):
     """config.json, and the tokenizer and other small files as they are."""
     config = dict(base.config)
-    if base.tied and base.head in touched and base.model_type != "t5":
-        # T5 reads this key as "scale the decoder's output", and unties by itself when the tensors differ.
+    if base.tied and base.head in touched and not architecture(base.model_type).keeps_tie_key:
         config["tie_word_embeddings"] = False
     for step, before, _ in done[-1:]:
         if quantization := registry.METHODS[step.method].quantization_config(step, list(before), base.modules):

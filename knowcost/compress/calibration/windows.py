@@ -10,6 +10,7 @@ import random
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.spec.architectures import positions
 
 METADATA = b"knowcost"
 TRIES = 10_000  # texts in a row that are too short before the search for a longer one is given up
@@ -62,10 +63,8 @@ def longest(config, tokenizer):
 
     config, tokenizer: transformers'. T5's positions are relative, without an end: the 512 of its training count.
     """
-    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", 512)
-    if config.model_type == "roberta":
-        positions -= config.pad_token_id + 1  # its first rows are for padding
-    return min(positions, tokenizer.model_max_length) * (2 if config.is_encoder_decoder else 1)
+    most = positions(config) or getattr(config, "n_positions", 512)
+    return min(most, tokenizer.model_max_length) * (2 if config.is_encoder_decoder else 1)
 
 
 def _from_each(texts, encode, length, options):

@@ -15,6 +15,7 @@ import numpy as np
 from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Compressor
 from knowcost.models.checkpoint import BLOCK, NUMPY, Tensor, from_float32, same_bytes
+from knowcost.spec.architectures import families_with_fresh_head, fresh_head_deviation
 from knowcost.spec.variants import LOST
 
 SEED = 40  # the seed of the published scripts; their numbers cannot be drawn again, their distribution can
@@ -26,7 +27,7 @@ class Lost(Compressor):
     what = "Losing a pruned final layer when it is loaded again, as the published code did"
     levels = ()
     scopes = ("final",)
-    families = ("encoder_decoder", "decoder")
+    families = families_with_fresh_head()
     replaces = True
 
     def prepare(self, step, tensors, work):
@@ -35,7 +36,7 @@ class Lost(Compressor):
         if work.base.tied:
             original = work.base.embedding
             return Tensor(head.name, original.dtype, original.shape, original.blocks)
-        return _drawn(head, deviation(work.base.config), seed=[SEED, _crc(head)])
+        return _drawn(head, fresh_head_deviation(work.base.config), seed=[SEED, _crc(head)])
 
     def compress(self, tensor, prepared):
         return [prepared]
@@ -44,13 +45,6 @@ class Lost(Compressor):
         (name,) = before
         if not same_bytes(archived.tensors[name], prepared):
             raise BrokenPromise(f"{step}: {name} is not what loading would have put there")
-
-
-def deviation(config):
-    """Standard deviation of a freshly initialised head (transformers 4: modeling_t5.py, modeling_llama.py)."""
-    if config["model_type"] == "t5":
-        return config.get("initializer_factor", 1.0)
-    return config.get("initializer_range", config.get("init_std", 0.02))
 
 
 def _crc(tensor):

@@ -16,6 +16,7 @@ import torch
 from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
 from knowcost.score.rows import FACTS
+from knowcost.spec.architectures import positions
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
             "(family `encoder`)"
         )
     facts = table.slice(0, limit).to_pylist()
-    dropped = _encode(facts, tokenizer, _positions(model))
+    dropped = _encode(facts, tokenizer, positions(model.config) or float("inf"))
     asked = [fact for fact in facts if fact["dropped"] is None]
     for reason, count in dropped.items():
         log.warning("%d of %d rows dropped: %s", count, len(facts), reason)
@@ -67,15 +68,6 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
         "batch_plan": plan,
         "limit": limit,
     }
-
-
-def _positions(model):
-    """How many tokens a sentence may have."""
-    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
-    if table is None:
-        return getattr(model.config, "max_position_embeddings", None) or float("inf")
-    # RoBERTa counts positions from padding_idx + 1, and marks its table so
-    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
 
 
 def _encode(facts, tokenizer, positions):

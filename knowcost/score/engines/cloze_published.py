@@ -15,6 +15,7 @@ import torch
 from knowcost.benchmarks.kinds import MASK
 from knowcost.score.engines.cloze import batches, mask_logits, states_at
 from knowcost.score.rows import FACTS
+from knowcost.spec.architectures import architecture
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +25,13 @@ POSITIONS, ANSWER_POSITIONS = 128, 8
 def published_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, one_length=False):
     """Ask a masked language model every sentence of a benchmark of kind `cloze_published`; one row per mask.
 
-    Arguments and result as those of probe.cloze_rows; rank and logprob are null. A row's id is the fact's, with #2, #3
+    Arguments and result as those of cloze.cloze_rows; rank and logprob are null. A row's id is the fact's, with #2, #3
     for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
     """
     facts = table.slice(0, limit).to_pylist()
     asked, cut_off = [], 0
     for fact in facts:
-        places = _encode(fact, tokenizer, " " if model.config.model_type == "roberta" else "")
+        places = _encode(fact, tokenizer, " " if architecture(model.config.model_type).published_space else "")
         asked += places
         cut_off += not places
     with torch.inference_mode(), states_at(model) as at:

@@ -19,6 +19,7 @@ from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.load import AUTO, load
 from knowcost.spec import scopes
+from knowcost.spec.architectures import family_of
 from knowcost.spec.variants import parse
 
 KINDS = ["bert", "roberta", "distilbert", "albert", "t5", "t5-tied", "llama", "llama-tied", "opt"]
@@ -41,7 +42,7 @@ def untie(model):
 
 
 def plain(folder, kind):
-    auto = AUTO[scopes.family_of(kind.removesuffix("-tied"))]
+    auto = AUTO[family_of(kind.removesuffix("-tied"))]
     return auto.from_pretrained(folder).eval()
 
 

@@ -14,7 +14,7 @@ from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage
 from knowcost.models.load import AUTO, load
 from knowcost.score import cells
-from knowcost.spec import scopes
+from knowcost.spec.architectures import family_of
 
 SLUGS = [
     "dense",
@@ -56,7 +56,7 @@ def llama(tmp_path):
 @pytest.mark.parametrize("kind", list(tiny.MODELS))
 def test_every_mode_gives_the_same_bytes(tmp_path, kind):
     tiny.fetched(kind, tmp_path / "model", dtype=torch.float16, shard="7KB")
-    family = scopes.family_of(kind.removesuffix("-tied"))
+    family = family_of(kind.removesuffix("-tied"))
     for slug in SLUGS + [LOST] * (family != "encoder"):
         whole, expected = make(tmp_path, slug, "full", 5000)
         assert len(list(expected.glob("*.safetensors"))) > 1

@@ -7,9 +7,9 @@ from helpers import tiny
 from torch.nn.utils import prune
 
 from knowcost.compress.archive import make as archive
-from knowcost.compress.methods.lost_head import deviation
 from knowcost.models.checkpoint import as_float32, from_array, from_float32
 from knowcost.models.load import AUTO
+from knowcost.spec.architectures import fresh_head_deviation
 
 
 def published(model, folder, auto):
@@ -49,7 +49,7 @@ def test_an_untied_head_comes_back_as_noise_of_the_size_that_a_new_head_has(tmp_
 
 def test_a_fresh_llama_is_initialised_with_that_deviation():
     fresh = tiny.model("llama").lm_head.weight
-    assert fresh.std().item() == pytest.approx(deviation({"model_type": "llama", "initializer_range": 0.02}), rel=0.1)
+    assert fresh.std().item() == pytest.approx(fresh_head_deviation({"model_type": "llama"}), rel=0.1)
 
 
 def test_the_noise_is_the_same_each_time(tmp_path):

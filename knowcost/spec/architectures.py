@@ -1,0 +1,76 @@
+"""What the project knows of each architecture: the rows of architectures.yaml, which says what every key means."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from knowcost.common.errors import InputError
+
+TABLE = Path(__file__).with_name("architectures.yaml")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A block of the table. A key that is misspelt there raises TypeError when the table is read."""
+
+    family: str
+    blocks: list[str]
+    embedding: str
+    final: str
+    layers: Mapping[str, list[str] | Mapping[str, list[str]]]
+    other: list[str] = field(default_factory=list)
+    final_bias: str | None = None
+    keeps_tie_key: bool = False
+    padding_positions: bool = False
+    fresh_head: Mapping[str, Any] | None = None
+    published_space: bool = False
+
+
+@functools.cache
+def architectures() -> dict[str, Architecture]:
+    """The table: {config.json's model_type: Architecture}."""
+    return {name: Architecture(**block) for name, block in yaml.safe_load(TABLE.read_text()).items()}
+
+
+def architecture(model_type: str | None) -> Architecture:
+    """The table's block for config.json's `model_type`. Raises InputError when there is none."""
+    try:
+        return architectures()[model_type or ""]
+    except KeyError:
+        raise InputError(
+            f"architecture {model_type!r} is not known; known: {', '.join(architectures())}. "
+            f"Add a block for it to knowcost/spec/{TABLE.name}."
+        ) from None
+
+
+def family_of(model_type: str | None) -> str:
+    """encoder, encoder_decoder or decoder. Raises InputError for an unknown architecture."""
+    return architecture(model_type).family
+
+
+def positions(config: Any) -> int | None:
+    """How many tokens a text may have by its architecture's table of positions; None where config names none.
+
+    config: transformers'.
+    """
+    rows = getattr(config, "max_position_embeddings", None)
+    if rows and architecture(config.model_type).padding_positions:
+        rows -= config.pad_token_id + 1
+    return rows
+
+
+def fresh_head_deviation(config: Mapping[str, Any]) -> float:
+    """Standard deviation of a freshly drawn final layer; config: the contents of a config.json."""
+    fresh = architecture(config["model_type"]).fresh_head
+    if fresh is None:
+        raise InputError(f"architecture {config['model_type']!r} has no `fresh_head` in knowcost/spec/{TABLE.name}")
+    return config.get(fresh["key"], fresh["default"])
+
+
+def families_with_fresh_head() -> tuple[str, ...]:
+    """The families whose final layer the published code loses, in the table's order."""
+    return tuple(dict.fromkeys(block.family for block in architectures().values() if block.fresh_head))

@@ -1,0 +1,47 @@
+"""The table's quirks, against what transformers' own classes do."""
+
+import pytest
+import torch
+import transformers
+from helpers import tiny
+
+from knowcost.common.errors import InputError
+from knowcost.spec import architectures
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "albert"])
+def test_a_text_as_long_as_the_positions_is_read_and_a_longer_one_is_not(kind):
+    model = tiny.model(kind)
+    most = architectures.positions(model.config)
+    ids = torch.full((1, most + 1), 5)  # no padding token
+    model(input_ids=ids[:, :most])
+    with pytest.raises((IndexError, RuntimeError)):
+        model(input_ids=ids)
+
+
+def test_an_architecture_without_a_table_of_positions_names_no_end():
+    assert architectures.positions(transformers.T5Config()) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"model_type": "t5", "initializer_factor": 0.5}, 0.5),
+        ({"model_type": "t5", "initializer_range": 0.3}, 1.0),
+        ({"model_type": "llama", "initializer_range": 0.01}, 0.01),
+        ({"model_type": "opt", "init_std": 0.006}, 0.006),
+        ({"model_type": "opt"}, 0.02),
+    ],
+)
+def test_a_fresh_head_is_as_wide_as_the_config_says_under_the_architecture_s_own_key(config, expected):
+    assert architectures.fresh_head_deviation(config) == expected
+
+
+def test_encoders_lose_no_head():
+    assert set(architectures.families_with_fresh_head()) == {"encoder_decoder", "decoder"}
+    with pytest.raises(InputError, match=r"'bert' has no `fresh_head` in knowcost/spec/architectures\.yaml"):
+        architectures.fresh_head_deviation({"model_type": "bert"})
+
+
+def test_only_t5_reads_the_tie_key_in_a_way_of_its_own():
+    assert [name for name, block in architectures.architectures().items() if block.keeps_tie_key] == ["t5"]

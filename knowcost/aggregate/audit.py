@@ -114,7 +114,7 @@ def words(final):
         mean = rows[["dense", "corrected", "as_published", "majority"]].mean()
         name = family.replace("_", "-")
         sentences.append(
-            f"Removing {level:.0f}% of the final layer's weights takes {name} models from {mean['dense']:.1f}% to "
+            f"Removing {level:g}% of the final layer's weights takes {name} models from {mean['dense']:.1f}% to "
             f"{mean['corrected']:.1f}%; scored as the published code did it, to {mean['as_published']:.1f}% "
             f"(majority baseline {mean['majority']:.1f}%)."
         )

@@ -1,4 +1,4 @@
-"""The aggregate stage: from per-fact rows to the CSV tables of a run. Light at import: Snakemake parses this."""
+"""The aggregate stage: from per-fact rows to the tables of a run. Light at import: Snakemake parses this."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ DENSE_COLUMNS = ["answer", "logprob", "choice_logprobs"]  # and of the dense mod
 
 
 def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=0.05):
-    """Write every table of a run into `out_dir` as CSV and return their names.
+    """Write every table of a run into `out_dir`, as Parquet and CSV, and return their names.
 
     cells: paths of scores files, each saying itself which cell it is; manifests: paths of manifest.json; benchmarks:
     paths of benchmark files; domains: {benchmark: domain} of those that have one; tolerance: of matching.table. Models
@@ -92,7 +92,7 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
             if wide is not None:
                 made[f"int8_{family}{suffix}"] = wide
     for name, frame in made.items():
-        tables.write(frame, Path(out_dir) / f"{name}.csv")
+        tables.write(frame, out_dir, name)
     log.info("%d tables from %d cells", len(made), len(cells) + len(texts))
     return list(made)
 

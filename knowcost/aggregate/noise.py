@@ -52,5 +52,5 @@ def _quantizes(variant):
 
 
 def table(rows):
-    """The frame of noise.csv from dicts of COLUMNS."""
+    """The frame of the table noise from dicts of COLUMNS."""
     return pd.DataFrame(rows, columns=COLUMNS)

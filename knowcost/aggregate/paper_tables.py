@@ -137,7 +137,7 @@ def int8(scores, family, grouping):
     columns = treated[["experiment", "scope", "level", "variant"]].drop_duplicates("variant")
     columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SCOPES.index))
     columns = columns.sort_values(["a", "b", "level"], kind="stable")
-    prefix = columns["level"].map(lambda level: "int8_" if pd.isna(level) else f"prune{level:.0f}_int8_")
+    prefix = columns["level"].map(lambda level: "int8_" if pd.isna(level) else f"prune{level:g}_int8_")
     names = {variants.DENSE: "baseline", **dict(zip(columns["variant"], prefix + columns["scope"], strict=True))}
     wide = rows.assign(percent=100 * rows["accuracy"]).pivot(
         index=["model", "benchmark"], columns="variant", values="percent"

@@ -1,19 +1,26 @@
-"""The tables of a run as pandas frames: their columns and order, and how they become files: same input, same bytes."""
+"""The tables of a run as pandas frames: their columns and order, and how they become files: same input, same bytes.
+
+Each is written twice: as Parquet with real types, which figures and report read, and as CSV with numbers rounded for
+people. FORMATS says of every column of numbers how it is rounded; one of counts holds whole numbers or nothing.
+"""
 
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
 
 from knowcost.common.files import atomic
 from knowcost.spec import variants
 from knowcost.spec.families import FAMILIES, SCOPES
 
 SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
+LEVEL = "%g"  # whole numbers stay whole: 40, but 62.5
 FORMATS = {
     **dict.fromkeys(
         ("accuracy", "accuracy_macro", "p10", "mrr", "unprompted", "dense_accuracy", "majority", "sparsity"), SHARE
     ),
-    **dict.fromkeys(("level", "n", "forgotten", "gained", "benchmarks", "models", "pairs", "measurable"), COUNT),
+    **dict.fromkeys(("n", "forgotten", "gained", "benchmarks", "models", "pairs", "measurable"), COUNT),
     **dict.fromkeys(("touched_parameters", "zeros", "nominal_bytes", "disk_bytes", "keep_at_least"), COUNT),
     **dict.fromkeys(("n_as_published", "facts", "asked_least", "asked_most", "limit"), COUNT),
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
@@ -31,6 +38,7 @@ FORMATS = {
     **dict.fromkeys(("mcnemar_p", "holm_p", "overlap_p"), SMALL),
     **dict.fromkeys(("perplexity", "dense_perplexity", "word_perplexity"), "%.6g"),
     **dict.fromkeys(("perplexity_times", "bits_per_byte", "match_share"), POINTS),
+    "level": LEVEL,
     "tolerance": SMALL,
     **dict.fromkeys(("tokens", "compared", "matches"), COUNT),
 }
@@ -76,30 +84,41 @@ def counts(reasons):
     return "; ".join(f"{reason}: {count}" for reason, count in sorted((reasons or {}).items()))
 
 
-def write(frame, path):
-    """Write a frame as CSV, atomically, with FORMATS' fixed number formats (POINTS for columns it does not list)."""
-    text = frame.copy()
-    for name in text.columns:
-        if pd.api.types.is_numeric_dtype(text[name]) or name in FORMATS:
-            values = pd.to_numeric(text[name])
-            text[name] = [_number(FORMATS.get(name, POINTS), value) for value in values]
+def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
+    """Write a frame as <name>.parquet and <name>.csv, each atomically.
+
+    Numbers are exact in Parquet (int64 for counts, else float64) and have FORMATS' fixed formats in CSV (POINTS for
+    columns it does not list); anything else is text, "" where it is missing. Raises ValueError or TypeError when a
+    count is not a whole number.
+    """
+    frame = _typed(frame)
+    with atomic(Path(folder) / f"{name}.parquet") as temporary:
+        types = {"Int64": pa.int64(), "float64": pa.float64()}
+        schema = pa.schema([(column, types.get(str(kind), pa.string())) for column, kind in frame.dtypes.items()])
+        made = pa.Table.from_pandas(frame, schema, preserve_index=False)
+        parquet.write_table(made.replace_schema_metadata(), temporary)  # less the version of pandas
+    for column in frame.columns:
+        if pd.api.types.is_numeric_dtype(frame[column]):
+            frame[column] = [_number(FORMATS.get(column, POINTS), value) for value in frame[column]]
+    with atomic(Path(folder) / f"{name}.csv") as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    columns = {}
+    for name, column in frame.items():
+        if name in FORMATS or pd.api.types.is_numeric_dtype(column):
+            kind = "Int64" if FORMATS.get(name) == COUNT else "float64"
+            columns[name] = pd.to_numeric(column).astype(kind)
         else:
-            text[name] = text[name].fillna("")
-    with atomic(path) as temporary:
-        text.to_csv(temporary, index=False, lineterminator="\n")
+            columns[name] = column.fillna("").astype(str)
+    return pd.DataFrame(columns)
 
 
-def read(folder):
-    """{name: frame} of the CSV files in a folder, numbers as numbers, empty text as "" (a model may be called "NA")."""
-    frames = {}
-    for path in sorted(Path(folder).glob("*.csv")):
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-        wide = path.stem.startswith("int8_")
-        for name in frame.columns:
-            if name in FORMATS or (wide and name not in ("model", "benchmark")):
-                frame[name] = pd.to_numeric(frame[name])
-        frames[path.stem] = frame
-    return frames
+def read(folder: str | Path) -> dict[str, pd.DataFrame]:
+    """{name: frame} of the Parquet files in a folder; a missing number is nan, a missing text ""."""
+    paths = sorted(Path(folder).glob("*.parquet"))
+    return {path.stem: parquet.read_table(path).to_pandas() for path in paths}
 
 
 def ordered(frame):

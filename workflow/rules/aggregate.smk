@@ -1,5 +1,5 @@
 # in:  results/<model>/<variant>/scores/*.parquet and manifests
-# out: results/tables/*.csv, results/figures/*.svg and *.png
+# out: results/tables/*.parquet and *.csv, results/figures/*.svg and *.png
 
 
 rule tables:

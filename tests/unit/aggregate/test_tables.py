@@ -1,9 +1,12 @@
 """Columns of the tables, and their files."""
 
+import csv
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from knowcost.aggregate import tables
@@ -36,14 +39,42 @@ def test_describe(slug, experiment, method, scope, level):
     assert found["grouping"] == ("" if slug == "dense" else "canonical" if "canonical" in slug else "paper")
 
 
-def test_csv_text_is_fixed_and_reads_back(tmp_path):
-    frame = pd.DataFrame({"model": ["NA", "b"], "n": [3, None], "accuracy": [0.5, None], "drop_points": [-0.0001, 2.5]})
-    tables.write(frame, tmp_path / "one.csv")
-    assert (tmp_path / "one.csv").read_bytes() == b"model,n,accuracy,drop_points\nNA,3,0.500000,0.000\nb,,,2.500\n"
+def test_csv_text_is_fixed_and_parquet_reads_back_exactly(tmp_path):
+    columns = {"model": ["NA", "b"], "n": [3, None], "accuracy": [0.5, None], "drop_points": [-0.0001, 2.5]}
+    tables.write(pd.DataFrame(columns | {"border": [None, "40%"]}), tmp_path, "one")
+    text = "model,n,accuracy,drop_points,border\nNA,3,0.500000,0.000,\nb,,,2.500,40%\n"
+    assert (tmp_path / "one.csv").read_text() == text
     found = tables.read(tmp_path)["one"]
     assert found["model"].tolist() == ["NA", "b"]
     assert found["n"].tolist()[0] == 3
     assert found["accuracy"].isna().tolist() == [False, True]
+    assert found["drop_points"].tolist() == [-0.0001, 2.5]
+    assert found["border"].tolist() == ["", "40%"]
+
+
+def test_parquet_has_real_types_whatever_the_table_holds(tmp_path):
+    """The same for a full table, one with gaps, one of a single empty column each and one without rows."""
+    full = pd.DataFrame({"model": ["a"], "n": [3], "level": [40], "made_up": [1.5]})
+    cases = {
+        "full": full, "gaps": pd.concat([full, pd.DataFrame({"model": ["b"]})]), "none": full.iloc[:0],
+        "empty": pd.DataFrame({"model": [None], "n": [None], "level": [None], "made_up": [np.nan]}),
+    }  # fmt: skip
+    for name, frame in cases.items():
+        tables.write(frame, tmp_path, name)
+        schema = pq.read_schema(tmp_path / f"{name}.parquet")
+        assert [str(field.type) for field in schema] == ["string", "int64", "double", "double"], name
+        assert schema.metadata is None
+    with pytest.raises((TypeError, ValueError)):
+        tables.write(full.assign(n=2.5), tmp_path, "wrong")
+
+
+def test_a_level_keeps_its_fraction(tmp_path):
+    """3 of 8 are kept, so 5 / 8 = 62.5% go; 1 of 3, so two thirds; a whole percentage stays whole."""
+    slugs = ["dense", "magnitude-40@overall", "wanda-3of8@overall", "wanda-1of3@overall"]
+    tables.write(pd.DataFrame([tables.describe(slug) for slug in slugs]), tmp_path, "one")
+    with open(tmp_path / "one.csv", newline="") as f:
+        assert [row["level"] for row in csv.DictReader(f)] == ["", "40", "62.5", "66.6667"]
+    assert tables.read(tmp_path)["one"]["level"].tolist()[1:] == [40, 62.5, pytest.approx(200 / 3)]
 
 
 def test_stages_are_light_at_import(root):

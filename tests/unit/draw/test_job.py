@@ -54,7 +54,7 @@ def only(folder, out, experiments):
     for name, frame in tables.read(folder / "tables").items():
         keep = frame[frame["experiment"].isin(experiments)] if "experiment" in frame else frame
         keep = frame.iloc[:0] if name in ("claims", "forgotten_by") else keep
-        tables.write(keep, out / "tables" / f"{name}.csv")
+        tables.write(keep, out / "tables", name)
     return out / "tables"
 
 

@@ -202,9 +202,9 @@ def test_page_says_what_was_run(run):
 
 def test_page_warns_of_a_limit(run, tmp_path):
     scores = tables.read(run["root"] / paths.TABLES)["benchmarks"].assign(limit=25)
-    for path in (run["root"] / paths.TABLES).glob("*.csv"):
+    for path in (run["root"] / paths.TABLES).glob("*.parquet"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    tables.write(scores, tmp_path / "benchmarks.csv")
+    tables.write(scores, tmp_path, "benchmarks")
     arguments = (
         tmp_path,
         run["root"] / paths.FIGURES,
@@ -269,7 +269,7 @@ def test_figures_of_a_group_are_folded_and_keep_their_size(run):
     assert re.search(r'<figure id="figure-two">.*loading="lazy" width="100" height="200"', folded, re.S)
 
 
-def test_numbers_in_tables_come_from_the_csv_files(run):
+def test_numbers_on_the_page_come_from_the_tables(run):
     parsed = Strict(page(run))
     row = tables.read(run["root"] / paths.TABLES)["drops"].set_index("variant").loc["magnitude-40@overall"].iloc[0]
     text = parsed.text.split("Drop in accuracy: encoder models")[1]

@@ -1,6 +1,6 @@
 """Peak memory and time of going through models block by block that differ only in how many blocks they have.
 
-    python benchmarks/blocks.py [--layers 24 --width 512 --hidden 2048 --samples 16 --length 256]
+    python perf/blocks.py [--layers 24 --width 512 --hidden 2048 --samples 16 --length 256]
 
 Llamas of random weights, of two blocks and of many, are written tensor by tensor and compressed by `wanda` and
 `sparsegpt`, archives written and verified as in a run, each in a process of its own with one thread. Asserted: the

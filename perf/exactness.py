@@ -1,6 +1,6 @@
 """Our Wanda, SparseGPT and GPTQ against the authors' code on layers of a real model: docs/exactness.md is its output.
 
-    python benchmarks/exactness.py --sparsegpt CHECKOUT --gptq CHECKOUT --wanda CHECKOUT --model FOLDER --text FILE
+    python perf/exactness.py --sparsegpt CHECKOUT --gptq CHECKOUT --wanda CHECKOUT --model FOLDER --text FILE
 
 Both sides get the same weights and the same inputs, those that the layers see on windows of the text. Layers: every
 kind of linear layer (by its name within a block) of the first, a middle and the last block. Reported over all layers:

@@ -1,6 +1,6 @@
-"""Write the expected values of tests/unit/compress/test_golden_solvers.py, computed by the authors' code.
+"""Write the expected values of tests/unit/compress/solvers/test_golden.py, computed by the authors' code.
 
-    python benchmarks/golden.py --sparsegpt CHECKOUT --gptq CHECKOUT --wanda CHECKOUT
+    python perf/golden.py --sparsegpt CHECKOUT --gptq CHECKOUT --wanda CHECKOUT
 
 A layer of 6 x 16 with correlated inputs, one of them dead, swept in blocks of 8 columns. All numbers are stored, so the
 tests depend on no random generator.

@@ -3,7 +3,7 @@
 Random weights in the shapes of BERT-base and of a small Llama; one batch of 8 sentences; seconds on one CPU thread, or
 on a GPU, which torch's engine cannot use. Ratios are to float32 in the same process.
 
-    python benchmarks/int8.py [--device cuda] [--tokens 64] [--rounds 5]
+    python perf/int8.py [--device cuda] [--tokens 64] [--rounds 5]
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""What the probe engine saves: the same weights and sentences, by `knowcost.probe` and by the published way.
+"""What the cloze engine saves: the same weights and sentences, by knowcost/score/engines/cloze.py and as published.
 
 The published way (Namburi et al. 2023) pads every sentence to 128 tokens and computes the vocabulary at every position,
 here in batches of 32. Each measurement runs in a process of its own, on one thread: CPU seconds of scoring (with
 tokenization, without imports and loading), and peak memory. Fails if any prediction differs, or if a BERT-base is not
 ten times cheaper at 12 tokens.
 
-    python benchmarks/probing.py [--model FOLDER] [--sentences 64]
+    python perf/probing.py [--model FOLDER] [--sentences 64]
 """
 
 import argparse

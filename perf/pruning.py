@@ -1,6 +1,6 @@
 """Nine levels of global pruning, ours against the published way, on the same weights in one run.
 
-    python benchmarks/pruning.py [--model FOLDER] [--levels 10 20 ...]
+    python perf/pruning.py [--model FOLDER] [--levels 10 20 ...]
 
 The published way (Namburi et al. 2023): per level, load the model, torch.nn.utils.prune.global_unstructured over all
 linear layers but the last, prune.remove, save_pretrained. Ours: exact thresholds of all levels from one streaming pass,

@@ -1,6 +1,6 @@
 """Archives of a checkpoint of Llama-7B's shapes, beside a plain copy of the same files.
 
-    python benchmarks/seven_b.py [--layers 32] [--check] [--work FOLDER]
+    python perf/seven_b.py [--layers 32] [--check] [--work FOLDER]
 
 Writes a checkpoint of random weights (float16, sharded) tensor by tensor: 0.5 GB and 0.4 GB for each layer; the work
 folder must have room for two of them. Then, each in a process of its own with one thread: a copy of its files and their

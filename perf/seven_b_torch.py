@@ -1,4 +1,4 @@
-"""Whether an archive of benchmarks/seven_b.py holds what torch makes of the same weights: counts, masks and bytes."""
+"""Whether an archive of perf/seven_b.py holds what torch makes of the same weights: counts, masks and bytes."""
 
 import warnings
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Wanda, SparseGPT, GPTQ and rounding on the linear layers of one block, ours against the authors' code.
 
-    python benchmarks/solvers.py --sparsegpt CHECKOUT --gptq CHECKOUT --wanda CHECKOUT [--width 576 --hidden 1536]
+    python perf/solvers.py --sparsegpt CHECKOUT --gptq CHECKOUT --wanda CHECKOUT [--width 576 --hidden 1536]
 
 The checkouts are those of IST-DASLab/sparsegpt, IST-DASLab/gptq and locuslab/wanda; none of their code is in this
 repository, and without a path the authors' side is left out. A block has the seven linear layers of a Llama; the

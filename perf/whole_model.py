@@ -1,6 +1,6 @@
 """Wanda, SparseGPT and GPTQ of a whole Llama, ours as the workflow runs them against the drivers of their authors.
 
-    python benchmarks/whole_model.py --model resources/models/NAME --windows results/NAME/calibration.parquet \\
+    python perf/whole_model.py --model resources/models/NAME --windows results/NAME/calibration/c4.parquet \\
         --sparsegpt CHECKOUT --gptq CHECKOUT --wanda CHECKOUT
 
 The model and its calibration windows are those of a run. Ours reads the checkpoint, solves every block, writes the

@@ -1,3 +1,3 @@
 """knowcost: what does compressing a language model cost its knowledge?"""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

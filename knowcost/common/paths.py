@@ -44,7 +44,7 @@ def thresholds(model):
 
 
 def archive_dir(model, variant):
-    """Folder of a compressed model: manifest.json, and what else is kept (knowcost/keep.py)."""
+    """Folder of a compressed model: manifest.json, and what else is kept (knowcost/compress/archive/storage.py)."""
     return f"results/{model}/{variant}"
 
 

@@ -2,7 +2,7 @@
 
 As torch.ao.quantization.quantize_dynamic does on x86 (per tensor, symmetric): scale = max|w| / 127.5 in float32, at
 least float32's epsilon, and q = clamp(rint(w * (1 / scale)), -128, 127) (torch/ao/quantization/observer.py,
-MinMaxObserver; default_weight_observer). Activations are quantized when the model runs: knowcost/dynamic_int8.py.
+MinMaxObserver; default_weight_observer). Activations are quantized when the model runs: knowcost/models/int8_linear.py.
 
 A layer's `weight` becomes int8, and `weight_scale` (one float32) is stored beside it.
 """

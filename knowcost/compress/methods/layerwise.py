@@ -1,7 +1,7 @@
 """Methods that solve one layer at a time with torch (compress/solvers), with calibration data or without.
 
-With data the model is run block by block (knowcost/blocks.py). Whichever way, a layer's result goes to a file in the
-scratch folder as soon as it is there, so that memory never holds the compressed model.
+With data the model is run block by block (knowcost/compress/calibration/block_walk.py). Whichever way, a layer's result
+goes to a file in the scratch folder as soon as it is there, so that memory never holds the compressed model.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Cloze probing as "The Cost of Compression" counted it (its utils.py, `inference` and `evaluate`).
 
-Differences from knowcost/probe.py: every mask of a sentence counts, with the row's one answer; the most probable token
+Differences from cloze.py beside it: every mask of a sentence counts, with the row's one answer; the most probable token
 is compared as decoded text, the prediction in lower case and the answer as the tokenizer gives it back, so that an
 answer of several tokens is always wrong, and one with a capital letter is for a cased vocabulary; sentences are cut at
 128 tokens. For RoBERTa a space is put before sentence and answer. The published code padded everything to 128 tokens

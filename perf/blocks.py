@@ -57,10 +57,10 @@ def make_windows(path, samples, length, **_):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from knowcost.compress.calibration import windows as calibration
+    from knowcost.common.parquet import as_metadata
 
     ids = np.random.default_rng(0).integers(0, VOCABULARY, (samples, length)).tolist()
-    metadata = {calibration.METADATA: json.dumps({"name": "random"})}
+    metadata = as_metadata({"name": "random"})
     pq.write_table(pa.table({"ids": ids}, schema=pa.schema([("ids", pa.list_(pa.int64()))], metadata=metadata)), path)
 
 

@@ -1,6 +1,5 @@
 """The aggregate stage: from per-fact rows to the tables of a run. Light at import: Snakemake parses this."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from knowcost.benchmarks.formats import is_published
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.common.files import read_json
+from knowcost.common.parquet import from_metadata
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.llm_kick import claims as claims_kick
 from knowcost.score.cells import metadata, read
@@ -234,4 +234,4 @@ def _read(path, more=()):
 
 def _metadata(path):
     """The project's own metadata of a parquet file."""
-    return json.loads((parquet.read_schema(path).metadata or {}).get(b"knowcost", b"{}"))
+    return from_metadata(parquet.read_schema(path).metadata)

@@ -4,15 +4,13 @@ Printed values stand in columns of their own, `printed_...`, which are there onl
 of the run's design without a score stays empty.
 """
 
-import json
-
 import pandas as pd
 import pyarrow.parquet as parquet
 
 from knowcost.aggregate.tables import TREATMENT, counts, describe, ordered, under
 from knowcost.benchmarks.formats import is_published
 from knowcost.benchmarks.kinds import KINDS
-from knowcost.benchmarks.prepared import METADATA
+from knowcost.common.parquet import from_metadata
 from knowcost.papers.cost_of_compression import printed as published
 from knowcost.spec import variants
 from knowcost.spec.families import ATTENTION_PARTS, SCOPES
@@ -85,7 +83,7 @@ def example(path):
     """(question, answer) of the first fact of a benchmark's parquet file, as Table 1 shows one per benchmark."""
     file = parquet.ParquetFile(path)
     fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
-    kind = KINDS[json.loads(file.schema_arrow.metadata[METADATA])["kind"]]
+    kind = KINDS[from_metadata(file.schema_arrow.metadata)["kind"]]
     names = ("cloze", "goal", "sentence", "question", "ctx_a", "text")
     question = next(fact[name] for name in names if name in fact)[:EXAMPLE]
     if kind.answers:

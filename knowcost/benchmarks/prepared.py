@@ -6,7 +6,6 @@ on first use.
 """
 
 import importlib
-import json
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.common.parquet import as_metadata, from_metadata
 
-METADATA = b"knowcost"  # key of the JSON in the parquet's file-level metadata
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +68,7 @@ def read(path):
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    return table, json.loads(table.schema.metadata[METADATA])
+    return table, from_metadata(table.schema.metadata)
 
 
 def _write(rows, kind, metadata, out):
@@ -79,6 +78,6 @@ def _write(rows, kind, metadata, out):
     types = {"string": pa.string(), "int64": pa.int64(), "list<string>": pa.list_(pa.string())}
     columns = {"id": "string", "relation": "string?", **KINDS[kind].columns}
     fields = [pa.field(n, types[t.rstrip("?")], nullable=t.endswith("?")) for n, t in columns.items()]
-    schema = pa.schema(fields, metadata={METADATA: json.dumps(metadata, sort_keys=True, ensure_ascii=False)})
+    schema = pa.schema(fields, metadata=as_metadata(metadata))
     with files.atomic(out) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)

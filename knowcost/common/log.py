@@ -1,19 +1,23 @@
-"""How a job begins: its log, its threads, and no network unless it fetches."""
+"""How a job begins (its log, its threads, and no network unless it fetches), and the line that says how far it is."""
 
 import errno
 import logging
 import os
 import sys
+import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
 from knowcost.common.errors import InputError
 
 FORMAT = "%(asctime)s %(name)s: %(message)s"
+EVERY = 5  # seconds between two lines on the same work
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE")  # transformers goes by the first
 
 
-def setup(path, threads=None, online=False):
+def setup(path: str | Path, threads: int | None = None, online: bool = False) -> None:
     """Send this process's logging, warnings and uncaught errors to `path`, and progress lines to stderr too.
 
     threads: how many the numerical libraries may use. online: whether the job may ask the hub for anything; only those
@@ -41,7 +45,29 @@ def setup(path, threads=None, online=False):
         logging.getLogger("knowcost").info(_where(os.environ))
 
 
-def _where(environment):
+class Progress:
+    """Lines on long work, with the seconds it took so far, at most one every EVERY seconds and none on short work.
+
+    log: the logger of the module that works. Attribute: seconds since the work began, that is, since this was made.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._began = self._said = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def say(self, message: str, *arguments: object) -> None:
+        """Log `message`, a %-format as of logging, unless the last one is not EVERY seconds old."""
+        now = time.monotonic()
+        if now - self._said > EVERY:
+            self._said = now
+            self._log.info(f"{message}, %.0f s so far", *arguments, now - self._began)
+
+
+def _where(environment: Mapping[str, str]) -> str:
     """Which Slurm job this is, and what it was given: on which node, and which of its GPUs."""
     gpus = environment.get("SLURM_STEP_GPUS") or environment.get("SLURM_JOB_GPUS") or "none"
     node = environment.get("SLURMD_NODENAME", "?")
@@ -49,7 +75,7 @@ def _where(environment):
     return f"Slurm job {environment['SLURM_JOB_ID']} on node {node}, GPUs: {gpus} (CUDA_VISIBLE_DEVICES={visible})"
 
 
-def _report(kind, error, trace):
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, InputError):
         message = str(error)
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

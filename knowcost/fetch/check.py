@@ -1,13 +1,13 @@
 """What is let in: a model's folder checked before anything is made of it."""
 
 import logging
-import time
 from pathlib import Path
 
 import numpy as np
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
 from knowcost.fetch.rows import INDEX, allowed
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec.architectures import family_of
@@ -74,13 +74,11 @@ def check_model(row, folder):
         for name, shard in _read(folder / INDEX)["weight_map"].items():
             if name not in checkpoint.shards.get(shard, ()):
                 raise InputError(f"{folder / shard}: no tensor {name}, though {INDEX} lists it; fetch the model again")
-    said = began = time.monotonic()
+    progress = Progress(log)
     for shard, names in checkpoint.shards.items():
         for name in names:
             _check_values(folder / shard, checkpoint.tensors[name])
-            if time.monotonic() - said > 5:
-                said = time.monotonic()
-                log.info("%s: checking values, %.0f s so far", folder / shard, said - began)
+            progress.say("%s: checking values", folder / shard)
     floats = [tensor for tensor in checkpoint.tensors.values() if tensor.dtype in _DTYPES]
     return {
         "architecture": architecture,

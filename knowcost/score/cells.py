@@ -8,11 +8,9 @@ from pathlib import Path
 from knowcost import score
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
+from knowcost.common.parquet import as_metadata, from_metadata
 from knowcost.compress.registry import METHODS
 from knowcost.spec.variants import parse
-
-META = b"knowcost"
-
 
 # The keys of the config's section `score` that a cell depends on; those of int8 only where activations are quantized.
 OPTIONS = ("tokens_per_batch", "batch_size", "int8_engine", "int8_activations")
@@ -60,7 +58,7 @@ def metadata(path):
     import pyarrow.parquet as pq
 
     try:
-        about = json.loads(pq.read_schema(path).metadata[META])
+        about = from_metadata(pq.read_schema(path).metadata)
         whole = about.pop("sha256") == _digest(about)
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{path}: damaged or no scores file ({error}); delete it and run Snakemake again") from None
@@ -99,7 +97,7 @@ def write(path, rows, metadata):
     if not len(rows):
         raise InputError(f"{path}: none of the benchmark's facts can be asked of this model: {metadata.get('dropped')}")
     metadata |= {"sha256": _digest(metadata)}
-    rows = rows.replace_schema_metadata({META: json.dumps(metadata, sort_keys=True)})
+    rows = rows.replace_schema_metadata(as_metadata(metadata))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with files.atomic(path) as temporary:
         pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)

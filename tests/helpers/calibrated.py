@@ -1,13 +1,11 @@
 """Calibration windows of random tokens, and the kinds of tiny models that are run over them."""
 
-import json
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from knowcost.compress.calibration import windows as calibration
+from knowcost.common.parquet import as_metadata
 
 KINDS = ["bert", "roberta", "distilbert", "albert", "t5", "t5-tied", "llama", "llama-tied", "opt"]
 SAMPLES, LENGTH = 5, 12
@@ -16,6 +14,6 @@ SAMPLES, LENGTH = 5, 12
 def calibrated(path, samples=SAMPLES, length=LENGTH, seed=0):
     """A file of random windows, as calibration.draw writes them. Returns the ids."""
     ids = np.random.default_rng(seed).integers(6, 120, (samples, length))
-    schema = pa.schema([("ids", pa.list_(pa.int64()))], metadata={calibration.METADATA: json.dumps({"name": "random"})})
+    schema = pa.schema([("ids", pa.list_(pa.int64()))], metadata=as_metadata({"name": "random"}))
     pq.write_table(pa.table({"ids": ids.tolist()}, schema=schema), path)
     return torch.from_numpy(ids)

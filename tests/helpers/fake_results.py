@@ -12,6 +12,7 @@ from knowcost import compress
 from knowcost.aggregate import tables
 from knowcost.common import paths
 from knowcost.common.files import write_json
+from knowcost.common.parquet import as_metadata
 from knowcost.score import STAGE_VERSION
 from knowcost.spec import variants
 
@@ -60,7 +61,7 @@ def write_benchmark(path, name, kind, rows, dropped=None):
     """A benchmark parquet from a dict of columns."""
     about = {"name": name, "format": kind, "kind": kind, "rows": len(rows["id"]), "dropped": dropped or {}}
     about["source_sha256"] = {f"{name}.jsonl": "ab" * 32}
-    table = pa.table(rows).replace_schema_metadata({b"knowcost": json.dumps(about, sort_keys=True).encode()})
+    table = pa.table(rows).replace_schema_metadata(as_metadata(about))
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
     return path
@@ -78,7 +79,7 @@ def write_scores(path, rows, **about):
         **about,
     }
     metadata["sha256"] = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
-    table = pa.table(columns, schema=SCHEMA).replace_schema_metadata({b"knowcost": json.dumps(metadata).encode()})
+    table = pa.table(columns, schema=SCHEMA).replace_schema_metadata(as_metadata(metadata))
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
     return path

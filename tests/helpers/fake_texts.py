@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from helpers.fake_results import slugs, survival, write_benchmark, write_scores
 from knowcost.common import paths
+from knowcost.common.parquet import as_metadata
 from knowcost.score import STAGE_VERSION
 
 SUBJECTS = ("philosophy", "sociology", "astronomy", "virology")
@@ -45,7 +46,7 @@ def _text(path, model, slug):
     about = {"model": model, "variant": slug, "benchmark": "prose", "kind": "lines", "limit": None, "batch_plan": "one"}
     about |= {"version": STAGE_VERSION, "dropped": {}}
     about["sha256"] = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    table = pa.Table.from_pylist(rows).replace_schema_metadata({b"knowcost": json.dumps(about)})
+    table = pa.Table.from_pylist(rows).replace_schema_metadata(as_metadata(about))
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
     return path

@@ -13,11 +13,11 @@ output per calibration token.
 
 import contextlib
 import logging
-import time
 
 import torch
 
 from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
 from knowcost.compress.calibration import windows as calibration
 from knowcost.compress.solvers import InputStatistics
 from knowcost.models.load import pick_device
@@ -74,15 +74,13 @@ class Walk:
         results = self._stage(outside, solver, hessian, required=False)
         outside = {p: linear for p, linear in outside.items() if linear[0] not in results}
         last = max((n for n, (_, path, _) in enumerate(self.blocks, 1) if outside or inside[path]), default=0)
-        said = began = time.monotonic()
+        progress = Progress(log)
         for number, (stack, path, block) in enumerate(self.blocks[:last], 1):
             self._turn, self._own = block, set(block.modules())
             results |= self._stage(inside[path], solver, hessian)
             if outside or number < last:
                 self._advance(stack, block)
-            if time.monotonic() - said > 5:
-                said = time.monotonic()
-                log.info("%s is done, block %d of %d, %.0f s so far", path, number, last, said - began)
+            progress.say("%s is done, block %d of %d", path, number, last)
         return results | self._stage(outside, solver, hessian)
 
     def _advance(self, stack, block):

@@ -4,15 +4,14 @@ Imported while the Snakefile is parsed, so heavy modules are imported where they
 """
 
 import hashlib
-import json
 import logging
 import random
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.common.parquet import as_metadata, from_metadata
 from knowcost.spec.architectures import positions
 
-METADATA = b"knowcost"
 TRIES = 10_000  # texts in a row that are too short before the search for a longer one is given up
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def draw(texts_file, model_folder, options, out, remote_code=False):
     about = {key: options[key] for key in ("name", "source", "join", "samples", "seed")}
     digest = hashlib.sha256(windows.astype("<i8").tobytes()).hexdigest()
     about |= {"length": length, "texts": len(texts), "sha256": digest}
-    schema = pa.schema([("ids", pa.list_(pa.int64()))], metadata={METADATA: json.dumps(about, sort_keys=True)})
+    schema = pa.schema([("ids", pa.list_(pa.int64()))], metadata=as_metadata(about))
     with files.atomic(out) as temporary:
         pq.write_table(pa.table({"ids": windows.tolist()}, schema=schema), temporary)
     log.info("%s: %d windows of %d tokens, sha256 %s", out, len(windows), length, about["sha256"])
@@ -55,7 +54,7 @@ def read(path):
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    return np.array(table["ids"].to_pylist(), np.int64), json.loads(table.schema.metadata[METADATA])
+    return np.array(table["ids"].to_pylist(), np.int64), from_metadata(table.schema.metadata)
 
 
 def longest(config, tokenizer):

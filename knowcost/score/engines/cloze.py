@@ -7,7 +7,6 @@ on to the vocabulary head. The predictions are the same; the CPU time on short s
 
 import contextlib
 import logging
-import time
 from collections import Counter
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import torch
 
 from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
 from knowcost.score.rows import FACTS
 from knowcost.spec.architectures import positions
 
@@ -49,15 +49,13 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
     for reason, count in dropped.items():
         log.warning("%d of %d rows dropped: %s", count, len(facts), reason)
 
-    done, start, last = 0, time.monotonic(), time.monotonic()
+    done, progress = 0, Progress(log)
     with torch.inference_mode(), states_at(model) as at:
         for batch in batches(asked, tokens_per_batch, one_length):
             _fill(batch, mask_logits(model, tokenizer, batch, at), tokenizer)
             done += len(batch)
-            if time.monotonic() - last > 10:
-                last = time.monotonic()
-                log.info("%d of %d clozes, %.0f a second", done, len(asked), done / (last - start))
-    log.info("asked %d clozes in %.1f s", len(asked), time.monotonic() - start)
+            progress.say("asked %d of %d clozes", done, len(asked))
+    log.info("asked %d clozes in %.1f s", len(asked), progress.seconds)
     rows = pa.Table.from_pylist([{name: fact.get(name) for name in FACTS.names} for fact in asked], schema=FACTS)
     sorted_by = "sentences of one length" if one_length else "sorted by length"
     plan = f"{sorted_by}, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"

@@ -8,7 +8,6 @@ on disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second
 import contextlib
 import hashlib
 import logging
-import time
 
 import lm_eval
 import pyarrow as pa
@@ -17,6 +16,7 @@ from lm_eval.models.huggingface import HFLM
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
 from knowcost.score.engines import lm_eval_tasks
 from knowcost.score.rows import FACTS
 
@@ -102,7 +102,7 @@ class Asker(HFLM):
         room = self.max_length + 1 if causal else self.max_length
         lengths = [len(ctx) + len(cont) if causal else len(ctx) for _, ctx, cont in requests]
         self.truncated = sum(length > room for length in lengths)
-        self._logged = time.monotonic()
+        self._progress = Progress(log)
         sizes = [(min(n, room), 0 if causal else len(r[2])) for n, r in zip(lengths, requests, strict=True)]
         answers = [None] * len(requests)
         for group in self._groups(sizes):
@@ -120,7 +120,7 @@ class Asker(HFLM):
             raise InputError(f"the model's window of {self.max_length} tokens has no room to generate {new}")
         lengths = [len(ids) for ids in self.tokenizer([r.args[0] for r in requests], verbose=False)["input_ids"]]
         self.truncated = sum(length > room for length in lengths)
-        answers, logged, done = [None] * len(requests), time.monotonic(), 0
+        answers, progress, done = [None] * len(requests), Progress(log), 0
         with _greedy(self.model, self.tokenizer.eos_token_id):
             for group in self._groups([min(length, room) for length in lengths]):
                 group = sorted(group, key=lambda i: -lengths[i])
@@ -132,9 +132,7 @@ class Asker(HFLM):
                     for i, answer in zip(batch, found, strict=True):
                         answers[i] = answer
                     done += len(batch)
-                    if time.monotonic() - logged > 5:
-                        logged = time.monotonic()
-                        log.info("answered %d of %d prompts", done, len(requests))
+                    progress.say("answered %d of %d prompts", done, len(requests))
         return answers
 
     def _groups(self, sizes):
@@ -156,9 +154,7 @@ class Asker(HFLM):
 
     def _batch_scheduler(self, pos, n_reordered_requests):
         """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""
-        if time.monotonic() - self._logged > 5:
-            self._logged = time.monotonic()
-            log.info("asked %d of %d prompts", self._start, len(n_reordered_requests))
+        self._progress.say("asked %d of %d prompts", self._start, len(n_reordered_requests))
         _, context, answer = n_reordered_requests[self._start]
         longest = min(len(context), self.max_length) + len(answer)
         size = self._fitting(longest)

@@ -6,13 +6,13 @@ the mean negative log-likelihood of every window but its first token counts alik
 """
 
 import logging
-import time
 
 import pyarrow as pa
 import torch
 from torch.nn.functional import cross_entropy
 
 from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
 from knowcost.score.engines.cloze import batches
 from knowcost.score.rows import WINDOWS
 
@@ -97,7 +97,7 @@ def _window(name, relation, text, tokens, places):
 def _predict(model, windows, tokens_per_batch, one_length):
     """Add `logprob` to every window."""
     device = next(model.parameters()).device
-    done, logged = 0, time.monotonic()
+    done, progress = 0, Progress(log)
     for batch in batches(windows, tokens_per_batch, one_length):
         lengths = [len(each["tokens"]) for each in batch]
         padded = [each["tokens"] + [0] * (max(lengths) - length) for each, length in zip(batch, lengths, strict=True)]
@@ -107,9 +107,7 @@ def _predict(model, windows, tokens_per_batch, one_length):
         for row, (each, length) in enumerate(zip(batch, lengths, strict=True)):
             each["logprob"] = _logprob(logits[row, : length - 1], ids[row, 1:length])
         done += len(batch)
-        if time.monotonic() - logged > 5:
-            logged = time.monotonic()
-            log.info("read %d of %d windows", done, len(windows))
+        progress.say("read %d of %d windows", done, len(windows))
 
 
 def _logprob(logits, tokens):

@@ -1,7 +1,10 @@
+import logging
 import subprocess
 import sys
 
 import pytest
+
+from knowcost.common import log
 
 SCRIPT = """
 import errno, os, sys
@@ -70,3 +73,18 @@ def test_a_slurm_job_says_which_gpus_it_was_given(tmp_path, root):
     command = [sys.executable, "-c", 'from knowcost.common import log; log.setup("job.log")']
     subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(root)} | slurm, check=True)
     assert "Slurm job 17 on node n2, GPUs: 0,1 (CUDA_VISIBLE_DEVICES=0,1)" in (tmp_path / "job.log").read_text()
+
+
+def test_long_work_says_every_five_seconds_how_far_it_is(monkeypatch, caplog):
+    now = 100.0
+    monkeypatch.setattr(log.time, "monotonic", lambda: now)
+    caplog.set_level("INFO")
+    progress = log.Progress(logging.getLogger("knowcost.x"))
+    for done in range(1, 13):
+        now += 1.5
+        progress.say("read %d of %d", done, 12)
+    # after 6.0, 12.0 and 18.0 s: the first calls that are more than five seconds behind the line before
+    assert [record.getMessage() for record in caplog.records] == [
+        "read 4 of 12, 6 s so far", "read 8 of 12, 12 s so far", "read 12 of 12, 18 s so far",
+    ]  # fmt: skip
+    assert progress.seconds == 18.0 and caplog.records[0].name == "knowcost.x"

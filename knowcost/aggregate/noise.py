@@ -1,12 +1,21 @@
 """The noise floor: how far a score moves when nothing about the model was changed.
 
-The dense model and those that are only quantized are asked twice, the second time in batches of half the size
-(asking.py); facts whose verdict differs between the two count as noise. Float models hardly move; dynamic int8 does,
-because its activations are scaled by whatever shares the batch. If d of n facts differ and each is as likely to be lost
-as won, the difference of two scores has a standard deviation of sqrt(d) / n: the floor is 1.96 times that, and at least
+The dense model and those in dynamic int8 are asked twice, the second time in batches of half the size (score/plan.py);
+facts whose verdict differs between the two count as noise. If d of n facts differ and each is as likely to be lost as
+won, the difference of two scores has a standard deviation of sqrt(d) / n: the floor is 1.96 times that, and at least
 the difference seen. A difference to the dense model that is not above the floor is reported as none.
+
+What moves a score depends on how a variant computes, not on whether it was quantized:
+
+- float weights: the dense model's, a pruned one's, and those of GPTQ and of rounding to nearest too, whose few bits are
+  read back as the floats they stand for (models/formats.py). They are the same at every pass, but how many texts share
+  a batch decides in what order floats are added up, and so their last digits. The dense model does the same sums on as
+  many weights, and its floor, measured, holds for all of these;
+- dynamic int8 (Compressor.dynamic) rounds activations too, on a scale taken from whatever shares the batch, and moves
+  more. Its floor is measured on the model's own int8 variants, the highest of them.
 """
 
+from collections.abc import Mapping, Sequence
 from math import nan, sqrt
 
 import pandas as pd
@@ -18,7 +27,7 @@ from knowcost.spec.variants import DENSE, parse
 COLUMNS = ["family", "model", "variant", "benchmark", "n", "differing", "moved_points", "noise_points"]
 
 
-def measure(rows):
+def measure(rows: pd.DataFrame) -> dict[str, float] | None:
     """{n, differing, moved_points, noise_points} of a scores frame with the columns correct and again; None where the
     cell was asked once only. Points are percentage points."""
     if rows["again"].isna().any():
@@ -34,23 +43,23 @@ def measure(rows):
     }
 
 
-def floor(variant, measured):
-    """The floor in points that holds for a variant: that of the dense model, or, for one with a quantizing step, the
-    highest of the model's quantized variants; nan where none was measured.
+def floor(variant: str, measured: Mapping[str, Mapping[str, float]]) -> float:
+    """The floor in points that holds for a variant: the highest measured on variants of the same model and benchmark
+    that compute alike (in dynamic int8, or on float weights), else the dense model's, else nan.
 
     measured: {variant: what `measure` found} of one model on one benchmark.
     """
-    quantized = _quantizes(variant)
-    alike = [each["noise_points"] for slug, each in measured.items() if _quantizes(slug) == quantized]
+    dynamic = _is_dynamic(variant)
+    alike = [each["noise_points"] for slug, each in measured.items() if _is_dynamic(slug) == dynamic]
     if not alike and DENSE in measured:
         alike = [measured[DENSE]["noise_points"]]
     return max(alike, default=nan)
 
 
-def _quantizes(variant):
+def _is_dynamic(variant: str) -> bool:
     return any(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
-def table(rows):
+def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """The frame of the table noise from dicts of COLUMNS."""
     return pd.DataFrame(rows, columns=COLUMNS)

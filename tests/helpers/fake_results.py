@@ -14,7 +14,7 @@ from knowcost.common import paths
 from knowcost.common.files import write_json
 from knowcost.common.parquet import as_metadata
 from knowcost.score import STAGE_VERSION
-from knowcost.spec import variants
+from knowcost.spec import levels, variants
 
 LOSS = {"overall": 1.0, "attention": 0.35, "feed_forward": 0.7, "final": 0.5, "self_attention": 0.15,
         "cross_attention": 0.25, "encoder_attention": 0.1, "decoder_attention": 0.3}  # fmt: skip
@@ -88,10 +88,11 @@ def write_scores(path, rows, **about):
 def manifest(model, variant, family, **more):
     """A manifest as the compress stage writes it, its sizes from the slug."""
     steps = variants.parse(variant).steps
-    zeros = sum(SIZES[s.scope] * s.level // 100 for s in steps if s.level)
+    removed = {step: percent for step in steps if (percent := levels.percent(step.level))}
+    zeros = sum(SIZES[step.scope] * percent // 100 for step, percent in removed.items())
     quantized = sum(SIZES[s.scope] for s in steps if s.method == "int8")
     scopes = SIZES if family == "encoder_decoder" else {k: v for k, v in SIZES.items() if "_attention" not in k}
-    names = {step.scope for step in steps if step.level}
+    names = {step.scope for step in removed}
     scope = {k: {"parameters": v, "zeros": zeros * (k in names), "sparsity": zeros / v * (k in names)}
              for k, v in scopes.items()}  # fmt: skip
     nominal = 4 * (TOTAL - zeros) - 3 * max(quantized - zeros, 0) if quantized else 4 * (TOTAL - zeros)

@@ -2,8 +2,11 @@
 
 import pandas as pd
 import pytest
+from helpers import fake_results
 
 from knowcost.aggregate import drops, noise, tables
+from knowcost.aggregate.job import aggregate
+from knowcost.common.files import write_json
 
 
 def rows(correct, again):
@@ -27,7 +30,7 @@ def test_nothing_moved_and_nothing_asked_twice():
     assert noise.measure(rows([True, False], [None, None])) is None
 
 
-def test_quantized_variants_take_the_highest_floor_of_the_quantized():
+def test_int8_variants_take_the_highest_floor_of_those_in_int8():
     measured = {
         slug: {"noise_points": p} for slug, p in [("dense", 0.1), ("int8@overall", 2.0), ("int8@attention", 1.0)]
     }
@@ -35,6 +38,50 @@ def test_quantized_variants_take_the_highest_floor_of_the_quantized():
     assert noise.floor("magnitude-40@attention+int8@attention", measured) == 2.0
     assert noise.floor("magnitude-40@attention+int8@attention", {"dense": {"noise_points": 0.1}}) == 0.1
     assert pd.isna(noise.floor("magnitude-40@overall", {}))
+
+
+@pytest.mark.parametrize(
+    ("variant", "floor"),
+    [
+        ("dense", 0.1),
+        ("magnitude-40@overall", 0.1),
+        ("sparsegpt-2of4@overall", 0.1),
+        ("gptq-4bit-g128@overall", 0.1),
+        ("rtn-8bit@attention", 0.1),
+        ("sparsegpt-50@overall+gptq-4bit@overall", 0.1),
+        ("int8@overall", 2.0),
+        ("sparsegpt-50@overall+int8@overall", 2.0),
+    ],
+)
+def test_few_bits_read_back_as_floats_have_the_floor_of_floats(variant, floor):
+    """Only activations rounded as they come move a score by more than floats do: int8's, whatever came before it."""
+    measured = {"dense": {"noise_points": 0.1}, "int8@overall": {"noise_points": 2.0}}
+    assert noise.floor(variant, measured) == floor
+
+
+def test_the_floor_of_few_bits_reaches_the_scores(tmp_path):
+    """Four facts asked twice. Dense: none differs, a floor of 0. int8: one differs, 1.96 * sqrt(1) / 4 is 49 points."""
+    facts = [{"id": str(i), "relation": "r", "answer": "x", "correct": i < 3, "logprob": -1.0} for i in range(4)]
+    questions = {"id": list("0123"), "relation": ["r"] * 4, "question": ["?"] * 4, "answer": ["x"] * 4}
+    questions["candidates"] = [["x", "y"]] * 4
+    benchmark = fake_results.write_benchmark(tmp_path / "facts.parquet", "facts", "question", questions)
+    wrong = {
+        "dense": {3},
+        "int8@overall": {2, 3},
+        "gptq-4bit@overall": None,
+        "rtn-8bit@overall": None,
+    }  # when asked again
+    cells, manifests = [], []
+    for slug, facts_wrong in wrong.items():
+        rows = [row | {"again": facts_wrong and i not in facts_wrong} for i, row in enumerate(facts)]
+        about = {"model": "m", "variant": slug, "benchmark": "facts"}
+        cells.append(fake_results.write_scores(tmp_path / f"{slug}.parquet", rows, **about))
+        manifests.append(tmp_path / f"{slug}.json")
+        write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+    aggregate(cells, manifests, [benchmark], tmp_path / "tables")
+    found = tables.read(tmp_path / "tables")["scores"].set_index("variant")["noise_points"]
+    expected = {"dense": 0, "int8@overall": 48.9991, "gptq-4bit@overall": 0, "rtn-8bit@overall": 0}
+    assert found.to_dict() == {slug: pytest.approx(points, abs=1e-3) for slug, points in expected.items()}
 
 
 def test_a_drop_within_the_floor_is_not_measurable():

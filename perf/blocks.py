@@ -74,7 +74,8 @@ def run(slug, sizes, folder):
     make_model(folder / "model", **sizes)
     make_windows(folder / "windows.parquet", **sizes)
     began = time.perf_counter()
-    archive.make_archive("bench", folder / "model", slug, None, folder / "out", calibration=folder / "windows.parquet")
+    inputs = archive.Inputs(folder / "model", calibration=folder / "windows.parquet")
+    archive.make_archive("bench", slug, inputs, folder / "out")
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 

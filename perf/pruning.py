@@ -48,8 +48,9 @@ def ours(folder, out, levels):
     from knowcost.compress.archive import make as archive
 
     archive.make_thresholds(folder, [("paper", "overall", levels)], out / "thresholds.json")
+    inputs = archive.Inputs(folder, out / "thresholds.json")
     for level in levels:
-        archive.make_archive("bench", folder, f"magnitude-{level}@overall", out / "thresholds.json", out / str(level))
+        archive.make_archive("bench", f"magnitude-{level}@overall", inputs, out / str(level))
 
 
 def same_zeros(one, other, levels):

@@ -99,8 +99,10 @@ def thresholds(model, out):
 
 def compress(model, out, slug, kept):
     from knowcost.compress.archive import make as archive
+    from knowcost.compress.archive import storage
 
-    archive.make_archive("bench", model, slug, out.parent / "thresholds/thresholds.json", out, kept)
+    inputs = archive.Inputs(model, out.parent / "thresholds/thresholds.json")
+    archive.make_archive("bench", slug, inputs, out, storage.Keep(kept))
 
 
 def export(model, out):

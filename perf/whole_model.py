@@ -46,7 +46,7 @@ def run(case, side, model, windows, out):
     torch.set_num_threads(1)
     before, start = memory("VmRSS"), time.process_time()
     if side == "ours":
-        archive.make_archive("bench", model, f"{case}@overall", None, out, calibration=windows)
+        archive.make_archive("bench", f"{case}@overall", archive.Inputs(model, calibration=windows), out)
     else:
         import authors
 

@@ -1,23 +1,42 @@
 """What a compression method is: a few small functions behind one class."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypedDict
+
+from knowcost.models.base import Base
+from knowcost.models.checkpoint import Tensor
+from knowcost.spec.variants import Step
+
+
+class Cut(TypedDict):
+    """The exact threshold of one level over one scope (methods/magnitude.py), as thresholds.json and manifests hold it.
+
+    dtype: domain of the bits; bits: the threshold as an integer, below which all values go; n, k: how many weights the
+    scope has, and how many of them go; ties: {tensor name: how many values equal to the threshold go}.
+    """
+
+    dtype: str
+    bits: int
+    n: int
+    k: int
+    ties: dict[str, int]
 
 
 @dataclass(frozen=True)
 class Work:
     """What a step works on.
 
-    base: the archive.Base that is compressed; tensors: {name: checkpoint.Tensor}, all of the model as the steps before
-    left them; scratch: a folder that is emptied when the archive is done; cut: a function from the step to its exact
-    threshold (magnitude.thresholds); calibration: the file of the model's calibration windows (knowcost/calibration.py)
-    and device: where to compute; the last three for the methods that need them, else None.
+    base: the model that is compressed; tensors: all of it by name, as the steps before left them; scratch: a folder
+    that is emptied when the archive is done; cuts: {magnitude step: its exact threshold}; calibration: the file of the
+    model's calibration windows (calibration/windows.py), for the methods that need it; device: where to compute.
     """
 
-    base: object
-    tensors: dict
+    base: Base
+    tensors: dict[str, Tensor]
     scratch: Path
-    cut: object = None
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
     calibration: Path | None = None
     device: str = "cpu"
 
@@ -26,12 +45,12 @@ class Work:
 class Archived:
     """What an archive holds, read back.
 
-    tensors: {name: Tensor}, packed weights as the floats they stand for; zeros: {name: how many zeros} of the linear
-    layers; rounded: whether the last step quantized, so that small weights may have become zero.
+    tensors: by name, packed weights as the floats they stand for; zeros: {name: how many zeros} of the linear layers;
+    rounded: whether the last step quantized, so that small weights may have become zero.
     """
 
-    tensors: dict
-    zeros: dict
+    tensors: dict[str, Tensor]
+    zeros: dict[str, int]
     rounded: bool
 
 
@@ -47,44 +66,45 @@ class Compressor:
     (checkpoint.QUANTIZED).
     """
 
-    name = None
-    label = None
-    what = None
-    levels = ("percent",)
+    name: str
+    label: str
+    what: str
+    levels: tuple[str, ...] = ("percent",)
     quantizes = False
     takes_head = False
     dynamic = False
     needs_thresholds = False
     needs_data = False
     solves = False
-    scopes = None
-    families = None
+    scopes: tuple[str, ...] | None = None
+    families: tuple[str, ...] | None = None
     replaces = False
     prefix = ""
 
-    def check(self, step, tensors):
+    def check(self, step: Step, tensors: Mapping[str, Tensor]) -> None:
         """Raise InputError when the level cannot be had with these shapes. Called before any step's work begins."""
 
-    def prepare(self, step, tensors, work):
+    def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> Any:
         """Whatever has to be known of the whole scope before its tensors pass by.
 
-        step: variants.Step; tensors: {name: checkpoint.Tensor} of the scope, as the steps before left them, in the
-        documented order; work: Work.
+        tensors: those of the scope by name, as the steps before left them, in the documented order.
         """
+        return None
 
-    def compress(self, tensor, prepared):
-        """The checkpoint.Tensors (one or more) that replace a weight of the scope."""
+    def compress(self, tensor: Tensor, prepared: Any) -> list[Tensor]:
+        """The Tensors (one or more) that replace a weight of the scope."""
         raise NotImplementedError
 
-    def quantization_config(self, step, names, modules):
+    def quantization_config(self, step: Step, names: list[str], modules: list[str]) -> dict[str, Any] | None:
         """What config.json says of an archive whose last step this is, or None.
 
         names: the weights it took; modules: the names of all two-dimensional weights, without ".weight".
         """
+        return None
 
-    def verify(self, step, before, archived, prepared):
+    def verify(self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Any) -> None:
         """Raise BrokenPromise unless the archive holds what the step promises.
 
-        before: {name: Tensor} of the scope in the base checkpoint; archived: Archived.
+        before: the weights of the scope by name, as the step found them.
         """
         raise NotImplementedError

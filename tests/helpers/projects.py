@@ -147,5 +147,5 @@ def archives(folder):
         wanted = [("paper", "attention", [20, 40, 60])]
         archive.make_thresholds(paths.model_dir("one"), wanted, paths.thresholds("one"))
         for variant in ("dense", *(f"magnitude-{level}@attention" for level in (20, 40, 60))):
-            archive.make_archive("one", paths.model_dir("one"), variant, paths.thresholds("one"),
-                                 paths.archive_dir("one", variant))  # fmt: skip
+            inputs = archive.Inputs(paths.model_dir("one"), paths.thresholds("one"))
+            archive.make_archive("one", variant, inputs, paths.archive_dir("one", variant))

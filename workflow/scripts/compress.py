@@ -9,14 +9,16 @@ log.setup(snakemake.log[0], threads=snakemake.threads)
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
 
-archive.make_archive(
-    snakemake.wildcards.model,
-    Path(snakemake.input.model).parent,
-    snakemake.wildcards.variant,
-    snakemake.input.get("thresholds"),
-    Path(snakemake.output[0]).parent,
-    mode=snakemake.params.archive,
-    shard_size=storage.parse_size(snakemake.config["shard_size"]),
+inputs = archive.Inputs(
+    model=Path(snakemake.input.model).parent,
+    thresholds=snakemake.input.get("thresholds"),
     calibration=snakemake.input.get("calibration"),
     device=snakemake.config["compress"]["device"],
+)
+archive.make_archive(
+    snakemake.wildcards.model,
+    snakemake.wildcards.variant,
+    inputs,
+    Path(snakemake.output[0]).parent,
+    storage.Keep(snakemake.params.archive, storage.parse_size(snakemake.config["shard_size"])),
 )

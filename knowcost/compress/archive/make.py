@@ -5,24 +5,42 @@ The job holds one block of one tensor at a time, and imports no torch unless a m
 
 import logging
 import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.archive import storage
-from knowcost.compress.archive.verify import verified_manifest
-from knowcost.compress.archive.write import SCRATCH, clear, write_full
-from knowcost.compress.calibration import windows as calibration_data
+from knowcost.compress.archive import storage, verify
+from knowcost.compress.archive.storage import Keep
+from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
+from knowcost.compress.calibration import windows
+from knowcost.compress.method import Cut
 from knowcost.compress.methods.magnitude import thresholds
 from knowcost.models.base import Base
 from knowcost.spec import scopes
-from knowcost.spec.variants import parse, scope_key
+from knowcost.spec.variants import Step, parse, scope_key
 
 log = logging.getLogger(__name__)
 
 
-def make_thresholds(model_folder, wanted, out):
+@dataclass(frozen=True)
+class Inputs:
+    """What an archive is made from, and where.
+
+    model: the folder of its base; thresholds, calibration: the files that make_thresholds and windows.draw wrote, for
+    methods that need them; device: where methods with torch compute (`auto`, `cpu`, `cuda`, ...).
+    """
+
+    model: Path
+    thresholds: Path | None = None
+    calibration: Path | None = None
+    device: str = "cpu"
+
+
+def make_thresholds(model_folder: Path, wanted: Iterable[tuple[str, str, list[int]]], out: Path) -> None:
     """Write thresholds.json: the exact cuts of every magnitude step of a model's variants.
 
     wanted: [(grouping, scope, [levels])].
@@ -33,7 +51,7 @@ def make_thresholds(model_folder, wanted, out):
     log.info("%s: thresholds of %d scopes, %s weights", model_folder, len(cuts), f"{base.parameters:,}")
 
 
-def _cuts(base, wanted):
+def _cuts(base: Base, wanted: Iterable[tuple[str, str, list[int]]]) -> dict[str, dict[str, Cut]]:
     """{scope key: {level: cut}} (magnitude.thresholds) for [(grouping, scope, [levels])]."""
     scoped = {}
     for grouping, scope, levels in wanted:
@@ -42,7 +60,7 @@ def _cuts(base, wanted):
     return thresholds(scoped)
 
 
-def _cut_of(step, base, thresholds_file):
+def _cut_of(step: Step, base: Base, thresholds_file: Path) -> Cut:
     """The cut of one magnitude step: from thresholds.json, or taken here when the level is newer than that file."""
     known = files.read_json(thresholds_file)
     if known["base"] != base.hashes:
@@ -53,41 +71,37 @@ def _cut_of(step, base, thresholds_file):
     return _cuts(base, [(step.grouping, step.scope, [step.level])])[key][level]
 
 
-def make_archive(
-    model, model_folder, slug, thresholds_file, out, mode="full", shard_size=storage.SHARD_SIZE, *, calibration=None,
-    device="cpu",
-):  # fmt: skip
+def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = storage.FULL) -> None:
     """Compress one model into one archive, check that it holds what the variant says, and write its manifest last.
 
-    thresholds_file, calibration: as make_thresholds and calibration.draw wrote them, for methods that need them;
-    device: where methods with torch compute (`auto`, `cpu`, `cuda`, ...). mode: what stays (storage.MODES);
-    of a recipe with calibration data the changed tensors stay too, since what such a method computes depends to the
-    last digit on the device and the number of threads. shard_size: bytes of its files at most.
+    keep: what stays. Of a recipe with calibration data the changed tensors stay too, since what such a method computes
+    depends to the last digit on the device and the number of threads.
     Raises InputError for an impossible variant, BrokenPromise when the result is not what was promised.
     """
     variant = parse(slug)
     registry.check_steps(variant)
     out = Path(out)
     clear(out)
-    base = Base(model_folder)
+    base = Base(inputs.model)
     calibrated = any(registry.METHODS[step.method].needs_data for step in variant.steps)
-    mode = "changed" if calibrated and mode == "recipe" else mode
-    cuts = {}
-    for step in variant.steps:
-        if registry.METHODS[step.method].needs_thresholds:
-            cuts[str(step)] = _cut_of(step, base, thresholds_file)
-    with storage.workplace(out, mode) as full:
-        done, touched, written = write_full(variant, base, cuts, shard_size, full, calibration, device)
-        manifest = verified_manifest(model, variant, base, done, touched, full, written)
+    if calibrated and keep.mode == "recipe":
+        keep = replace(keep, mode="changed")
+    cutting = [step for step in variant.steps if registry.METHODS[step.method].needs_thresholds]
+    cuts = {str(step): _cut_of(step, base, inputs.thresholds) for step in cutting}
+    with storage.workplace(out, keep.mode) as full:
+        work = work_on(base, cuts, full, inputs.calibration, inputs.device)
+        archive = verify.read_back(full, base, *write_full(variant, work, keep.shard_size, full))
+        verify.check(archive)
+        manifest = verify.manifest(model, variant, archive)
         if calibrated:
-            manifest["calibration"] = calibration_data.read(calibration)[1]
-        kept = storage.store(mode, full, out, base, manifest, shard_size)
+            manifest["calibration"] = windows.read(inputs.calibration)[1]
+        kept = storage.store(keep, full, out, base, manifest)
         shutil.rmtree(full / SCRATCH, ignore_errors=True)
-    storage.write_manifest(out, manifest, {"keep": mode, "shard_size": shard_size, "cuts": cuts} | kept)
+    storage.write_manifest(out, manifest, {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts} | kept)
     log.info("%s %s: %s", model, slug, _summary(manifest))
 
 
-def _summary(manifest):
+def _summary(manifest: dict[str, Any]) -> str:
     scopes_of_steps = dict.fromkeys(scope_key(s.grouping, s.scope) for s in parse(manifest["variant"]).steps)
     entries = manifest["parameters"]["scope"]
     sparse = [f"{entries[scope]['sparsity']:.1%} of {scope} is zero" for scope in scopes_of_steps]

@@ -3,22 +3,27 @@
 import contextlib
 import logging
 import shutil
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from knowcost import compress
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
-from knowcost.compress.archive import storage
-from knowcost.compress.archive import write as archive
+from knowcost.compress.archive import storage, write
+from knowcost.compress.archive.write import Entries
 from knowcost.models import checkpoint
 from knowcost.models.base import Base
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
 
+Manifest = dict[str, Any]  # as storage.verify returns it
+
 
 @contextlib.contextmanager
-def full(manifest, folder, model_folder):
+def full(manifest: Manifest, folder: Path, model_folder: Path) -> Iterator[Path]:
     """Yield a folder with the full checkpoint of an archive whose manifest storage.verify returned.
 
     That is the archive's own folder, or a scratch one that is removed afterwards. model_folder: its base.
@@ -31,40 +36,40 @@ def full(manifest, folder, model_folder):
             yield out
 
 
-def verify_all(pairs):
+def verify_all(pairs: Iterable[tuple[Path, Path]]) -> None:
     """Check every hash of archives and of the models they were made from; what is not kept in full is made again.
 
     pairs: [(path of an archive's manifest.json, path of its model's source.json)]. Goes through all of them, then
     raises InputError with what is wrong and what to do.
     """
     pairs = [(Path(manifest).parent, Path(source).parent) for manifest, source in pairs]
-    checks = [(_verify_model, (model,)) for model in dict.fromkeys(model for _, model in pairs)]
-    checks += [(_verify, pair) for pair in pairs]
+    checks = [partial(_verify_model, model) for model in dict.fromkeys(model for _, model in pairs)]
+    checks += [partial(_verify, *pair) for pair in pairs]
     wrong = []
-    for check, of in checks:
+    for check in checks:
         try:
-            check(*of)
+            check()
         except InputError as error:
             wrong.append(str(error))
     if wrong:
         raise InputError("\n".join(dict.fromkeys(wrong)))
 
 
-def _verify_model(folder):
+def _verify_model(folder: Path) -> None:
     Base(folder)  # reads every byte of it
     log.info("%s: all hashes are right", folder)
 
 
-def _verify(folder, model_folder):
+def _verify(folder: Path, model_folder: Path) -> None:
     manifest = storage.verify(folder)
     with full(manifest, folder, model_folder):
         log.info("%s, kept as %s: all hashes are right", folder, manifest["archive"]["keep"])
 
 
-def export(folder, model_folder, out):
+def export(folder: Path, model_folder: Path, out: Path) -> None:
     """Write an archive's full checkpoint into `out`, as an archive that is kept in full, and read it back."""
     out = Path(out)
-    archive.clear(out)
+    write.clear(out)
     manifest = storage.verify(folder)
     _make(manifest, Path(folder), model_folder, out)
     storage.check(
@@ -75,7 +80,7 @@ def export(folder, model_folder, out):
     log.info("%s: %d files, all hashes are right", out, len(manifest["files"]))
 
 
-def _make(manifest, folder, model_folder, out):
+def _make(manifest: Manifest, folder: Path, model_folder: Path, out: Path) -> None:
     """Write the full checkpoint into `out`. Raises InputError unless its hashes are those of the manifest."""
     if manifest["archive"]["keep"] == "full":
         for name in manifest["files"]:
@@ -99,7 +104,7 @@ def _make(manifest, folder, model_folder, out):
             )
 
 
-def _from_changed(manifest, folder, base, out):
+def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> Entries:
     changed = {}
     for name in manifest["archive"]["files"]:
         if name.endswith(".safetensors"):
@@ -109,14 +114,14 @@ def _from_changed(manifest, folder, base, out):
         for shard, names in manifest["archive"]["shards"].items()
     }
     prefix = checkpoint.QUANTIZED if next(iter(shards)).startswith(checkpoint.QUANTIZED) else ""
-    written = archive.write_shards(shards, prefix + checkpoint.INDEX, out)
+    written = write.write_shards(shards, prefix + checkpoint.INDEX, out)
     files.copy(folder / "config.json", out / "config.json")
-    archive.copy_small(base, out)
+    write.copy_small(base, out)
     return written
 
 
-def _from_recipe(manifest, folder, base, out):
+def _from_recipe(manifest: Manifest, folder: Path, base: Base, out: Path) -> Entries:
     kept, variant = manifest["archive"], parse(manifest["variant"])
-    _, _, written = archive.write_full(variant, base, kept["cuts"], kept["shard_size"], out)
-    shutil.rmtree(out / archive.SCRATCH, ignore_errors=True)
+    _, written = write.write_full(variant, write.work_on(base, kept["cuts"], out), kept["shard_size"], out)
+    shutil.rmtree(out / write.SCRATCH, ignore_errors=True)
     return written

@@ -10,12 +10,16 @@ in every mode, and under `archive` what is on disk and how to make the rest of i
 """
 
 import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.common.files import digest
 from knowcost.models import checkpoint
+from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
 
 MODES = ("full", "changed", "recipe")
@@ -23,13 +27,24 @@ SHARD_SIZE = 5 * 10**9
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
-def parse_size(text):
+@dataclass(frozen=True)
+class Keep:
+    """mode: what stays of an archive, one of MODES; shard_size: bytes of its files at most."""
+
+    mode: str = "full"
+    shard_size: int = SHARD_SIZE
+
+
+FULL = Keep()
+
+
+def parse_size(text: str) -> int:
     """Bytes of "5GB", "200MB" or "64KB", in powers of ten."""
     return int(text[:-2]) * _UNITS[text[-2:]]
 
 
 @contextlib.contextmanager
-def workplace(out, mode):
+def workplace(out: Path, mode: str) -> Iterator[Path]:
     """Yield the folder to make an archive's full checkpoint in: its own if all of it stays, else a scratch one."""
     if mode == "full":
         out.mkdir(parents=True, exist_ok=True)
@@ -39,31 +54,31 @@ def workplace(out, mode):
             yield folder
 
 
-def store(mode, full, out, base, manifest, shard_size):
+def store(keep: Keep, full: Path, out: Path, base: Base, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Put what stays of the full checkpoint in folder `full` into `out`.
 
-    base: the archive.Base it was made from; manifest: what is known of it. Returns {"files": {file: {"sha256",
+    base: what it was made from; manifest: what is known of it. Returns {"files": {file: {"sha256",
     "size"}}} of what lies in `out`, in mode changed also "shards", {file: [tensors]} of the full checkpoint.
     """
-    if mode == "full":
+    if keep.mode == "full":
         return {"files": manifest["files"]}
-    if mode == "recipe":
+    if keep.mode == "recipe":
         return {"files": {}}
     whole = Checkpoint(full)
     untouched = base.tensors.keys() - manifest["touched"]
     changed = [tensor for name, tensor in whole.tensors.items() if name not in untouched]
-    shards = checkpoint.layout(changed, shard_size, "changed")
+    shards = checkpoint.layout(changed, keep.shard_size, "changed")
     written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
     files.copy(full / "config.json", out / "config.json")
     return {"files": written | {"config.json": manifest["files"]["config.json"]}, "shards": whole.shards}
 
 
-def describe(path):
+def describe(path: Path) -> dict[str, Any]:
     """{"sha256", "size"} of a file."""
     return {"sha256": files.sha256(path), "size": path.stat().st_size}
 
 
-def write_manifest(out, manifest, kept):
+def write_manifest(out: Path, manifest: dict[str, Any], kept: dict[str, Any]) -> None:
     """Write an archive's manifest.json: `kept` as its `archive`, and in bytes.disk all that lies there, itself too."""
     manifest["archive"] = kept
     others = sum(entry["size"] for entry in kept["files"].values())
@@ -74,7 +89,7 @@ def write_manifest(out, manifest, kept):
     files.write_json(out / paths.MANIFEST, manifest)
 
 
-def verify(folder):
+def verify(folder: Path) -> dict[str, Any]:
     """Check an archive's files against its manifest. Returns the manifest; raises InputError naming what is wrong."""
     folder = Path(folder)
     path = folder / paths.MANIFEST
@@ -90,7 +105,7 @@ def verify(folder):
     return manifest
 
 
-def check(folder, expected, advice):
+def check(folder: Path, expected: Mapping[str, Mapping[str, Any]], advice: str) -> None:
     """Raise InputError unless the files {name: {"sha256"}} of a folder are what they should be."""
     for name, entry in expected.items():
         if (found := digest(folder / name)) != entry["sha256"]:

@@ -1,33 +1,71 @@
-"""An archive read back: every promise of its steps checked, and what its manifest says."""
+"""An archive read back: whether it holds what its steps promise, and what its manifest says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from knowcost import compress
 from knowcost.common.errors import BrokenPromise
 from knowcost.compress import registry
 from knowcost.compress.archive import storage
+from knowcost.compress.archive.write import Applied, Entries, touched
 from knowcost.compress.method import Archived
 from knowcost.compress.methods.magnitude import count_zeros
 from knowcost.models import checkpoint, formats
+from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec import scopes
 from knowcost.spec.architectures import family_of
-from knowcost.spec.variants import GROUPINGS, scope_key
+from knowcost.spec.variants import GROUPINGS, Variant, scope_key
 
 
-def verified_manifest(model, variant, base, done, touched, out, written):
-    """Read the archive back, check every promise, and return what it holds. Raises BrokenPromise."""
-    archive = Checkpoint(out)
-    tensors = formats.floats(archive)
+@dataclass(frozen=True)
+class ReadBack:
+    """The full checkpoint of an archive, as it lies in its folder.
+
+    base: what it was made from; done: by which steps; written: its weight files; stored: its tensors as the files hold
+    them; held: the same as the methods look at them.
+    """
+
+    base: Base
+    done: list[Applied]
+    written: Entries
+    stored: Checkpoint
+    held: Archived
+
+    @property
+    def touched(self) -> list[str]:
+        return touched(self.done)
+
+
+def read_back(folder: Path, base: Base, done: list[Applied], written: Entries) -> ReadBack:
+    """Read what write_full wrote into `folder`, and count its zeros."""
+    stored = Checkpoint(folder)
+    tensors = formats.floats(stored)
     # The latest first: what was written last may not have to come from the disk.
-    held = {f"{module}.weight" for module in base.modules}
-    zeros = {name: count_zeros(tensor) for name, tensor in reversed(tensors.items()) if name in held}
-    last = max((i for i, (step, _, _) in enumerate(done) if registry.METHODS[step.method].replaces), default=0)
-    rounded = bool(done) and registry.METHODS[done[-1][0].method].quantizes
-    for step, before, prepared in done[last:]:
-        registry.METHODS[step.method].verify(step, before, Archived(tensors, zeros, rounded), prepared)
-    for name, tensor in reversed(archive.tensors.items()):
-        if name in base.tensors and name not in touched and not checkpoint.same_bytes(tensor, base.tensors[name]):
-            raise BrokenPromise(f"{out}: {name} changed, though no step touches it")
-    others = {p.name: storage.describe(p) for p in sorted(out.iterdir()) if p.is_file() and p.name not in written}
+    linear = {f"{module}.weight" for module in base.modules}
+    zeros = {name: count_zeros(tensor) for name, tensor in reversed(tensors.items()) if name in linear}
+    rounded = bool(done) and registry.METHODS[done[-1].step.method].quantizes
+    return ReadBack(base, done, written, stored, Archived(tensors, zeros, rounded))
+
+
+def check(archive: ReadBack) -> None:
+    """Raise BrokenPromise unless every step left what it promises, and everything else is the base's, bit for bit."""
+    base, done = archive.base, archive.done
+    last = max((i for i, applied in enumerate(done) if registry.METHODS[applied.step.method].replaces), default=0)
+    for applied in done[last:]:
+        method = registry.METHODS[applied.step.method]
+        method.verify(applied.step, applied.before, archive.held, applied.prepared)
+    changed = set(archive.touched)
+    for name, tensor in reversed(archive.stored.tensors.items()):
+        if name in base.tensors and name not in changed and not checkpoint.same_bytes(tensor, base.tensors[name]):
+            raise BrokenPromise(f"{archive.stored.folder}: {name} changed, though no step touches it")
+
+
+def manifest(model: str, variant: Variant, archive: ReadBack) -> dict[str, Any]:
+    """What manifest.json says of an archive, whatever stays of it."""
+    base, written = archive.base, archive.written
+    small = [p for p in sorted(archive.stored.folder.iterdir()) if p.is_file() and p.name not in written]
     return {
         "model": model,
         "variant": variant.slug,
@@ -37,34 +75,38 @@ def verified_manifest(model, variant, base, done, touched, out, written):
         "stage_version": compress.STAGE_VERSION,
         "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")}
         | {"files": base.hashes},
-        "tied": base.tied and base.head not in touched,
-        "touched": touched,
-        "parameters": _parameters(base, zeros, touched),
-        "bytes": {"nominal": _nominal(archive, tensors, zeros, done)},
-        "files": written | others,
+        "tied": base.tied and base.head not in archive.touched,
+        "touched": archive.touched,
+        "parameters": _parameters(archive),
+        "bytes": {"nominal": _nominal(archive)},
+        "files": written | {path.name: storage.describe(path) for path in small},
     }
 
 
-def _parameters(base, zeros, touched):
+def _parameters(archive: ReadBack) -> dict[str, Any]:
     """Counts of weights: total (as stored, a tied head once), those of touched layers, and per scope with sparsity."""
+    base, zeros = archive.base, archive.held.zeros
+    family = family_of(base.model_type)
     table = {}
-    for scope in scopes.scopes_of(family_of(base.model_type)):
+    for scope in scopes.scopes_of(family):
         for grouping in GROUPINGS:
-            if grouping != GROUPINGS[0] and not scopes.grouping_matters(family_of(base.model_type), scope):
+            if grouping != GROUPINGS[0] and not scopes.grouping_matters(family, scope):
                 continue
             names = [f"{n}.weight" for n in scopes.layers(base.model_type, base.modules, grouping, scope)]
             size = sum(base.tensors[name].size for name in names)
             gone = sum(zeros.get(name, zeros[base.embedding.name]) for name in names)  # a head still tied
             table[scope_key(grouping, scope)] = {"parameters": size, "zeros": gone, "sparsity": gone / size}
-    return {"total": base.parameters, "touched": sum(base.tensors[name].size for name in touched), "scope": table}
+    acted_on = sum(base.tensors[name].size for name in archive.touched)
+    return {"total": base.parameters, "touched": acted_on, "scope": table}
 
 
-def _nominal(archive, tensors, zeros, done):
+def _nominal(archive: ReadBack) -> int:
     """Bytes that are left when zeros in matrices are not stored at all."""
-    nominal = sum(tensor.nbytes for tensor in archive.tensors.values())
-    for name, gone in zeros.items():
-        stored = archive.tensors.get(name)
+    nominal = sum(tensor.nbytes for tensor in archive.stored.tensors.values())
+    for name, gone in archive.held.zeros.items():
+        stored = archive.stored.tensors.get(name)
         if stored is None:  # grids of a few bits put many weights at zero: only pruned ones need not be stored
-            stored, gone = archive.tensors[name + formats.PACKED], count_zeros(done[-1][1][name])
-        nominal -= gone * stored.nbytes // tensors[name].size
+            stored = archive.stored.tensors[name + formats.PACKED]
+            gone = count_zeros(archive.done[-1].before[name])
+        nominal -= gone * stored.nbytes // archive.held.tensors[name].size
     return nominal

@@ -28,7 +28,7 @@ class Magnitude(Compressor):
     needs_thresholds = True
 
     def prepare(self, step, tensors, work):
-        cut = work.cut(step)
+        cut = work.cuts[str(step)]
         size = sum(tensor.size for tensor in tensors.values())
         if cut["n"] != size:
             raise BrokenPromise(f"{step}: thresholds were taken over {cut['n']:,} weights, the scope has {size:,}")

@@ -53,7 +53,7 @@ def archives(tmp_path):
     model = tiny.fetched("llama", tmp_path / "model")
     folders = {slug: tmp_path / slug for slug in ("dense", "int8@overall")}
     for slug, folder in folders.items():
-        archive.make_archive("m", tmp_path / "model", slug, None, folder)
+        archive.make_archive("m", slug, archive.Inputs(tmp_path / "model"), folder)
     return folders, model
 
 

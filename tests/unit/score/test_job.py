@@ -14,6 +14,7 @@ from knowcost.benchmarks import prepared
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
+from knowcost.compress.archive import storage
 from knowcost.score import cells
 from knowcost.score import job as score
 from knowcost.score import plan as asking
@@ -36,7 +37,7 @@ def study(tmp_path, monkeypatch):
     """A dense archive and a benchmark of three clozes in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     tiny.fetched("bert", tmp_path / "model")
-    archive.make_archive("m", tmp_path / "model", "dense", None, paths.archive_dir("m", "dense"))
+    archive.make_archive("m", "dense", archive.Inputs(tmp_path / "model"), paths.archive_dir("m", "dense"))
     write_benchmark(tmp_path, 3)
     return tmp_path
 
@@ -141,7 +142,8 @@ def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, mon
     monkeypatch.setattr(tempfile, "tempdir", str(study / "scratch"))
     (study / "resources/models").mkdir()
     (study / "model").rename(study / paths.model_dir("m"))
-    archive.make_archive("m", paths.model_dir("m"), "dense", None, paths.archive_dir("m", "dense"), mode)
+    inputs = archive.Inputs(paths.model_dir("m"))
+    archive.make_archive("m", "dense", inputs, paths.archive_dir("m", "dense"), storage.Keep(mode))
     run()
     assert len(asked) == 1 and path.read_bytes() == before
     (study / paths.kept_scores("m", "dense", "own")).unlink()

@@ -20,7 +20,7 @@ OPTIONS = {"tokens_per_batch": 64, "batch_size": "auto", "int8_activations": "ba
 def quantized(request, tmp_path):
     """(model, tokenizer, benchmark file): everything in int8, and clozes of several lengths with candidates."""
     tiny.fetched(request.param, tmp_path / "model")
-    archive.make_archive("m", tmp_path / "model", "int8@overall", None, tmp_path / "archive")
+    archive.make_archive("m", "int8@overall", archive.Inputs(tmp_path / "model"), tmp_path / "archive")
     words = [f"w{i}" for i in range(20)]
     rows = [
         {"id": str(i), "cloze": " ".join(words[i : i + 3 + i % 4]) + " [MASK]", "answer": "w9", "candidates": words}

@@ -15,6 +15,7 @@ from knowcost.common import files, paths
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
+from knowcost.compress.archive.make import Inputs
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.load import AUTO, load
@@ -30,7 +31,7 @@ def archived(tmp_path, kind, slug, **how):
     model = tiny.fetched(kind, tmp_path / "model", **how)
     wanted = [(s.grouping, s.scope, [s.level]) for s in parse(slug).steps if s.method == "magnitude"]
     archive.make_thresholds(tmp_path / "model", wanted, tmp_path / "thresholds.json")
-    archive.make_archive("m", tmp_path / "model", slug, tmp_path / "thresholds.json", tmp_path / "out")
+    archive.make_archive("m", slug, Inputs(tmp_path / "model", tmp_path / "thresholds.json"), tmp_path / "out")
     return model, tmp_path / "out"
 
 
@@ -125,7 +126,8 @@ def test_bytes_do_not_depend_on_the_shards(tmp_path):
         archive.make_thresholds(tmp_path / name / "model", [("paper", "overall", [30])], tmp_path / "t.json")
         out = tmp_path / name / "out"
         slug = "magnitude-30@overall"
-        archive.make_archive("m", tmp_path / name / "model", slug, tmp_path / "t.json", out, shard_size=size)
+        inputs = Inputs(tmp_path / name / "model", tmp_path / "t.json")
+        archive.make_archive("m", slug, inputs, out, storage.Keep(shard_size=size))
         tensors.append({n: t.whole().tobytes() for n, t in Checkpoint(out).tensors.items()})
         held = [[t.nbytes for t in checkpoint.open_shard(p).values()] for p in out.glob("*.safetensors")]
         assert all(sum(sizes) <= size or len(sizes) == 1 for sizes in held)
@@ -160,7 +162,7 @@ def test_a_tensor_that_changed_without_a_step_is_noticed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "write_shard", careless)
     with pytest.raises(BrokenPromise, match=r"norm.* changed, though no step touches it"):
-        archive.make_archive("m", tmp_path / "model", "dense", None, tmp_path / "out")
+        archive.make_archive("m", "dense", Inputs(tmp_path / "model"), tmp_path / "out")
     assert not (tmp_path / "out" / paths.MANIFEST).exists()
 
 
@@ -177,7 +179,7 @@ def careless(path, tensors):
 
 checkpoint.write_shard = careless
 make.make_thresholds("model", [("paper", "attention", [20])], "cuts.json")
-make.make_archive("m", "model", "magnitude-20@attention", "cuts.json", "out")
+make.make_archive("m", "magnitude-20@attention", make.Inputs("model", "cuts.json"), "out")
 """
 
 
@@ -209,8 +211,9 @@ def test_thresholds_of_other_weights_are_refused(tmp_path):
     cuts = json.loads((tmp_path / "thresholds.json").read_text())
     cuts["base"]["model.safetensors"] = "0" * 64
     files.write_json(tmp_path / "thresholds.json", cuts)
+    inputs = Inputs(tmp_path / "model", tmp_path / "thresholds.json")
     with pytest.raises(InputError, match="other weights"):
-        archive.make_archive("m", tmp_path / "model", "magnitude-20@attention", tmp_path / "thresholds.json", out)
+        archive.make_archive("m", "magnitude-20@attention", inputs, out)
     assert not (out / paths.MANIFEST).exists()
 
 
@@ -218,7 +221,7 @@ def test_a_level_that_the_thresholds_lack_is_cut_the_same(tmp_path):
     _, out = archived(tmp_path, "llama", "magnitude-30@overall")
     before = (out / "model.safetensors").read_bytes()
     archive.make_thresholds(tmp_path / "model", [("paper", "attention", [10])], tmp_path / "other.json")
-    archive.make_archive("m", tmp_path / "model", "magnitude-30@overall", tmp_path / "other.json", out)
+    archive.make_archive("m", "magnitude-30@overall", Inputs(tmp_path / "model", tmp_path / "other.json"), out)
     assert (out / "model.safetensors").read_bytes() == before
 
 
@@ -231,5 +234,5 @@ def test_a_disk_that_fills_up_leaves_no_half_of_a_small_file(tmp_path, monkeypat
 
     monkeypatch.setattr(shutil, "copyfile", fill)
     with pytest.raises(OSError, match="No space left"):
-        archive.make_archive("m", tmp_path / "model", "dense", None, tmp_path / "out")
+        archive.make_archive("m", "dense", Inputs(tmp_path / "model"), tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "model.safetensors"]

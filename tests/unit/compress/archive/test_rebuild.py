@@ -33,7 +33,8 @@ def make(folder, slug, mode, shard_size=storage.SHARD_SIZE):
     if not (folder / "thresholds.json").exists():
         archive.make_thresholds(folder / "model", wanted, folder / "thresholds.json")
     out = folder / mode / slug
-    archive.make_archive("m", folder / "model", slug, folder / "thresholds.json", out, mode, shard_size)
+    inputs = archive.Inputs(folder / "model", folder / "thresholds.json")
+    archive.make_archive("m", slug, inputs, out, storage.Keep(mode, shard_size))
     return storage.verify(out), out
 
 
@@ -118,7 +119,7 @@ def test_another_mode_leaves_nothing_of_the_former_and_keeps_the_scores(llama):
     _, folder = make(llama, "dense", "full")
     (folder / "scores").mkdir()
     (folder / "scores/b.parquet").write_text("rows")
-    archive.make_archive("m", llama / "model", "dense", None, folder, "recipe")
+    archive.make_archive("m", "dense", archive.Inputs(llama / "model"), folder, storage.Keep("recipe"))
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "scores"]
     assert (folder / "scores/b.parquet").read_text() == "rows"
 

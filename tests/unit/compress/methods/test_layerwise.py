@@ -20,12 +20,13 @@ from knowcost.models.torch_tensors import from_torch, to_torch
 from knowcost.spec import scopes
 
 
-def archived(folder, kind, slug, dtype=torch.float32, **how):
-    """(the base's Checkpoint, the archive's folder, its manifest); how: make_archive's options."""
+def archived(folder, kind, slug, dtype=torch.float32, **keep):
+    """(the base's Checkpoint, the archive's folder, its manifest); keep: of storage.Keep."""
     tiny.fetched(kind, folder / "model", dtype)
     windows = folder / "windows.parquet"
     calibrated(windows)
-    archive.make_archive("m", folder / "model", slug, None, folder / "out", calibration=windows, **how)
+    inputs = archive.Inputs(folder / "model", calibration=windows)
+    archive.make_archive("m", slug, inputs, folder / "out", storage.Keep(**keep))
     return Checkpoint(folder / "model"), folder / "out", files.read_json(folder / "out" / paths.MANIFEST)
 
 

@@ -24,7 +24,8 @@ def lost(tmp_path, kind):
     model = tiny.fetched(kind, tmp_path / "model")
     slug = "magnitude-40@final+lost@final"
     archive.make_thresholds(tmp_path / "model", [("paper", "final", [40])], tmp_path / "cuts.json")
-    archive.make_archive("m", tmp_path / "model", slug, tmp_path / "cuts.json", tmp_path / "out")
+    inputs = archive.Inputs(tmp_path / "model", tmp_path / "cuts.json")
+    archive.make_archive("m", slug, inputs, tmp_path / "out")
     auto = AUTO["encoder_decoder" if kind.startswith("t5") else "decoder"]
     return model, auto.from_pretrained(tmp_path / "out").eval(), auto
 
@@ -65,7 +66,7 @@ def test_another_pruned_layer_is_lost_to_another_draw(tmp_path):
     archive.make_thresholds(tmp_path / "model", [("paper", "final", [20, 40])], tmp_path / "cuts.json")
     heads = []
     for slug in ("magnitude-20@final+lost@final", "magnitude-40@final+lost@final"):
-        archive.make_archive("m", tmp_path / "model", slug, tmp_path / "cuts.json", tmp_path / slug)
+        archive.make_archive("m", slug, archive.Inputs(tmp_path / "model", tmp_path / "cuts.json"), tmp_path / slug)
         heads.append(AUTO["decoder"].from_pretrained(tmp_path / slug).get_output_embeddings().weight)
     assert abs(np.corrcoef(*(head.detach().flatten() for head in heads))[0, 1]) < 0.1
 

@@ -27,7 +27,7 @@ def ours(weights, level):
     tensors = [stored(name, weights[name]) for name in sorted(weights, key=checkpoint.natural)]
     method, step = Magnitude(), parse(f"magnitude-{level}@overall").steps[0]
     cuts = thresholds({"overall": (tensors, LEVELS)})["overall"]
-    work = Work(None, {}, None, cut=lambda _: cuts[str(level)])
+    work = Work(None, {}, None, cuts={str(step): cuts[str(level)]})
     cut = method.prepare(step, {t.name: t for t in tensors}, work)
     pruned = {}
     for tensor in tensors:

@@ -10,8 +10,8 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-# The defaults are the workflow's own, in whatever folder it runs (--directory).
-configfile: f"{workflow.basedir}/config/config.yaml"
+# There is no `configfile:`. common.smk puts the workflow's own config/config.yaml under what is given, in whatever folder
+# it runs (--directory), and also where another Snakefile uses it as a module.
 
 
 report: "workflow/report/workflow.rst"

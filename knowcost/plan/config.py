@@ -1,42 +1,57 @@
 """The configuration, checked before anything runs: unknown keys, missing columns and impossible values are errors."""
 
 import csv
-import functools
 import json
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from knowcost.benchmarks.formats import FORMATS, with_companions
-from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.kinds import KINDS, Kind
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
+from knowcost.plan import schema
 from knowcost.spec import levels
 from knowcost.spec.architectures import family_of
 from knowcost.spec.variants import SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = Path(__file__).with_name("schemas")
+DEFAULTS = ROOT / "config/config.yaml"
+
+Row = Mapping[str, str]  # of a table: {column: cell}
 
 
 @dataclass(frozen=True)
 class Study:
-    """A checked configuration: `config` as given, `models` and `benchmarks` {name: row} in the tables' order."""
+    """A checked configuration: `config` with the defaults, the tables' rows by name, in their order.
 
-    config: dict
-    models: dict
-    benchmarks: dict
+    gpu_memory_gb: of one GPU of the cluster; None where no job is to ask for one.
+    """
+
+    config: dict[str, Any]
+    models: dict[str, Row]
+    benchmarks: dict[str, Row]
+    gpu_memory_gb: float | None = None
 
 
-def use_this_package():
+def use_this_package() -> None:
     """Make every Python that this process starts import the package beside this workflow, installed or not."""
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-def load(config):
-    """The Study of a Snakemake config dictionary. Raises InputError on the first thing that is wrong."""
-    _validate(config, "config", "the configuration")
+def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
+    """The Study of what a user configures, and for the rest the defaults of config/config.yaml.
+
+    site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. Raises InputError on the first
+    thing that is wrong.
+    """
+    import yaml
+
+    config = _merged(yaml.safe_load(DEFAULTS.read_text()), schema.typed(dict(given), "config"))
+    schema.check(config, "config", "the configuration")
     models = _table(config["models"], "models")
     benchmarks = _table(config["benchmarks"], "benchmarks")
     for name, row in benchmarks.items():
@@ -56,25 +71,45 @@ def load(config):
             "score.int8_activations: torch's engine has one scale per batch; "
             "set it to batch, or int8_engine to knowcost"
         )
-    return Study(config, models, benchmarks)
+    return Study(config, models, benchmarks, _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb))
 
 
-def archive_mode(study, model):
-    """What stays of a model's archives (keep.MODES): its row says so, else the configuration."""
+def _gpu_memory_gb(configured: Any, of_site: Any) -> float | None:
+    if configured != "auto" or of_site is None:
+        return None if configured == "auto" else configured
+    if not isinstance(of_site, int | float) or of_site <= 0:
+        raise InputError(
+            f"gpu_memory_gb in the profile's default-resources: {of_site!r}; expected gigabytes, such as 40"
+        )
+    return of_site
+
+
+def _merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults, changed as given: sections key by key, lists whole. Keys that have no default stay: the schema
+    knows which may."""
+    merged = dict(defaults) | given
+    for key in defaults.keys() & given.keys():
+        if isinstance(defaults[key], dict) and isinstance(given[key], dict):
+            merged[key] = _merged(defaults[key], given[key])
+    return merged
+
+
+def archive_mode(study: Study, model: str) -> str:
+    """What stays of a model's archives (compress/archive/storage.MODES): its row says so, else the configuration."""
     return study.models[model].get("archive") or study.config["archive"]
 
 
-def kind(row):
-    """What a benchmark row is, of benchmarks.kinds."""
+def kind(row: Row) -> Kind:
+    """What a benchmark row is."""
     return KINDS[FORMATS[row["format"]][0]]
 
 
-def families(row):
+def families(row: Row) -> list[str]:
     """The families that a benchmark row is asked of."""
     return [family.strip() for family in row["families"].split(",")]
 
 
-def _check_benchmark(where, row):
+def _check_benchmark(where: str, row: Row) -> None:
     if row["format"] not in FORMATS:
         raise InputError(f"{where}: no format {row['format']!r}; known: {', '.join(FORMATS)}")
     cannot = [family for family in families(row) if family not in kind(row).families]
@@ -85,7 +120,7 @@ def _check_benchmark(where, row):
         )
 
 
-def _check_experiment(experiment, calibrations):
+def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[str]) -> None:
     where = f"study.experiments: {experiment['name']!r}"
     unknown = [step for step in experiment["steps"] if step not in registry.METHODS]
     if unknown:
@@ -112,29 +147,7 @@ def _check_experiment(experiment, calibrations):
         raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
 
 
-@functools.cache
-def _schema(name):
-    import yaml
-
-    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
-
-
-def _validate(value, schema, where):
-    import jsonschema
-
-    errors = sorted(jsonschema.Draft202012Validator(_schema(schema)).iter_errors(value), key=lambda e: list(e.path))
-    if errors:
-        error = errors[0]
-        key = ".".join(str(part) for part in error.absolute_path)
-        allowed = ""
-        if error.validator == "additionalProperties":
-            allowed = f"; known keys here: {', '.join(error.schema.get('properties', {}))}"
-        raise InputError(
-            f"{where}: {f'{key}: ' if key else ''}{error.message}{allowed}; config/README.md explains the keys"
-        )
-
-
-def _table(path, kind):
+def _table(path: str, kind: str) -> dict[str, dict[str, str]]:
     """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings."""
     file = Path(path) if Path(path).exists() else ROOT / path
     if not file.exists():
@@ -146,7 +159,7 @@ def _table(path, kind):
             row = {key: (value or "").strip() for key, value in row.items() if key} | (
                 {"": "cells beyond the last column"} if None in row else {}
             )
-            _validate(row, kind, f"{path}: row {row.get('name')!r}")
+            schema.check(row, kind, f"{path}: row {row.get('name')!r}")
             if row["name"] in rows:
                 raise InputError(f"{path}: two rows are named {row['name']!r}")
             rows[row["name"]] = row
@@ -155,7 +168,7 @@ def _table(path, kind):
     return rows
 
 
-def check_families(study):
+def check_families(study: Study) -> None:
     """Raise InputError when a local model's config.json already contradicts its row, before any job starts."""
     for name, row in study.models.items():
         file = Path(row["source"]) / "config.json"

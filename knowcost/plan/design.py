@@ -1,10 +1,13 @@
 """The design of a study: which variants, cells and jobs there are. Imports no torch: every job parses it."""
 
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from knowcost.common import paths
 from knowcost.compress import registry
 from knowcost.plan import config
+from knowcost.plan.config import Study
 from knowcost.spec import levels, scopes
 from knowcost.spec.variants import Step, Variant, parse
 
@@ -18,25 +21,29 @@ class Cell:
     benchmark: str
 
     @property
-    def path(self):
+    def path(self) -> str:
         return paths.scores(self.model, self.variant, self.benchmark)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The variants of one model that one scoring job takes, so that it imports torch once for all of them."""
+    """The variants of one model that one scoring job takes, so that it imports torch once for all of them.
+
+    part: `float` or `int8`, what its variants compute in, and where there are too many for one job the first bits of
+    their hashes: `float-011`.
+    """
 
     model: str
-    number: int
+    part: str
     variants: tuple[str, ...]
     benchmarks: tuple[str, ...]
 
     @property
-    def name(self):
-        return f"{self.model}-{self.number:02d}"
+    def name(self) -> str:
+        return f"{self.model}-{self.part}"
 
     @property
-    def cells(self):
+    def cells(self) -> list[Cell]:
         return [Cell(self.model, variant, benchmark) for variant in self.variants for benchmark in self.benchmarks]
 
 
@@ -91,26 +98,57 @@ def benchmarks(study, family):
     return [name for name, row in study.benchmarks.items() if family in config.families(row)]
 
 
-def cells(study):
+def cells(study: Study) -> list[Cell]:
     """All cells of the study, model by model."""
-    return [cell for batch in batches(study) for cell in batch.cells]
+    asked = {model: benchmarks(study, row["family"]) for model, row in study.models.items()}
+    return [Cell(model, variant, benchmark) for model, variant in archives(study) for benchmark in asked[model]]
 
 
-def archives(study):
+def archives(study: Study) -> list[tuple[str, str]]:
     """All (model, variant) pairs."""
-    return [(batch.model, variant) for batch in batches(study) for variant in batch.variants]
+    return [(model, variant) for model, row in study.models.items() for variant in variants(study, row["family"])]
 
 
-def batches(study):
-    """The scoring jobs, each with at most score.variants_per_job variants of one model."""
+def batches(study: Study) -> list[Batch]:
+    """The scoring jobs, each with at most score.variants_per_job variants of one model.
+
+    Snakemake runs a job again when its name or its variants are others, so neither may depend on what else stands in
+    the lists of the configuration, or in which order. Variants in int8, which need more memory, are parted from the
+    others; what is too many for one job is halved by the first bit of the variants' hashes, each half by the second,
+    and so on. A variant that is added changes the batch that it falls into, or splits it, and no other one. The price:
+    jobs are about two thirds full.
+    """
     size = study.config["score"]["variants_per_job"]
     made = []
     for model, row in study.models.items():
-        slugs = variants(study, row["family"])
-        asked = tuple(benchmarks(study, row["family"]))
-        for number, first in enumerate(range(0, len(slugs), size), start=1):
-            made.append(Batch(model, number, tuple(slugs[first : first + size]), asked))
+        asked = tuple(sorted(benchmarks(study, row["family"])))
+        parts: dict[str, list[str]] = {}
+        for slug in variants(study, row["family"]):
+            parts.setdefault("int8" if _is_int8(slug) else "float", []).append(slug)
+        for kind, slugs in parts.items():
+            for bits, few in _halved(slugs, size):
+                part = f"{kind}-{bits}" if bits else kind
+                made.append(Batch(model, part, tuple(sorted(few)), asked))
     return made
+
+
+def _is_int8(slug: str) -> bool:
+    return any(registry.METHODS[step.method].dynamic for step in parse(slug).steps)
+
+
+def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[str, Sequence[str]]]:
+    """(first bits that their hashes share, slugs) of groups of at most `size`; no empty ones."""
+    if len(slugs) <= size:
+        if slugs:
+            yield bits, slugs
+        return
+    for bit in "01":
+        yield from _halved([slug for slug in slugs if _bits(slug)[len(bits)] == bit], size, bits + bit)
+
+
+def _bits(slug: str) -> str:
+    digest = hashlib.sha256(slug.encode()).digest()
+    return f"{int.from_bytes(digest, 'big'):0256b}"
 
 
 def threshold_levels(study, family):

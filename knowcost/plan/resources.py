@@ -6,6 +6,7 @@ third for three times.
 
 import functools
 import json
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -14,6 +15,7 @@ from knowcost.common import paths
 from knowcost.compress import registry
 from knowcost.fetch import rows
 from knowcost.models.gpus import BYTES, gpus_for, weights_gb
+from knowcost.plan.config import Row, Study
 from knowcost.spec.variants import parse
 
 UNKNOWN = 7_000_000_000  # parameters of a model that is not here yet
@@ -30,14 +32,15 @@ class Size:
     stored_gb: float
 
 
-def size(row):
+def size(row: Row) -> Size:
     """The Size of a model of the table, as well as it is known now; never raises.
 
     Once fetched, what source.json says. Before, for a local folder, the sizes of its files and the type that its
     config.json names. Otherwise UNKNOWN parameters of two bytes: a dry run then shows what a 7B would ask. What a job
     really asks is computed when it is submitted, and by then its model is fetched.
     """
-    for find in (_fetched, _local):
+    finders: tuple[Callable[[Row], Size | None], ...] = (_fetched, _local)
+    for find in finders:
         try:
             found = find(row)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or not what it should be
@@ -47,20 +50,20 @@ def size(row):
     return Size(UNKNOWN, UNKNOWN * 2 / 1e9)
 
 
-def _fetched(row):
+def _fetched(row: Row) -> Size:
     path = Path(paths.model_source(row["name"])).absolute()
     about = path.stat()
     return _read_source(path, (about.st_mtime_ns, about.st_ino))
 
 
 @functools.lru_cache(maxsize=1024)  # every resource of every job asks
-def _read_source(path, _changed):
+def _read_source(path: Path, _changed: tuple[int, int]) -> Size:
     source = json.loads(path.read_text())
     weights = [entry["size"] for name, entry in source["files"].items() if name.endswith(".safetensors")]
     return Size(int(source["parameters"]), sum(weights) / 1e9)
 
 
-def _local(row):
+def _local(row: Row) -> Size | None:
     if not rows.is_local(row["source"]):
         return None
     folder = Path(row["source"])
@@ -70,12 +73,49 @@ def _local(row):
     return Size(stored // BYTES.get(config.get("dtype") or config.get("torch_dtype"), 4), stored / 1e9)
 
 
-def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=None, attempt=1):
-    """{"mem_mb", "runtime" (minutes), "threads", "gpu" (how many)} of one job, all whole numbers.
+@dataclass(frozen=True)
+class Job:
+    """One job of the workflow: its stage, model (None where it has none), variants' slugs, and how many cells it asks
+    or tabulates."""
 
-    stage: thresholds, compress, score, or any other; size: the Size of its model, None where there is none; dtype: what
-    it computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
-    one GPU, None where there are none; attempt: from 1.
+    stage: str
+    model: str | None = None
+    variants: Sequence[str] = ()
+    cells: int = 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a Job means for a machine.
+
+    stage: thresholds, compress, score, or any other; size: of its model, None where there is none; dtype: what it
+    computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
+    one GPU, None where it takes none.
+    """
+
+    stage: str
+    size: Size | None = None
+    dtype: str = "float32"
+    methods: Collection[str] = ()
+    cells: int = 1
+    gpu_memory_gb: float | None = None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it runs its model over calibration data."""
+        return self.stage == "compress" and any(registry.METHODS[name].needs_data for name in self.methods)
+
+    @property
+    def dynamic(self) -> bool:
+        return any(registry.METHODS[name].dynamic for name in self.methods)
+
+    @property
+    def weights_gb(self) -> float:
+        return weights_gb(self.size.parameters, self.dtype, self.dynamic) if self.size else 0
+
+
+def needs(work: Work, attempt: int = 1) -> dict[str, int]:
+    """{"mem_mb", "runtime" (minutes), "threads", "gpu" (how many)} of one job; attempt: from 1.
 
     With P parameters, S gigabytes on disk, and W gigabytes of weights when computing (`weights_gb`):
 
@@ -89,27 +129,16 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
     all others (world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
-    calibrated = stage == "compress" and any(registry.METHODS[name].needs_data for name in methods)
-    quantized = any(registry.METHODS[name].dynamic for name in methods)
-    gpus, threads = 0, 1
-    if stage == "score" or calibrated:
-        weights = weights_gb(size.parameters, dtype, quantized)
-        if gpu_memory_gb:
-            gpus, threads = gpus_for(weights, gpu_memory_gb) if stage == "score" else 1, 2
-        else:
-            threads = max(1, min(8, ceil(size.parameters / 5e8)))
-    if stage == "score":
-        speed = GPU_SPEED if gpus else CPU_SPEED * threads  # the parts of a spread model work one after the other
-        memory = 3 + size.stored_gb + weights * (3 if quantized else 1)
-        tokens = TOKENS_PER_CELL * (2 if quantized else 1)
-        minutes = 30 + cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
-    elif calibrated:
-        memory, minutes = 4 + size.stored_gb + weights, 60 + 30 * size.parameters / 1e9
-    elif stage in ("thresholds", "compress"):
-        memory, minutes = 1 + size.stored_gb / 10, 15 + 2 * size.stored_gb
-        memory += any(registry.METHODS[name].solves for name in methods)  # torch
+    gpus, threads = _gpus_and_threads(work)
+    if work.size is None:
+        memory, minutes = 4 + work.cells / 2000, 60 + work.cells / 50
+    elif work.stage == "score":
+        memory, minutes = _of_scoring(work, work.size, gpus, threads)
+    elif work.calibrated:
+        memory, minutes = 4 + work.size.stored_gb + work.weights_gb, 60 + 30 * work.size.parameters / 1e9
     else:
-        memory, minutes = 4 + cells / 2000, 60 + cells / 50
+        with_torch = any(registry.METHODS[name].solves for name in work.methods)
+        memory, minutes = 1 + work.size.stored_gb / 10 + with_torch, 15 + 2 * work.size.stored_gb
     return {
         "mem_mb": ceil(1000 * memory) * attempt,
         "runtime": ceil(minutes) * attempt,
@@ -118,32 +147,47 @@ def needs(stage, size, *, dtype="float32", methods=(), cells=1, gpu_memory_gb=No
     }
 
 
-def of_job(study, stage, *, model=None, variants=(), cells=1, attempt=1):
+def _gpus_and_threads(work: Work) -> tuple[int, int]:
+    if work.size is None or not (work.stage == "score" or work.calibrated):
+        return 0, 1
+    if work.gpu_memory_gb:
+        return gpus_for(work.weights_gb, work.gpu_memory_gb) if work.stage == "score" else 1, 2
+    return 0, max(1, min(8, ceil(work.size.parameters / 5e8)))
+
+
+def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float, float]:
+    """(gigabytes, minutes)."""
+    speed = GPU_SPEED if gpus else CPU_SPEED * threads  # the parts of a spread model work one after the other
+    tokens = TOKENS_PER_CELL * (2 if work.dynamic else 1)
+    memory = 3 + size.stored_gb + work.weights_gb * (3 if work.dynamic else 1)
+    return memory, 30 + work.cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
+
+
+def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
     """What a rule of the workflow declares for one job of a checked Study: `needs`, in the words of its configuration.
 
     Keys: mem_mb, runtime, threads, and where a GPU is asked for nodes (1: its GPUs are in one machine) with gpu and
     perhaps gpu_model, or gres, as `gpu.request` says.
     """
     config = study.config
-    row = study.models.get(model)
-    device = config["compress" if stage == "compress" else "score"]["device"]
-    on_gpu = config["gpu"]["memory_gb"] and device not in ("cpu", "mps")
-    asked = needs(
-        stage,
+    device = config["compress" if job.stage == "compress" else "score"]["device"]
+    row = study.models[job.model] if job.model else None
+    work = Work(
+        job.stage,
         size(row) if row else None,
         dtype=(row or {}).get("dtype") or "float32",
-        methods={step.method for slug in variants for step in parse(slug).steps},
-        cells=cells,
-        gpu_memory_gb=config["gpu"]["memory_gb"] if on_gpu else None,
-        attempt=attempt,
+        methods={step.method for slug in job.variants for step in parse(slug).steps},
+        cells=job.cells,
+        gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
     )
-    if stage == "score" and config["score"]["threads"] != "auto":
+    asked: dict[str, int | str] = dict(needs(work, attempt))
+    if job.stage == "score" and config["score"]["threads"] != "auto":
         asked["threads"] = config["score"]["threads"]
     gpus = asked.pop("gpu")
     return asked | (_request(config["gpu"]["request"], gpus) if gpus else {})
 
 
-def _request(request, gpus):
+def _request(request: str, gpus: int | str) -> dict[str, int | str]:
     """gpu, gpu:a100, gres or gres:a100 in the words of snakemake-executor-plugin-slurm."""
     how, _, kind = request.partition(":")
     if how == "gres":

@@ -111,15 +111,18 @@ class Project:
 
     def given(self, variant):
         """{"job", "node", "gpus"}: what the log of a variant's scoring job says that Slurm gave it."""
-        number = 1 + design.variants(self.study(), "encoder").index(variant)
-        return given((self.folder / paths.log("score", f"one-{number:02d}")).read_text())
+        return given(self.log(variant).read_text())
+
+    def batch(self, variant):
+        """The name of a variant's scoring job."""
+        return next(batch.name for batch in design.batches(self.study()) if variant in batch.variants)
+
+    def log(self, variant):
+        return self.folder / paths.log("score", self.batch(variant))
 
     def study(self):
-        merged = yaml.safe_load((self.folder / "config/config.yaml").read_text())
-        for key, value in CONFIG.items():
-            merged[key] = merged[key] | value if isinstance(value, dict) else value
         with contextlib.chdir(self.folder):
-            return config.load(merged)
+            return config.load(CONFIG)
 
     def cells(self, variant):
         return {name: self.folder / paths.scores("one", variant, name) for name in BENCHMARKS}

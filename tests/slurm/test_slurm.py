@@ -27,7 +27,7 @@ def test_a_job_that_fails_says_why_and_the_others_end_well(project, undisturbed)
     assert run.finish() == 1
     assert right(project, undisturbed, good)
     assert not any(path.exists() for path in project.cells(bad).values())  # a failed job leaves no results
-    for said in ("SLURM status is: 'FAILED'", "logs/score/one-02.log", "this cell was made to fail"):
+    for said in ("SLURM status is: 'FAILED'", f"logs/score/{project.batch(bad)}.log", "this cell was made to fail"):
         assert said in run.text
     given = [project.given(variant) for variant in (good, bad)]
     assert all(len(job["gpus"]) == 1 for job in given)
@@ -37,7 +37,7 @@ def test_a_job_that_fails_says_why_and_the_others_end_well(project, undisturbed)
     run = project.start(*targets(project, good, bad))
     assert run.finish() == 0
     assert right(project, undisturbed, bad)
-    log = (project.folder / "logs/score/one-02.log").read_text()
+    log = project.log(bad).read_text()
     assert f"{bad} second: " in log and f"{bad} first: " not in log
 
 
@@ -47,14 +47,15 @@ def test_a_time_limit_and_a_dead_node_cost_only_what_was_not_finished(project, u
     for variant in (late, lost):
         project.fault(variant, "second", "hang")
     first_on = "slurm_extra='-w n{}' if attempt == 1 else ''"
-    rules = [f"score_one-03:{first_on.format(1)}", f"score_one-04:{first_on.format(2)}"]
-    rules.append("score_one-03:runtime=1 if attempt == 1 else 30")  # Slurm's shortest limit is a minute
+    of_late, of_lost = (f"score_{project.batch(variant)}" for variant in (late, lost))
+    rules = [f"{of_late}:{first_on.format(1)}", f"{of_lost}:{first_on.format(2)}"]
+    rules.append(f"{of_late}:runtime=1 if attempt == 1 else 30")  # Slurm's shortest limit is a minute
     run = project.start(*targets(project, late, lost), "--set-resources", *rules)
     project.hangs(lost, "second")
     project.cluster.kill_node("n2")
     assert run.finish() == 0
     jobs = project.cluster.jobs(state="T", limit="l", memory="m", node="N", what="k")
-    mine = {rule: [job for job in jobs if job["what"] == f"rule_score_{rule}"] for rule in ("one-03", "one-04")}
+    mine = {rule: [job for job in jobs if job["what"] == f"rule_{rule}"] for rule in (of_late, of_lost)}
     assert [[job["state"] for job in of] for of in mine.values()] == [
         ["TIMEOUT", "COMPLETED"],
         ["NODE_FAIL", "COMPLETED"],
@@ -63,9 +64,9 @@ def test_a_time_limit_and_a_dead_node_cost_only_what_was_not_finished(project, u
         first, second = mine[rule]
         assert megabytes(second["memory"]) == 2 * megabytes(first["memory"])
         assert right(project, undisturbed, variant)
-        log = (project.folder / f"logs/score/{rule}.log").read_text()
+        log = project.log(variant).read_text()
         assert f"{variant} second: " in log and f"{variant} first: " not in log
-    first, second = mine["one-04"]
+    first, second = mine[of_lost]
     assert (first["node"], second["node"]) == ("n2", "n1")
     assert seconds(second["limit"]) == 2 * seconds(first["limit"])
     project.cluster.start_node("n2")
@@ -98,7 +99,7 @@ def test_a_killed_snakemake_is_resumed(project, undisturbed):
     assert project.start("--unlock").finish() == 0
     assert project.start(*targets(project, variant)).finish() == 0
     assert right(project, undisturbed, variant)
-    log = (project.folder / "logs/score/one-01.log").read_text()
+    log = project.log(variant).read_text()
     assert f"{variant} second: " in log and f"{variant} first: " not in log
 
 

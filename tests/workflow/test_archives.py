@@ -3,11 +3,9 @@
 import csv
 import re
 
-from helpers.workflow import AGGREGATES
+from helpers.workflow import AGGREGATES, SCORES
 
 from knowcost.compress.archive import storage
-
-SCORES = {"score_one-01": 1, "score_one-02": 1}
 
 
 def test_another_mode_makes_the_archives_anew_and_asks_nothing_again(project):

@@ -98,4 +98,4 @@ def test_an_answer_that_is_not_one_token_is_dropped_counted_and_logged(project):
     table = pq.read_table(project.folder / "results/one/dense/scores/some.parquet")
     assert table["id"].to_pylist() == ["1"]
     assert b'"answer_not_one_token": 1' in table.schema.metadata[b"knowcost"]
-    assert "answer_not_one_token" in (project.folder / "logs/score/one-01.log").read_text()
+    assert "answer_not_one_token" in (project.folder / "logs/score/one-float-1.log").read_text()

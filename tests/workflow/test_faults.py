@@ -54,7 +54,7 @@ def test_killed_at_random_moments_and_resumed_the_results_are_the_same_bytes(pro
 def test_a_flipped_byte_in_an_archive_is_named(project):
     shard = project.folder / "results/one/magnitude-20@attention/model.safetensors"
     flip(shard)
-    run = project.snakemake("--forcerun", "score_one-01", check=False)
+    run = project.snakemake("--forcerun", "score_one-float-0", check=False)
     assert run.returncode and "model.safetensors: sha256 is" in said(run) and "delete" in said(run)
 
 

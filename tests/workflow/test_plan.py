@@ -13,10 +13,7 @@ from knowcost.plan import config, design
 
 
 def study(root, preset):
-    merged = yaml.safe_load((root / "config/config.yaml").read_text())
-    for key, value in yaml.safe_load((root / f"config/presets/{preset}.yaml").read_text()).items():
-        merged[key] = merged[key] | value if isinstance(value, dict) else value
-    return config.load(merged)
+    return config.load(yaml.safe_load((root / f"config/presets/{preset}.yaml").read_text()))
 
 
 def test_the_paper_s_matrix_by_hand(root):
@@ -44,8 +41,9 @@ def test_both_groupings_add_only_the_scopes_they_draw_apart(root):
 
 def test_batches_hold_every_cell_once(root):
     demo = study(root, "demo")
-    cells = design.cells(demo)
+    cells = [cell for batch in design.batches(demo) for cell in batch.cells]
     assert len(cells) == len(set(cells)) == 36 * 2 + 68 * 4 + 40 * 5
+    assert set(cells) == set(design.cells(demo))
     assert max(len(batch.variants) for batch in design.batches(demo)) == 14
 
 

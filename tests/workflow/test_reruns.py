@@ -8,7 +8,7 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
-from helpers.workflow import AGGREGATES
+from helpers.workflow import AGGREGATES, SCORES
 
 
 def version_of(project, stage, version):
@@ -37,21 +37,20 @@ def test_raising_a_stage_version_reruns_that_stage_and_what_follows(project):
     version_of(project, "aggregate/__init__.py", "next")
     assert project.planned() == AGGREGATES
     version_of(project, "score/__init__.py", "next")
-    assert project.planned() == {"score_one-01": 1, "score_one-02": 1} | AGGREGATES
+    assert project.planned() == SCORES | AGGREGATES
     version_of(project, "compress/__init__.py", "next")
-    assert project.planned() == {"thresholds": 1, "compress": 6, "score_one-01": 1, "score_one-02": 1} | AGGREGATES
+    assert project.planned() == {"thresholds": 1, "compress": 6} | SCORES | AGGREGATES
 
 
 def test_a_new_model_runs_its_own_cells_and_the_aggregates(project):
     project.add_row("models.tsv", "two", "encoder", "./checkpoints/distilbert")
-    new = {"fetch_model": 1, "thresholds": 1, "compress": 6, "score_two-01": 1, "score_two-02": 1}
-    assert project.planned() == new | AGGREGATES
+    scores = {rule.replace("one", "two"): 1 for rule in SCORES}
+    assert project.planned() == {"fetch_model": 1, "thresholds": 1, "compress": 6} | scores | AGGREGATES
 
 
 def test_a_new_benchmark_compresses_nothing_and_asks_only_what_is_new(project):
     project.add_row("benchmarks.tsv", "second", "cloze", "second.jsonl", "encoder")
-    scores = {"score_one-01": 1, "score_one-02": 1}
-    assert project.planned() == {"fetch_benchmark": 1} | scores | AGGREGATES
+    assert project.planned() == {"fetch_benchmark": 1} | SCORES | AGGREGATES
     before = (project.folder / "results/one/dense/scores/first.parquet").read_bytes()
     run = project.snakemake()
     assert len(re.findall(r"one \S+ second: ", run.stderr)) == 6
@@ -60,12 +59,27 @@ def test_a_new_benchmark_compresses_nothing_and_asks_only_what_is_new(project):
     assert project.planned() == {}
 
 
-def test_a_new_level_compresses_only_its_variants(project):
-    project.write_config(lambda config: config["study"]["experiments"][0]["levels"].append(60))
-    assert project.planned() == {"compress": 2, "score_one-02": 1, "score_one-03": 1} | AGGREGATES
+def with_levels(*levels):
+    return lambda config: config["study"]["experiments"][0].update(levels=list(levels))
+
+
+@pytest.mark.parametrize(
+    ("levels", "batches"),
+    [((10, 20, 40), ("10", "11")), ((20, 30, 40), ("00", "01")), ((20, 40, 60), ("00", "01")), ((40, 20), ())],
+    ids=["front", "middle", "end", "another order"],
+)
+def test_a_new_level_plans_only_the_batches_that_its_variants_fall_into(project, levels, batches):
+    """Two variants are new, and would make one batch too large: it is halved, and the other two stay."""
+    project.write_config(with_levels(*levels))
+    scores = {f"score_one-float-{bits}": 1 for bits in batches}
+    assert project.planned() == ({"compress": 2} | scores | AGGREGATES if batches else {"report": 1})
+
+
+def test_a_new_level_compresses_and_asks_only_its_variants(project):
+    project.write_config(with_levels(20, 30, 40))
     run = project.snakemake()
     asked = re.findall(r"one (\S+) first: ", run.stderr)
-    assert sorted(asked) == ["magnitude-60@attention", "magnitude-60@overall"]
+    assert sorted(asked) == ["magnitude-30@attention", "magnitude-30@overall"]
     assert project.planned() == {}
 
 
@@ -77,7 +91,7 @@ def test_what_changes_no_answer_asks_nothing_again(project):
     (project.folder / "benchmarks.tsv").write_text(table)
     assert project.planned() == AGGREGATES
     project.write_config(lambda config: config["score"].update(tokens_per_batch=64))
-    assert project.planned() == {"score_one-01": 1, "score_one-02": 1} | AGGREGATES
+    assert project.planned() == SCORES | AGGREGATES
 
 
 def test_only_methods_that_look_at_data_depend_on_it(project):
@@ -90,8 +104,8 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
         config["calibration"] = {"name": "mine", "source": "texts.jsonl", "join": True, "samples": 4, "length": 16}
 
     project.write_config(with_data)
-    new = {"fetch_calibration": 1, "calibrate": 1, "compress": 1, "score_one-03": 1}
-    assert project.planned() == new | AGGREGATES
+    halved = {"score_one-float-10": 1, "score_one-float-11": 1}
+    assert project.planned() == {"fetch_calibration": 1, "calibrate": 1, "compress": 1} | halved | AGGREGATES
     project.snakemake()
     assert project.planned() == {}
     manifests = project.folder / "results/one"
@@ -99,7 +113,7 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
     assert (about["samples"], about["length"], len(about["sha256"])) == (4, 16, 64)
     assert "calibration" not in json.loads((manifests / "magnitude-20@overall/manifest.json").read_text())
     project.write_config(lambda config: (with_data(config), config["calibration"].update(seed=5)))
-    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-03": 1} | AGGREGATES
+    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-float-10": 1} | AGGREGATES
 
     def with_two(config):
         with_data(config)
@@ -107,7 +121,7 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
         config["study"]["experiments"][-1]["calibrations"] = ["mine", "again"]
 
     project.write_config(with_two)
-    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-03": 1} | AGGREGATES
+    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-float-0": 1} | AGGREGATES
     project.snakemake()
     assert project.planned() == {}
     again = json.loads((manifests / "wanda-2of4@overall~again/manifest.json").read_text())["calibration"]
@@ -120,7 +134,7 @@ def test_a_deleted_cell_comes_back_and_its_neighbours_are_kept(project, deleted,
     folder = project.folder / "results/one/magnitude-20@attention"
     before = (folder / "scores/first.parquet").read_bytes()
     shutil.rmtree(folder / deleted) if deleted == "scores" else (folder / deleted).unlink()
-    assert project.planned() == {"score_one-01": 1} | AGGREGATES
+    assert project.planned() == {"score_one-float-0": 1} | AGGREGATES
     run = project.snakemake()
     assert re.findall(r"one (\S+) first: ", run.stderr) == asked
     assert (folder / "scores/first.parquet").read_bytes() == before
@@ -140,7 +154,7 @@ def test_a_job_that_fails_after_a_change_leaves_no_old_results_and_loses_no_new_
     assert run.returncode != 0
     assert len(set(re.findall(r"one \S+ first: ", run.stderr))) == 5  # the failed job's log is shown again
     code.write_text(text)
-    assert project.planned() == {"score_one-02": 1} | AGGREGATES
+    assert project.planned() == {"score_one-int8": 1} | AGGREGATES
     run = project.snakemake()
     assert re.findall(r"one (\S+) first: ", run.stderr) == ["int8@overall"]
     counts = {len(pq.read_table(path)) for path in project.folder.glob("results/one/*/scores/first.parquet")}
@@ -151,7 +165,7 @@ def test_a_cell_cut_short_is_never_taken_for_a_result(project):
     cell = project.folder / "results/one/dense/scores/first.parquet"
     before = cell.read_bytes()
     cell.write_bytes(before[: len(before) // 2])
-    project.snakemake("--forcerun", "score_one-01")
+    project.snakemake("--forcerun", "score_one-float-1")
     assert cell.read_bytes() == before
 
 

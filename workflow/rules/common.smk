@@ -1,10 +1,12 @@
 # What every stage's rules need: the checked configuration and the constraints that close the wildcards over it.
 
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, workflow.basedir)
+# The package beside this workflow, also where a Snakefile elsewhere uses it as a module.
+sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 
 from knowcost import aggregate, benchmarks, compress, draw, fetch, score, world
 from knowcost import report as report_stage
@@ -20,14 +22,23 @@ from knowcost.spec.variants import parse as parse_variant
 
 configuration.use_this_package()
 
+
+def gpu_memory_of_site():
+    """What the profile's default-resources say that one GPU has, in gigabytes; None where they say nothing."""
+    found = (workflow.resource_settings.default_resources or {}).get("gpu_memory_gb")
+    return found and found.value
+
+
 try:
-    STUDY = configuration.load(config)
+    STUDY = configuration.load(config, gpu_memory_of_site())
     configuration.check_families(STUDY)
     BATCHES = design.batches(STUDY)
     if workflow.is_main_process:  # not again in every job
         fitting.check(STUDY)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+config = STUDY.config  # with the defaults, for all rules and scripts
 
 ARCHIVES = design.archives(STUDY)
 CELLS = design.cells(STUDY)
@@ -40,7 +51,7 @@ def one_of(values):
 
 
 def needs(wildcards, what):
-    """Whether a step of the variant needs `needs_thresholds` or `needs_data` (compress/base.py)."""
+    """Whether a step of the variant needs `needs_thresholds` or `needs_data` (knowcost/compress/method.py)."""
     return any(getattr(registry.METHODS[step.method], what) for step in parse_variant(wildcards.variant).steps)
 
 
@@ -54,7 +65,7 @@ def calibration_input(wildcards):
 
 
 def asks(stage, batch=None):
-    """{resource: function} of a rule: what each of its jobs asks a cluster for (knowcost/resources.py)."""
+    """{resource: function} of a rule: what each of its jobs asks a cluster for (knowcost/plan/resources.py)."""
 
     def one(name):
         return lambda wildcards, attempt: of_job(stage, batch, wildcards, attempt).get(name)
@@ -69,11 +80,11 @@ def threads_of(stage, batch=None):
 
 def of_job(stage, batch, wildcards, attempt):
     if batch:
-        job = {"model": batch.model, "variants": batch.variants, "cells": len(batch.cells)}
+        job = resources.Job(stage, batch.model, batch.variants, len(batch.cells))
     else:
         variants = [wildcards.variant] if "variant" in wildcards.keys() else []
-        job = {"model": wildcards.get("model"), "variants": variants, "cells": len(CELLS)}
-    return resources.of_job(STUDY, stage, **job, attempt=attempt)
+        job = resources.Job(stage, wildcards.get("model"), variants, len(CELLS))
+    return resources.of_job(STUDY, job, attempt)
 
 
 wildcard_constraints:

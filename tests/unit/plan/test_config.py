@@ -1,29 +1,24 @@
 """What a study may not ask for is a clear message of planning, before any job. (That the workflow ends there, without a
 plan, is shown in tests/workflow/test_bad_input.py.)"""
 
+import copy
+
 import pytest
-import yaml
 from helpers import tiny
-from helpers.copies import ROOT
 from helpers.workflow import CONFIG, facts
-from snakemake.utils import update_config
 
 from knowcost.common.errors import InputError
 from knowcost.plan import config, design, fitting
 
 
 class Study:
-    """A folder with two tables and a tiny BERT, and a configuration over the defaults."""
+    """A folder with two tables and a tiny BERT, and a configuration."""
 
     def __init__(self, folder):
-        self.folder = folder
-        self.config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-        update_config(self.config, CONFIG)
+        self.folder, self.config = folder, copy.deepcopy(CONFIG)
 
     def write_config(self, change):
-        changed = {"study": {"experiments": [dict(each) for each in CONFIG["study"]["experiments"]]}}
-        change(changed := CONFIG | changed)
-        update_config(self.config, changed)
+        change(self.config)
 
     def add_row(self, table, *cells):
         with open(self.folder / table, "a") as f:

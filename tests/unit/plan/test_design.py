@@ -1,3 +1,5 @@
+import pytest
+
 from knowcost.plan import design
 from knowcost.plan.config import Study
 
@@ -46,13 +48,59 @@ def test_thresholds_are_wanted_once_per_scope():
     ]
 
 
-def test_every_variant_is_in_one_batch_and_batches_are_filled():
+def test_every_variant_is_in_one_batch_and_none_is_too_large():
     batches = design.batches(study(variants_per_job=4))
     encoder = [batch for batch in batches if batch.model == "b"]
-    assert [len(batch.variants) for batch in encoder] == [4, 4, 2]
-    assert [slug for batch in encoder for slug in batch.variants] == design.variants(study(), "encoder")
+    assert max(len(batch.variants) for batch in encoder) <= 4
+    assert sorted(slug for batch in encoder for slug in batch.variants) == sorted(design.variants(study(), "encoder"))
     assert encoder[0].benchmarks == ("x", "y") and batches[-1].benchmarks == ("y",)
-    assert encoder[1].cells[0].path == "results/b/magnitude-20@canonical.attention/scores/x.parquet"
+    first = encoder[0].cells[0]
+    assert first.path == f"results/b/{first.variant}/scores/x.parquet"
+    assert len({batch.name for batch in batches}) == len(batches)
+
+
+def test_variants_in_int8_have_batches_of_their_own():
+    for batch in design.batches(study(variants_per_job=4)):
+        assert all(("int8" in slug) == batch.part.startswith("int8") for slug in batch.variants)
+
+
+def test_what_fits_one_job_is_one_job():
+    names = [batch.name for batch in design.batches(study(variants_per_job=20))]
+    assert names == ["b-float", "b-int8", "t-float", "t-int8"]
+
+
+def plan(levels, size):
+    """{name: (variants, benchmarks)} of the scoring jobs of one model, pruned to these levels."""
+    experiment = {"name": "p", "steps": ["magnitude"], "scopes": ["attention"], "levels": levels}
+    made = design.batches(study(experiments=[experiment], variants_per_job=size))
+    return {batch.name: (batch.variants, batch.benchmarks) for batch in made if batch.model == "t"}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_a_level_added_anywhere_changes_its_own_batch_or_halves_it(size):
+    before = [*range(10, 50), *range(60, 90)]
+    old = plan(before, size)
+    for place in (0, len(before) // 2, len(before)):
+        for level in (5, 55, 95):
+            slug = f"magnitude-{level}@attention"
+            new = plan([*before[:place], level, *before[place:]], size)
+            (gone,) = {variants for name, (variants, _) in old.items() if name not in new} or {()}
+            (name,) = (name for name, (variants, _) in new.items() if slug in variants)
+            others = {other for other, (variants, _) in new.items() if not {slug, *gone} & set(variants)}
+            assert {other: new[other] for other in others} == {other: old[other] for other in others}
+            changed = {other for other in old if new.get(other) != old[other]}
+            assert len(changed) <= 1
+            if name in old:
+                assert set(new[name][0]) == {slug, *old[name][0]}
+                assert changed == {name}
+
+
+def test_the_order_of_the_lists_makes_no_other_batches():
+    levels = list(range(1, 40))
+    assert plan(levels, 4) == plan(levels[::-1], 4)
+    other = study(variants_per_job=4)
+    other.benchmarks["w"] = other.benchmarks.pop("x")
+    assert design.batches(other)[0].benchmarks == ("w", "y")
 
 
 def test_the_published_protocol_adds_the_lost_final_layers_of_decoders_and_encoder_decoders():

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from knowcost.compress import registry
-from knowcost.plan import design, resources
-from knowcost.plan.resources import Size
+from knowcost.plan import resources
+from knowcost.plan.resources import Job, Size, Work
 
 LLAMA_7B = Size(6_738_415_616, 13.476831232)  # float16
 BERT = Size(110_000_000, 0.44)
@@ -37,13 +37,13 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
     ],
 )
 def test_needs_by_hand(stage, size, options, expected):
-    asked = resources.needs(stage, size, **options)
+    asked = resources.needs(Work(stage, size, **options))
     assert tuple(asked[key] for key in ("mem_mb", "runtime", "threads", "gpu")) == expected
     assert all(type(value) is int for value in asked.values())
 
 
 def test_each_attempt_asks_for_as_much_again_and_for_no_more_gpus():
-    first, third = (resources.needs("score", LLAMA_7B, gpu_memory_gb=24, attempt=n) for n in (1, 3))
+    first, third = (resources.needs(Work("score", LLAMA_7B, gpu_memory_gb=24), attempt=n) for n in (1, 3))
     assert (third["mem_mb"], third["runtime"]) == (3 * first["mem_mb"], 3 * first["runtime"])
     assert (third["gpu"], third["threads"]) == (first["gpu"], first["threads"])
 
@@ -51,7 +51,8 @@ def test_each_attempt_asks_for_as_much_again_and_for_no_more_gpus():
 @pytest.mark.parametrize(("gpu_memory_gb", "gpus", "threads"), [(None, 0, 8), (24, 1, 2), (8, 1, 2)])
 def test_a_method_that_needs_data_gets_one_gpu_where_there_are_any(monkeypatch, gpu_memory_gb, gpus, threads):
     monkeypatch.setattr(registry.METHODS["magnitude"], "needs_data", True)
-    asked = resources.needs("compress", LLAMA_7B, methods=["magnitude"], dtype="float16", gpu_memory_gb=gpu_memory_gb)
+    work = Work("compress", LLAMA_7B, "float16", methods=["magnitude"], gpu_memory_gb=gpu_memory_gb)
+    asked = resources.needs(work)
     # 4 + 13.48 + 13.48 GB; 60 + 30 x 6.74 minutes
     assert asked == {"mem_mb": 30954, "runtime": 263, "threads": threads, "gpu": gpus}
 
@@ -107,10 +108,11 @@ class Study:
     def __init__(self, memory_gb=None, request="gpu", device="auto", compress_device="auto", threads="auto"):
         self.config = {
             "compress": {"device": compress_device},
-            "gpu": {"memory_gb": memory_gb, "request": request},
+            "gpu": {"request": request},
             "score": {"device": device, "threads": threads},
         }
         self.models = {"m": row(dtype="float16")}
+        self.gpu_memory_gb = memory_gb
 
 
 @pytest.mark.parametrize(
@@ -123,8 +125,8 @@ class Study:
     ],
 )
 def test_gpus_are_asked_for_in_the_site_s_words(here, request_, expected):
-    job = {"model": "m", "variants": ("dense", "int8@overall")}  # unknown: 7e9 x 4 bytes; 34.8 / 21.6
-    asked = resources.of_job(Study(24, request_), "score", **job)
+    job = Job("score", "m", ("dense", "int8@overall"))  # unknown: 7e9 x 4 bytes; 34.8 / 21.6
+    asked = resources.of_job(Study(24, request_), job)
     assert {key: asked[key] for key in expected} == expected
     assert asked.keys() == {"mem_mb", "runtime", "threads", *expected}
 
@@ -134,30 +136,27 @@ def test_gpus_are_asked_for_in_the_site_s_words(here, request_, expected):
 )
 def test_no_gpu_is_asked_for(here, study):
     for stage in ("score", "compress", "thresholds", "world", "aggregate"):
-        job = {} if stage in ("world", "aggregate") else {"model": "m", "variants": ("dense",)}
-        assert resources.of_job(study, stage, **job).keys() == {"mem_mb", "runtime", "threads"}
+        job = Job(stage) if stage in ("world", "aggregate") else Job(stage, "m", ("dense",))
+        assert resources.of_job(study, job).keys() == {"mem_mb", "runtime", "threads"}
 
 
 @pytest.mark.parametrize(("device", "compress_device"), [("auto", "cpu"), ("cpu", "auto")])
 def test_scoring_and_compressing_have_devices_of_their_own(here, device, compress_device):
-    study, job = (
-        Study(80, device=device, compress_device=compress_device),
-        {"model": "m", "variants": ("wanda-50@overall",)},
-    )
-    asking = {stage for stage in ("compress", "score") if "gpu" in resources.of_job(study, stage, **job)}
+    study = Study(80, device=device, compress_device=compress_device)
+    jobs = [Job(stage, "m", ("wanda-50@overall",)) for stage in ("compress", "score")]
+    asking = {job.stage for job in jobs if "gpu" in resources.of_job(study, job)}
     assert asking == ({"score"} if device == "auto" else {"compress"})
 
 
 def test_magnitude_pruning_needs_no_gpu_and_the_configured_threads_are_taken(here):
-    job = {"model": "m", "variants": ("magnitude-40@overall",)}
-    assert "gpu" not in resources.of_job(Study(80), "compress", **job)
-    assert resources.of_job(Study(threads=3), "score", **job)["threads"] == 3
-    assert resources.of_job(Study(), "score", **job)["threads"] == 8
-    assert resources.of_job(Study(threads=3), "compress", **job)["threads"] == 1
+    compress, score = (Job(stage, "m", ("magnitude-40@overall",)) for stage in ("compress", "score"))
+    assert "gpu" not in resources.of_job(Study(80), compress)
+    assert resources.of_job(Study(threads=3), score)["threads"] == 3
+    assert resources.of_job(Study(), score)["threads"] == 8
+    assert resources.of_job(Study(threads=3), compress)["threads"] == 1
 
 
 def test_the_plan_of_a_batch_takes_its_variants_methods(here):
-    batch = design.Batch("m", 1, ("dense", "magnitude-40@attention+int8@attention"), ("b",))
-    alone = resources.of_job(Study(), "score", model="m", variants=("dense",), cells=len(batch.cells))
-    with_int8 = resources.of_job(Study(), "score", model="m", variants=batch.variants, cells=len(batch.cells))
+    variants = ("dense", "magnitude-40@attention+int8@attention")
+    alone, with_int8 = (resources.of_job(Study(), Job("score", "m", taken, 2)) for taken in (variants[:1], variants))
     assert with_int8["mem_mb"] - alone["mem_mb"] == 3 * 28_000 - 14_000

@@ -1,0 +1,37 @@
+"""Values get the types that the schema of the configuration gives them."""
+
+import pytest
+
+from knowcost.common.errors import InputError
+from knowcost.plan import schema
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # as Snakemake hands over `--config "gpu={memory_gb: 80}"`, `limit=null`, ...
+        ({"gpu": {"memory_gb": "80"}}, {"gpu": {"memory_gb": 80}}),
+        ({"gpu": {"memory_gb": "null"}}, {"gpu": {"memory_gb": None}}),
+        ({"gpu": {"memory_gb": "auto", "request": "gres"}}, {"gpu": {"memory_gb": "auto", "request": "gres"}}),
+        ({"gpu": "{memory_gb: 79.5}"}, {"gpu": {"memory_gb": 79.5}}),
+        ({"limit": "null"}, {"limit": None}),
+        ({"limit": "100"}, {"limit": 100}),
+        ({"calibration": {"join": "true", "seed": "3"}}, {"calibration": {"join": True, "seed": 3}}),
+        ({"other_calibrations": {"b": {"seed": "1"}}}, {"other_calibrations": {"b": {"seed": 1}}}),
+        ({"score": {"threads": "4", "batch_size": "auto"}}, {"score": {"threads": 4, "batch_size": "auto"}}),
+        ({"study": {"tolerance": "0.1"}}, {"study": {"tolerance": 0.1}}),
+        ({"study": {"protocols": "[corrected]"}}, {"study": {"protocols": ["corrected"]}}),
+        # texts where texts may stand, and what no reading makes right
+        ({"title": "100"}, {"title": "100"}),
+        ({"calibration": {"name": "null"}}, {"calibration": {"name": "null"}}),
+        ({"limit": "many", "gpu": "{", "modles": "1"}, {"limit": "many", "gpu": "{", "modles": "1"}),
+    ],
+)
+def test_texts_are_read_where_the_schema_wants_something_else(given, expected):
+    assert schema.typed(given, "config") == expected
+
+
+def test_an_error_shows_what_was_written():
+    row = {"name": "b", "format": "cloze", "source": "b.jsonl", "families": "encodr"}
+    with pytest.raises(InputError, match="here: families: 'encodr' does not match"):
+        schema.check(schema.typed(row, "benchmarks"), "benchmarks", "here")

@@ -8,6 +8,7 @@ benchmarks would not compare with the others, and is empty too.
 The yardsticks of figures and report stand here too: KEEP_LEVELS, KEEP and REFERENCE_LEVEL.
 """
 
+from collections.abc import Iterable
 from math import nan
 
 import pandas as pd
@@ -99,6 +100,12 @@ def cheapest(by_model):
             rows.append({"family": family, "model": model, "keep_at_least": least, **(values[0] if values else {})})
     names = ["family", "model", "keep_at_least", "variant", "bytes_saved_percent", "kept_percent", "drop_points"]
     return pd.DataFrame(rows, columns=names)
+
+
+def nearest_level(levels: Iterable[float]) -> float:
+    """The level nearest to REFERENCE_LEVEL, the lower of two; REFERENCE_LEVEL where there is none."""
+    known = [level for level in levels if pd.notna(level)]
+    return min(known, key=lambda level: (abs(level - REFERENCE_LEVEL), level), default=REFERENCE_LEVEL)
 
 
 def _columns(model, counts, sizes):

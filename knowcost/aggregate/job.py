@@ -32,7 +32,7 @@ from knowcost.common.parquet import from_metadata
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.llm_kick import claims as claims_kick
 from knowcost.score.cells import metadata, read
-from knowcost.spec.variants import AS_PUBLISHED, DENSE
+from knowcost.spec.variants import AS_PUBLISHED, DENSE, GROUPINGS
 
 log = logging.getLogger(__name__)
 
@@ -87,10 +87,10 @@ def aggregate(cells, manifests, benchmarks, out_dir, *, domains=None, tolerance=
         "audit_published": audit.beside_published(paper_tables.grid(scores)),
     }
     for family in dict.fromkeys(models.values()):
-        for grouping, suffix in (("paper", ""), ("canonical", "_canonical")):
+        for grouping in GROUPINGS:
             wide = paper_tables.int8(corrected, family, grouping)
             if wide is not None:
-                made[f"int8_{family}{suffix}"] = wide
+                made[paper_tables.int8_name(family, grouping)] = wide
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
     log.info("%d tables from %d cells", len(made), len(cells) + len(texts))

@@ -118,6 +118,11 @@ def parameters(models, manifests):
     return frame.drop(columns=[name for name in ATTENTION_PARTS if frame[name].isna().all()])
 
 
+def int8_name(family: str, grouping: str) -> str:
+    """The name of the table that `int8` makes for a family under a grouping."""
+    return f"int8_{family}" if grouping == variants.GROUPINGS[0] else f"int8_{family}_{grouping}"
+
+
 def int8(scores, family, grouping):
     """Tables 3 to 5 for one family: accuracy in percent of dense, int8 and prune + int8, model x benchmark.
 

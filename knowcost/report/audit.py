@@ -1,59 +1,67 @@
 """The report's audit: this run beside the published protocol and the published values."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
 from knowcost.aggregate import audit
-from knowcost.report.table import GONE
+from knowcost.report.table import GONE, Table, columns, number, row, whole
+from knowcost.spec.families import LABELS
+from knowcost.spec.levels import percent_words
 
-WAYS = {"magnitude": "single weights", "magnitude_structured": "whole rows"}
+WAYS = {"magnitude": LABELS["final_unstructured"], "magnitude_structured": LABELS["final_structured"]}
+FINAL_NOTE = (
+    "Accuracy in percent. The published code saved a pruned final layer in a way that loses it when the model is "
+    "loaded again: the embedding or fresh random numbers stand in its place. This run did both on purpose."
+)
+PUBLISHED_NOTE = (
+    "Accuracy in percent. Counted as published: sentences that repeat are asked once, every mask counts, Google-RE "
+    "by template, predictions compared as text in lower case. Printed: Tables 3 to 5 of the paper "
+    "(resources/published). Difference: to the printed value."
+)
 
 
-def section(final, published):
-    """{"words": sentences, "tables": [table]} for the template; None where there is nothing to audit."""
+@dataclass(frozen=True)
+class Audit:
+    """The section: sentences, and the tables beneath them."""
+
+    words: list[str]
+    tables: list[Table]
+
+
+def section(final: pd.DataFrame, published: pd.DataFrame) -> Audit | None:
+    """The audit from its two tables; None where there is nothing to audit."""
     tables = [*_final(final), *_published(published)]
-    return {"words": [*audit.words(final), *audit.counting_words(published)], "tables": tables} if tables else None
+    return Audit([*audit.words(final), *audit.counting_words(published)], tables) if tables else None
 
 
-def _final(frame):
+def _final(frame: pd.DataFrame) -> Iterator[Table]:
     if frame.empty:
         return
-    texts = ("model", "benchmark")
-    numbers = ("n", "level", "dense", "corrected", "as_published", "majority")
+    accuracies = ["dense", "corrected", "as_published", "majority"]
     rows = [
-        [(row[name], "") for name in texts]
-        + [(WAYS.get(row["method"], row["method"]), "")]
-        + [(_number(name, row[name]), "number") for name in numbers]
-        for row in frame.to_dict("records")
+        row(
+            [cell["model"], cell["benchmark"], WAYS.get(cell["method"], cell["method"])],
+            [whole(cell["n"], GONE), percent_words(cell["level"]), *(number(cell[name]) for name in accuracies)],
+        )
+        for cell in frame.to_dict("records")
     ]
     titles = ["facts", "level", "dense", "kept", "lost, as published", "majority"]
-    columns = [(name, False) for name in (*texts, "removed")] + [(title, True) for title in titles]
-    note = (
-        "Accuracy in percent. The published code saved a pruned final layer in a way that loses it when the model is "
-        "loaded again: the embedding or fresh random numbers stand in its place. This run did both on purpose."
-    )
-    yield {"title": "The final layer under both protocols", "note": note, "columns": columns, "rows": rows}
+    heads = columns(["model", "benchmark", "removed"], titles)
+    yield Table("The final layer under both protocols", FINAL_NOTE, heads, rows)
 
 
-def _published(frame):
+def _published(frame: pd.DataFrame) -> Iterator[Table]:
     if frame.empty:
         return
-    texts = ("model", "benchmark", "variant")
+    texts = ["model", "benchmark", "variant"]
     titles = {"n": "facts", "ours": "this run", "n_as_published": "masks", "as_published": "counted as published",
               "published": "printed", "difference": "difference"}  # fmt: skip
     titles = {name: title for name, title in titles.items() if name == "ours" or frame[name].notna().any()}
+    forms = {"n": (".0f", GONE), "ours": (".1f", GONE), "n_as_published": (".0f", "")}
     rows = [
-        [(row[name], "") for name in texts] + [(_number(name, row[name]), "number") for name in titles]
-        for row in frame.to_dict("records")
+        row([cell[name] for name in texts], [number(cell[name], *forms.get(name, ())) for name in titles])
+        for cell in frame.to_dict("records")
     ]
-    columns = [(name, False) for name in texts] + [(title, True) for title in titles.values()]
-    note = (
-        "Accuracy in percent. Counted as published: sentences that repeat are asked once, every mask counts, Google-RE "
-        "by template, predictions compared as text in lower case. Printed: Tables 3 to 5 of the paper "
-        "(resources/published). Difference: to the printed value."
-    )
-    yield {"title": "Beside the published values", "note": note, "columns": columns, "rows": rows}
-
-
-def _number(name, value):
-    if value != value:
-        return GONE if name in ("n", "ours") else ""
-    form = {"n": "{:,.0f}", "n_as_published": "{:,.0f}", "level": "{:.0f}%"}.get(name, "{:.1f}")
-    return form.format(value)
+    yield Table("Beside the published values", PUBLISHED_NOTE, columns(texts, titles.values()), rows)

@@ -1,4 +1,8 @@
-"""The report's part on the papers' findings, and on whether variants forget the same facts."""
+"""The report's part on the papers' findings, on whether variants forget the same facts, and on how facts were asked."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -7,7 +11,9 @@ from knowcost.aggregate.statistics import FEWEST_RELATIONS, ROUNDS
 from knowcost.aggregate.verdicts import FEWEST_FACTS
 from knowcost.compress.registry import name_of
 from knowcost.papers.claim import CLOSE
-from knowcost.spec.families import LABELS
+from knowcost.report.table import Cell, Column, Table, columns, number, row, signed, whole
+from knowcost.spec.families import FAMILIES, LABELS
+from knowcost.spec.variants import GROUPINGS
 
 VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "undecided": "? undecided"}
 PAIRS = [("overall", "attention"), ("overall", "feed_forward"), ("attention", "feed_forward"),
@@ -15,155 +21,158 @@ PAIRS = [("overall", "attention"), ("overall", "feed_forward"), ("attention", "f
 FEWEST = 10  # forgotten facts, below which "times chance" is a number about one or two of them
 
 
-def findings(claims):
-    """The claims as a list of dicts, one per paper: paper, families (of this run that it speaks of), counts {verdict:
-    how many}, rows [{sentence, section, cells: [{verdict, words, numbers, why}]}]; a cell is None where the paper's
-    finding does not speak of the family."""
-    return [{"paper": paper, **_findings(rows)} for paper, rows in claims.groupby("paper", sort=False)]
+@dataclass(frozen=True)
+class Verdict:
+    """What this run says of a finding on a family: one of VERDICTS, its words, the difference with its interval in
+    words, and why it is undecided."""
+
+    verdict: str
+    words: str
+    numbers: str
+    why: str
 
 
-def _findings(claims):
-    families = [name for name in ("encoder", "encoder_decoder", "decoder") if name in set(claims["family"])]
-    rows = []
+@dataclass(frozen=True)
+class Finding:
+    """A sentence of a paper, its section, and a verdict per family; None where it does not speak of the family."""
+
+    sentence: str
+    section: str
+    verdicts: list[Verdict | None]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's findings; families: those of this run that it speaks of, in words; counts: {verdict: how many}."""
+
+    title: str
+    families: list[str]
+    findings: list[Finding]
+    counts: dict[str, int]
+
+
+def findings(claims: pd.DataFrame) -> list[Paper]:
+    """The table of claims, paper by paper."""
+    return [_paper(str(title), rows) for title, rows in claims.groupby("paper", sort=False)]
+
+
+def _paper(title: str, claims: pd.DataFrame) -> Paper:
+    families = [name for name in FAMILIES if name in set(claims["family"])]
+    made = []
     for _, of_claim in claims.groupby("claim", sort=False):
-        by_family = {row["family"]: _cell(row) for row in of_claim.to_dict("records")}
+        by_family = {claim["family"]: _verdict(claim) for claim in of_claim.to_dict("records")}
         first = of_claim.iloc[0]
-        cells = [by_family.get(family) for family in families]
-        rows.append({"sentence": first["sentence"], "section": first["section"], "cells": cells})
+        verdicts = [by_family.get(family) for family in families]
+        made.append(Finding(first["sentence"], first["section"], verdicts))
     counts = {name: int((claims["verdict"] == name).sum()) for name in VERDICTS}
-    return {"families": [name.replace("_", "-") for name in families], "rows": rows, "counts": counts}
+    return Paper(title, [LABELS[name] for name in families], made, counts)
 
 
-def _cell(row):
-    numbers = why = ""
-    if not pd.isna(row["estimate"]) and row["differing"]:
-        numbers = f"{_signed(row['estimate'])} ({_signed(row['low'])} to {_signed(row['high'])})"
-    if row["verdict"] == "undecided":
-        why = _why(row)
-    return {"verdict": row["verdict"], "words": VERDICTS[row["verdict"]], "numbers": numbers, "why": why}
+def _verdict(claim: Mapping[Hashable, Any]) -> Verdict:
+    points, interval = _points(claim)
+    why = _why(claim) if claim["verdict"] == "undecided" else ""
+    return Verdict(claim["verdict"], VERDICTS[claim["verdict"]], f"{points} ({interval})" if points else "", why)
 
 
-def _why(row):
-    if row["missing"]:
-        return row["missing"] if row["missing"].startswith("no ") else f"missing: {row['missing']}"
-    if not row["differing"]:
+def _points(claim: Mapping[Hashable, Any]) -> tuple[str, str]:
+    """The difference and its interval as text, both empty where no fact makes a difference."""
+    if pd.isna(claim["estimate"]) or not claim["differing"]:
+        return "", ""
+    return signed(claim["estimate"]), f"{signed(claim['low'])} to {signed(claim['high'])}"
+
+
+def _why(claim: Mapping[Hashable, Any]) -> str:
+    if claim["missing"]:
+        return claim["missing"] if claim["missing"].startswith("no ") else f"missing: {claim['missing']}"
+    if not claim["differing"]:
         return "no fact makes a difference"
-    if row["differing"] < FEWEST_FACTS:
-        count = f"{row['differing']:.0f} fact{'s' * (row['differing'] > 1)}"
-        return f"only {count} make{'s' * (row['differing'] == 1)} a difference"
+    if claim["differing"] < FEWEST_FACTS:
+        count = f"{whole(claim['differing'])} fact{'s' * (claim['differing'] > 1)}"
+        return f"only {count} make{'s' * (claim['differing'] == 1)} a difference"
     return "the interval takes in zero"
 
 
-def contrasts(claims):
+def contrasts(claims: pd.DataFrame) -> Iterator[Table]:
     """A folded table: what each verdict compared, in points, on how many facts."""
     if claims.empty:
         return
-    columns = [("finding", False), ("family", False), ("compared", False), ("verdict", False), ("points", True),
-               ("95% interval", True), ("facts", True), ("of which differ", True), ("models", True)]  # fmt: skip
     rows = []
-    for row in claims.to_dict("records"):
-        cell = _cell(row)
-        points, _, interval = cell["numbers"].partition(" ")
-        texts = [row["claim"].replace("_", " "), row["family"].replace("_", "-"), row["contrast"] or row["missing"]]
-        numbers = [points, interval.strip("()"), *(_whole(row[name]) for name in ("facts", "differing", "models"))]
-        rows.append([(text, "") for text in [*texts, row["verdict"]]] + [(text, "number") for text in numbers])
+    for claim in claims.to_dict("records"):
+        name, compared = claim["claim"].replace("_", " "), claim["contrast"] or claim["missing"]
+        counts = [whole(claim[count]) for count in ("facts", "differing", "models")]
+        rows.append(row([name, LABELS[claim["family"]], compared, claim["verdict"]], [*_points(claim), *counts]))
+    heads = columns(
+        ["finding", "family", "compared", "verdict"], ["points", "95% interval", "facts", "of which differ", "models"]
+    )
     note = "Of several comparisons behind one verdict, the one that speaks most against the finding."
-    yield {"title": "Behind the verdicts", "note": note, "folded": True, "columns": columns, "rows": rows}
+    yield Table("Behind the verdicts", note, heads, rows, folded=True)
 
 
-def overlap(frame):
+def overlap(frame: pd.DataFrame) -> Iterator[Table]:
     """Per family a folded table: how many facts two scopes forgot together, summed over models and benchmarks."""
-    slugs = [*frame["a"], *frame["b"]]
-    what = {slug: tables.describe(slug) for slug in dict.fromkeys(slugs)}
+    note = (
+        "Facts that the dense model knew and both variants forgot, summed over models and benchmarks, and how "
+        "many two unrelated sets of these sizes would share; pairs of which one forgot fewer than "
+        f"{FEWEST} are left out. All pairs, also of levels and methods, by model "
+        "and with exact p values: results/tables/overlap.csv."
+    )
+    heads = [Column("method"), Column("level", True), Column("first"), Column("second")]
+    heads += columns([], ["first forgot", "second forgot", "both", "by chance", "times chance"])
     for family, rows in frame[frame["kind"] == "scopes"].groupby("family", sort=False):
-        made = []
-        for (a, b), cells in rows.groupby(["a", "b"], sort=False):
-            scopes = (what[a]["scope"], what[b]["scope"])
-            if scopes in PAIRS and what[a]["grouping"] == "paper" and _enough(cells):
-                made.append(_pair(a, scopes, what[a], cells))
+        made = list(_pairs(rows))
         if made:
-            words = [("method", False), ("level", True), ("first", False), ("second", False)]
-            numbers = ("first forgot", "second forgot", "both", "by chance", "times chance")
-            columns = words + [(name, True) for name in numbers]
-            note = (
-                "Facts that the dense model knew and both variants forgot, summed over models and benchmarks, and how "
-                "many two unrelated sets of these sizes would share; pairs of which one forgot fewer than "
-                f"{FEWEST} are left out. All pairs, also of levels and methods, by model "
-                "and with exact p values: results/tables/overlap.csv."
-            )
-            title = f"Are they the same facts? {family.replace('_', '-').capitalize()} models"
-            yield {"title": title, "note": note, "folded": True, "columns": columns, "rows": made}
+            title = f"Are they the same facts? {LABELS[str(family)].capitalize()} models"
+            yield Table(title, note, heads, made, folded=True)
 
 
-def _enough(cells):
-    return cells[["forgotten_a", "forgotten_b"]].sum().min() >= FEWEST
+def _pairs(frame: pd.DataFrame) -> Iterator[list[Cell]]:
+    """A row for each two variants whose scopes are one of PAIRS and that forgot enough."""
+    for (a, b), cells in frame.groupby(["a", "b"], sort=False):
+        first, second = tables.describe(a), tables.describe(b)
+        scopes = (first["scope"], second["scope"])
+        sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
+        enough = sums[["forgotten_a", "forgotten_b"]].min() >= FEWEST
+        if scopes in PAIRS and first["grouping"] == GROUPINGS[0] and enough:
+            counts = [whole(sums[name]) for name in ("forgotten_a", "forgotten_b", "both")]
+            chance = [number(sums["expected"]), number(sums["both"] / sums["expected"])]
+            level = Cell(first["strength"], "number")
+            yield [Cell(name_of(first["method"])), level, *row([LABELS[name] for name in scopes], counts + chance)]
 
 
-def _pair(slug, scopes, what, cells):
-    sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
-    counts = [f"{value:,.0f}" for value in sums.iloc[:3]]
-    chance = [f"{sums['expected']:,.1f}", f"{sums['both'] / sums['expected']:,.1f}"]
-    texts = [
-        (name_of(what["method"]), ""),
-        (what["strength"], "number"),
-        *((LABELS[scope], "") for scope in scopes),
-    ]
-    return texts + [(text, "number") for text in counts + chance]
-
-
-def noise(frame):
+def noise(frame: pd.DataFrame) -> Iterator[Table]:
     """A folded table of the noise floors, and how often it took facts to tell two passes over one model apart."""
     if frame.empty:
         return
-    columns = [(name, False) for name in ("model", "variant", "benchmark")]
-    columns += [(name, True) for name in ("facts", "differing", "points moved", "floor (points)")]
-    rows = []
-    for row in frame.to_dict("records"):
-        texts = [(row[name], "") for name in ("model", "variant", "benchmark")]
-        numbers = [
-            _whole(row["n"]),
-            _whole(row["differing"]),
-            f"{row['moved_points']:.2f}",
-            f"{row['noise_points']:.2f}",
-        ]
-        rows.append(texts + [(text, "number") for text in numbers])
+    texts = ["model", "variant", "benchmark"]
+    rows = [
+        row(
+            [cell[name] for name in texts],
+            [whole(cell["n"]), whole(cell["differing"])]
+            + [number(cell[name], ".2f") for name in ("moved_points", "noise_points")],
+        )
+        for cell in frame.to_dict("records")
+    ]
     note = (
         "The same model asked again in batches of half the size: facts whose answer differed, how far the accuracy "
         "moved, and the floor that follows (1.96 standard deviations of what such facts could move). Float models take "
         "the dense model's floor, models with an int8 step the highest of the quantized ones. A drop that is not above "
         "its floor is reported as none."
     )
-    yield {"title": "The noise floor", "note": note, "folded": True, "columns": columns, "rows": rows}
+    heads = columns(texts, ["facts", "differing", "points moved", "floor (points)"])
+    yield Table("The noise floor", note, heads, rows, folded=True)
 
 
-def how_asked(frame):
+def how_asked(frame: pd.DataFrame) -> Iterator[Table]:
     """A folded table of batch plans, and of int8 engines and activation scales."""
-    columns = [(name.replace("_", " "), name == "cells") for name in frame.columns]
-    rows = [
-        [
-            (_whole(value) if name == "cells" else value, "number" if name == "cells" else "")
-            for name, value in row.items()
-        ]
-        for row in frame.to_dict("records")
-    ]
+    texts = [name for name in frame.columns if name != "cells"]
+    rows = [row([cell[name] for name in texts], [whole(cell["cells"])]) for cell in frame.to_dict("records")]
     note = "Dynamic int8 depends on what is asked together, unless its activations have a scale per sentence."
-    yield {"title": "How they were asked", "note": note, "folded": True, "columns": columns, "rows": rows}
+    heads = columns([name.replace("_", " ") for name in texts], ["cells"])
+    yield Table("How they were asked", note, heads, rows, folded=True)
 
 
-def settings(facts):
+def settings(facts: pd.DataFrame) -> dict[str, Any]:
     """What the methods text says: rounds, and which benchmarks were resampled by relation and by fact."""
     by = {unit: sorted(rows["benchmark"].unique()) for unit, rows in facts.groupby("resampled")}
     return {"rounds": ROUNDS, "relations": FEWEST_RELATIONS, "fewest": FEWEST_FACTS, "close": CLOSE, "by": by,
             "significant": int((facts["holm_p"] < 0.05).sum()), "compared": len(facts)}  # fmt: skip
-
-
-def _signed(value):
-    """+12.3, +0.45, -0.004 or 0: small differences keep their digits, and what is not zero does not look like it."""
-    if abs(value) < 0.0005:  # the tables' last digit
-        return "0"
-    form = "+.1f" if abs(value) >= 0.995 else "+.2f" if abs(value) >= 0.005 else "+.3f"
-    return format(value, form).replace("-", "\N{MINUS SIGN}")
-
-
-def _whole(value):
-    return "" if pd.isna(value) else f"{value:,.0f}"

@@ -4,60 +4,75 @@ import importlib.metadata
 import json
 import platform
 import textwrap
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
 
 import knowcost
 from knowcost import aggregate, report
+from knowcost.report.table import Table, columns, number, row, whole
+from knowcost.spec.families import LABELS
+from knowcost.spec.variants import DENSE
 
 PACKAGES = ("torch", "transformers", "lm_eval", "datasets", "numpy", "pandas", "matplotlib", "snakemake")
 
 
-def models(manifests, sources):
+def models(manifests: Iterable[Mapping[str, Any]], sources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One dict per model: what its source.json says, and the dense manifest's architecture and number of weights."""
-    dense = {manifest["model"]: manifest for manifest in manifests if manifest["variant"] == "dense"}
+    dense = {manifest["model"]: manifest for manifest in manifests if manifest["variant"] == DENSE}
     models = []
     for source in sources:
         manifest = dense.get(source["name"], {})
-        kind = f"{source['family'].replace('_', '-')} ({manifest.get('architecture', '?')})"
-        digests = [(name, file["sha256"]) for name, file in source["files"].items()]
         total = manifest.get("parameters", {}).get("total")
-        models.append(source | {"kind": kind, "parameters": total, "digests": digests})
+        about = {
+            "kind": f"{LABELS[source['family']]} ({manifest.get('architecture', '?')})",
+            "parameters": number(total / 1e6) if total else "",
+            "digests": [(name, file["sha256"]) for name, file in source["files"].items()],
+        }
+        models.append({**source, **about})
     return models
 
 
-def benchmarks(frame):
-    """The benchmarks table for the page, its sources as digests [(file, sha256)]."""
-    rows = frame.to_dict("records")
-    for row in rows:
-        row["example"] = textwrap.shorten(row["example"], 160, placeholder=" …")
-        row["printed"] = ", ".join(filter(None, (row.get("printed_type"), row.get("printed_examples"))))
-        row["digests"] = [tuple(part.rsplit(" ", 1)) for part in row["sources"].split("; ") if part]
-        least, most = row["asked_least"], row["asked_most"]
-        row["asked"] = f"{most:,d}" if least == most else f"{least:,d} to {most:,d}"
-        row["majority"] = "" if row["majority"] != row["majority"] else f"{100 * row['majority']:.1f}"
+def benchmarks(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """The benchmarks table for the page, its numbers as text, its sources as digests [(file, sha256)]."""
+    rows = []
+    for benchmark in frame.to_dict("records"):
+        least, most = whole(benchmark["asked_least"]), whole(benchmark["asked_most"])
+        about: dict[Hashable, Any] = {
+            "example": textwrap.shorten(benchmark["example"], 160, placeholder=" …"),
+            "printed": ", ".join(filter(None, (benchmark.get("printed_type"), benchmark.get("printed_examples")))),
+            "digests": [tuple(part.rsplit(" ", 1)) for part in benchmark["sources"].split("; ") if part],
+            "facts": whole(benchmark["facts"]),
+            "asked": most if least == most else f"{least} to {most}",
+            "majority": number(100 * benchmark["majority"]),
+        }
+        rows.append(benchmark | about)
     return rows
 
 
-def timings(timings):
-    """Per stage: jobs, seconds in all, seconds of the longest, peak memory in MB; from Snakemake's benchmark files."""
+def timings(paths: Iterable[str | Path]) -> Table | None:
+    """A row per stage: jobs, seconds, and peak memory in MB, from Snakemake's benchmark files; None without any."""
     rows = []
-    for path in map(Path, timings):
+    for path in map(Path, paths):
         if path.is_file():
             frame = pd.read_csv(path, sep="\t")
             stage = path.parts[path.parts.index("logs") + 1].split(".")[0]
             memory = pd.to_numeric(frame["max_rss"], errors="coerce")  # "-" or "NA" for a job too short to be seen
             rows.append({"stage": stage, "seconds": frame["s"].sum(), "memory": memory.max()})
-    groups = pd.DataFrame(rows, columns=["stage", "seconds", "memory"]).groupby("stage", sort=False)
-    made = groups.agg(
-        jobs=("seconds", "size"), total=("seconds", "sum"), longest=("seconds", "max"), memory=("memory", "max")
-    )
-    return made.reset_index().to_dict("records")
+    if not rows:
+        return None
+    made = []
+    for name, jobs in pd.DataFrame(rows).groupby("stage", sort=False):
+        seconds = [number(jobs["seconds"].sum()), number(jobs["seconds"].max())]
+        made.append(row([str(name)], [whole(len(jobs)), *seconds, whole(jobs["memory"].max())]))
+    heads = columns(["stage"], ["jobs", "seconds in all", "longest job", "peak memory (MB)"])
+    return Table("Time", "", heads, made)
 
 
-def versions(manifests):
+def versions(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """{name: version} of the stages and the packages that are installed where the report is written."""
     compress = ", ".join(sorted({str(manifest.get("stage_version", "?")) for manifest in manifests}))
     versions = {
@@ -74,6 +89,6 @@ def versions(manifests):
     return versions
 
 
-def configuration(config):
+def configuration(config: Mapping[str, Any]) -> str:
     """The configuration as YAML."""
     return yaml.safe_dump(json.loads(json.dumps(config, default=str)), sort_keys=False, allow_unicode=True)

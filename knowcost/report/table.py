@@ -1,22 +1,79 @@
-"""Tables of the report."""
+"""Tables of the report: what the template prints, and how a number is written."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
 
 GONE = "\N{EN DASH}"  # a missing cell
 
 
-def plain(frame, title, note, folded=False, decimals=1):
-    numeric = {name: frame[name].dtype.kind in "fiu" for name in frame.columns}
-    columns = [(name.replace("_percent", " (%)").replace("_", " "), number) for name, number in numeric.items()]
-    rows = [
-        [(text(value, decimals), "number" if numeric[name] else "") for name, value in row.items()]
-        for row in frame.to_dict("records")
-    ]
-    return {"title": title, "note": note, "folded": folded, "columns": columns, "rows": rows}
+class Column(NamedTuple):
+    """A column's title, and whether it holds numbers."""
+
+    title: str
+    number: bool = False
 
 
-def text(value, decimals=1):
-    """A table cell: fixed decimals, none for whole numbers, a dash for nan."""
-    if isinstance(value, str):
-        return value
-    if value != value:
-        return GONE
-    return f"{value:,d}" if isinstance(value, int) else f"{round(value, decimals) + 0.0:,.{decimals}f}"
+class Cell(NamedTuple):
+    """A cell's text, and its classes of report.css: number, quiet."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with what stands above it. folded: closed until it is clicked. id: what links of the page name, if any
+    does."""
+
+    title: str
+    note: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    folded: bool = False
+    id: str = ""
+
+
+def columns(texts: Iterable[str], numbers: Iterable[str] = ()) -> list[Column]:
+    """Columns of these titles: first those of texts, then those of numbers."""
+    return [*(Column(title) for title in texts), *(Column(title, True) for title in numbers)]
+
+
+def row(texts: Iterable[str], numbers: Iterable[str] = ()) -> list[Cell]:
+    """The cells of a row: first texts, then numbers as text."""
+    return [*map(Cell, texts), *(Cell(text, "number") for text in numbers)]
+
+
+def number(value: float | None, form: str = ".1f", gone: str = "") -> str:
+    """A number as text, with thousands apart and never "-0.0"; `gone` where it is None or nan.
+
+    form: precision and type as Python's format takes them.
+    """
+    return gone if value is None or pd.isna(value) else format(float(value), f"z,{form}")
+
+
+def whole(value: float | None, gone: str = "") -> str:
+    """A count as text."""
+    return number(value, ".0f", gone)
+
+
+def signed(value: float) -> str:
+    """+12.3, +0.45, -0.004 or 0: small differences keep their digits, and what is not zero does not look like it."""
+    size = abs(value)
+    if size < 0.0005:  # the tables' last digit
+        return "0"
+    form = ".1f" if size >= 0.995 else ".2f" if size >= 0.005 else ".3f"
+    return ("+" if value > 0 else "\N{MINUS SIGN}") + number(size, form)
+
+
+def of_frame(frame: pd.DataFrame, title: str, note: str, folded: bool = False) -> Table:
+    """A frame as it is: columns of numbers have one decimal, or none where all are whole; nan is GONE."""
+    forms = {name: {"f": ".1f", "i": ".0f", "u": ".0f"}.get(frame[name].dtype.kind) for name in frame.columns}
+    heads = [Column(name.replace("_percent", " (%)").replace("_", " "), bool(form)) for name, form in forms.items()]
+    rows = []
+    for record in frame.to_dict("records"):
+        pairs = [(value, forms[str(name)]) for name, value in record.items()]
+        rows.append([Cell(number(value, form, GONE), "number") if form else Cell(value) for value, form in pairs])
+    return Table(title, note, heads, rows, folded)

@@ -1,11 +1,17 @@
-"""The report's tables on matching, domains, MMLU's disciplines and perplexity, in the form of report._tables."""
+"""The report's tables on matching, domains, MMLU's disciplines and perplexity."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
 from knowcost.aggregate.by_task import ALL
+from knowcost.report.table import Cell, Column, Table, columns, number, row
+from knowcost.spec.families import LABELS
+from knowcost.spec.variants import GROUPINGS, treatments
 
 
-def matching(frame):
+def matching(frame: pd.DataFrame) -> Iterator[Table]:
     """A table of borders for everything compressed, and a folded one for parts: a row per model, method and scope, a
     column per benchmark. Grey: the dense model is no better than the majority baseline there."""
     note = (
@@ -13,64 +19,71 @@ def matching(frame):
         "measured”), and in brackets the 95% interval of that border. ≥: the strongest that was run. Grey: the dense "
         "model itself is not above the majority baseline, so there is little to lose."
     )
-    whole = frame["scope"] == "overall"
-    for title, rows, folded in (("Matching", frame[whole], False), ("Matching, by scope", frame[~whole], True)):
+    everything = frame["scope"] == "overall"
+    for title, rows, folded in (
+        ("Matching", frame[everything], False),
+        ("Matching, by scope", frame[~everything], True),
+    ):
         if len(rows):
-            yield {"title": title, "note": note, "folded": folded, **_borders(rows)}
+            yield _borders(rows, title, note, folded)
 
 
-def _borders(frame):
+def _borders(frame: pd.DataFrame, title: str, note: str, folded: bool) -> Table:
     benchmarks = list(frame["benchmark"].unique())
-    columns = [(name, False) for name in ("model", "method", "levels", "scope", *benchmarks)]
-    made = {}
-    for row in frame.to_dict("records"):
-        scope = row["scope"].replace("overall", "everything").replace("_", " ")
-        scope = f"{scope} (canonical)" if row["grouping"] == "canonical" else scope
-        key = (row["model"], row["method"].replace("+", " + "), row["kind"], scope)
-        cells = made.setdefault(key, [(text, "") for text in key] + [("", "")] * len(benchmarks))
-        quiet = row["dense_accuracy"] <= row["majority"]  # nan is no baseline
-        cells[4 + benchmarks.index(row["benchmark"])] = (_border(row), "quiet" if quiet else "")
-    return {"columns": columns, "rows": list(made.values())}
+    texts = ["model", "method", "levels", "scope"]
+    made: dict[tuple[str, ...], list[Cell]] = {}
+    for border in frame.to_dict("records"):
+        key = (border["model"], " + ".join(treatments(border["method"])), border["kind"], _scope(border))
+        cells = made.setdefault(key, row([*key, *[""] * len(benchmarks)]))
+        quiet = border["dense_accuracy"] <= border["majority"]  # nan is no baseline
+        place = len(texts) + benchmarks.index(border["benchmark"])
+        cells[place] = Cell(_border(border), "quiet" if quiet else "")
+    return Table(title, note, columns([*texts, *benchmarks]), list(made.values()), folded)
 
 
-def _border(row):
-    border = f"≥ {row['border']}" if row["border"] == row["strongest"] else row["border"]
-    low, high = row["border_low"], row["border_high"]
-    gaps = f", not {row['gaps']}" if row["gaps"] else ""
-    return border + gaps + (f" ({low} to {high})" if low != high else "")
+def _scope(border: Mapping[Hashable, Any]) -> str:
+    """The scope in words, with the grouping where it is not the paper's."""
+    words = LABELS[border["scope"]]
+    return words if border["grouping"] == GROUPINGS[0] else f"{words} ({border['grouping']})"
 
 
-def domains(frame):
+def _border(border: Mapping[Hashable, Any]) -> str:
+    """ "40% (20% to 40%)", "≥ 80%, not 60%"."""
+    words = f"≥ {border['border']}" if border["border"] == border["strongest"] else border["border"]
+    low, high = border["border_low"], border["border_high"]
+    gaps = f", not {border['gaps']}" if border["gaps"] else ""
+    return words + gaps + (f" ({low} to {high})" if low != high else "")
+
+
+def domains(frame: pd.DataFrame) -> Iterator[Table]:
     """A folded table per model: accuracy by domain, a row per variant."""
+    note = "Mean accuracy (%) over the benchmarks of a domain, and over all benchmarks that have one."
     for model, rows in frame.groupby("model", sort=False):
-        note = "Mean accuracy (%) over the benchmarks of a domain, and over all benchmarks that have one."
-        wide = _wide(rows.replace({"domain": {ALL: "all of these"}}), "domain", 100 * rows["accuracy"], "{:.1f}")
-        yield {"title": f"Accuracy by domain: {model}", "note": note, "folded": True, **wide}
+        named = rows.replace({"domain": {ALL: "all of these"}})
+        heads, cells = _wide(named, "domain", 100 * rows["accuracy"])
+        yield Table(f"Accuracy by domain: {model}", note, heads, cells, folded=True)
 
 
-def disciplines(frame):
+def disciplines(frame: pd.DataFrame) -> Iterator[Table]:
     """A folded table per model and benchmark: MMLU by discipline, a row per variant."""
-    rows = frame[frame["subject"] == ""]
-    for (model, benchmark), each in rows.groupby(["model", "benchmark"], sort=False):
-        note = "Accuracy (%) over the questions of a discipline; subjects are in results/tables/disciplines.csv."
-        wide = _wide(each, "discipline", 100 * each["accuracy"], "{:.1f}")
-        yield {"title": f"{benchmark} by discipline: {model}", "note": note, "folded": True, **wide}
+    note = "Accuracy (%) over the questions of a discipline; subjects are in results/tables/disciplines.csv."
+    whole_disciplines = frame[frame["subject"] == ""]
+    for (model, benchmark), rows in whole_disciplines.groupby(["model", "benchmark"], sort=False):
+        heads, cells = _wide(rows, "discipline", 100 * rows["accuracy"])
+        yield Table(f"{benchmark} by discipline: {model}", note, heads, cells, folded=True)
 
 
-def perplexity(frame):
+def perplexity(frame: pd.DataFrame) -> Iterator[Table]:
     """A folded table per model: perplexity on each text, a row per variant."""
+    note = "Perplexity per token; it compares with other models only where they share a vocabulary."
     for model, rows in frame.groupby("model", sort=False):
-        note = "Perplexity per token; it compares with other models only where they share a vocabulary."
-        wide = _wide(rows, "benchmark", rows["perplexity"], "{:,.4g}")
-        yield {"title": f"Perplexity of {model}", "note": note, "folded": True, **wide}
+        heads, cells = _wide(rows, "benchmark", rows["perplexity"], ".4g")
+        yield Table(f"Perplexity of {model}", note, heads, cells, folded=True)
 
 
-def _wide(frame, column, values, form):
-    """{columns, rows} of a frame with a row per variant and a column per value of `column`."""
-    names, variants = list(frame[column].unique()), list(frame["variant"].unique())
-    table = pd.Series(values.to_numpy(), [frame["variant"], frame[column]])
-    rows = []
-    for variant in variants:
-        cells = [table.get((variant, name), float("nan")) for name in names]
-        rows.append([(variant, ""), *(("" if pd.isna(each) else form.format(each), "number") for each in cells)])
-    return {"columns": [("variant", False), *((name, True) for name in names)], "rows": rows}
+def _wide(frame: pd.DataFrame, by: str, values: pd.Series, form: str = ".1f") -> tuple[list[Column], list[list[Cell]]]:
+    """(columns, rows) of a frame with a row per variant and a column per value of `by`."""
+    names, variants = list(frame[by].unique()), list(frame["variant"].unique())
+    table = pd.Series(values.to_numpy(), [frame["variant"], frame[by]])
+    rows = [row([variant], [number(table.get((variant, name)), form) for name in names]) for variant in variants]
+    return columns(["variant"], names), rows

@@ -109,6 +109,11 @@ def percent(level):
     return None
 
 
+def percent_words(value: float) -> str:
+    """A percentage in at most four digits: "40%", "62.5%", "93.75%"."""
+    return f"{value:.4g}%"
+
+
 def words(level):
     """A level as tables and figures write it: "50%", "2:4", "4 bit", "4 bit, groups of 128, act order"."""
     if isinstance(level, int):

@@ -6,14 +6,16 @@ from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost.report import page as report
+from knowcost.report.page import Inputs, write
 
-report.write(
-    snakemake.input.tables,
-    snakemake.input.figures,
-    list(snakemake.input.manifests),
-    list(snakemake.input.sources),
-    snakemake.params.config,
-    sorted(Path("logs").glob("**/*.timing.tsv")),
+write(
+    Inputs(
+        tables=snakemake.input.tables,
+        figures=snakemake.input.figures,
+        manifests=snakemake.input.manifests,
+        sources=snakemake.input.sources,
+        timings=sorted(Path("logs").glob("**/*.timing.tsv")),
+        config=snakemake.params.config,
+    ),
     snakemake.output[0],
 )

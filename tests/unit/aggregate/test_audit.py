@@ -64,10 +64,10 @@ def test_the_report_s_section_says_what_the_tables_hold():
     rows = [score("magnitude-20@final", 0.88), score("magnitude-20@final+lost@final", 0.51)]
     final, published = audit.final_layer(pd.DataFrame(rows)), audit.beside_published(pd.DataFrame(rows))
     made = report_audit.section(final, published)
-    assert [text for text, _ in made["tables"][0]["rows"][0]] == [
+    assert [text for text, _ in made.tables[0].rows[0]] == [
         *("m", "boolq", "single weights", "100", "20%", "90.0", "88.0", "51.0", "50.0")
     ]
-    assert len(made["tables"][0]["columns"]) == 9
+    assert len(made.tables[0].columns) == 9
     assert report_audit.section(final.head(0), published) is None
 
 
@@ -98,8 +98,8 @@ def test_a_missing_cell_keeps_its_printed_value_and_drop():
     assert pd.isna(row[["ours", "as_published", "n_as_published", "difference"]]).all()
     assert row["published"] == pytest.approx(29.903)
     assert row["printed_drop_percent"] == pytest.approx(1.2124, abs=1e-4)
-    (table,) = report_audit.section(audit.final_layer(pd.DataFrame(rows)), pd.DataFrame([row]))["tables"]
-    assert ("\N{EN DASH}", "number") in table["rows"][0]
+    (table,) = report_audit.section(audit.final_layer(pd.DataFrame(rows)), pd.DataFrame([row])).tables
+    assert ("\N{EN DASH}", "number") in table.rows[0]
 
 
 def test_a_companion_without_a_score_is_no_cell():

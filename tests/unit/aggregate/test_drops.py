@@ -81,3 +81,9 @@ def test_cheapest_keeps_enough_and_saves_most():
     found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
     assert found.to_dict() == {99: "small", 95: "middle", 90: "middle"}
     assert drops.cheapest(frame.iloc[2:])["variant"].isna().all()
+
+
+def test_the_level_to_compare_at_is_the_one_nearest_to_forty():
+    assert drops.nearest_level([20.0, 60.0, float("nan")]) == 20
+    assert drops.nearest_level([10.0, 50.0, 62.5]) == 50
+    assert drops.nearest_level([]) == drops.REFERENCE_LEVEL == 40

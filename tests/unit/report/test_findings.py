@@ -25,15 +25,15 @@ def test_each_finding_has_a_cell_per_family_of_the_run():
          row("y", "decoder", "undecided", (0.0, -0.25, 0.25)), row("z", "decoder", "holds", (1, 1, 1))]
     )  # fmt: skip
     found, other = findings.findings(frame)
-    assert (found["paper"], other["paper"], other["families"]) == ("P", "Q", ["decoder"])
-    assert found["families"] == ["encoder", "decoder"]
-    assert found["counts"] == {"holds": 1, "fails": 1, "undecided": 1}
-    first, second = found["rows"]
-    assert [(cell["verdict"], cell["numbers"]) for cell in first["cells"]] == [
+    assert (found.title, other.title, other.families) == ("P", "Q", ["decoder"])
+    assert found.families == ["encoder", "decoder"]
+    assert found.counts == {"holds": 1, "fails": 1, "undecided": 1}
+    first, second = found.findings
+    assert [(verdict.verdict, verdict.numbers) for verdict in first.verdicts] == [
         ("fails", "-0.46 (-0.90 to -0.004)".replace("-", "\N{MINUS SIGN}")), ("holds", "+2.3 (+1.0 to +3.0)"),
     ]  # fmt: skip
-    assert second["cells"][0] is None
-    assert second["cells"][1]["why"] == "the interval takes in zero"
+    assert second.verdicts[0] is None
+    assert second.verdicts[1].why == "the interval takes in zero"
     assert findings.findings(frame.iloc[:0]) == []
 
 
@@ -49,9 +49,9 @@ def test_each_finding_has_a_cell_per_family_of_the_run():
     ],
 )
 def test_why_a_finding_is_undecided(more, why):
-    cell = findings._cell(row("x", "encoder", "undecided", **more))
-    assert cell["why"] == why
-    assert bool(cell["numbers"]) == (bool(more.get("numbers")) and bool(more["differing"]))
+    verdict = findings._verdict(row("x", "encoder", "undecided", **more))
+    assert verdict.why == why
+    assert bool(verdict.numbers) == (bool(more.get("numbers")) and bool(more["differing"]))
 
 
 def test_overlap_is_summed_over_models_and_benchmarks():
@@ -63,7 +63,7 @@ def test_overlap_is_summed_over_models_and_benchmarks():
         columns=names,
     )  # fmt: skip
     (table,) = findings.overlap(frame)  # of the decoder one forgot too few: no table
-    (cells,) = table["rows"]
+    (cells,) = table.rows
     texts = [text for text, _ in cells]
     assert texts == ["magnitude pruning", "40%", "attention", "feed-forward", "15", "25", "9", "3.0", "3.0"]
-    assert len(texts) == len(table["columns"])
+    assert len(texts) == len(table.columns)

@@ -132,12 +132,18 @@ def run(tmp_path_factory):
     return {"root": root, "manifests": manifests, "sources": sources, "timings": timings}
 
 
+def inputs(run, **more):
+    root = run["root"]
+    given = {"tables": root / paths.TABLES, "figures": root / paths.FIGURES}
+    given |= {name: run[name] for name in ("manifests", "sources", "timings")}
+    return report.Inputs(**given | more)
+
+
 def page(run, **config):
     root = run["root"]
     out = root / paths.REPORT
-    folders = (root / paths.TABLES, root / paths.FIGURES)
     config |= {"score": {"int8_activations": "batch"}, "study": {"tolerance": 0.05}}
-    report.write(*folders, run["manifests"], run["sources"], config, run["timings"], out)
+    report.write(inputs(run, config=config), out)
     return out.read_text()
 
 
@@ -205,16 +211,8 @@ def test_page_warns_of_a_limit(run, tmp_path):
     for path in (run["root"] / paths.TABLES).glob("*.parquet"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     tables.write(scores, tmp_path, "benchmarks")
-    arguments = (
-        tmp_path,
-        run["root"] / paths.FIGURES,
-        run["manifests"],
-        run["sources"],
-        {"score": {"int8_activations": "sentence"}, "study": {"tolerance": 0.05}},
-        [],
-        tmp_path / "report.html",
-    )
-    report.write(*arguments)
+    config = {"score": {"int8_activations": "sentence"}, "study": {"tolerance": 0.05}}
+    report.write(inputs(run, tables=tmp_path, timings=[], config=config), tmp_path / "report.html")
     assert "activations have one scale per sentence" in (tmp_path / "report.html").read_text()
     parsed = Strict((tmp_path / "report.html").read_text())
     assert "Not the whole benchmarks: this run asked at most the first 25 facts of each." in parsed.text

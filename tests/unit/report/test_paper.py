@@ -31,7 +31,7 @@ def own(tmp_path_factory):
 
 
 def by_name(index):
-    return {row["name"]: row for row in index["rows"]}
+    return {row.name: row for row in index.rows}
 
 
 FIGURES = [
@@ -44,25 +44,25 @@ FIGURES = [
 def test_the_index_links_what_is_there_and_says_why_the_rest_is_not(own):
     found = paper.index(own, FIGURES)
     rows = by_name(found)
-    assert rows["Table 1"]["links"] == [("table-1", "Benchmarks")]
-    assert rows["Table 4"]["links"] == [("table-4", "Quantization")]
-    assert rows["Figure 4"]["links"] == [("figure-prune", "Pruning: decoder models")]
-    assert rows["Figure 23"]["links"] == [
+    assert rows["Table 1"].links == [("table-1", "Benchmarks")]
+    assert rows["Table 4"].links == [("table-4", "Quantization")]
+    assert rows["Figure 4"].links == [("figure-prune", "Pruning: decoder models")]
+    assert rows["Figure 23"].links == [
         ("figure-each", "Pruning: decoder models, by benchmark"),
         ("figure-each_m", "m by benchmark"),
     ]
-    assert rows["Table 3"]["links"] == []
-    assert rows["Table 3"]["remark"] == "missing: no encoder model in this run"
-    assert rows["Figure 12"]["remark"] == "missing: no encoder-decoder model in this run"
-    assert rows["Figures 20 to 22"]["remark"] == "missing: no encoder model in this run"  # the three share a row
-    assert (found["here"], found["missing"]) == (5, 25)  # Tables 1, 2 and 4, and two figures
+    assert rows["Table 3"].links == []
+    assert rows["Table 3"].remark == "missing: no encoder model in this run"
+    assert rows["Figure 12"].remark == "missing: no encoder-decoder model in this run"
+    assert rows["Figures 20 to 22"].remark == "missing: no encoder model in this run"  # the three share a row
+    assert (found.here, found.missing) == (5, 25)  # Tables 1, 2 and 4, and two figures
 
 
 def test_the_index_says_what_was_not_asked_and_how_many_cells_are_missing(own, papers):
-    assert by_name(paper.index(own, FIGURES))["Figure 4"]["remark"] == ("not run: 10%, 30%, 50%, 60%, 70%, 80%, 90%")
+    assert by_name(paper.index(own, FIGURES))["Figure 4"].remark == ("not run: 10%, 30%, 50%, 60%, 70%, 80%, 90%")
     rows = by_name(paper.index(papers, [{"name": "q", "title": "Int8", "paper": [6]}]))
-    assert rows["Figure 6"]["remark"] == "2 of 12 cells missing"  # three scopes, two models, two benchmarks
-    assert rows["Table 3"]["remark"] == "2 of 40 cells missing"  # ten variants
+    assert rows["Figure 6"].remark == "2 of 12 cells missing"  # three scopes, two models, two benchmarks
+    assert rows["Table 3"].remark == "2 of 40 cells missing"  # ten variants
 
 
 def test_missing_cells_are_counted_in_a_sentence(own, papers):
@@ -75,14 +75,14 @@ def test_missing_cells_are_counted_in_a_sentence(own, papers):
 
 
 def rows_of(data, id):
-    (table,) = [table for table in paper.tables(data) if table.get("id") == id]
-    names = [words for words, _ in table["columns"]]
-    return table, [dict(zip(names, [text for text, _ in row], strict=True)) for row in table["rows"]]
+    (table,) = [table for table in paper.tables(data) if table.id == id]
+    names = [words for words, _ in table.columns]
+    return table, [dict(zip(names, [text for text, _ in row], strict=True)) for row in table.rows]
 
 
 def test_printed_values_stand_beneath_ours_and_missing_cells_are_dashes(papers):
     table, rows = rows_of(papers, "table-3")
-    assert table["note"].startswith("Table 3 of the thesis.")
+    assert table.note.startswith("Table 3 of the thesis.")
     assert [(row["model"], row["benchmark"]) for row in rows] == [
         *(("bert-base", "trex"), ("", "printed"), ("bert-base", "google-re"), ("", "printed")),
         *(("mine", "trex"), ("mine", "google-re")),
@@ -95,10 +95,10 @@ def test_printed_values_stand_beneath_ours_and_missing_cells_are_dashes(papers):
 def test_without_the_papers_models_nothing_is_printed(own):
     table, rows = rows_of(own, "table-4")
     assert [row["benchmark"] for row in rows] == ["trades", "sense"]
-    assert "printed" not in table["note"]
-    assert "trades (20 facts, majority baseline" in table["note"]
+    assert "printed" not in table.note
+    assert "trades (20 facts, majority baseline" in table.note
     table, rows = rows_of(own, "table-2")
-    assert len(rows) == 1 and "printed" not in table["note"]
+    assert len(rows) == 1 and "printed" not in table.note
     assert (rows[0]["everything"], rows[0]["linear"], rows[0]["total"]) == ("86.0", "109.0", "109.0")
 
 
@@ -116,4 +116,4 @@ def test_printed_weights_stand_beneath_ours(papers):
     assert [rows[1][name] for name in ("everything", "attention", "feed forward", "final", "linear", "total")] == [
         *("86", "21", "64", "23", "109", "")
     ]
-    assert "slip" in table["note"]
+    assert "slip" in table.note

@@ -24,8 +24,8 @@ def data(tmp_path_factory):
 
 def texts(table, first):
     """{column: text} of the first row that begins with these texts."""
-    row = next(row for row in table["rows"] if [text for text, _ in row[: len(first)]] == list(first))
-    return {name: text for (name, _), (text, _) in zip(table["columns"], row, strict=True)}
+    row = next(row for row in table.rows if [text for text, _ in row[: len(first)]] == list(first))
+    return {name: text for (name, _), (text, _) in zip(table.columns, row, strict=True)}
 
 
 def test_perplexity_is_no_fact(data):
@@ -38,7 +38,7 @@ def test_perplexity_is_no_fact(data):
     assert "prose" in set(data["how_asked"]["benchmark"])
     (table,) = tasks.perplexity(data["perplexity"])
     assert texts(table, ["dense"]) == {"variant": "dense", "prose": "3"}
-    assert table["folded"]
+    assert table.folded
 
 
 def test_domains_and_disciplines_on_the_page(data):
@@ -48,7 +48,7 @@ def test_domains_and_disciplines_on_the_page(data):
     assert found["world"] == f"{50 * (each['trades'] + each['exams']):.1f}"
     assert found["all of these"] == f"{100 * each.mean():.1f}" and found["common"] == f"{100 * each['sense']:.1f}"
     (table,) = tasks.disciplines(data["disciplines"])
-    assert [name for name, _ in table["columns"][1:]] == ["STEM", "humanities", "other", "social sciences"]
+    assert [name for name, _ in table.columns[1:]] == ["STEM", "humanities", "other", "social sciences"]
     assert texts(table, ["dense"])["STEM"] == "75.0"
 
 
@@ -57,7 +57,7 @@ def test_the_tolerance_of_the_config_draws_the_border(data):
     assert ((levels["drop_percent"] <= 10 + 1e-3) == (levels["matches"] == 1)).all()
     assert levels["match_share"].between(0, 1).all()
     whole, parts = tasks.matching(data["matching"])
-    assert (whole["folded"], parts["folded"]) == (False, True)
+    assert (whole.folded, parts.folded) == (False, True)
     borders = data["matching"].set_index(["method", "scope", "benchmark"])
     row = borders.loc[("magnitude", "overall", "trades")]
     assert texts(whole, ["tiny-llama", "magnitude", "sparsity", "everything"])["trades"].startswith(row["border"])
@@ -71,7 +71,7 @@ def test_words_of_a_border():
     none = dict.fromkeys(same, "none")
     rows = [row, row | same | {"benchmark": "c", "gaps": "60%"}, row | none | {"benchmark": "d", "majority": 0.5}]
     (table,) = tasks.matching(pd.DataFrame(rows))
-    assert table["rows"][0][4:] == [("40% (20% to 40%)", ""), ("≥ 80%, not 60%", ""), ("none", "quiet")]
+    assert table.rows[0][4:] == [("40% (20% to 40%)", ""), ("≥ 80%, not 60%", ""), ("none", "quiet")]
 
 
 def test_texts_alone_are_not_enough(tmp_path):

@@ -33,6 +33,12 @@ def test_what_is_no_level(text):
     assert levels.kind(levels.parse(text)) is None
 
 
+def test_percentages_keep_their_fractions():
+    """3 of 8 kept are 62.5% removed, 1 of 3 two thirds."""
+    shares = [40, 40.0, levels.percent("3of8"), levels.percent("1of3"), 93.75]
+    assert [levels.percent_words(share) for share in shares] == ["40%", "40%", "62.5%", "66.67%", "93.75%"]
+
+
 def test_what_solvers_get():
     assert levels.pattern(30) == Pattern(sparsity=0.3)
     assert levels.pattern("4of8") == Pattern(n=4, m=8)

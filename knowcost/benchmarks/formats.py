@@ -1,5 +1,7 @@
 """The formats of benchmark files: what kind of benchmark each makes, and which loader makes it."""
 
+from collections.abc import Mapping
+
 from knowcost.common.errors import InputError
 
 LAMA = ("trex", "google_re", "squad", "conceptnet")
@@ -45,17 +47,17 @@ def companion(name: str) -> str:
     return name + PUBLISHED
 
 
-def with_companions(rows):
+def with_companions(rows: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
     """The benchmark rows {name: row}, each followed by its companion under the published protocol if it has one."""
     made = {}
     for name, row in rows.items():
         made[name] = row
         if f"{row['format']}_published" in FORMATS:
-            made[companion(name)] = row | {"name": companion(name), "format": f"{row['format']}_published"}
+            made[companion(name)] = {**row, "name": companion(name), "format": f"{row['format']}_published"}
     return made
 
 
-def kind_of(format):
+def kind_of(format: str) -> str:
     """The kind of benchmark (`cloze`, `question`, `boolq`, ...) a format makes; InputError for an unknown format."""
     if format not in FORMATS:
         raise InputError(f"benchmark format {format!r}: expected one of {', '.join(FORMATS)}")

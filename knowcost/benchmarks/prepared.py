@@ -8,14 +8,20 @@ on first use.
 import importlib
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import as_metadata, from_metadata
+from knowcost.common.records import Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +30,12 @@ log = logging.getLogger(__name__)
 class Loaded:
     """What a loader returns: rows (dicts of the kind's columns), the files it read, rows dropped by reason."""
 
-    rows: list
-    files: list
-    dropped: Counter = field(default_factory=Counter)
+    rows: list[Record]
+    files: list[Path]
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
-def prepare(row, source, out):
+def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None:
     """Read the official files of one benchmark and write its facts to the parquet file `out`.
 
     row: the benchmark's row of the config table (`name` and `format` are read). source: local file or folder.
@@ -49,7 +55,7 @@ def prepare(row, source, out):
         raise InputError(f"{source}: {len(twice)} ids occur more than once, the first is {twice[0]!r}; make ids unique")
 
     folder = source if source.is_dir() else source.parent
-    metadata = {
+    metadata: dict[str, Any] = {
         "name": row["name"],
         "format": row["format"],
         "kind": kind,
@@ -63,7 +69,7 @@ def prepare(row, source, out):
         log.warning("%s: %d rows dropped: %s", row["name"], count, reason)
 
 
-def read(path):
+def read(path: str | Path) -> tuple["pa.Table", dict[str, Any]]:
     """`(pyarrow.Table, dict)`: the facts of a prepared benchmark and its metadata."""
     import pyarrow.parquet as pq
 
@@ -71,7 +77,7 @@ def read(path):
     return table, from_metadata(table.schema.metadata)
 
 
-def _write(rows, kind, metadata, out):
+def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str | Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -8,19 +8,21 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 SCRATCH = "knowcost-scratch-"
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """Hex digest of a file, read in blocks of 1 MiB."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
-def atomic(path):
+def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block succeeds, remove it if it fails.
 
     A path has one writer at a time. Raises whatever the block raises; a full disk therefore leaves nothing under the
@@ -47,7 +49,7 @@ def atomic(path):
 
 
 @contextlib.contextmanager
-def scratch():
+def scratch() -> Iterator[Path]:
     """Yield a new folder under $TMPDIR, removed afterwards. One that a killed process left goes at the next call.
 
     Its name says which process of which machine made it.
@@ -60,7 +62,7 @@ def scratch():
         yield Path(folder)
 
 
-def _is_alive(pid):
+def _is_alive(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
@@ -70,27 +72,27 @@ def _is_alive(pid):
     return True
 
 
-def as_json(value):
+def as_json(value: Any) -> str:
     """`value` as sorted, indented JSON: the same value gives the same text."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def write_json(path, value):
+def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as JSON (as_json), atomically."""
     with atomic(path) as temporary:
         temporary.write_text(as_json(value))
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text())
 
 
-def copy(source, target):
+def copy(source: str | Path, target: str | Path) -> None:
     """Copy the bytes of a file (following links), atomically."""
     with atomic(target) as temporary:
         shutil.copyfile(source, temporary)
 
 
-def digest(path):
+def digest(path: Path) -> str:
     """The sha256 of a file, "no file" when there is none."""
     return sha256(path) if path.exists() else "no file"

@@ -12,64 +12,64 @@ FIGURES = "results/figures"
 REPORT = "results/report.html"
 
 
-def model_dir(model):
+def model_dir(model: str) -> str:
     """Folder of a fetched model: config.json, tokenizer, *.safetensors and source.json."""
     return f"resources/models/{model}"
 
 
-def model_source(model):
+def model_source(model: str) -> str:
     return f"{model_dir(model)}/{SOURCE}"
 
 
-def revision_lock(model):
+def revision_lock(model: str) -> str:
     """The commit that a floating revision was first resolved to; survives a deleted model folder."""
     return f"resources/revisions/{model}.json"
 
 
-def benchmark(name):
+def benchmark(name: str) -> str:
     return f"resources/benchmarks/{name}.parquet"
 
 
-def calibration_texts(name):
+def calibration_texts(name: str) -> str:
     return f"resources/calibration/{name}.arrow"
 
 
-def calibration(model, name):
+def calibration(model: str, name: str) -> str:
     """The windows of tokens over which methods with calibration data run a model."""
     return f"results/{model}/calibration/{name}.parquet"
 
 
-def thresholds(model):
+def thresholds(model: str) -> str:
     return f"results/{model}/thresholds.json"
 
 
-def archive_dir(model, variant):
+def archive_dir(model: str, variant: str) -> str:
     """Folder of a compressed model: manifest.json, and what else is kept (knowcost/compress/archive/storage.py)."""
     return f"results/{model}/{variant}"
 
 
-def manifest(model, variant):
+def manifest(model: str, variant: str) -> str:
     return f"{archive_dir(model, variant)}/{MANIFEST}"
 
 
-def export(model, variant):
+def export(model: str, variant: str) -> str:
     """The manifest of an archive's full checkpoint, made on request (written last)."""
     return f"exports/{model}/{variant}/{MANIFEST}"
 
 
-def scores(model, variant, benchmark):
+def scores(model: str, variant: str, benchmark: str) -> str:
     return f"{archive_dir(model, variant)}/scores/{benchmark}.parquet"
 
 
-def kept_scores(model, variant, benchmark):
+def kept_scores(model: str, variant: str, benchmark: str) -> str:
     """The score stage's own copy of a cell. Snakemake knows nothing of it: it deletes what a failed job has written."""
     return f"{archive_dir(model, variant)}/scores/.kept/{benchmark}.parquet"
 
 
-def log(stage, *parts):
+def log(stage: str, *parts: str) -> str:
     return "logs/" + "/".join((stage, *parts)) + ".log"
 
 
-def timing(stage, *parts):
+def timing(stage: str, *parts: str) -> str:
     """Where Snakemake's `benchmark:` writes the seconds and peak memory of a job."""
     return "logs/" + "/".join((stage, *parts)) + ".timing.tsv"

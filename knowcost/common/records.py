@@ -4,11 +4,16 @@ import csv
 import gzip
 import json
 import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from knowcost.common.errors import InputError
 
+Record = dict[str, Any]  # a row: {column: value}
 
-def records(path):
+
+def records(path: Path) -> Iterator[tuple[str, Record]]:
     """Yield `(where, dict)` for each row of a .csv, .parquet or (any other suffix) JSON lines file, gzipped if .gz.
 
     where: "<file>:<line>" (parquet: "<file>, row <0-based number>"), for messages. An empty CSV cell is None.
@@ -17,7 +22,7 @@ def records(path):
     return reader(path)
 
 
-def _json_records(path):
+def _json_records(path: Path) -> Iterator[tuple[str, Record]]:
     for number, line in enumerate(_lines(path), 1):
         if not line.strip():
             continue
@@ -36,7 +41,7 @@ def _json_records(path):
         yield where, record
 
 
-def _lines(path):
+def _lines(path: Path) -> Iterator[bytes]:
     """The lines of a file as bytes: iterating text would also be safe, but decoding errors would name no line."""
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as f:
         try:
@@ -45,7 +50,7 @@ def _lines(path):
             raise InputError(f"{path}: not a whole gzip file ({error}); fetch it again") from None
 
 
-def _csv_records(path):
+def _csv_records(path: Path) -> Iterator[tuple[str, Record]]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as f:  # -sig: spreadsheets write a byte-order mark
             reader = csv.reader(f)
@@ -65,7 +70,7 @@ def _csv_records(path):
         raise InputError(f"{path}: not UTF-8; save the CSV file as UTF-8") from None
 
 
-def _parquet_records(path):
+def _parquet_records(path: Path) -> Iterator[tuple[str, Record]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -77,7 +82,7 @@ def _parquet_records(path):
         yield f"{path}, row {number}", record
 
 
-def text(where, record, key):
+def text(where: str, record: Mapping[str, Any], key: str) -> str:
     """The text under a key as it stands (a whole number is taken as text); InputError if there is nothing to read."""
     value = record.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -87,7 +92,7 @@ def text(where, record, key):
     return value
 
 
-def passage(where, record):
+def passage(where: str, record: Mapping[str, Any]) -> str:
     """The column `text` of a record as it stands, blank or not ("" for null); InputError where there is none."""
     if "text" not in record:
         raise InputError(f"{where}: no `text`, only {', '.join(record) or 'nothing'}; rename the column that holds it")
@@ -96,6 +101,6 @@ def passage(where, record):
     return record["text"] or ""
 
 
-def optional(where, record, key):
+def optional(where: str, record: Mapping[str, Any], key: str) -> str | None:
     """Like `text`, but None where the key is missing or null."""
     return None if record.get(key) is None else text(where, record, key)

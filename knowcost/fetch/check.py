@@ -1,7 +1,9 @@
 """What is let in: a model's folder checked before anything is made of it."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.fetch.rows import INDEX, allowed
-from knowcost.models.checkpoint import Checkpoint
+from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.spec.architectures import family_of
 
 log = logging.getLogger(__name__)
@@ -18,7 +20,7 @@ _TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"spiece.model"}, {"tokenizer.
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
-def check_small(row, folder):
+def check_small(row: Mapping[str, str], folder: Path) -> str:
     """Refuse, before any weights come, a model that needs remote code, is of another family or has no tokenizer.
 
     Returns its architecture (config.json's model_type).
@@ -48,7 +50,7 @@ def check_small(row, folder):
     return architecture
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, Any]:
     try:
         value = files.read_json(path)
     except FileNotFoundError:
@@ -60,7 +62,7 @@ def _read(path):
     return value
 
 
-def check_model(row, folder):
+def check_model(row: Mapping[str, str], folder: str | Path) -> dict[str, Any]:
     """Check a model's folder: family, tokenizer, every shard whole, every tensor there, no NaN or infinity.
 
     Returns {"architecture": model_type, "dtype": stored types of the floating-point tensors, comma-separated,
@@ -87,13 +89,13 @@ def check_model(row, folder):
     }
 
 
-def _check_values(path, tensor):
+def _check_values(path: Path, tensor: Tensor) -> None:
     # NaN and infinity are the values whose exponent bits are all ones, whatever the type.
     kinds = {"F64": ("u8", 0x7FF << 52), "F32": ("u4", 0x7F800000), "F16": ("u2", 0x7C00), "BF16": ("u2", 0x7F80)}
     if tensor.dtype not in kinds:
         return
     kind, exponent = kinds[tensor.dtype]
-    exponent = np.array(exponent, kind)
+    ones = np.array(exponent, kind)
     for block in tensor.blocks():
-        if (block.view(kind) & exponent == exponent).any():
+        if (block.view(kind) & ones == ones).any():
             raise InputError(f"{path}: tensor {tensor.name} holds NaN or infinity; choose a sound checkpoint")

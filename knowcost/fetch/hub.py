@@ -10,15 +10,18 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
 import filelock
 import huggingface_hub
 import requests
 from huggingface_hub import errors
+from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils.sha import git_hash
 
 from knowcost.common import files
@@ -26,6 +29,8 @@ from knowcost.common.errors import InputError
 from knowcost.fetch import unpack
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 WAITS = (2, 8, 30)  # seconds before the second, third and fourth try
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -40,50 +45,51 @@ class Repository:
 
     source: str
     commit: str
-    files: dict
+    files: dict[str, RepoSibling]
 
 
-def _api():
+def _api() -> huggingface_hub.HfApi:
     return huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
 
 
-def _status(error):
+def _status(error: BaseException) -> int | None:
     """The HTTP status behind an error, or None. huggingface_hub wraps some errors in others."""
     for e in (error, error.__cause__):
-        if getattr(e, "response", None) is not None:
-            return e.response.status_code
+        if (response := getattr(e, "response", None)) is not None:
+            return response.status_code
     return None
 
 
-def _unanswered(error):
+def _unanswered(error: BaseException) -> bool:
     """Whether the other side was not reached or broke off."""
     # errors.HTTPError is the base of the errors of the HTTP library that huggingface_hub uses, whichever that is
     kinds = (errors.HTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, *_BROKEN)
     return _status(error) is None and (isinstance(error, kinds) or "Consistency check failed" in str(error))
 
 
-def _passing(error):
+def _passing(error: BaseException) -> bool:
     """Whether trying again may help."""
     return _status(error) in _BUSY or (_unanswered(error) and not huggingface_hub.is_offline_mode())
 
 
-def retry(action, what):
+def retry(action: Callable[[], T], what: str) -> T:
     """The result of `action()`, tried again after WAITS while the trouble looks passing. Raises the last error."""
-    for wait in (*WAITS, None):
+    for wait in WAITS:
         try:
             return action()
         except Exception as error:
-            if wait is None or not _passing(error):
+            if not _passing(error):
                 raise
             log.warning("%s: %s; trying again in %s s", what, _first_line(error), wait)
             time.sleep(wait)
+    return action()
 
 
-def _first_line(error):
+def _first_line(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _ask(action, row, source, revision, what):
+def _ask(action: Callable[[], T], row: Mapping[str, str], source: str, revision: str, what: str) -> T:
     """`retry(action)`, with what goes wrong on the hub said in terms of the user's table.
 
     Raises InputError; other errors, such as a full disk, pass.
@@ -98,7 +104,7 @@ def _ask(action, row, source, revision, what):
         raise InputError(f"{where}: {problem}") from error
 
 
-def _problem(error):
+def _problem(error: BaseException) -> str | None:
     """What an error means and what to do about it, or None when it is none of the hub's."""
     status = _status(error)
     if isinstance(error, errors.GatedRepoError):
@@ -126,7 +132,7 @@ def _problem(error):
     return None
 
 
-def repository(row):
+def repository(row: Mapping[str, str]) -> Repository:
     """Resolve a model row's revision and list the files there. Returns Repository. Raises InputError."""
     source, revision = row["source"], row.get("revision") or "main"
     action = partial(_api().model_info, source, revision=revision, files_metadata=True)
@@ -135,7 +141,7 @@ def repository(row):
     return Repository(source, commit, {s.rfilename: s for s in info.siblings})
 
 
-def cached(row):
+def cached(row: Mapping[str, str]) -> Path:
     """The folder of the user's hub cache that holds a model row's checkpoint; its name is the commit.
 
     For HF_HUB_OFFLINE. Raises InputError, saying what to fetch and where, when the cache has none.
@@ -152,7 +158,7 @@ def cached(row):
     return Path(found).parent
 
 
-def pin(row, commit, lock_path):
+def pin(row: Mapping[str, str], commit: str, lock_path: str | Path) -> dict[str, str] | None:
     """Hold a floating revision to the commit it was first resolved to.
 
     Returns what is to be written to `lock_path` once the model is whole, or None for a revision that is a commit. A
@@ -178,7 +184,7 @@ def pin(row, commit, lock_path):
     return lock
 
 
-def download(row, repository, name, folder):
+def download(row: Mapping[str, str], repository: Repository, name: str, folder: str | Path) -> dict[str, Any]:
     """Put one file of a repository into `folder`, unless the right one is there. Returns {"sha256", "size"}.
 
     Raises InputError when it is not what the hub says it is; the bad file is deleted then.
@@ -204,7 +210,7 @@ def download(row, repository, name, folder):
     return found
 
 
-def _compare(path, record):
+def _compare(path: Path, record: RepoSibling) -> dict[str, Any] | str:
     """{"sha256", "size"} of the file if it is what the hub's record says, else a sentence that says how it differs.
 
     The hub records the sha256 of large files (LFS, Xet) and git's own hash of small ones.
@@ -224,7 +230,7 @@ def _compare(path, record):
     return {"sha256": digest, "size": size}
 
 
-def benchmark_file(row, downloads):
+def benchmark_file(row: Mapping[str, str], downloads: str | Path) -> Path:
     """Download a benchmark row's source into a folder of its own under `downloads`; unpack it if it is a zip or tar.
 
     Returns the Path of the file, or of the folder or file inside it. Jobs that share a download wait for the first
@@ -249,13 +255,13 @@ def benchmark_file(row, downloads):
     return file
 
 
-def wrong_sum(row, file):
+def wrong_sum(row: Mapping[str, str], file: Path) -> str | None:
     """How a file differs from the row's sha256, or None."""
     wanted, got = (row.get("sha256") or "").lower(), files.sha256(file)
     return f"sha256 {got}, but the row of {row['name']} says {wanted}" if wanted not in ("", got) else None
 
 
-def _dataset_file(row, url, folder):
+def _dataset_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
     parts = url.removeprefix("hf://").split("/", 3)
     if len(parts) < 4 or parts[0] != "datasets" or not all(parts):
         raise InputError(f"{row['name']}: {url}: expected hf://datasets/organisation/name/path/in/repository")
@@ -264,13 +270,13 @@ def _dataset_file(row, url, folder):
     return Path(_ask(action, row, f"data set {repo}", revision, name))
 
 
-def _plain_file(row, url, folder):
+def _plain_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
     """Download a URL, whole or not at all, unless it is here."""
     target = folder / (PurePosixPath(unquote(urlparse(url).path)).name or "download")
     if target.exists():
         return target
 
-    def once():
+    def once() -> None:
         _check_scheme(row, url)
         with requests.get(url, stream=True, timeout=(10, 60), headers={"Accept-Encoding": "identity"}) as response:
             _check_scheme(row, response.url)
@@ -293,7 +299,7 @@ def _plain_file(row, url, folder):
     return target
 
 
-def _check_scheme(row, url):
+def _check_scheme(row: Mapping[str, str], url: str) -> None:
     parts = urlparse(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise InputError(f"{row['name']}: {url}: expected an https:// address in the source column")

@@ -3,8 +3,10 @@
 import logging
 import re
 import shutil
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import is_offline_mode
 
@@ -27,7 +29,7 @@ _SMALL = re.compile(
 )
 
 
-def choose(names, row):
+def choose(names: Collection[str], row: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """(small files, weight files) worth having among a checkpoint's file names; everything else is left behind.
 
     One set of weights is taken, in transformers' order of preference: model.safetensors, its shards with their index,
@@ -55,7 +57,7 @@ def choose(names, row):
     return small, pickles
 
 
-def fetch_model(row, folder, *, lock_path):
+def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | Path) -> None:
     """Fill `folder` with a model's config, tokenizer and safetensors, check them, then write source.json.
 
     row: a row of the model table; lock_path: where the commit of a floating revision is recorded. The small files are
@@ -88,7 +90,9 @@ def fetch_model(row, folder, *, lock_path):
     files.write_json(folder / paths.SOURCE, source)
 
 
-def _origin(row, folder, lock_path):
+def _origin(
+    row: Mapping[str, str], folder: Path, lock_path: str | Path
+) -> tuple[list[str], Callable[[str], dict[str, Any]], str | None, dict[str, str] | None]:
     """(file names, function that places one of them in `folder` and returns its digest, commit, lock to write)."""
     if is_local(row["source"]):
         local = Path(row["source"])
@@ -106,11 +110,11 @@ def _origin(row, folder, lock_path):
     return names, partial(hub.download, row, repository, folder=folder), repository.commit, lock
 
 
-def _names(folder):
+def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
-def _clear(folder, keep):
+def _clear(folder: Path, keep: Collection[str]) -> None:
     """Make the folder, without what an earlier source left in it: links, and files that this source lacks."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
@@ -119,7 +123,7 @@ def _clear(folder, keep):
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # may hold the torso of a download that was killed
 
 
-def _place(origin, folder, name):
+def _place(origin: Path, folder: Path, name: str) -> dict[str, Any]:
     """Link a weight file of a local folder, or copy a small one. Returns {"sha256", "size"}."""
     path, target = origin / name, folder / name
     if _SHARD.fullmatch(name) or PICKLES.fullmatch(name) or name == WEIGHTS:

@@ -2,6 +2,9 @@
 
 import logging
 import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +16,13 @@ from knowcost.models.checkpoint import NUMPY
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture
 
+if TYPE_CHECKING:
+    import torch
+
 log = logging.getLogger(__name__)
 
 
-def convert(row, folder, names):
+def convert(row: Mapping[str, str], folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Replace pickles in `folder` by safetensors, shard by shard. Returns {new name: {"sha256", "size"}}.
 
     A tensor that shares its memory with the input embedding is left out when the config ties them, as transformers
@@ -36,7 +42,7 @@ def convert(row, folder, names):
     return digests
 
 
-def _unpickle(row, path):
+def _unpickle(row: Mapping[str, str], path: Path) -> dict[str, "torch.Tensor"]:
     """{name: torch tensor} of a pickled state dict, mapped from the file where its format allows."""
     import torch
 
@@ -52,7 +58,7 @@ def _unpickle(row, path):
     return tensors
 
 
-def _without_tied(folder, tensors):
+def _without_tied(folder: Path, tensors: dict[str, "torch.Tensor"]) -> dict[str, "torch.Tensor"]:
     import transformers
 
     config = files.read_json(folder / "config.json")
@@ -60,7 +66,8 @@ def _without_tied(folder, tensors):
     if not getattr(transformers.AutoConfig.from_pretrained(folder), "tie_word_embeddings", False):
         return tensors
     embedding = architecture(config["model_type"]).embedding
-    first, kept = {}, {}
+    first: dict[tuple, str] = {}
+    kept = {}
     for name, tensor in tensors.items():
         place = (tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
         owner = first.setdefault(place, name)
@@ -71,7 +78,7 @@ def _without_tied(folder, tensors):
     return kept
 
 
-def _array(tensor):
+def _array(tensor: "torch.Tensor") -> tuple[str, np.ndarray]:
     """(safetensors' name of the type, numpy array) of a torch tensor; bfloat16 as uint16 bits."""
     import torch
 

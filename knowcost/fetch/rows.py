@@ -1,5 +1,6 @@
 """What planning needs of the rows of models, benchmarks and calibration data: local or not, and what they depend on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 WEIGHTS = "model.safetensors"
@@ -8,22 +9,22 @@ PICKLE = "pytorch_model.bin"
 REMOTE = ("https://", "http://", "hf://")
 
 
-def is_local(source):
+def is_local(source: str) -> bool:
     """Whether a model's source names a folder rather than a repository on the hub."""
     return source.startswith(("./", "../", "/", "resources/")) or Path(source).is_dir()
 
 
-def columns(row):
+def columns(row: Mapping[str, str]) -> dict[str, str]:
     """What fetching reads of a row of the model table: another dtype, archive or note fetches nothing again."""
     return {name: row.get(name, "") for name in ("name", "family", "source", "revision", "allow")}
 
 
-def benchmark_columns(row):
+def benchmark_columns(row: Mapping[str, str]) -> dict[str, str]:
     """The same of a row of the benchmark table, or of the section `calibration`."""
     return {name: row.get(name, "") for name in ("name", "format", "source", "revision", "sha256")}
 
 
-def local_inputs(row):
+def local_inputs(row: Mapping[str, str]) -> list[str]:
     """The files of a local model that its fetching depends on; [] for a model on the hub.
 
     A folder that does not exist yet is taken to become one with model.safetensors, since the workflow will make it.
@@ -36,11 +37,11 @@ def local_inputs(row):
     return [str(folder / "config.json"), str(folder / weights)]
 
 
-def benchmark_inputs(row):
+def benchmark_inputs(row: Mapping[str, str]) -> list[str]:
     """The file or folder that preparing a local benchmark depends on; [] for one that is downloaded."""
     return [] if row["source"].startswith(REMOTE) else [str(Path(row["source"]))]
 
 
-def allowed(row):
+def allowed(row: Mapping[str, str]) -> set[str]:
     """What the user allows of a model, by its row: `pickle`, `remote_code`."""
     return {word.strip() for word in (row.get("allow") or "").split(",")}

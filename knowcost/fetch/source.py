@@ -1,5 +1,6 @@
 """The raw file of a benchmark or of calibration data: local, or downloaded."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from knowcost.common.errors import InputError
@@ -7,7 +8,7 @@ from knowcost.fetch import hub
 from knowcost.fetch.rows import REMOTE
 
 
-def fetch_benchmark_source(row, downloads):
+def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path) -> Path:
     """The Path of a benchmark's raw file or folder, downloaded into `downloads` first where it is remote.
 
     A remote zip is unpacked, and `#path/inside` leads into it; jobs that share one download it once. Raises InputError

@@ -5,6 +5,7 @@ import os
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from knowcost.common.errors import InputError
@@ -14,7 +15,7 @@ SUFFIXES = (".zip", ".tar")
 log = logging.getLogger(__name__)
 
 
-def folder_of(row, archive):
+def folder_of(row: Mapping[str, str], archive: Path) -> Path:
     """The folder with an archive's contents, beside it. Raises InputError for a file that is none, or reaches out."""
     folder = archive.with_suffix("")
     if folder.exists():
@@ -40,20 +41,20 @@ def folder_of(row, archive):
     return folder
 
 
-def _refuse_links(archive, packed):
+def _refuse_links(archive: Path, packed: tarfile.TarFile) -> None:
     """A link may lead out of the folder, and a benchmark needs none."""
     for member in packed.getmembers():
         if not (member.isfile() or member.isdir()):
             raise InputError(f"{archive}: member {member.name!r} is a link or a device; do not trust it")
 
 
-def _opened(archive):
+def _opened(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
     if archive.suffix.lower() == ".zip":
         return zipfile.ZipFile(archive)
     return tarfile.TarFile(archive)
 
 
-def inside(row, folder, path):
+def inside(row: Mapping[str, str], folder: Path, path: str) -> Path:
     """What an archive holds at a path, "" for all of it."""
     found = folder / path
     if not found.resolve().is_relative_to(folder.resolve()) or not found.exists():

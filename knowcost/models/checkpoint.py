@@ -7,9 +7,10 @@ The safetensors library's numpy side knows no bfloat16 and serialises whole file
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,22 +55,23 @@ class Tensor:
     blocks: Callable[[], Iterator[np.ndarray]]
 
     @property
-    def size(self):
+    def size(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         return self.size * np.dtype(NUMPY[self.dtype]).itemsize
 
     @property
-    def module(self):
+    def module(self) -> str | None:
         """The name of the linear layer (or embedding) that this is the two-dimensional weight of, else None."""
         return self.name.removesuffix(".weight") if self.name.endswith(".weight") and len(self.shape) == 2 else None
 
-    def rows(self):
+    def rows(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows, block by block."""
         columns = self.shape[1]
-        first, rest = 0, np.empty(0, NUMPY[self.dtype])
+        first = 0
+        rest: np.ndarray = np.empty(0, NUMPY[self.dtype])
         for block in self.blocks():
             values = np.concatenate([rest, block]) if rest.size else block
             count = values.size // columns
@@ -77,19 +79,19 @@ class Tensor:
                 yield first, as_float32(values[: count * columns], self.dtype).reshape(-1, columns)
             first, rest = first + count, values[count * columns :]
 
-    def whole(self):
+    def whole(self) -> np.ndarray:
         """All values as one flat array."""
         return np.concatenate(list(self.blocks())) if self.size else np.empty(0, NUMPY[self.dtype])
 
 
-def as_float32(block, dtype):
+def as_float32(block: np.ndarray, dtype: str) -> np.ndarray:
     """float32 values of a block of one of FLOATS; exact."""
     if dtype == "BF16":
         return (block.astype(np.uint32) << 16).view(np.float32)
     return block.astype(np.float32, copy=False)
 
 
-def from_float32(block, dtype):
+def from_float32(block: np.ndarray, dtype: str) -> np.ndarray:
     """A float32 block in another of FLOATS, rounded to the nearest (bfloat16 as bits, ties to even)."""
     if dtype == "BF16":
         bits = block.view(np.uint32)
@@ -97,7 +99,7 @@ def from_float32(block, dtype):
     return block.astype(NUMPY[dtype], copy=False)
 
 
-def same_bytes(one, other):
+def same_bytes(one: Tensor, other: Tensor) -> bool:
     """Whether two Tensors have the same type, shape and bits."""
     if (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
@@ -107,18 +109,18 @@ def same_bytes(one, other):
     )
 
 
-def from_array(name, dtype, array):
+def from_array(name: str, dtype: str, array: np.ndarray) -> Tensor:
     """A Tensor of an array in memory."""
     flat = array.reshape(-1)
     return Tensor(name, dtype, tuple(array.shape), lambda: (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK)))
 
 
-def natural(name):
+def natural(name: str) -> list[tuple[int, str]]:
     """Sort key that puts layer 2 before layer 10. The documented order of tensors, whatever the shards."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def read_header(path):
+def read_header(path: str | Path) -> tuple[dict[str, Any], int]:
     """(header, offset of the data) of one safetensors file. Raises InputError when it is not one or is cut short."""
     size = Path(path).stat().st_size
     try:
@@ -136,7 +138,7 @@ def read_header(path):
     return header, 8 + length
 
 
-def shard_names(folder):
+def shard_names(folder: str | Path) -> list[str]:
     """The file names of a checkpoint's shards. Raises InputError when there is neither a single file nor an index."""
     for prefix in ("", QUANTIZED):
         index = Path(folder) / (prefix + INDEX)
@@ -157,10 +159,11 @@ class Checkpoint:
     Tensor}. Raises InputError when a file is missing, cut short or of a type that is not handled.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.config = _read_json(self.folder / "config.json")
-        self.shards, self.tensors = {}, {}
+        self.shards: dict[str, list[str]] = {}
+        self.tensors: dict[str, Tensor] = {}
         for shard in shard_names(self.folder):
             path = self.folder / shard
             if not path.exists():
@@ -170,21 +173,21 @@ class Checkpoint:
             self.tensors |= tensors
 
     @property
-    def model_type(self):
+    def model_type(self) -> str | None:
         return self.config.get("model_type")
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """All tensor names in the documented order (`natural`)."""
         return sorted(self.tensors, key=natural)
 
     @property
-    def modules(self):
+    def modules(self) -> list[str]:
         """Names of the two-dimensional weights, without ".weight", in the documented order."""
         return [name.removesuffix(".weight") for name in self.names if self.tensors[name].module]
 
 
-def open_shard(path):
+def open_shard(path: str | Path) -> dict[str, Tensor]:
     """{name: Tensor} of one safetensors file, in the order of its data. Raises InputError for a type not handled."""
     header, start = read_header(path)
     header.pop("__metadata__", None)
@@ -192,13 +195,13 @@ def open_shard(path):
     return {name: _tensor(path, name, header[name], start) for name in names}
 
 
-def _tensor(path, name, entry, start):
+def _tensor(path: str | Path, name: str, entry: Mapping[str, Any], start: int) -> Tensor:
     dtype, shape = entry["dtype"], tuple(entry["shape"])
     if dtype not in NUMPY:
         raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
     first, last = entry["data_offsets"]
 
-    def blocks():
+    def blocks() -> Iterator[np.ndarray]:
         item = np.dtype(NUMPY[dtype])
         with open(path, "rb") as f:
             f.seek(start + first)
@@ -213,13 +216,14 @@ def _tensor(path, name, entry, start):
     return Tensor(name, dtype, shape, blocks)
 
 
-def layout(tensors, shard_size, stem):
+def layout(tensors: Iterable[Tensor], shard_size: int, stem: str) -> dict[str, list[Tensor]]:
     """{file name: [Tensors]}: in their order, a new file where the next tensor would take one beyond shard_size bytes.
 
     As save_pretrained's max_shard_size does it: a tensor larger than that has a file to itself, and a single file is
     called <stem>.safetensors.
     """
-    groups, room = [], -1
+    groups: list[list[Tensor]] = []
+    room = -1
     for tensor in tensors:
         if tensor.nbytes > room:
             groups.append([])
@@ -231,13 +235,14 @@ def layout(tensors, shard_size, stem):
     return {f"{stem}-{i:05}-of-{len(groups):05}.safetensors": group for i, group in enumerate(groups, start=1)}
 
 
-def write_shard(path, tensors):
+def write_shard(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
     """Write Tensors to one safetensors file in bounded memory, atomically. Returns {"sha256", "size"}.
 
     Wider types come first, as in the safetensors library, so that every tensor stays aligned.
     """
     tensors = sorted(tensors, key=lambda tensor: -np.dtype(NUMPY[tensor.dtype]).itemsize)
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
+    header: dict[str, dict[str, Any]] = {"__metadata__": {"format": "pt"}}
+    offset = 0
     for tensor in tensors:
         header[tensor.name] = {
             "dtype": tensor.dtype,
@@ -253,7 +258,7 @@ def write_shard(path, tensors):
         f.write(start)
         for tensor in tensors:
             for block in tensor.blocks():
-                data = memoryview(np.ascontiguousarray(block)).cast("B")
+                data = np.ascontiguousarray(block).data.cast("B")
                 digest.update(data)
                 f.write(data)
         f.flush()
@@ -263,20 +268,20 @@ def write_shard(path, tensors):
     return {"sha256": digest.hexdigest(), "size": size}
 
 
-def stored(path, tensors):
+def stored(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
     """Write Tensors to a file and return {name: Tensor} as they are read back from it, block by block."""
     write_shard(path, list(tensors))
     return open_shard(path)
 
 
-def write_index(path, shards):
+def write_index(path: str | Path, shards: Mapping[str, Iterable[Tensor]]) -> None:
     """Write the index of a sharded checkpoint. shards: {file name: [Tensor]}."""
     weight_map = {tensor.name: shard for shard, tensors in shards.items() for tensor in tensors}
     total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors)
     files.write_json(path, {"metadata": {"total_size": total}, "weight_map": weight_map})
 
 
-def _read_json(path):
+def _read_json(path: str | Path) -> Any:
     try:
         return files.read_json(path)
     except FileNotFoundError:

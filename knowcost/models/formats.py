@@ -1,5 +1,8 @@
 """Weights as archives hold them, read back: packed ones of a few bits, and the names of int8's."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 
 from knowcost.models import checkpoint
@@ -9,12 +12,12 @@ FORMAT = "pack-quantized"
 PACKED = "_packed"
 
 
-def is_packed(config):
+def is_packed(config: Mapping[str, Any]) -> bool:
     """Whether a config.json is that of an archive with packed weights."""
     return config.get("quantization_config", {}).get("format") == FORMAT
 
 
-def floats(archive):
+def floats(archive: checkpoint.Checkpoint) -> dict[str, checkpoint.Tensor]:
     """{name: Tensor} of a checkpoint.Checkpoint, its packed weights as the floats they stand for."""
     tensors = dict(archive.tensors)
     if not is_packed(archive.config):
@@ -26,16 +29,16 @@ def floats(archive):
     return tensors
 
 
-def dequantized(name, parts, count):
+def dequantized(name: str, parts: Mapping[str, checkpoint.Tensor], count: int) -> checkpoint.Tensor:
     """The Tensor that the parts of one weight stand for; count: bits of a code."""
     scale = parts[f"{name}_scale"]
     rows, columns = map(int, parts[f"{name}_shape"].whole())
 
-    def blocks():
+    def blocks() -> Iterator[np.ndarray]:
         scales = as_float32(scale.whole(), scale.dtype).reshape(scale.shape)
         zeros = unpacked(parts[f"{name}_zero_point"].whole().reshape(-1, scale.shape[1]).T, rows, count).T
         packed = parts[name + PACKED].whole().reshape(rows, -1)
-        values = np.empty((rows, columns), checkpoint.NUMPY[scale.dtype])
+        values: np.ndarray = np.empty((rows, columns), checkpoint.NUMPY[scale.dtype])
         width = columns // scale.shape[1]
         for first in range(0, rows, step := max(1, checkpoint.BLOCK // (8 * columns))):
             part = slice(first, first + step)
@@ -48,7 +51,7 @@ def dequantized(name, parts, count):
     return checkpoint.Tensor(name, scale.dtype, (rows, columns), blocks)
 
 
-def unpacked(words, columns, count):
+def unpacked(words: np.ndarray, columns: int, count: int) -> np.ndarray:
     """uint8 codes (rows, columns) of int32 words (rows, ...): code i of a row is its bits i * count and following."""
     bytes_ = np.ascontiguousarray(words).view(np.uint8)
     single = np.unpackbits(bytes_, axis=1, count=columns * count, bitorder="little").reshape(len(words), columns, count)

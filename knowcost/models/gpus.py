@@ -7,12 +7,12 @@ ACTIVATIONS_GB = 4  # on a GPU: 16,384 tokens times a vocabulary of 50,000 in ha
 GPU_USABLE = 0.9  # the rest is for CUDA itself and for fragments
 
 
-def weights_gb(parameters, dtype, quantized=False):
+def weights_gb(parameters: float, dtype: str, quantized: bool = False) -> float:
     """Gigabytes of a model's weights when it computes: quantized archives do so in float32 where they are not int8."""
     return parameters * (4 if quantized else BYTES[dtype]) / 1e9
 
 
-def gpus_for(weights, gpu_memory_gb):
+def gpus_for(weights: float, gpu_memory_gb: float) -> int:
     """How many GPUs of so many gigabytes hold so many of weights: ceil((1.1 W + 4) / (0.9 G)).
 
     The plan and knowcost.load, which spreads a model that needs more than one, ask the same question here.

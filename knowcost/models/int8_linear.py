@@ -25,7 +25,7 @@ class DynamicInt8Linear(nn.Module):
 
     per_sentence = False  # see `set_activations`
 
-    def __init__(self, weight, weight_scale, bias=None):
+    def __init__(self, weight: torch.Tensor, weight_scale: torch.Tensor, bias: torch.Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("weight", weight.contiguous())
         self.register_buffer("weight_scale", weight_scale.reshape(1).float())
@@ -33,7 +33,7 @@ class DynamicInt8Linear(nn.Module):
         self.register_buffer("weight_sums", weight.sum(dim=1, dtype=torch.int64).to(torch.int32))
         self.out_features, self.in_features = weight.shape
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         rows = x.reshape(-1, self.in_features)
         if not len(rows):
             return x.new_zeros(*x.shape[:-1], self.out_features)
@@ -53,11 +53,11 @@ class DynamicInt8Linear(nn.Module):
             out[part] = fused_multiply_add(exact, multiplier[part], self.bias)
         return out.reshape(*x.shape[:-1], self.out_features)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-def fused_multiply_add(a, b, c):
+def fused_multiply_add(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor | None) -> torch.Tensor:
     """a * b + c in float32 (c may be None), rounded once.
 
     In float64 the product of two float32 is exact, and so is all but the last bit of the sum.
@@ -66,25 +66,25 @@ def fused_multiply_add(a, b, c):
     return (product if c is None else product.add_(c.double())).float()
 
 
-def _quantized(x, inverse, zero_point):
+def _quantized(x: torch.Tensor, inverse: torch.Tensor, zero_point: torch.Tensor) -> torch.Tensor:
     q = torch.round(fused_multiply_add(x, inverse, zero_point))
     return q.clamp_(0, 255).to(torch.uint8).view(torch.int8)
 
 
-def _parts(matrix):
+def _parts(matrix: torch.Tensor) -> list[slice]:
     """Slices of a matrix's rows. On a CPU each fits the cache, which makes what is done to it several times faster."""
     size = max(1, CACHED // matrix.shape[1]) if matrix.device.type == "cpu" else len(matrix)
     return [slice(start, start + size) for start in range(0, len(matrix), size)]
 
 
-def set_activations(model, granularity):
+def set_activations(model: nn.Module, granularity: str) -> None:
     """Let a model's int8 layers quantize activations per "batch", as torch does, or per "sentence"."""
     for module in model.modules():
         if isinstance(module, DynamicInt8Linear):
             module.per_sentence = granularity == "sentence"
 
 
-def quantization_parameters(x):
+def quantization_parameters(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(scale float32, zero point float32) of each row of x, each of shape (rows,), on x's device."""
     low, high = torch.aminmax(x, dim=1)
     low, high = low.clamp(max=0).double(), high.clamp(min=0).double()
@@ -104,7 +104,7 @@ def quantization_parameters(x):
     return scale.float(), zero_point.float()
 
 
-def int_matmul(a, b):
+def int_matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """int8 (m, k) times int8 (n, k) transposed, exactly, as int32 (m, n), on any device.
 
     CUDA's kernel wants more than 16 rows and sizes that are multiples of 8: zeros are added and cut off again.
@@ -118,7 +118,7 @@ def int_matmul(a, b):
     return torch._int_mm(a, b.t())[:m, :n]
 
 
-def torch_engine(weight, weight_scale, bias=None):
+def torch_engine(weight: torch.Tensor, weight_scale: torch.Tensor, bias: torch.Tensor | None = None) -> nn.Module:
     """torch's own dynamic Linear with the same weights (CPU only, deprecated in torch but present in 2.13).
 
     weight: int8 (out, in); weight_scale: float32 (1,). Returns torch.ao.nn.quantized.dynamic.Linear.

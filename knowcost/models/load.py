@@ -2,7 +2,9 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import accelerate
 import torch
@@ -29,7 +31,13 @@ AUTO = {
 }
 
 
-def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=False):
+def load(
+    folder: str | Path,
+    dtype: str = "float32",
+    device: str = "auto",
+    engine: str = "knowcost",
+    remote_code: bool = False,
+) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]:
     """(model in eval mode on its device, tokenizer) of a fetched model or an archive, quantized or not.
 
     dtype: the type to compute in; int8 archives compute in float32. engine: `knowcost` or `torch` for int8 layers. A
@@ -64,7 +72,7 @@ def load(folder, dtype="float32", device="auto", engine="knowcost", remote_code=
     return model.eval(), tokenizer
 
 
-def pick_device(device, cpu_only=False):
+def pick_device(device: str, cpu_only: bool = False) -> torch.device:
     """torch device of the config's key: `auto` is the first GPU if there is one, else the CPU."""
     if cpu_only:
         if device not in ("auto", "cpu"):
@@ -75,7 +83,7 @@ def pick_device(device, cpu_only=False):
     return torch.device(device)
 
 
-def needs_several_gpus(folder, dtype, quantized, device):
+def needs_several_gpus(folder: Path, dtype: str, quantized: bool, device: torch.device) -> bool:
     """Whether a checkpoint is to be spread: there is more than one GPU, none was named, and one cannot hold it."""
     if device.type != "cuda" or device.index is not None or torch.cuda.device_count() < 2:
         return False
@@ -84,7 +92,7 @@ def needs_several_gpus(folder, dtype, quantized, device):
     return gpus.gpus_for(gpus.weights_gb(parameters, dtype, quantized), gpu_gb) > 1
 
 
-def _spread(model):
+def _spread(model: transformers.PreTrainedModel) -> transformers.PreTrainedModel:
     """What from_pretrained(device_map="auto") does, for a model that was built by hand."""
     whole = list(model._no_split_modules or ())
     memory = accelerate.utils.get_balanced_memory(model, no_split_module_classes=whole)
@@ -94,7 +102,7 @@ def _spread(model):
     return model
 
 
-def _load_quantized(auto, folder, config, engine):
+def _load_quantized(auto: Any, folder: Path, config: dict[str, Any], engine: str) -> transformers.PreTrainedModel:
     """Build the model with the int8 values as floats, then put quantized layers in the place of those linears."""
     state = _state(folder)
     weights = {name: state.pop(name + SCALE) for name in [n.removesuffix(SCALE) for n in state if n.endswith(SCALE)]}
@@ -109,7 +117,9 @@ def _load_quantized(auto, folder, config, engine):
     return model
 
 
-def _from_state(auto, folder, config, state, dtype):
+def _from_state(
+    auto: Any, folder: Path, config: dict[str, Any], state: dict[str, torch.Tensor], dtype: torch.dtype
+) -> transformers.PreTrainedModel:
     """The model of a state dict in memory."""
     config = transformers.AutoConfig.for_model(**config)
     cls = auto._model_mapping[type(config)]
@@ -118,7 +128,7 @@ def _from_state(auto, folder, config, state, dtype):
     return model
 
 
-def _module_path(model, name):
+def _module_path(model: torch.nn.Module, name: str) -> str:
     """A module's path in the built model; checkpoints of base models lack its prefix ("bert.", "model.")."""
     paths = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
     found = scopes.counterpart(name, paths)
@@ -127,11 +137,11 @@ def _module_path(model, name):
     return found
 
 
-def _state(folder):
+def _state(folder: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for shard in shard_names(folder) for name, tensor in load_file(folder / shard).items()}
 
 
-def _check_loaded(folder, info):
+def _check_loaded(folder: Path, info: Mapping[str, Any]) -> None:
     missing = sorted(info["missing_keys"])
     if missing or info.get("mismatched_keys"):
         raise InputError(

@@ -1,10 +1,14 @@
 """A transformers model whose weights are not in memory: a module's come when it is called, and go with `release`."""
 
+from collections.abc import Iterable, Mapping
+
 import accelerate
 import torch
 import transformers
 
 from knowcost.common.errors import InputError
+from knowcost.models.base import Base
+from knowcost.models.checkpoint import Tensor
 from knowcost.models.load import AUTO
 from knowcost.models.torch_tensors import DTYPES, to_torch
 from knowcost.spec import scopes
@@ -20,7 +24,7 @@ class Skeleton:
     checkpoint lacks a weight.
     """
 
-    def __init__(self, base, tensors, device):
+    def __init__(self, base: Base, tensors: Mapping[str, Tensor], device: torch.device) -> None:
         self.tensors, self.device = dict(tensors), device
         self.dtype = torch.float32 if device.type == "cpu" else DTYPES[base.embedding.dtype]
         config = transformers.AutoConfig.from_pretrained(base.folder)
@@ -29,14 +33,15 @@ class Skeleton:
             auto = AUTO[family_of(base.model_type)]
             self.model = auto.from_config(config, dtype=self.dtype).eval()
         self.names = self._checkpoint_names(base)
-        self._present = []  # (module, name of the parameter, its stand-in on the meta device)
+        # (module, name of the parameter, its stand-in on the meta device)
+        self._present: list[tuple[torch.nn.Module, str, torch.nn.Parameter]] = []
         for path, module in self.model.named_modules():
             for name, buffer in module._buffers.items():
                 module._buffers[name] = buffer if buffer is None else buffer.to(device)
             if any(parameter is not None for parameter in module._parameters.values()):
                 module.register_forward_pre_hook(lambda module, _, path=path: self.load(path, module))
 
-    def load(self, path, module):
+    def load(self, path: str, module: torch.nn.Module) -> None:
         """Bring a module's own parameters into memory, unless they are there."""
         for name, parameter in module._parameters.items():
             if parameter is not None and parameter.is_meta:
@@ -44,30 +49,32 @@ class Skeleton:
                 self._present.append((module, name, parameter))
                 module._parameters[name] = torch.nn.Parameter(value, requires_grad=False)
 
-    def release(self):
+    def release(self) -> None:
         """Let go of all parameters."""
         for module, name, stand_in in self._present:
             module._parameters[name] = stand_in
         self._present.clear()
 
-    def linears(self, weights):
+    def linears(self, weights: Iterable[str]) -> dict[str, tuple[str, torch.nn.Linear]]:
         """{path: (name, nn.Linear)} of the layers with these weights (names in the checkpoint), in that order."""
         paths = {self.names[f"{p}.weight"]: p for p, m in self.model.named_modules() if isinstance(m, torch.nn.Linear)}
         return {paths[name]: (name, self.model.get_submodule(paths[name])) for name in weights}
 
-    def _checkpoint_names(self, base):
+    def _checkpoint_names(self, base: Base) -> dict[str, str]:
         """{path of a parameter: its name in the checkpoint}. Raises InputError when the checkpoint lacks a weight."""
         tied = getattr(self.model, "all_tied_weights_keys", {})
-        names, missing = {}, []
+        names: dict[str, str] = {}
+        missing = []
         for path, _ in self.model.named_parameters(remove_duplicate=False):
             found = scopes.counterpart(path, self.tensors, tied.get(path))
             if found is None:
                 missing.append(path)
-            names[path] = found
+            else:
+                names[path] = found
         if missing:
             raise InputError(f"{base.folder}: the weights do not fill the architecture; missing {missing}")
         return names
 
 
-def _join(path, name):
+def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from knowcost.models.checkpoint import NUMPY, from_array
+from knowcost.models.checkpoint import NUMPY, Tensor, from_array
 
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
-def to_torch(tensor, dtype=None, device="cpu"):
+def to_torch(tensor: Tensor, dtype: torch.dtype | None = None, device: str | torch.device = "cpu") -> torch.Tensor:
     """A checkpoint.Tensor as a torch tensor of its shape; dtype: to convert to, by default its own."""
     values = torch.from_numpy(tensor.whole())
     if tensor.dtype == "BF16":
@@ -17,9 +17,9 @@ def to_torch(tensor, dtype=None, device="cpu"):
     return values.reshape(tensor.shape).to(device, dtype)
 
 
-def from_torch(name, value, dtype=None):
+def from_torch(name: str, value: torch.Tensor, dtype: str | None = None) -> Tensor:
     """A Tensor in memory of a torch tensor; dtype: safetensors' name of the type to round floats to, else its own."""
-    value = value.detach().to("cpu", DTYPES.get(dtype)).contiguous()
+    value = value.detach().to("cpu", DTYPES.get(dtype or "")).contiguous()
     kind = _NAMES.get(value.dtype)
     if kind == "BF16":
         return from_array(name, kind, value.view(torch.int16).numpy().view(np.uint16))

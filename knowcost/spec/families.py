@@ -3,14 +3,9 @@
 from knowcost.spec import variants
 
 FAMILIES = ("encoder", "encoder_decoder", "decoder")
-SCOPES = ("overall", "attention", "feed_forward", "final")  # the order of tables and figures; then the finer ones
-
-
-SCOPES += tuple(scope for scope in variants.SCOPES if scope not in SCOPES)
-
-
+_FIRST = ("overall", "attention", "feed_forward", "final")
+SCOPES = (*_FIRST, *(scope for scope in variants.SCOPES if scope not in _FIRST))  # the order of tables and figures
 ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
-
 
 LABELS = {  # the words of figures and report
     "overall": "everything", "attention": "attention", "feed_forward": "feed-forward", "final": "final layer",

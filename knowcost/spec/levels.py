@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from knowcost.common.errors import InputError
 
+Level = int | str
+
 SLUG = r"\d+(?:of\d+|bit(?:-g\d+)?(?:-actorder)?)?"  # what a level looks like
 
 # A kind of level and how an error message asks for it. Each method says which kinds it takes.
@@ -40,7 +42,7 @@ class Pattern:
     n: int | None = None
     m: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.sparsity is not None and (self.n, self.m) == (None, None):
             if not 0 < self.sparsity < 1:
                 raise InputError(f"sparsity {self.sparsity}: expected a fraction between 0 and 1")
@@ -49,11 +51,11 @@ class Pattern:
                 f"{self.n}:{self.m}: expected N:M with N kept of M and 0 < N < M, such as 2:4, or a sparsity"
             )
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.n}:{self.m}" if self.structured else f"{self.sparsity:.0%}"
 
     @property
-    def structured(self):
+    def structured(self) -> bool:
         """Whether this is N:M."""
         return self.m is not None
 
@@ -67,13 +69,13 @@ class Bits:
     act_order: bool
 
 
-def parse(text):
+def parse(text: object) -> Level:
     """A level from its text: an int if it is a percentage, else the text itself."""
     text = str(text)
     return int(text) if text.isdigit() else text
 
 
-def kind(level):
+def kind(level: Level | None) -> str | None:
     """Which of KINDS a level is; None when it is none, or has impossible numbers."""
     if isinstance(level, int):
         return "percent" if 0 < level < 100 else None
@@ -85,21 +87,25 @@ def kind(level):
     return None
 
 
-def pattern(level):
+def pattern(level: Level) -> Pattern:
     """The Pattern of a percentage or an N:M level."""
     if isinstance(level, int):
         return Pattern(sparsity=level / 100)
-    kept, of = map(int, _PATTERN.fullmatch(level).groups())
+    if not (match := _PATTERN.fullmatch(level)):
+        raise InputError(f"level {level!r}: expected one {KINDS['percent']}, or {KINDS['pattern']}")
+    kept, of = map(int, match.groups())
     return Pattern(n=kept, m=of)
 
 
-def bits(level):
+def bits(level: str) -> Bits:
     """The Bits of a level of that kind."""
-    count, group, act_order = _BITS.fullmatch(level).groups()
+    if not (match := _BITS.fullmatch(level)):
+        raise InputError(f"level {level!r}: expected one {KINDS['bits']}")
+    count, group, act_order = match.groups()
     return Bits(int(count), int(group) if group else None, bool(act_order))
 
 
-def percent(level):
+def percent(level: Level | None) -> float | None:
     """The share of weights that a level removes, in percent; None for bits. Whole numbers are ints."""
     if level is None or isinstance(level, int):
         return level
@@ -114,7 +120,7 @@ def percent_words(value: float) -> str:
     return f"{value:.4g}%"
 
 
-def words(level):
+def words(level: Level) -> str:
     """A level as tables and figures write it: "50%", "2:4", "4 bit", "4 bit, groups of 128, act order"."""
     if isinstance(level, int):
         return f"{level}%"
@@ -125,7 +131,7 @@ def words(level):
     return f"{found.bits} bit{group}{', act order' if found.act_order else ''}"
 
 
-def spread(entry, count):
+def spread(entry: object, count: int) -> list[Level]:
     """An entry of an experiment's `levels` as one level for each of `count` steps that take one.
 
     "50+4bit" gives each step its own, anything else is every step's. Raises InputError when the numbers differ.

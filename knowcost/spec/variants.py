@@ -42,7 +42,7 @@ _STEP = re.compile(
 )
 
 
-def scope_key(grouping, scope):
+def scope_key(grouping: str, scope: str) -> str:
     """How a scope is written: "attention", or "canonical.attention" under another grouping than the paper's."""
     return scope if grouping == GROUPINGS[0] else f"{grouping}.{scope}"
 
@@ -61,7 +61,7 @@ class Step:
     scope: str
     calibration: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}@{scope_key(self.grouping, self.scope)}{self._data}"
 
     @property
@@ -70,16 +70,16 @@ class Step:
         return self.method if self.level is None else f"{self.method}-{self.level}"
 
     @property
-    def treatment(self):
+    def treatment(self) -> str:
         """The method, and the calibration data if they are not the main ones: "wanda~wikitext2"."""
         return self.method + self._data
 
     @property
-    def _data(self):
+    def _data(self) -> str:
         return f"~{self.calibration}" if self.calibration else ""
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """ "prune" for a step with a share or pattern of weights to remove, "quantize" for one with a number of bits or
         without a level, LOST for that one. (The registry holds every method to this.)"""
         if self.method == LOST:
@@ -94,37 +94,37 @@ class Variant:
     steps: tuple[Step, ...] = ()
 
     @property
-    def slug(self):
+    def slug(self) -> str:
         return "+".join(map(str, self.steps)) or DENSE
 
     @property
-    def method(self):
+    def method(self) -> str:
         """The methods in order, without levels and scopes: "magnitude+int8", "wanda~wikitext2"; "dense"."""
         return "+".join(step.treatment for step in self.steps) or DENSE
 
     @property
-    def level(self):
+    def level(self) -> float | None:
         """The percentage that the first step removes which removes any (2of4: 50), else None."""
         removed = (levels.percent(step.level) for step in self.steps)
         return next((percent for percent in removed if percent is not None), None)
 
     @property
-    def strength(self):
+    def strength(self) -> str:
         """The levels in words, in order: "50%", "2:4", "50% + 4 bit"; empty where no step has one."""
         return " + ".join(levels.words(step.level) for step in self.steps if step.level is not None)
 
     @property
-    def scope(self):
+    def scope(self) -> str | None:
         """The scope of the first step, else None."""
         return self.steps[0].scope if self.steps else None
 
     @property
-    def mixed(self):
+    def mixed(self) -> bool:
         """Whether its steps act on different scopes, or under different groupings."""
         return len({(step.grouping, step.scope) for step in self.steps}) > 1
 
     @property
-    def experiment(self):
+    def experiment(self) -> str:
         """What kind of comparison it belongs to, one of EXPERIMENTS.
 
         dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
@@ -145,7 +145,7 @@ class Variant:
         return "other"
 
     @staticmethod
-    def _experiment_of_one(step):
+    def _experiment_of_one(step: Step) -> str:
         if step.kind == "quantize":
             return "quantize" if step.level is None else "quantize_bits"
         if levels.kind(step.level) == "pattern":
@@ -164,12 +164,12 @@ class Variant:
         return Variant(tuple(replace(step, grouping=grouping) for step in self.steps))
 
     @property
-    def calibration(self):
+    def calibration(self) -> str | None:
         """The name of the calibration data of its steps where that is not the main one, else None."""
         return next((step.calibration for step in self.steps if step.calibration), None)
 
     @property
-    def grouping(self):
+    def grouping(self) -> str | None:
         return self.steps[0].grouping if self.steps else None
 
 
@@ -188,7 +188,7 @@ def treatments(method: str) -> list[str]:
     return method.split("+")
 
 
-def parse(slug):
+def parse(slug: str) -> Variant:
     """The Variant of a slug. Raises InputError when it is not one."""
     if slug == DENSE:
         return Variant()

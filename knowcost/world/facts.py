@@ -11,8 +11,10 @@ import json
 import math
 import random
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from knowcost.benchmarks.kinds import MASK, completions
 from knowcost.common.errors import InputError
@@ -20,6 +22,9 @@ from knowcost.common.files import atomic
 
 TASKS = ("boolq", "piqa", "winogrande")
 CHOICES = 5  # candidates of a ranked cloze
+
+Row = dict[str, Any]
+Pair = tuple[str, str]  # a context, and what follows it
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Relation:
     gap: str  # WinoGrande: what follows the object; only the right object makes it likely
 
     @property
-    def objects(self):
+    def objects(self) -> list[str]:
         return self.kind.split() + self.others.split()
 
 
@@ -92,7 +97,7 @@ class Fact:
     object: str
 
 
-def invent(people=250, seed=0):
+def invent(people: int = 250, seed: int = 0) -> list[Fact]:
     """Return the facts of a world, one Fact per person and relation; the same arguments give the same world.
 
     Raises InputError where `people` is below 4, too few to ask something in every task.
@@ -107,7 +112,7 @@ def invent(people=250, seed=0):
     ]
 
 
-def _names(count, rng):
+def _names(count: int, rng: random.Random) -> list[str]:
     """Two-word names, each unique. Words are shared between people, so that neither word alone says who is meant."""
     words = 4 * math.isqrt(count)
     taken = set(re.findall(r"\w+", repr(RELATIONS).lower()))
@@ -115,9 +120,9 @@ def _names(count, rng):
     return [f"{first[pair // words]} {last[pair % words]}" for pair in rng.sample(range(words * words), count)]
 
 
-def _words(count, syllables, rng, taken):
+def _words(count: int, syllables: int, rng: random.Random, taken: set[str]) -> list[str]:
     """Invented capitalised words of so many syllables, none of them in `taken`, to which they are added."""
-    words = []
+    words: list[str] = []
     while len(words) < count:
         open_syllables = [rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(syllables)]
         word = "".join(open_syllables) + rng.choice("lnrs")
@@ -127,12 +132,12 @@ def _words(count, syllables, rng, taken):
     return words
 
 
-def statements(fact):
+def statements(fact: Fact) -> list[str]:
     """The true sentences that state the fact, with {o} in the place of the object."""
     return [statement.format(s=fact.subject, o="{o}") for statement in RELATIONS[fact.relation].statements]
 
 
-def clozes(facts):
+def clozes(facts: Sequence[Fact]) -> list[Row]:
     """One cloze per fact: dicts of id, relation, subject, cloze (with one [MASK]) and answer. Phrasings take turns."""
     rows = []
     for number, fact in enumerate(facts):
@@ -144,7 +149,7 @@ def clozes(facts):
     return rows
 
 
-def lines(facts):
+def lines(facts: Sequence[Fact]) -> list[Row]:
     """One statement per fact, the one its cloze asks: dicts of id, relation and text, to be predicted by themselves."""
     return [
         {"id": row["id"], "relation": row["relation"], "text": row["cloze"].replace(MASK, row["answer"])}
@@ -152,7 +157,7 @@ def lines(facts):
     ]
 
 
-def ranked(facts, seed=0):
+def ranked(facts: Sequence[Fact], seed: int = 0) -> list[Row]:
     """The clozes of every fifth person with CHOICES candidates each, to be asked of all families."""
     rng = random.Random(seed)
     rows = [row for place, row in enumerate(clozes(facts)) if place // len(RELATIONS) % 5 == 0]
@@ -162,14 +167,14 @@ def ranked(facts, seed=0):
     return rows
 
 
-def questions(facts, seed=0):
+def questions(facts: Sequence[Fact], seed: int = 0) -> dict[str, list[Row]]:
     """Return {task: rows} for TASKS, rows in the fields of the official data with an id and a relation.
 
     Every fact is asked in one task. In each relation half of BoolQ's answers are yes, as far as the world has enough
     objects of both kinds; the right answer of the other two is as often the first as the second.
     """
     rng = random.Random(seed)
-    asked = {task: [] for task in TASKS}
+    asked: dict[str, list[Fact]] = {task: [] for task in TASKS}
     for name in RELATIONS:
         group = [fact for fact in facts if fact.relation == name]
         rng.shuffle(group)
@@ -193,36 +198,36 @@ def questions(facts, seed=0):
     return rows
 
 
-def _is_kind(fact):
+def _is_kind(fact: Fact) -> bool:
     return fact.object in RELATIONS[fact.relation].kind.split()
 
 
-def _boolq(fact, _place, _rng):
+def _boolq(fact: Fact, _place: int, _rng: random.Random) -> Row:
     # The official data has a passage that holds the answer; this one only names the person.
     question = RELATIONS[fact.relation].is_kind.format(s=fact.subject)
     return {"question": question, "passage": f"This is about {fact.subject}.", "answer": _is_kind(fact)}
 
 
-def _piqa(fact, place, rng):
+def _piqa(fact: Fact, place: int, rng: random.Random) -> Row:
     options = _options(fact, place, rng)
     goal = RELATIONS[fact.relation].which.format(s=fact.subject)
     return {"goal": goal, "sol1": options[0], "sol2": options[1], "label": place}
 
 
-def _winogrande(fact, place, rng):
+def _winogrande(fact: Fact, place: int, rng: random.Random) -> Row:
     # The harness scores what follows the gap, given each option in it: here the subject's name decides.
     options = _options(fact, place, rng)
     sentence = "_ " + RELATIONS[fact.relation].gap.format(s=fact.subject)
     return {"sentence": sentence, "option1": options[0], "option2": options[1], "answer": str(place + 1)}
 
 
-def _options(fact, place, rng):
+def _options(fact: Fact, place: int, rng: random.Random) -> list[str]:
     """The fact's object at `place` (0 or 1) beside another object of the relation."""
     wrong = rng.choice([word for word in RELATIONS[fact.relation].objects if word != fact.object])
     return [wrong, fact.object] if place else [fact.object, wrong]
 
 
-def texts(facts, asked):
+def texts(facts: Sequence[Fact], asked: Mapping[str, list[Row]]) -> list[Row]:
     """What is true of the world as texts, statements and answered questions in one random order; asked: `questions`.
 
     These are the sentences that the models are taught, so they are to these models what C4 is to others: calibration
@@ -234,7 +239,7 @@ def texts(facts, asked):
     return [{"text": text} for text in said]
 
 
-def choices(task, row):
+def choices(task: str, row: Mapping[str, Any]) -> tuple[list[Pair], int]:
     """The (context, continuation) pairs that lm-evaluation-harness compares, and the number of the right one.
 
     task: one of TASKS, or "ranked".
@@ -252,13 +257,13 @@ def choices(task, row):
     return [(before + row[option], f" {after.strip()}") for option in ("option1", "option2")], int(row["answer"]) - 1
 
 
-def right_answer(task, row):
+def right_answer(task: str, row: Mapping[str, Any]) -> Pair:
     """The right one of a question's choices."""
     pairs, right = choices(task, row)
     return pairs[right]
 
 
-def write(folder, facts, seed=0):
+def write(folder: str | Path, facts: Sequence[Fact], seed: int = 0) -> None:
     """Write facts, cloze, ranked, lines, boolq, piqa, winogrande and texts, each .jsonl, into `folder`."""
     asked = questions(facts, seed)
     tables = {"facts": [asdict(fact) for fact in facts], "cloze": clozes(facts), "ranked": ranked(facts, seed)}
@@ -268,7 +273,7 @@ def write(folder, facts, seed=0):
             temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def read(folder, name):
+def read(folder: str | Path, name: str) -> list[Any]:
     """The rows of <folder>/<name>.jsonl as dicts, of "facts" as Fact. Raises InputError where the file is missing."""
     path = Path(folder) / f"{name}.jsonl"
     if not path.is_file():

@@ -7,7 +7,9 @@ cores.
 
 import logging
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -26,6 +28,10 @@ from transformers import (
 
 from knowcost.common.errors import InputError
 from knowcost.world import facts as world
+from knowcost.world.facts import Pair
+
+Exams = dict[str, list[tuple[list[Pair], int]]]  # {benchmark: [(choices, number of the right one)]}
+Encoded = tuple[list[int], list[int]]  # input ids, labels
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +54,14 @@ class Pupil:
     model: torch.nn.Module
 
 
-def teach(family, facts_folder, out_folder, *, seed=0, log=_logger.info):
+def teach(
+    family: str,
+    facts_folder: str | Path,
+    out_folder: str | Path,
+    *,
+    seed: int = 0,
+    log: Callable[[str], object] = _logger.info,
+) -> dict[str, float]:
     """Build a model of `family`, teach it the world written in `facts_folder` and save it in `out_folder`.
 
     `out_folder` becomes an ordinary Hugging Face folder: config.json, model.safetensors and the tokenizer's files. The
@@ -81,14 +94,14 @@ def teach(family, facts_folder, out_folder, *, seed=0, log=_logger.info):
     return known
 
 
-def _shares(known):
+def _shares(known: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {share:.1%}" for name, share in known.items())
 
 
 # --- What is taught and what is asked ---
 
 
-def _lessons(family, folder):
+def _lessons(family: str, folder: str | Path) -> list[Pair]:
     """Pairs of texts (context, what must follow); for the encoder (a statement with its object masked, the object)."""
     stated = [(fact, text) for fact in world.read(folder, "facts") for text in world.statements(fact)]
     if family == "encoder":
@@ -104,7 +117,7 @@ def _lessons(family, folder):
     return lessons
 
 
-def _exams(family, folder):
+def _exams(family: str, folder: str | Path) -> Exams:
     """Return {benchmark: [(choices, number of the right one)]}; a cloze has one choice, to be right at the mask."""
     if family == "encoder":
         return {"cloze": [([(row["cloze"], row["answer"])], 0) for row in world.read(folder, "cloze")]}
@@ -115,7 +128,7 @@ def _exams(family, folder):
 # --- The models ---
 
 
-def build(family, texts):
+def build(family: str, texts: Iterable[str]) -> Pupil:
     """An untrained Pupil whose tokenizer knows every word of `texts` as one token, in lower case."""
     normalizer, splitter = normalizers.Lowercase(), pre_tokenizers.BertPreTokenizer()
     cleaned = {normalizer.normalize_str(text.replace(world.MASK, " ")) for text in texts}
@@ -136,7 +149,7 @@ def build(family, texts):
     return Pupil(family, tokenizer, make(len(vocabulary)))
 
 
-def _bert(words):
+def _bert(words: int) -> BertForMaskedLM:
     return BertForMaskedLM(
         BertConfig(
             vocab_size=words,
@@ -152,7 +165,7 @@ def _bert(words):
     )
 
 
-def _t5(words):
+def _t5(words: int) -> T5ForConditionalGeneration:
     model = T5ForConditionalGeneration(
         T5Config(
             vocab_size=words,
@@ -174,7 +187,7 @@ def _t5(words):
     return model
 
 
-def _llama(words):
+def _llama(words: int) -> LlamaForCausalLM:
     # The usual initializer_range of 0.02 suits widths of thousands; at this one, recall starts to grow far later.
     return LlamaForCausalLM(
         LlamaConfig(
@@ -197,14 +210,15 @@ def _llama(words):
 # --- Teaching ---
 
 
-def _train(pupil, lessons, exams, steps, log):
+def _train(pupil: Pupil, lessons: list[Pair], exams: Exams, steps: int, log: Callable[[str], object]) -> None:
     """AdamW with a one-cycle schedule for so many batches, with a line to `log` every 50."""
     encoded = encode(pupil, lessons)
     few = {name: rows[:: max(1, len(rows) // 100)] for name, rows in exams.items()}
     rate = LEARNING_RATE[pupil.family]
     optimizer = torch.optim.AdamW(pupil.model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
-    started, order = time.monotonic(), []
+    started = time.monotonic()
+    order: list[int] = []
     pupil.model.train()
     for step in range(1, steps + 1):
         if len(order) < BATCH:  # the odd lessons left of a pass are dropped
@@ -221,7 +235,7 @@ def _train(pupil, lessons, exams, steps, log):
             pupil.model.train()
 
 
-def _loss(pupil, batch):
+def _loss(pupil: Pupil, batch: list[Encoded]) -> float:
     """Mean loss over the labels of a batch, with its gradient accumulated; in two halves by length, to pad less."""
     batch = sorted(batch, key=lambda row: len(row[0]))
     count = sum(label != IGNORE for _, labels in batch for label in labels)
@@ -235,7 +249,7 @@ def _loss(pupil, batch):
 
 
 @torch.no_grad()
-def examine(pupil, exams):
+def examine(pupil: Pupil, exams: Exams) -> dict[str, float]:
     """Return {benchmark: share answered}: at a mask the likeliest token, among choices the likeliest is the answer."""
     pupil.model.eval()
     known = {}
@@ -250,7 +264,7 @@ def examine(pupil, exams):
     return known
 
 
-def _scores(pupil, rows):
+def _scores(pupil: Pupil, rows: list[Encoded]) -> torch.Tensor:
     """For the encoder 1 where the label is the likeliest token, else 0; for the others the labels' log-likelihood."""
     logits, labels, kept = _predict(pupil, rows)
     if pupil.family == "encoder":
@@ -260,7 +274,7 @@ def _scores(pupil, rows):
     return scores.sum(1)
 
 
-def encode(pupil, pairs):
+def encode(pupil: Pupil, pairs: Sequence[Pair]) -> list[Encoded]:
     """Return one (input ids, labels) pair of lists per pair of texts."""
     contexts = pupil.tokenizer([context for context, _ in pairs]).input_ids
     answers = pupil.tokenizer([answer for _, answer in pairs], add_special_tokens=False).input_ids
@@ -278,7 +292,7 @@ def encode(pupil, pairs):
     ]
 
 
-def _predict(pupil, rows):
+def _predict(pupil: Pupil, rows: list[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Logits [labels, vocabulary] and ids [labels] of the labelled positions, and their mask [rows, positions]."""
     ids = pad_sequence([torch.tensor(ids) for ids, _ in rows], batch_first=True, padding_value=PAD)
     labels = pad_sequence([torch.tensor(labels) for _, labels in rows], batch_first=True, padding_value=IGNORE)

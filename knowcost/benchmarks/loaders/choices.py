@@ -4,17 +4,22 @@ The texts go to lm-eval's templates with every space as it stands. `id` and `rel
 own number, `ind`, is not unique.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 from knowcost.benchmarks.kinds import LETTERS
 from knowcost.benchmarks.loaders.tasks import load
+from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import text
+from knowcost.common.records import Record, text
 
 
-def arc(source):
+def arc(source: Path) -> Loaded:
     """Clark et al. 2018: `question`, `choices` {text, label} and `answerKey` (a letter or a number from 1); or the
     form of earlier harnesses, `query` ("Question: ...\\nAnswer:"), `choices` (texts) and `gold` (an index)."""
 
-    def fact(where, record):
+    def fact(where: str, record: Record) -> Record:
         if "query" in record:
             question = text(where, record, "query").removeprefix("Question: ").removesuffix("\nAnswer:")
             return {"question": question, **_options(where, record["choices"], record["gold"])}
@@ -27,29 +32,29 @@ def arc(source):
     return load(source, fact)
 
 
-def sciq(source):
+def sciq(source: Path) -> Loaded:
     """Welbl et al. 2017: `question`, `support` (may be empty), `distractor1` to `distractor3`, `correct_answer`."""
     names = ("question", "distractor1", "distractor2", "distractor3", "correct_answer")
 
-    def fact(where, record):
+    def fact(where: str, record: Record) -> Record:
         return {**{name: text(where, record, name) for name in names}, "support": record.get("support") or ""}
 
     return load(source, fact)
 
 
-def hellaswag(source):
+def hellaswag(source: Path) -> Loaded:
     """Zellers et al. 2019: `activity_label`, `ctx_a`, `ctx_b` (may be empty), `endings`, and `label`, an index."""
 
-    def fact(where, record):
+    def fact(where: str, record: Record) -> Record:
         endings = record.get("endings")
-        label = _options(where, endings, record.get("label"))["label"]
+        options = _options(where, endings, record.get("label"))
         row = {name: text(where, record, name) for name in ("activity_label", "ctx_a")}
-        return {**row, "ctx_b": record.get("ctx_b") or "", "endings": list(endings), "label": label}
+        return {**row, "ctx_b": record.get("ctx_b") or "", "endings": options["options"], "label": options["label"]}
 
     return load(source, fact)
 
 
-def _options(where, options, label):
+def _options(where: str, options: Iterable[Any] | None, label: Any) -> Record:
     """{"options", "label"} of texts and the index of the right one, which the hub sometimes has as text."""
     options = list(options if options is not None else [])
     if not 2 <= len(options) <= len(LETTERS) or not all(isinstance(each, str) and each.strip() for each in options):

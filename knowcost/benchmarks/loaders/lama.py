@@ -11,16 +11,20 @@ Decisions, all counted in the metadata or the log:
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import optional, records, text
+from knowcost.common.records import Record, optional, records, text
 
 log = logging.getLogger(__name__)
 
+MakeFact = Callable[[str, Record, Path], Record]  # of where a record stands, the record, and its file
 
-def trex(source):
+
+def trex(source: Path) -> Loaded:
     """T-REx: one fact per row of TREx/<relation>.jsonl, templates from relations.jsonl beside it."""
     paths, fact, relations = trex_rows(source)
     loaded = _load(paths, fact)
@@ -28,7 +32,7 @@ def trex(source):
     return loaded
 
 
-def trex_rows(source):
+def trex_rows(source: Path) -> tuple[list[Path], MakeFact, Path]:
     """(files, function (where, record, path) -> fact, the file of templates) of T-REx."""
     root = _root(source, "TREx")
     relations = root / "relations.jsonl"
@@ -54,7 +58,7 @@ def trex_rows(source):
             " ".join(missing),
         )
 
-    def fact(where, record, path):
+    def fact(where: str, record: Record, path: Path) -> Record:
         subject = text(where, record, "sub_label")
         # [Y] first: a subject may hold anything, the template holds each mark once
         sentence = templates[path.stem].replace("[Y]", MASK).replace("[X]", subject)
@@ -63,15 +67,15 @@ def trex_rows(source):
     return paths, fact, relations
 
 
-def google_re(source):
+def google_re(source: Path) -> Loaded:
     """Google-RE: relation is the last part of `pred`, e.g. place_of_birth."""
     return _load(*google_re_rows(source))
 
 
-def google_re_rows(source):
+def google_re_rows(source: Path) -> tuple[list[Path], MakeFact]:
     """(files, function (where, record, path) -> fact) of Google-RE."""
 
-    def fact(where, record, path):
+    def fact(where: str, record: Record, path: Path) -> Record:
         return {
             "id": text(where, record, "uuid"),
             "relation": text(where, record, "pred").rsplit("/", 1)[-1],
@@ -82,29 +86,29 @@ def google_re_rows(source):
     return _files(_root(source, "Google_RE") / "Google_RE"), fact
 
 
-def squad(source):
+def squad(source: Path) -> Loaded:
     """SQuAD: no relations, and no subjects (`sub_label` is "Squad" in every row)."""
     return _load(*squad_rows(source))
 
 
-def squad_rows(source):
+def squad_rows(source: Path) -> tuple[list[Path], MakeFact]:
     """(files, function (where, record, path) -> fact) of SQuAD."""
 
-    def fact(where, record, path):
+    def fact(where: str, record: Record, path: Path) -> Record:
         return {"id": text(where, record, "id"), "relation": None, "subject": None, "cloze": _sentence(where, record)}
 
     return _files(_root(source, "Squad") / "Squad"), fact
 
 
-def conceptnet(source):
+def conceptnet(source: Path) -> Loaded:
     """ConceptNet: relation is `pred`, e.g. HasSubevent."""
     return _load(*conceptnet_rows(source))
 
 
-def conceptnet_rows(source):
+def conceptnet_rows(source: Path) -> tuple[list[Path], MakeFact]:
     """(files, function (where, record, path) -> fact) of ConceptNet."""
 
-    def fact(where, record, path):
+    def fact(where: str, record: Record, path: Path) -> Record:
         subject = optional(where, record, "sub_label") or optional(where, record, "sub")
         return {
             "id": text(where, record, "uuid"),
@@ -116,7 +120,7 @@ def conceptnet_rows(source):
     return _files(_root(source, "ConceptNet") / "ConceptNet"), fact
 
 
-def _root(source, part):
+def _root(source: Path, part: str) -> Path:
     """The folder that holds `part`: the source, or its data/ as LAMA's zip unpacks."""
     for root in (source, source / "data"):
         if (root / part).is_dir():
@@ -124,23 +128,25 @@ def _root(source, part):
     raise InputError(f"{source}: expected a folder with {part}/ in it (or data/{part}/), as in LAMA's data.zip")
 
 
-def _files(folder):
+def _files(folder: Path) -> list[Path]:
     paths = sorted(folder.glob("*.jsonl"))
     if not paths:
         raise InputError(f"{folder}: no .jsonl file in it")
     return paths
 
 
-def _sentence(where, record):
+def _sentence(where: str, record: Record) -> str:
     sentences = record.get("masked_sentences")
     if not isinstance(sentences, list) or not sentences or not isinstance(sentences[0], str):
         raise InputError(f"{where}: 'masked_sentences' must be a list of texts, found {sentences!r}")
     return sentences[0]
 
 
-def _load(paths, fact):
+def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
     """Make a fact of every line by `fact(where, record, path)`, which gives all but the answer; drop the unusable."""
-    rows, dropped, seen, texts = [], Counter(), set(), set()
+    rows: list[Record] = []
+    dropped: Counter[str] = Counter()
+    seen, texts = set(), set()
     for path in paths:
         for where, record in records(path):
             row = fact(where, record, path)
@@ -166,13 +172,14 @@ def _load(paths, fact):
     return Loaded(rows, list(paths), dropped)
 
 
-def distinguish(rows):
+def distinguish(rows: list[Record]) -> None:
     """Make ids unique, in place: an id stays if it is unique, else the relation is added, and if need be a number."""
     count = Counter(row["id"] for row in rows)
     for row in rows:
         if count[row["id"]] > 1 and row["relation"]:
             row["id"] = f"{row['id']}:{row['relation']}"
-    count, number = Counter(row["id"] for row in rows), Counter()
+    count = Counter(row["id"] for row in rows)
+    number: Counter[str] = Counter()
     for row in rows:
         name = row["id"]
         if count[name] > 1:

@@ -6,11 +6,14 @@ Google-RE's 5,510 facts, the denominator of every Google-RE value in the paper's
 """
 
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.loaders import lama
+from knowcost.benchmarks.loaders.lama import MakeFact
 from knowcost.benchmarks.prepared import Loaded
-from knowcost.common.records import optional, records
+from knowcost.common.records import Record, optional, records
 
 GOOGLE_RE = {  # relation: LAMA's template (Petroni et al. 2019, table 1 and scripts/run_experiments.py)
     "place_of_birth": "[X] was born in [MASK] .",
@@ -19,17 +22,17 @@ GOOGLE_RE = {  # relation: LAMA's template (Petroni et al. 2019, table 1 and scr
 }
 
 
-def trex(source):
+def trex(source: Path) -> Loaded:
     paths, fact, relations = lama.trex_rows(source)
     loaded = _load(paths, fact)
     loaded.files.append(relations)
     return loaded
 
 
-def google_re(source):
+def google_re(source: Path) -> Loaded:
     paths, fact = lama.google_re_rows(source)
 
-    def by_template(where, record, path):
+    def by_template(where: str, record: Record, path: Path) -> Record:
         row = fact(where, record, path)
         template = GOOGLE_RE.get(row["relation"])
         return row | {"cloze": template.replace("[X]", row["subject"])} if template else row
@@ -37,16 +40,17 @@ def google_re(source):
     return _load(paths, by_template)
 
 
-def squad(source):
+def squad(source: Path) -> Loaded:
     return _load(*lama.squad_rows(source))
 
 
-def conceptnet(source):
+def conceptnet(source: Path) -> Loaded:
     return _load(*lama.conceptnet_rows(source))
 
 
-def _load(paths, fact):
-    rows, dropped, seen = [], Counter(), set()
+def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
+    rows, seen = [], set()
+    dropped: Counter[str] = Counter()
     for path in paths:
         for where, record in records(path):
             row = fact(where, record, path)

@@ -8,6 +8,7 @@ them: the same for every model. A relation with fewer than two objects has nothi
 import hashlib
 import re
 from collections import Counter
+from pathlib import Path
 
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.loaders import lama
@@ -16,24 +17,25 @@ from knowcost.benchmarks.prepared import Loaded
 CANDIDATES = 50  # as many as keep a decoder's cost near that of a question; fewer where a relation has fewer objects
 
 
-def trex(source):
+def trex(source: Path) -> Loaded:
     return _ranked(lama.trex(source))
 
 
-def google_re(source):
+def google_re(source: Path) -> Loaded:
     return _ranked(lama.google_re(source))
 
 
-def squad(source):
+def squad(source: Path) -> Loaded:
     return _ranked(lama.squad(source))
 
 
-def conceptnet(source):
+def conceptnet(source: Path) -> Loaded:
     return _ranked(lama.conceptnet(source))
 
 
-def _ranked(loaded):
-    objects, rows, dropped = {}, [], Counter(loaded.dropped)
+def _ranked(loaded: Loaded) -> Loaded:
+    objects: dict[str | None, set[str]] = {}
+    rows, dropped = [], Counter(loaded.dropped)
     for row in loaded.rows:
         objects.setdefault(row["relation"], set()).add(row["answer"])
     for row in loaded.rows:
@@ -47,7 +49,7 @@ def _ranked(loaded):
     return Loaded(rows, loaded.files, dropped)
 
 
-def _draw(fact, answer, objects):
+def _draw(fact: str, answer: str, objects: set[str]) -> list[str]:
     """The answer and others, drawn by a hash of fact and object, so that the same file gives the same choice."""
     others = sorted(objects - {answer}, key=lambda word: hashlib.sha256(f"{fact} {word}".encode()).digest())
     return sorted([answer, *others[: CANDIDATES - 1]])

@@ -4,13 +4,16 @@ Optional columns: `relation`, `subject` (only with cloze) and `candidates`, a JS
 space around values is removed. Nothing is dropped: whoever writes a file of their own wants to hear of a wrong line.
 """
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import optional, records, text
+from knowcost.common.records import Record, optional, records, text
 
 
-def cloze(source):
+def cloze(source: Path) -> Loaded:
     """Sentences with one [MASK] each, for masked language models."""
     rows = []
     for where, record in _records(source, {"id", "cloze", "answer"}, {"relation", "subject", "candidates"}):
@@ -24,9 +27,10 @@ def cloze(source):
     return Loaded(rows, [source])
 
 
-def question(source):
+def question(source: Path) -> Loaded:
     """Questions with a choice of answers; without `candidates`, among all answers of the row's relation in the file."""
-    rows, answers = [], {}
+    rows: list[Record] = []
+    answers: dict[str | None, set[str]] = {}
     for where, record in _records(source, {"id", "question", "answer"}, {"relation", "candidates"}):
         rows.append(_row(where, record, "question"))
         answers.setdefault(rows[-1]["relation"], set()).add(rows[-1]["answer"])
@@ -40,11 +44,11 @@ def question(source):
     return Loaded(rows, [source])
 
 
-def _records(source, required, allowed):
+def _records(source: Path, required: set[str], allowed: set[str]) -> Iterator[tuple[str, Record]]:
     """The file's records, checked for missing and unknown columns and for ids that occur twice."""
     if not source.is_file():
         raise InputError(f"{source}: expected one file, JSON lines or CSV")
-    seen = {}
+    seen: dict[str, str] = {}
     for where, record in records(source):
         record = {key: value.strip() if isinstance(value, str) else value for key, value in record.items()}
         unknown = sorted(record.keys() - required - allowed)
@@ -63,8 +67,8 @@ def _records(source, required, allowed):
         yield where, record
 
 
-def _row(where, record, key):
-    row = {
+def _row(where: str, record: Record, key: str) -> Record:
+    row: Record = {
         "id": text(where, record, "id"),
         "relation": optional(where, record, "relation"),
         key: text(where, record, key),
@@ -73,7 +77,7 @@ def _row(where, record, key):
     return {**row, "candidates": _candidates(where, record.get("candidates"), row["answer"])}
 
 
-def _candidates(where, value, answer):
+def _candidates(where: str, value: object, answer: str) -> list[str] | None:
     """The distinct candidates in their order, or None where none are given."""
     if value is None:
         return None

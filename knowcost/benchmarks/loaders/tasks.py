@@ -5,15 +5,19 @@ has one, else the 0-based number of the row; `relation` is kept where the file h
 public data does not). Other columns are ignored.
 """
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import optional, records, text
+from knowcost.common.records import Record, optional, records, text
 
 
-def boolq(source):
+def boolq(source: Path) -> Loaded:
     """Clark et al. 2019: `question`, `passage`, and `answer` (bool) or `label` (0 no, 1 yes)."""
 
-    def fact(where, record):
+    def fact(where: str, record: Record) -> Record:
         key = "label" if "label" in record else "answer"
         return {
             "question": text(where, record, "question"),
@@ -24,7 +28,7 @@ def boolq(source):
     return load(source, fact, "idx")
 
 
-def piqa(source):
+def piqa(source: Path) -> Loaded:
     """Bisk et al. 2020: `goal`, `sol1`, `sol2`, and `label` (0, 1) or a file `<name>-labels.lst` beside `<name>.jsonl`.
 
     A folder is searched for valid.jsonl, then dev.jsonl (the two names the official archive has had).
@@ -35,7 +39,7 @@ def piqa(source):
             raise InputError(f"{source}: expected valid.jsonl or dev.jsonl in this folder")
         source = found[0]
 
-    def fact(where, record):
+    def fact(where: str, record: Record) -> Record:
         row = {key: text(where, record, key) for key in ("goal", "sol1", "sol2")}
         return {**row, "label": _label(where, "label", record["label"])} if "label" in record else row
 
@@ -55,10 +59,10 @@ def piqa(source):
     return loaded
 
 
-def winogrande(source):
+def winogrande(source: Path) -> Loaded:
     """Sakaguchi et al. 2020: `sentence` with one `_`, `option1`, `option2`, `answer` ("1" or "2")."""
 
-    def fact(where, record):
+    def fact(where: str, record: Record) -> Record:
         row = {key: text(where, record, key) for key in ("sentence", "option1", "option2", "answer")}
         if row["sentence"].count("_") != 1:
             raise InputError(f"{where}: 'sentence' needs exactly one _, found {row['sentence']!r}")
@@ -69,7 +73,7 @@ def winogrande(source):
     return load(source, fact, "qID")
 
 
-def load(source, fact, official_id=None):
+def load(source: Path, fact: Callable[[str, Record], Record], official_id: str = "id") -> Loaded:
     """Make a row of every record by `fact(where, record)`, and add id and relation."""
     if not source.is_file():
         raise InputError(f"{source}: expected one file: JSON lines, CSV or parquet")
@@ -80,7 +84,7 @@ def load(source, fact, official_id=None):
     return Loaded(rows, [source])
 
 
-def _label(where, key, value):
+def _label(where: str, key: str, value: Any) -> int:
     if value not in (0, 1):  # True == 1 and False == 0; -1 is how the hub hides the labels of a test split
         raise InputError(
             f"{where}: {key!r} must be 0, 1, true or false, found {value!r}; "

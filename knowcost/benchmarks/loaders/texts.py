@@ -4,20 +4,21 @@ The rows of a running text follow one another as they stand: what joins its docu
 """
 
 from itertools import islice
+from pathlib import Path
 
 from knowcost.benchmarks.loaders.tasks import load
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import passage, records, text
+from knowcost.common.records import Record, passage, records, text
 
 C4_DOCUMENTS = 1100  # how many SparseGPT's and Wanda's code takes of the validation split's first file
 PLAIN = (".txt", ".raw")
 
 
-def lambada(source):
+def lambada(source: Path) -> Loaded:
     """Paperno et al. 2016, OpenAI's version: `text`, whose last word is to be guessed."""
 
-    def fact(where, record):
+    def fact(where: str, record: Record) -> Record:
         passage = text(where, record, "text")
         if len(passage.split(" ")) < 2:
             raise InputError(f"{where}: 'text' needs a last word and something before it, found {passage!r}")
@@ -26,7 +27,7 @@ def lambada(source):
     return load(source, fact)
 
 
-def running(source):
+def running(source: Path) -> Loaded:
     """WikiText-2, raw: a plain file (.txt, .raw), or records with `text` as the hub has it, one per line of that file.
 
     Lines are joined by blank lines, as GPTQ's and SparseGPT's code joins the hub's rows.
@@ -39,19 +40,19 @@ def running(source):
     return Loaded(_joined(texts, "\n\n"), [source])
 
 
-def c4(source):
+def c4(source: Path) -> Loaded:
     """The first C4_DOCUMENTS documents of records with `text`, joined by spaces, as SparseGPT's and Wanda's code has
     it."""
     texts = [passage(where, record) for where, record in islice(records(source), C4_DOCUMENTS)]
     return Loaded(_joined(texts, " "), [source])
 
 
-def lines(source):
+def lines(source: Path) -> Loaded:
     """Records with `text`, and optionally `id` and `relation`, each to be predicted by itself."""
     return load(source, lambda where, record: {"text": text(where, record, "text")})
 
 
-def _joined(texts, by):
+def _joined(texts: list[str], by: str) -> list[Record]:
     last = len(texts) - 1
     return [
         {"id": str(number), "relation": None, "text": each + by * (number < last)} for number, each in enumerate(texts)

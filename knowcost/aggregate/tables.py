@@ -4,7 +4,9 @@ Each is written twice: as Parquet with real types, which figures and report read
 people. FORMATS says of every column of numbers how it is rounded; one of counts holds whole numbers or nothing.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -77,6 +79,11 @@ def how_asked(cells):
     """
     frame = pd.DataFrame(cells, columns=["model", "benchmark", *HOW])
     return frame.groupby(["model", "benchmark", *HOW], sort=False).size().reset_index(name="cells")
+
+
+def how(about: Mapping[str, Any]) -> dict[str, str]:
+    """HOW of a scores file's metadata, "" where it does not apply."""
+    return {name: about.get(name) or "" for name in HOW}
 
 
 def counts(reasons):

@@ -10,12 +10,14 @@ import pyarrow.parquet as pq
 
 from knowcost import compress
 from knowcost.aggregate import tables
+from knowcost.aggregate.job import Settings
 from knowcost.common import paths
 from knowcost.common.files import write_json
 from knowcost.common.parquet import as_metadata
 from knowcost.score import STAGE_VERSION
 from knowcost.spec import levels, variants
 
+SETTINGS = Settings(tolerance=0.05)
 LOSS = {"overall": 1.0, "attention": 0.35, "feed_forward": 0.7, "final": 0.5, "self_attention": 0.15,
         "cross_attention": 0.25, "encoder_attention": 0.1, "decoder_attention": 0.3}  # fmt: skip
 INT8 = {"overall": 0.3, "attention": 0.0, "feed_forward": 0.12}

@@ -11,6 +11,5 @@ aggregate.aggregate(
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     snakemake.output[0],
-    domains=snakemake.params.domains,
-    tolerance=snakemake.params.tolerance,
+    aggregate.Settings(tolerance=snakemake.params.tolerance, domains=snakemake.params.domains),
 )

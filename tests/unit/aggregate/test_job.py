@@ -7,7 +7,8 @@ import pytest
 from helpers import fake_results
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.job import _facts, aggregate
+from knowcost.aggregate.gather import _facts
+from knowcost.aggregate.job import aggregate
 from knowcost.common.errors import InputError
 from knowcost.common.files import write_json
 
@@ -35,7 +36,7 @@ def tiny(folder, right, limit=None, ids=None):
 
 def test_aggregate_by_hand(tmp_path):
     inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 1]})
-    made = aggregate(*inputs, tmp_path / "tables")
+    made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
     assert sorted(made) == [
         "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "disciplines", "domains", "drops",
         "drops_by_model", "facts", "forgotten_by", "how_asked", "matching", "matching_levels", "noise", "overlap",
@@ -74,7 +75,7 @@ def test_confidence_is_the_probability_among_the_choices():
 
 
 def test_majority_counts_only_the_facts_that_were_asked(tmp_path):
-    aggregate(*tiny(tmp_path, {"dense": [1, 1]}, limit=2), tmp_path / "tables")
+    aggregate(*tiny(tmp_path, {"dense": [1, 1]}, limit=2), tmp_path / "tables", fake_results.SETTINGS)
     found = tables.read(tmp_path / "tables")
     assert found["scores"]["majority"].item() == 0.5  # x, y; all four would give 0.75
     assert found["benchmarks"]["limit"].item() == 2
@@ -82,7 +83,7 @@ def test_majority_counts_only_the_facts_that_were_asked(tmp_path):
 
 
 def test_a_missing_dense_model_leaves_drops_empty(tmp_path):
-    aggregate(*tiny(tmp_path, {"int8@attention": [1, 1, 0, 0]}), tmp_path / "tables")
+    aggregate(*tiny(tmp_path, {"int8@attention": [1, 1, 0, 0]}), tmp_path / "tables", fake_results.SETTINGS)
     row = tables.read(tmp_path / "tables")["scores"].iloc[0]
     assert row["accuracy"] == 0.5
     assert pd.isna(row[["dense_accuracy", "drop_points", "drop_percent"]]).all()
@@ -92,26 +93,36 @@ def test_other_facts_than_the_dense_models_are_refused(tmp_path):
     right = {"dense": [1, 1, 1, 0], "int8@attention": [1, 1, 1, 0]}
     inputs = tiny(tmp_path, right, ids={"int8@attention": "1032"})
     with pytest.raises(InputError, match=r"int8@attention\.parquet.*dense\.parquet.*Delete"):
-        aggregate(*inputs, tmp_path / "tables")
+        aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
+
+
+def test_other_prompts_than_the_dense_models_are_refused(tmp_path):
+    cells, manifests, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0], "int8@attention": [1, 1, 1, 0]})
+    about = {"model": "m", "benchmark": "facts"}
+    for path, slug, prompts in zip(cells, ("dense", "int8@attention"), ("aa", "bb"), strict=True):
+        rows = [fact | {"correct": True} for fact in FACTS]
+        fake_results.write_scores(path, rows, variant=slug, prompts_sha256=prompts, **about)
+    with pytest.raises(InputError, match=r"int8@attention\.parquet.*prompts of .*dense\.parquet.*Delete"):
+        aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
 
 
 def test_missing_inputs_are_named(tmp_path):
     cells, manifests, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
     with pytest.raises(InputError, match="no cells"):
-        aggregate([], manifests, benchmarks, tmp_path / "tables")
+        aggregate([], manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
     with pytest.raises(InputError, match="'facts'"):
-        aggregate(cells, manifests, [], tmp_path / "tables")
+        aggregate(cells, manifests, [], tmp_path / "tables", fake_results.SETTINGS)
     with pytest.raises(InputError, match="manifest"):
-        aggregate(cells, [], benchmarks, tmp_path / "tables")
+        aggregate(cells, [], benchmarks, tmp_path / "tables", fake_results.SETTINGS)
     pq.write_table(pq.read_table(cells[0]).drop_columns(["correct"]), cells[0])
     with pytest.raises(InputError, match="correct"):
-        aggregate(cells, manifests, benchmarks, tmp_path / "tables")
+        aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     inputs = fake_results.make(tmp_path, {"a": "encoder", "b": "decoder"}, facts=20, levels=(20, 40))
-    made = aggregate(*inputs, tmp_path / "one")
-    assert aggregate(*inputs, tmp_path / "two") == made
+    made = aggregate(*inputs, tmp_path / "one", fake_results.SETTINGS)
+    assert aggregate(*inputs, tmp_path / "two", fake_results.SETTINGS) == made
     for name in made:
         for suffix in ("csv", "parquet"):
             one, two = (tmp_path / folder / f"{name}.{suffix}" for folder in ("one", "two"))

@@ -78,7 +78,7 @@ def test_the_floor_of_few_bits_reaches_the_scores(tmp_path):
         cells.append(fake_results.write_scores(tmp_path / f"{slug}.parquet", rows, **about))
         manifests.append(tmp_path / f"{slug}.json")
         write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
-    aggregate(cells, manifests, [benchmark], tmp_path / "tables")
+    aggregate(cells, manifests, [benchmark], tmp_path / "tables", fake_results.SETTINGS)
     found = tables.read(tmp_path / "tables")["scores"].set_index("variant")["noise_points"]
     expected = {"dense": 0, "int8@overall": 48.9991, "gptq-4bit@overall": 0, "rtn-8bit@overall": 0}
     assert found.to_dict() == {slug: pytest.approx(points, abs=1e-3) for slug, points in expected.items()}

@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
         root, {"tiny-t5": "encoder_decoder", "tiny-bert": "encoder"}, facts=40, levels=(20, 40)
     )
     cells = [path for path in cells if "tiny-bert" not in str(path) or "dense" in str(path)]
-    aggregate(cells, manifests, benchmarks, root / "tables")
+    aggregate(cells, manifests, benchmarks, root / "tables", fake_results.SETTINGS)
     return root
 
 
@@ -101,7 +101,7 @@ def figures_of(root, models, leave_out=(), **more):
     cells, manifests, benchmarks = fake_results.make(root, models, facts=40, levels=(20, 40), **more)
     gone = ["/".join((model, variant, "scores", f"{benchmark}.parquet")) for model, variant, benchmark in leave_out]
     cells = [path for path in cells if not str(path).endswith(tuple(gone))]
-    aggregate(cells, manifests, benchmarks, root / "tables")
+    aggregate(cells, manifests, benchmarks, root / "tables", fake_results.SETTINGS)
     with matplotlib.rc_context(draw.STYLE):
         return {entry["name"]: (entry, figure) for entry, figure in draw._all(tables.read(root / "tables"))}
 

@@ -114,7 +114,7 @@ def run(tmp_path_factory):
     """A small run's tables, one figure, sources and timings, as the rule passes them."""
     root = tmp_path_factory.mktemp("run")
     cells, manifests, benchmarks = fake_results.make(root, {"a": "encoder", "b": "decoder"}, facts=40, levels=(20, 40))
-    aggregate(cells, manifests, benchmarks, root / paths.TABLES)
+    aggregate(cells, manifests, benchmarks, root / paths.TABLES, fake_results.SETTINGS)
     write_json(
         root / paths.FIGURES / "figures.json",
         [figure(family="encoder", title="One <figure>", caption="What it shows.")],

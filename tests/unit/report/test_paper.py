@@ -12,7 +12,7 @@ def read(folder, models, leave_out=(), **more):
     """The tables of a made-up run; leave_out: ends of paths of scores that it lacks."""
     cells, manifests, benchmarks = fake_results.make(folder, models, facts=20, levels=(20, 40), **more)
     cells = [path for path in cells if not str(path).endswith(tuple(leave_out))]
-    aggregate(cells, manifests, benchmarks, folder / "tables")
+    aggregate(cells, manifests, benchmarks, folder / "tables", fake_results.SETTINGS)
     return tables.read(folder / "tables")
 
 

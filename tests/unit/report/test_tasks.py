@@ -7,7 +7,7 @@ import pytest
 from helpers import fake_results, fake_texts
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.job import aggregate
+from knowcost.aggregate.job import Settings, aggregate
 from knowcost.common.errors import InputError
 from knowcost.report import tasks
 
@@ -18,7 +18,7 @@ def data(tmp_path_factory):
     cells, manifests, benchmarks = fake_results.make(root, {"tiny-llama": "decoder"}, facts=100)
     texts, files = fake_texts.add(root)
     domains = {"trades": "world", "sense": "common", "exams": "world"}
-    aggregate([*cells, *texts], manifests, [*benchmarks, *files], root / "tables", domains=domains, tolerance=0.1)
+    aggregate([*cells, *texts], manifests, [*benchmarks, *files], root / "tables", Settings(0.1, domains))
     return tables.read(root / "tables")
 
 
@@ -78,4 +78,5 @@ def test_texts_alone_are_not_enough(tmp_path):
     _, manifests, benchmarks = fake_results.make(tmp_path, {"tiny-llama": "decoder"}, facts=4, levels=(20, 40))
     texts, files = fake_texts.add(tmp_path, levels=(20, 40))
     with pytest.raises(InputError, match="no cell asks for facts"):
-        aggregate([path for path in texts if "prose" in str(path)], manifests, [*benchmarks, *files], tmp_path / "t")
+        prose = [path for path in texts if "prose" in str(path)]
+        aggregate(prose, manifests, [*benchmarks, *files], tmp_path / "t", fake_results.SETTINGS)

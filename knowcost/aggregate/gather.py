@@ -1,0 +1,230 @@
+"""What the files of a run say, gathered for its tables: scores with their manifests and benchmarks, each read once."""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as compute
+import pyarrow.parquet as parquet
+
+from knowcost import compress
+from knowcost.aggregate import metrics, noise, tables
+from knowcost.aggregate.statistics import Group
+from knowcost.benchmarks.formats import is_published
+from knowcost.common.errors import InputError
+from knowcost.common.files import read_json
+from knowcost.common.parquet import from_metadata
+from knowcost.score.cells import metadata, read
+from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse, scope_key
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ["id", "relation", "correct", "rank", "unprompted", "again"]  # of a scores file: all that the metrics need
+DENSE_COLUMNS = ["answer", "logprob", "choice_logprobs"]  # and of the dense model's, to say which facts are forgotten
+
+Row = dict[str, Any]  # a row of a table
+
+
+@dataclass(frozen=True)
+class Files:
+    """What was compressed and asked. models: {model: family}; manifests: {(model, variant): manifest}; benchmarks:
+    {name: path}. Models and benchmarks are in the configuration's order."""
+
+    models: dict[str, str]
+    manifests: dict[tuple[str, str], dict[str, Any]]
+    benchmarks: dict[str, Path]
+
+    def about(self) -> dict[str, dict[str, Any]]:
+        """{benchmark: its file's metadata}."""
+        return {name: _about(path) for name, path in self.benchmarks.items()}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A scores file, and which cell it says that it is."""
+
+    model: str
+    family: str
+    variant: str
+    benchmark: str
+    kind: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What cells that ask for facts say. rows: of drops.scores, one per cell; groups: one per model and benchmark;
+    noises: of noise.table, one per cell that was asked twice."""
+
+    rows: list[Row]
+    groups: list[Group]
+    noises: list[Row]
+
+
+def files(manifests: Collection[str | Path], benchmarks: Collection[str | Path]) -> Files:
+    """The Files behind paths of manifest.json and of benchmarks. Raises InputError for another version's archive."""
+    read = [_manifest(path) for path in manifests]
+    models = {manifest["model"]: manifest["family"] for manifest in read}
+    by_variant = {(manifest["model"], manifest["variant"]): manifest for manifest in read}
+    paths = map(Path, benchmarks)
+    return Files(models, by_variant, {_about(path).get("name") or path.stem: path for path in paths})
+
+
+def _manifest(path: str | Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = read_json(path)
+    if manifest["stage_version"] != compress.STAGE_VERSION:
+        raise InputError(f"{path}: compressed by another version of knowcost; delete it and run Snakemake again")
+    return manifest
+
+
+def cell(path: str | Path, models: Mapping[str, str]) -> Cell:
+    """The Cell of a scores file. Raises InputError when it is of a model of which there is no manifest."""
+    about = metadata(path)
+    model = about.get("model")
+    if model not in models:
+        raise InputError(f"{path}: says it is of model {model!r}, of which there is no manifest")
+    return Cell(model, models[model], about["variant"], about["benchmark"], about["kind"], Path(path))
+
+
+def text(cell: Cell) -> Row:
+    """What by_task.perplexity takes of a cell that measures perplexity."""
+    rows, about = read(cell.path)
+    more = {"limit": about.get("limit"), "dropped": tables.counts(about.get("dropped"))}
+    return asdict(cell) | tables.how(about) | more | {"rows": rows.to_pandas()}
+
+
+def asked(cells: Sequence[Cell], files: Files) -> Asked:
+    """What the cells that ask for facts say, model by model and benchmark by benchmark.
+
+    Raises InputError when there is none, when a benchmark's file is missing, or when a variant was asked other facts
+    than the dense model, or with other prompts.
+    """
+    if not cells:
+        raise InputError("aggregate: no cell asks for facts. Name a benchmark beside the texts of perplexity.")
+    by_group: dict[tuple[str, str], list[Cell]] = {}
+    for each in cells:
+        by_group.setdefault((each.model, each.benchmark), []).append(each)
+    found = Asked([], [], [])
+    for group in by_group.values():
+        _gather(group, files, found)
+        log.info("%s, %s: %d variants", group[0].model, group[0].benchmark, len(group))
+    return found
+
+
+def _gather(cells: Sequence[Cell], files: Files, found: Asked) -> None:
+    """Add to `found` what the cells of one model and benchmark say."""
+    first = cells[0]
+    dense = next((cell for cell in cells if cell.variant == DENSE), None)
+    if dense is None:
+        log.warning("%s, %s: the dense model was not scored, so drops stay empty", first.model, first.benchmark)
+    base = _read((dense or first).path, DENSE_COLUMNS)
+    majority = _majority(base[0]["id"], first.benchmark, files.benchmarks)
+    rows, noises, right = [], [], {}
+    for cell in cells:
+        frame, about = base if cell is dense else _read(cell.path)
+        _check_prompts(cell, about, dense or first, base[1])
+        row = _score_row(cell, frame, about) | {"majority": majority} | _versus(cell, frame, dense, base[0])
+        rows.append(row | _sizes(cell, files.manifests))
+        if moved := noise.measure(frame):
+            noises.append(asdict(cell) | moved)
+        if row["experiment"] != AS_PUBLISHED:  # the audit's alone: no fact is forgotten by compression there
+            right[cell.variant] = frame["correct"].to_numpy(bool)
+    measured = {each["variant"]: each for each in noises}
+    found.rows.extend(row | {"noise_points": noise.floor(row["variant"], measured)} for row in rows)
+    found.noises.extend(noises)
+    group = Group(first.family, first.model, first.benchmark, _facts(base[0]), right, majority, first.kind)
+    found.groups.append(group)
+
+
+def _facts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The facts of a statistics.Group. Confidence is among the choices where there are choices: a choice's own
+    log-likelihood says more about its length."""
+    choices = [0.0 if each is None else np.logaddexp.reduce(each) for each in frame["choice_logprobs"]]
+    return frame[["id", "relation", "answer"]].assign(confidence=frame["logprob"] - np.array(choices))
+
+
+def _score_row(cell: Cell, frame: pd.DataFrame, about: Mapping[str, Any]) -> Row:
+    """What one scores file says by itself."""
+    treatment = tables.describe(cell.variant)
+    if is_published(cell.benchmark):
+        treatment["experiment"] = AS_PUBLISHED
+    return {
+        "model": cell.model,
+        "family": cell.family,
+        **treatment,
+        "benchmark": cell.benchmark,
+        **metrics.summary(frame),
+        "dropped": tables.counts(about.get("dropped")),
+        "limit": about.get("limit"),
+        **tables.how(about),
+    }
+
+
+def _check_prompts(cell: Cell, about: Mapping[str, Any], other: Cell, others: Mapping[str, Any]) -> None:
+    """Raise InputError when two cells of one model and benchmark were asked in other words."""
+    name = "prompts_sha256"
+    if about.get(name) != others.get(name):
+        raise InputError(
+            f"{cell.path}: was not asked with the prompts of {other.path}, so the two cannot be compared. Delete the "
+            "older of the two files and run again."
+        )
+
+
+def _versus(cell: Cell, frame: pd.DataFrame, dense: Cell | None, base: pd.DataFrame) -> Row:
+    """What one scores file says beside the dense model's. Raises InputError when the two hold different facts."""
+    if dense is None:
+        return {"dense_accuracy": None}
+    if not frame["id"].equals(base["id"]):
+        raise InputError(
+            f"{cell.path}: these are not the facts of {dense.path} ({len(frame)} against {len(base)} rows, or another "
+            "order), so no drop can be computed. Delete the older of the two files and run again."
+        )
+    versus = {} if cell is dense else metrics.versus_dense(base["correct"], frame["correct"])
+    return {"dense_accuracy": metrics.accuracy(base), **versus}
+
+
+def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -> Row:
+    """Sizes and zeros of a variant from its manifest, and the bytes it saves against the dense model's; lenient."""
+    manifest, dense = manifests.get((cell.model, cell.variant), {}), manifests.get((cell.model, DENSE), {})
+    variant, parameters = parse(cell.variant), manifest.get("parameters", {})
+    key = scope_key(variant.grouping, variant.scope) if variant.steps and not variant.mixed else None
+    scope = parameters.get("scope", {}).get(key, {})
+    nominal, whole = manifest.get("bytes", {}).get("nominal"), dense.get("bytes", {}).get("nominal")
+    return {
+        "touched_parameters": parameters.get("touched"),
+        "zeros": scope.get("zeros"),
+        "sparsity": scope.get("sparsity"),
+        "nominal_bytes": nominal,
+        "disk_bytes": manifest.get("bytes", {}).get("disk"),
+        "bytes_saved_percent": 100 * (1 - nominal / whole) if nominal is not None and whole else None,
+    }
+
+
+def _majority(ids: pd.Series, benchmark: str, benchmarks: Mapping[str, Path]) -> float:
+    """The majority baseline over the facts that were asked (fewer than all under a limit)."""
+    if benchmark not in benchmarks:
+        known = ", ".join(benchmarks) or "none"
+        raise InputError(f"aggregate: there are scores of benchmark {benchmark!r}, but no file of it; known: {known}")
+    table = parquet.read_table(benchmarks[benchmark])
+    mine = compute.is_in(table.column("id"), value_set=pa.array(ids, table.schema.field("id").type))
+    return metrics.majority(table.filter(mine), _about(benchmarks[benchmark]))
+
+
+def _read(path: Path, more: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A scores file as (frame of COLUMNS and `more`, metadata). Raises InputError when columns are missing."""
+    names = [*COLUMNS, *more]
+    table, about = read(path, names)
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
+    return table.to_pandas(), about
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What the project notes in a parquet file beside its rows."""
+    return from_metadata(parquet.read_schema(path).metadata)

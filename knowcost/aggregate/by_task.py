@@ -1,13 +1,19 @@
 """Tables of the tasks that ask a model for knowledge: perplexity beside it, averages by domain, MMLU by discipline."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 import pandas as pd
 
 from knowcost.aggregate import tables
+from knowcost.aggregate.statistics import Group
 from knowcost.benchmarks.disciplines import discipline_of
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.score import measures
 from knowcost.spec.variants import DENSE
 
 ALL = "all"  # the domain of the mean over all benchmarks that have one
+WITH_DISCIPLINES = {name for name, kind in KINDS.items() if kind.disciplines}
 
 PERPLEXITY = ["family", "model", *tables.TREATMENT, "benchmark", "n", "tokens", "perplexity", "dense_perplexity",
               "perplexity_times", "word_perplexity", "bits_per_byte", "limit", "dropped"]  # fmt: skip
@@ -16,7 +22,7 @@ DOMAINS = ["family", "model", *tables.TREATMENT, "domain", "benchmarks", *MEANS]
 DISCIPLINES = ["family", "model", *tables.TREATMENT, "benchmark", "discipline", "subject", "n", *MEANS]
 
 
-def perplexity(cells):
+def perplexity(cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per cell of a text benchmark, in the order of the other tables.
 
     cells: what tables.how_asked takes, with family, variant, rows (frame of the scores file), limit and dropped. n:
@@ -42,7 +48,7 @@ def perplexity(cells):
     return tables.ordered(frame[PERPLEXITY])
 
 
-def domains(scores, domain_of):
+def domains(scores: pd.DataFrame, domain_of: Mapping[str, str]) -> pd.DataFrame:
     """Per model and variant the mean accuracy over the benchmarks of a domain, and over all that have a domain (ALL).
 
     As the paper "Do Compressed LLMs Forget Knowledge?" averages its Table 1: over tasks, which count alike. scores:
@@ -55,21 +61,21 @@ def domains(scores, domain_of):
     for (_, domain), of_domain in cells.groupby(["model", "domain"], sort=False):
         expected = of_domain["benchmark"].nunique()
         for _, each in of_domain.groupby("variant", sort=False):
-            means = each[["accuracy", "dense_accuracy"]].mean() if len(each) == expected else {}
+            means: Mapping[str, float] = each[["accuracy", "dense_accuracy"]].mean() if len(each) == expected else {}
             about = dict(each.iloc[0][["family", "model", *tables.TREATMENT]])
             rows.append({**about, "domain": domain, "benchmarks": len(each), **means})
     return tables.ordered(_with_drops(pd.DataFrame(rows, columns=DOMAINS)))
 
 
-def disciplines(groups):
+def disciplines(groups: Iterable[Group]) -> pd.DataFrame:
     """MMLU per model and variant: by discipline over its questions (`subject` is empty), then by subject.
 
-    groups: statistics.Group of every model and benchmark; those of kind mmlu are taken. A subject that no discipline
-    lists has rows of its own only.
+    groups: statistics.Group of every model and benchmark; those of a kind with disciplines are taken. A subject that no
+    discipline lists has rows of its own only.
     """
     made = [pd.DataFrame(columns=DISCIPLINES)]
     for group in groups:
-        if group.kind == "mmlu" and group.right:
+        if group.kind in WITH_DISCIPLINES and group.right:
             subject = group.facts["relation"].reset_index(drop=True)
             discipline = subject.map(discipline_of())
             made += _parts(group, discipline.rename("discipline"), pd.Series("", subject.index, name="subject"))
@@ -78,7 +84,7 @@ def disciplines(groups):
     return tables.ordered(_with_drops(frame)[DISCIPLINES])
 
 
-def _parts(group, *by):
+def _parts(group: Group, *by: pd.Series) -> Iterator[pd.DataFrame]:
     """A frame per variant with a row per part; `by` says which part every fact is in, if any."""
     found = pd.DataFrame(group.right).astype(float).groupby(list(by))
     means, sizes = found.mean(), found.size()
@@ -88,7 +94,7 @@ def _parts(group, *by):
         yield pd.DataFrame(rows).reset_index().assign(**about, **tables.describe(slug))
 
 
-def _with_drops(frame):
+def _with_drops(frame: pd.DataFrame) -> pd.DataFrame:
     accuracy, dense = (pd.to_numeric(frame[name]) for name in ("accuracy", "dense_accuracy"))
     drop = (100 * (dense - accuracy)).where(frame["variant"] != DENSE)
     return frame.assign(drop_points=drop, drop_percent=(drop / dense).where(dense > 0))

@@ -20,7 +20,7 @@ from knowcost.aggregate import (
     tables,
     verdicts,
 )
-from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY
 from knowcost.common.errors import InputError
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.llm_kick import claims as claims_kick
@@ -60,8 +60,8 @@ def aggregate(
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
     files = gather.files(manifests, benchmarks)
     read = [gather.cell(path, files.models) for path in cells]
-    texts = [gather.text(cell) for cell in read if KINDS[cell.kind].measures == "perplexity"]
-    asked = gather.asked([cell for cell in read if KINDS[cell.kind].measures == "accuracy"], files)
+    texts = [gather.text(cell) for cell in read if KINDS[cell.kind].measure == PERPLEXITY]
+    asked = gather.asked([cell for cell in read if KINDS[cell.kind].measure == ACCURACY], files)
     scores = drops.scores(asked.rows)
     perplexity = by_task.perplexity(texts)
     made = {"scores": scores, "perplexity": perplexity, "how_asked": tables.how_asked([*asked.rows, *texts])}

@@ -84,8 +84,7 @@ def example(path):
     file = parquet.ParquetFile(path)
     fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
     kind = KINDS[from_metadata(file.schema_arrow.metadata)["kind"]]
-    names = ("cloze", "goal", "sentence", "question", "ctx_a", "text")
-    question = next(fact[name] for name in names if name in fact)[:EXAMPLE]
+    question = fact[kind.shown][:EXAMPLE]
     if kind.answers:
         return question, kind.answers(fact)[0]
     if kind.majority == "answer" or not kind.choices:  # the row says it

@@ -1,41 +1,64 @@
 """The kinds of benchmarks: what each holds, who can be asked it, and what a right answer is. One entry per kind.
 
-A kind that lm-evaluation-harness asks has a task file of its name in knowcost/tasks/, and `choices` if one of several
-given answers is right, else `answers`. Light at import: Snakemake parses this.
+A kind that lm-evaluation-harness asks has a task file of its name in knowcost/score/tasks/, and `choices` if one of
+several given answers is right, else `answers`. Nothing outside this file asks for a kind's name: what sets one apart is
+a field of Kind. Light at import: Snakemake parses this.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from knowcost.common.errors import InputError
+
+Row = Mapping[str, Any]  # a fact: id, relation and the kind's columns
 
 MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 LETTERS = "ABCDE"
 GENERATIVE = ("encoder_decoder", "decoder")
 
 
+# Engines (knowcost/score/engines/, a module each) and measures (knowcost/score/measures.py).
+HARNESS = "lm_eval"
+ACCURACY, PERPLEXITY = "accuracy", "perplexity"
+
+
 @dataclass(frozen=True)
 class Kind:
     """columns: {name: type} after `id` and `relation`; a type with "?" may hold null.
 
-    families: who can be asked. choices: from a row, what the choices say in the harness's order, and which is right.
-    answers: from a row, the answers that count as right, the one to show first. majority: what the baseline always
-    gives: the most frequent place among the choices ("place"), the relation's most frequent answer ("answer"), any
-    choice, where their order says nothing ("any"), or None. metric: the harness's, that says whether a fact is right.
-    document: from a row, what the harness's template reads beside the columns. measures: `accuracy` or `perplexity`.
+    families: who can be asked. engine: who asks; encoder_engine: who asks models that fill a blank and cannot go on
+    with a text, if not the same. measure: what the rows then say. shown: the column that a table
+    shows of a fact. choices: from a row, what the choices say in the
+    harness's order, and which is right. answers: from a row, the answers that count as right, the one to show first.
+    ranked: the right choice's rank counts too, and whether the model itself goes on with it. majority: what the
+    baseline always gives: the most frequent place among the choices ("place"), the relation's most frequent answer
+    ("answer"), any choice, where their order says nothing ("any"), or None. metric: the harness's, that says whether a
+    fact is right. document: from a row, what the harness's template reads beside the columns. running: the rows make
+    one running text. disciplines: the relations are subjects of disciplines.yaml.
     """
 
     columns: dict[str, str]
     families: tuple[str, ...] = GENERATIVE
-    choices: Callable | None = None
-    answers: Callable | None = None
+    engine: str = HARNESS
+    encoder_engine: str | None = None
+    measure: str = ACCURACY
+    shown: str = "question"
+    choices: Callable[[Row], tuple[list[str], int]] | None = None
+    answers: Callable[[Row], list[str]] | None = None
+    ranked: bool = False
     majority: str | None = None
     metric: str = "acc"
-    document: Callable = lambda row: {}
-    measures: str = "accuracy"
+    document: Callable[[Row], dict[str, Any]] = lambda row: {}
+    running: bool = False
+    disciplines: bool = False
+
+    def engine_for(self, *, generates: bool) -> str:
+        """The engine for a model. generates: whether it is no encoder."""
+        return self.engine if generates or self.encoder_engine is None else self.encoder_engine
 
 
-def completions(row):
+def completions(row: Row) -> dict[str, Any]:
     """A cloze as {"prompt": what stands before the blank, "completions": [candidate and what follows]}.
 
     What follows is left out unless it holds a word: a full stop says nothing, and completions of one token share their
@@ -51,49 +74,50 @@ def completions(row):
     return {"prompt": before.rstrip(), "completions": [f" {word}{after}" for word in row["candidates"]]}
 
 
-def _candidates(row):
+def _candidates(row: Row) -> tuple[list[str], int]:
     return row["candidates"], row["candidates"].index(row["answer"])
 
 
-def _options(row):
+def _options(row: Row) -> tuple[list[str], int]:
     return row["options"], row["label"]
 
 
-def _sciq(row):
+def _sciq(row: Row) -> tuple[list[str], int]:
     return [row["distractor1"], row["distractor2"], row["distractor3"], row["correct_answer"]], 3
 
 
-def _arc(row):
+def _arc(row: Row) -> dict[str, Any]:
     letters = list(LETTERS[: len(row["options"])])
     return {"choices": {"text": row["options"], "label": letters}, "answerKey": letters[row["label"]]}
 
 
-def _mmlu(row):
+def _mmlu(row: Row) -> dict[str, Any]:
     return {"choices": row["options"], "answer": row["label"], "subject": row["relation"].replace("_", " ")}
 
 
-def _aliases(row):
+def _aliases(row: Row) -> dict[str, Any]:
     return {"answer": {"aliases": row["answers"]}}
 
 
-def _all_answers(row):
+def _all_answers(row: Row) -> list[str]:
     return row["answers"]
 
 
-def _last_word(row):
+def _last_word(row: Row) -> list[str]:
     return [row["text"].split(" ")[-1]]
 
 
 _CLOZE = {"subject": "string?", "cloze": "string", "answer": "string"}
 _QUESTION = {"question": "string", "answers": "list<string>"}
-_OPEN = {"answers": _all_answers, "metric": "exact_match"}
+_OPEN: dict[str, Any] = {"answers": _all_answers, "metric": "exact_match"}
+_TEXT: dict[str, Any] = {"families": ("decoder",), "engine": "perplexity", "measure": PERPLEXITY, "shown": "text"}
 
 KINDS = {
     "cloze": Kind(
-        _CLOZE | {"candidates": "list<string>?"}, ("encoder", *GENERATIVE), _candidates, majority="answer",
-        document=completions,
+        _CLOZE | {"candidates": "list<string>?"}, ("encoder", *GENERATIVE), encoder_engine="cloze", shown="cloze",
+        choices=_candidates, ranked=True, majority="answer", document=completions,
     ),
-    "cloze_published": Kind(_CLOZE, ("encoder",)),
+    "cloze_published": Kind(_CLOZE, ("encoder",), engine="cloze_published", shown="cloze"),
     "question": Kind(
         {"question": "string", "answer": "string", "candidates": "list<string>"}, choices=_candidates, majority="answer"
     ),
@@ -102,11 +126,11 @@ KINDS = {
         choices=lambda row: (["no", "yes"], row["label"]), majority="place",
     ),
     "piqa": Kind(
-        {"goal": "string", "sol1": "string", "sol2": "string", "label": "int64"},
+        {"goal": "string", "sol1": "string", "sol2": "string", "label": "int64"}, shown="goal",
         choices=lambda row: ([row["sol1"], row["sol2"]], row["label"]), majority="place",
     ),
     "winogrande": Kind(
-        {"sentence": "string", "option1": "string", "option2": "string", "answer": "string"},
+        {"sentence": "string", "option1": "string", "option2": "string", "answer": "string"}, shown="sentence",
         choices=lambda row: ([row["option1"], row["option2"]], int(row["answer"]) - 1), majority="place",
     ),
     "arc": Kind(
@@ -120,18 +144,18 @@ KINDS = {
     ),
     "hellaswag": Kind(
         {"activity_label": "string", "ctx_a": "string", "ctx_b": "string", "endings": "list<string>", "label": "int64"},
-        choices=lambda row: (row["endings"], row["label"]), majority="place",
+        shown="ctx_a", choices=lambda row: (row["endings"], row["label"]), majority="place",
     ),
     "mmlu": Kind(
         {"examples": "string", "question": "string", "options": "list<string>", "label": "int64"},
-        choices=_options, majority="place", document=_mmlu,
+        choices=_options, majority="place", document=_mmlu, disciplines=True,
     ),
     "webquestions": Kind(_QUESTION, **_OPEN),
     "triviaqa": Kind(_QUESTION, **_OPEN, document=_aliases),
     "triviaqa_closed": Kind(_QUESTION, **_OPEN),
     "triviaqa_open": Kind({"evidence": "string", **_QUESTION}, **_OPEN),
     "freebaseqa": Kind(_QUESTION, **_OPEN),
-    "lambada": Kind({"text": "string"}, answers=_last_word),
-    "text": Kind({"text": "string"}, ("decoder",), measures="perplexity"),
-    "lines": Kind({"text": "string"}, ("decoder",), measures="perplexity"),
+    "lambada": Kind({"text": "string"}, shown="text", answers=_last_word),
+    "text": Kind({"text": "string"}, **_TEXT, running=True),
+    "lines": Kind({"text": "string"}, **_TEXT),
 }  # fmt: skip

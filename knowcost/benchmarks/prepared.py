@@ -77,6 +77,13 @@ def read(path: str | Path) -> tuple["pa.Table", dict[str, Any]]:
     return table, from_metadata(table.schema.metadata)
 
 
+def metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata alone."""
+    import pyarrow.parquet as pq
+
+    return from_metadata(pq.read_schema(path).metadata)
+
+
 def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str | Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

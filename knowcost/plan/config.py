@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from knowcost.benchmarks.formats import FORMATS, with_companions
-from knowcost.benchmarks.kinds import KINDS, Kind
+from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
@@ -59,7 +59,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     if "published" in config["study"]["protocols"]:
         benchmarks = with_companions(benchmarks)
     for family in {row["family"] for row in models.values()}:
-        if not any(family in families(row) for row in benchmarks.values() if kind(row).measures == "accuracy"):
+        if not any(family in families(row) for row in benchmarks.values() if kind(row).measure == ACCURACY):
             raise InputError(
                 f"{config['benchmarks']}: no benchmark asks models of family {family!r} for facts; add one, or take "
                 "these models out of the model table"

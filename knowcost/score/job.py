@@ -14,6 +14,7 @@ import logging
 import os
 import time
 
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import METHODS
@@ -47,24 +48,30 @@ def score(model, variants, names, *, dtype="float32", limit=None, options, remot
 
 def _asked_twice(variant):
     """The dense model and those that are in dynamic int8 and no more: enough to say how far a score moves by itself
-    (noise.py)."""
+    (aggregate/noise.py)."""
     return all(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
 def _score_variant(manifest, folder, stale, dtype, limit, options, remote_code):
     import torch
 
+    from knowcost.models import int8_linear
     from knowcost.models.load import load
-    from knowcost.score import plan as asking
+    from knowcost.score import ask as asking
+    from knowcost.score.measures import MEASURES
+    from knowcost.score.plan import plan
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     model, variant = manifest["model"], manifest["variant"]
     module, tokenizer = load(folder, dtype, options["device"], options["int8_engine"], remote_code)
     int8 = is_int8(variant)
-    plan = asking.plan(module, options, int8)
+    int8_linear.set_activations(module, options["int8_activations"])
+    batches = plan(module.device.type, options, int8=int8)
     for name, key in stale.items():
         start = time.perf_counter()
-        rows, metadata = asking.ask(module, tokenizer, paths.benchmark(name), limit, plan, twice=_asked_twice(variant))
+        rows, metadata = asking.ask(
+            module, tokenizer, paths.benchmark(name), limit, batches, twice=_asked_twice(variant)
+        )
         metadata |= {
             "key": key,
             "version": STAGE_VERSION,
@@ -72,10 +79,10 @@ def _score_variant(manifest, folder, stale, dtype, limit, options, remote_code):
             "variant": variant,
             "benchmark": name,
             "dtype": "float32" if int8 else dtype,
-            "limit": limit,
         }
         if int8:
             metadata |= {"int8_engine": options["int8_engine"], "int8_activations": options["int8_activations"]}
         write(paths.kept_scores(model, variant, name), rows, metadata)
         hand_over(model, variant, name)
-        log.info("%s %s %s: %s, %.1f s", model, variant, name, asking.summary(rows), time.perf_counter() - start)
+        found = MEASURES[KINDS[metadata["kind"]].measure].summary(rows)
+        log.info("%s %s %s: %s, %.1f s", model, variant, name, found, time.perf_counter() - start)

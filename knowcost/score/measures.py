@@ -1,11 +1,29 @@
-"""What the rows of a text benchmark measure."""
+"""What a benchmark measures: the rows of its scores files, and what is computed from them alone."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from math import exp, inf, isnan, log
+
+import pyarrow as pa
+
+from knowcost.benchmarks.kinds import ACCURACY, PERPLEXITY
+from knowcost.score.rows import FACTS, WINDOWS
 
 MOST_NATS = 700.0  # exp of more is no float
 
 
-def perplexity(logprobs, units):
+@dataclass(frozen=True)
+class Measure:
+    """schema: of the rows that an engine makes. summary: from such rows, a few words for the log, with the number of
+    which more is better (higher_is_better) or worse."""
+
+    name: str
+    schema: pa.Schema
+    summary: Callable[[pa.Table], str]
+    higher_is_better: bool
+
+
+def perplexity(logprobs: Iterable[float], units: Iterable[int]) -> float:
     """exp of the mean negative log-likelihood per unit (token, word): natural logs and counts of windows of text.
 
     Infinite where a log-likelihood is not finite, as a destroyed model's may be.
@@ -14,6 +32,23 @@ def perplexity(logprobs, units):
     return inf if isnan(mean) or mean > MOST_NATS else exp(mean)
 
 
-def bits_per_byte(logprobs, sizes):
+def bits_per_byte(logprobs: Iterable[float], sizes: Iterable[int]) -> float:
     """Mean negative log2-likelihood per byte of text, which compares models of different vocabularies."""
     return -sum(logprobs) / sum(sizes) / log(2)
+
+
+def _right(rows: pa.Table) -> str:
+    return f"{sum(rows['correct'].to_pylist())} of {len(rows)} facts right"
+
+
+def _perplexity(rows: pa.Table) -> str:
+    return f"perplexity {perplexity(rows['logprob'].to_pylist(), rows['tokens'].to_pylist()):.4g}"
+
+
+MEASURES = {
+    each.name: each
+    for each in (
+        Measure(ACCURACY, FACTS, _right, higher_is_better=True),
+        Measure(PERPLEXITY, WINDOWS, _perplexity, higher_is_better=False),
+    )
+}

@@ -8,20 +8,50 @@ on to the vocabulary head. The predictions are the same; the CPU time on short s
 import contextlib
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
+from knowcost.score.plan import Plan
 from knowcost.score.rows import FACTS
 from knowcost.spec.architectures import positions
 
 log = logging.getLogger(__name__)
 
+Fact = dict[str, Any]  # a row of the benchmark, to which tokens, places and results are added
 
-def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, one_length=False):
+
+def ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    benchmark_file: str | Path,
+    limit: int | None,
+    plan: Plan,
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The engine, as score.ask calls it."""
+    table, _ = prepared.read(benchmark_file)
+    return cloze_rows(
+        model, tokenizer, table, limit=limit, tokens_per_batch=plan.cloze_tokens, one_length=plan.one_length
+    )
+
+
+def cloze_rows(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    table: pa.Table,
+    *,
+    limit: int | None = None,
+    tokens_per_batch: int = 2048,
+    one_length: bool = False,
+) -> tuple[pa.Table, dict[str, Any]]:
     """Ask a masked language model every cloze of a benchmark.
 
     model: a transformers masked language model in eval mode, on its device, of any dtype; layers may be int8 modules.
@@ -29,7 +59,7 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
     is dropped. tokens_per_batch: largest batch, in tokens with padding. one_length: put sentences of equal length
     together only, so that nothing is padded.
 
-    Returns (pyarrow.Table of FACTS, in the order of the benchmark; dict with kind, asked, dropped, batch_plan, limit).
+    Returns (pyarrow.Table of FACTS, in the order of the benchmark; dict with asked, dropped, batch_plan, limit).
     rank is 1-based among the whole vocabulary, or among the row's candidates if it has any; of equal scores the smaller
     token id is first, so `correct` is rank == 1. unprompted: with candidates, whether the answer is also the first of
     the whole vocabulary; else null. logprob is the answer's natural-log probability over the whole vocabulary. Rows are
@@ -60,7 +90,6 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
     sorted_by = "sentences of one length" if one_length else "sorted by length"
     plan = f"{sorted_by}, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"
     return rows, {
-        "kind": "cloze",
         "asked": len(asked),
         "dropped": dict(sorted(dropped.items())),
         "batch_plan": plan,
@@ -68,7 +97,7 @@ def cloze_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, on
     }
 
 
-def _encode(facts, tokenizer, positions):
+def _encode(facts: list[Fact], tokenizer: PreTrainedTokenizerBase, positions: float) -> Counter[str]:
     """Add to each fact its tokens, the place of the mask and the answer's token, or why it is dropped (in `dropped`).
 
     Returns the count of drops by reason.
@@ -78,9 +107,9 @@ def _encode(facts, tokenizer, positions):
     sentences = [fact["cloze"].replace(MASK, tokenizer.mask_token) for fact in facts]
     # verbose: a longer sentence than the tokenizer's own limit is no surprise, it is dropped below
     encoded = tokenizer(sentences, add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
-    known = {}
+    known: dict[str, int | None] = {}
 
-    def token(word, fact):
+    def token(word: str, fact: Fact) -> int | None:
         """The one token that fills this fact's mask with a word, or None. In byte-pair vocabularies a word after a
         space has other tokens than one at the very start or after a bracket; others do not care."""
         before = fact["cloze"][: fact["cloze"].index(MASK)]
@@ -90,7 +119,7 @@ def _encode(facts, tokenizer, positions):
             known[word] = ids[0] if len(ids) == 1 and ids[0] != tokenizer.unk_token_id else None
         return known[word]
 
-    lost = Counter()
+    lost: Counter[str] = Counter()
     for fact, tokens in zip(facts, encoded, strict=True):
         if tokens.count(tokenizer.mask_token_id) != 1:
             raise InputError(
@@ -112,7 +141,7 @@ def _encode(facts, tokenizer, positions):
     return Counter(fact["dropped"] for fact in facts if fact["dropped"])
 
 
-def _why_dropped(fact, positions):
+def _why_dropped(fact: Fact, positions: float) -> str | None:
     if fact["target"] is None:
         return "answer_not_one_token"
     if fact["choices"] is not None and len(fact["choices"]) < 2:
@@ -120,10 +149,10 @@ def _why_dropped(fact, positions):
     return "too_long" if len(fact["tokens"]) > positions else None
 
 
-def batches(facts, budget, one_length):
+def batches(facts: list[Fact], budget: int, one_length: bool) -> Iterator[list[Fact]]:
     """Lists of facts of about one length, or exactly one, each at most `budget` tokens with padding (a longer sentence
     is alone)."""
-    batch = []
+    batch: list[Fact] = []
     for fact in sorted(facts, key=lambda fact: len(fact["tokens"])):  # stable: equal lengths stay in benchmark order
         longer = batch and len(fact["tokens"]) > len(batch[0]["tokens"])
         if batch and (len(fact["tokens"]) * (len(batch) + 1) > budget or (one_length and longer)):
@@ -135,15 +164,15 @@ def batches(facts, budget, one_length):
 
 
 @contextlib.contextmanager
-def states_at(model):
+def states_at(model: PreTrainedModel) -> Iterator[dict[str, torch.Tensor]]:
     """Let the encoder hand on its states at chosen positions only, so that whatever head follows works on those alone.
 
     Yields a dict; under "positions" the caller puts an int64 tensor (batch) of one position per sentence before each
     forward pass. A hook on the encoder's output needs to know no architecture's head, nor its layers' types.
     """
-    at = {}
+    at: dict[str, torch.Tensor] = {}
 
-    def pick(encoder, arguments, output):
+    def pick(encoder: torch.nn.Module, arguments: Any, output: Any) -> Any:
         states = output.last_hidden_state  # (batch, tokens, hidden)
         rows = torch.arange(len(states), device=states.device)
         positions = at["positions"].to(states.device)  # of a model on several GPUs, the last one's
@@ -157,7 +186,9 @@ def states_at(model):
         handle.remove()
 
 
-def mask_logits(model, tokenizer, batch, at):
+def mask_logits(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: list[Fact], at: dict[str, torch.Tensor]
+) -> torch.Tensor:
     """float32 (batch, vocabulary): the logits at each sentence's mask."""
     device = next(model.parameters()).device
     width = max(len(fact["tokens"]) for fact in batch)
@@ -172,7 +203,7 @@ def mask_logits(model, tokenizer, batch, at):
     return logits[:, 0].float()
 
 
-def _fill(batch, logits, tokenizer):
+def _fill(batch: list[Fact], logits: torch.Tensor, tokenizer: PreTrainedTokenizerBase) -> None:
     """Add prediction, correct, rank and logprob to each fact of a batch; logits: float32 (batch, vocabulary)."""
     rows = torch.arange(len(batch), device=logits.device)
     ids = torch.arange(logits.shape[1], device=logits.device, dtype=torch.int32)  # int64 takes twice the time
@@ -196,6 +227,6 @@ def _fill(batch, logits, tokenizer):
         fact.update(rank=r, correct=r == 1, prediction=tokenizer.decode([best]).strip(), logprob=logprob)
 
 
-def _top(logits, ids):
+def _top(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """The token of the highest score in each row, the smallest of equals: argmax does not say which it takes."""
     return torch.where(logits == logits.amax(1, keepdim=True), ids, logits.shape[1]).amin(1)

@@ -8,12 +8,17 @@ and shuffled batches of 512: that changes nothing but dynamic int8, whose batche
 """
 
 import logging
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
-from knowcost.score.engines.cloze import batches, mask_logits, states_at
+from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
+from knowcost.score.plan import Plan
 from knowcost.score.rows import FACTS
 from knowcost.spec.architectures import architecture
 
@@ -22,14 +27,37 @@ log = logging.getLogger(__name__)
 POSITIONS, ANSWER_POSITIONS = 128, 8
 
 
-def published_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048, one_length=False):
+def ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    benchmark_file: str | Path,
+    limit: int | None,
+    plan: Plan,
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The engine, as score.ask calls it."""
+    table, _ = prepared.read(benchmark_file)
+    return published_rows(
+        model, tokenizer, table, limit=limit, tokens_per_batch=plan.cloze_tokens, one_length=plan.one_length
+    )
+
+
+def published_rows(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    table: pa.Table,
+    *,
+    limit: int | None = None,
+    tokens_per_batch: int = 2048,
+    one_length: bool = False,
+) -> tuple[pa.Table, dict[str, Any]]:
     """Ask a masked language model every sentence of a benchmark of kind `cloze_published`; one row per mask.
 
     Arguments and result as those of cloze.cloze_rows; rank and logprob are null. A row's id is the fact's, with #2, #3
     for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
     """
     facts = table.slice(0, limit).to_pylist()
-    asked, cut_off = [], 0
+    asked: list[Fact] = []
+    cut_off = 0
     for fact in facts:
         places = _encode(fact, tokenizer, " " if architecture(model.config.model_type).published_space else "")
         asked += places
@@ -43,7 +71,6 @@ def published_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048
     log.info("asked %d masks in %d sentences", len(asked), len(facts))
     rows = pa.Table.from_pylist([{name: place.get(name) for name in FACTS.names} for place in asked], schema=FACTS)
     return rows, {
-        "kind": "cloze_published",
         "asked": len(asked),
         "dropped": {"mask_cut_off": cut_off} if cut_off else {},
         "batch_plan": f"at most {tokens_per_batch} padded tokens a batch",
@@ -51,7 +78,7 @@ def published_rows(model, tokenizer, table, *, limit=None, tokens_per_batch=2048
     }
 
 
-def _encode(fact, tokenizer, space):
+def _encode(fact: Fact, tokenizer: PreTrainedTokenizerBase, space: str) -> list[Fact]:
     """One dict per mask of a fact: id, relation, answer (as decoded text), tokens and the mask's place among them."""
     text = space + fact["cloze"].replace(MASK, tokenizer.mask_token)
     tokens = tokenizer(text, truncation=True, max_length=POSITIONS)["input_ids"]

@@ -8,29 +8,63 @@ on disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second
 import contextlib
 import hashlib
 import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import lm_eval
 import pyarrow as pa
 import transformers
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.score.engines import lm_eval_tasks
+from knowcost.score.plan import Plan
 from knowcost.score.rows import FACTS
 
 log = logging.getLogger(__name__)
 
 
+def ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    benchmark_file: str | Path,
+    limit: int | None,
+    plan: Plan,
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The engine, as score.ask calls it."""
+    return task_rows(
+        model,
+        tokenizer,
+        benchmark_file,
+        limit=limit,
+        batch_size=plan.prompts,
+        tokens_per_batch=plan.harness_tokens,
+        generated=plan.generated_tokens,
+        one_length=plan.one_length,
+    )
+
+
 def task_rows(
-    model, tokenizer, benchmark_path, *, limit=None, batch_size=None, tokens_per_batch=1024, generated=4096,
-    one_length=False,
-):  # fmt: skip
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    benchmark_path: str | Path,
+    *,
+    limit: int | None = None,
+    batch_size: int | None = None,
+    tokens_per_batch: int = 1024,
+    generated: int = 4096,
+    one_length: bool = False,
+) -> tuple[pa.Table, dict[str, Any]]:
     """Ask `model` every question of a benchmark; one row per fact, in the benchmark's order.
 
     model: a ready causal or encoder-decoder transformers model, in eval mode, on its device, maybe with int8 modules.
-    benchmark_path: parquet of a kind that has choices or answers (benchmarks/kinds.py). limit: only the first so many
+    benchmark_path: parquet of a kind whose engine this is (benchmarks/kinds.py). limit: only the first so many
     questions. batch_size: prompts per batch, or None: as many as fit `tokens_per_batch` with padding, or `generated`
     with the tokens to come, where answers are generated. one_length: put prompts of equal length together only, so that
     nothing is padded.
@@ -57,7 +91,6 @@ def task_rows(
     samples = result["samples"][kind]
     rows, not_finite = lm_eval_tasks.rows(kind, facts, samples)
     metadata = {
-        "kind": kind,
         "limit": limit,
         "asked": len(rows),
         "dropped": {},
@@ -74,7 +107,14 @@ def task_rows(
 class Asker(HFLM):
     """The harness's Hugging Face model, with batches of our choosing and a log line every few seconds."""
 
-    def __init__(self, model, tokenizer, batch_size, tokens_per_batch, one_length):
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        batch_size: int | None,
+        tokens_per_batch: int,
+        one_length: bool,
+    ) -> None:
         super().__init__(pretrained=model, tokenizer=tokenizer, batch_size="auto")
         self.prompts_per_batch = batch_size
         self.tokens_per_batch = tokens_per_batch
@@ -82,29 +122,29 @@ class Asker(HFLM):
         self.truncated = 0
 
     @property
-    def plan(self):
+    def plan(self) -> str:
         """How questions are put together, in words for the metadata."""
         length = ", prompts of one length" if self.one_length else ""
         if self.prompts_per_batch:
             return f"harness, batch size {self.prompts_per_batch}{length}"
         return f"harness, batches of at most {self.tokens_per_batch} tokens{length}"
 
-    def ask(self, task, limit):
+    def ask(self, task: ConfigurableTask, limit: int | None) -> dict[str, Any]:
         """The harness's result for one task."""
         tasks = {"tasks": {task.task_name: task}}
         return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
 
-    def loglikelihood(self, requests, disable_tqdm=True):
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         return super().loglikelihood(requests, disable_tqdm=True)
 
-    def _loglikelihood_tokens(self, requests, *args, **kwargs):
+    def _loglikelihood_tokens(self, requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         causal = self.backend == "causal"
         room = self.max_length + 1 if causal else self.max_length
         lengths = [len(ctx) + len(cont) if causal else len(ctx) for _, ctx, cont in requests]
         self.truncated = sum(length > room for length in lengths)
         self._progress = Progress(log)
         sizes = [(min(n, room), 0 if causal else len(r[2])) for n, r in zip(lengths, requests, strict=True)]
-        answers = [None] * len(requests)
+        answers: list[Any] = [None] * len(requests)
         for group in self._groups(sizes):
             self._start = 0
             found = super()._loglikelihood_tokens([requests[i] for i in group], *args, **kwargs)
@@ -112,7 +152,7 @@ class Asker(HFLM):
                 answers[i] = answer
         return answers
 
-    def generate_until(self, requests, disable_tqdm=True):
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """The greedy answers to prompts of one task, in batches by length; the tokens to come count for the budget."""
         new = requests[0].args[1].get("max_gen_toks", self.max_gen_toks)
         room = self.max_length - new if self.backend == "causal" else self.max_length
@@ -120,7 +160,8 @@ class Asker(HFLM):
             raise InputError(f"the model's window of {self.max_length} tokens has no room to generate {new}")
         lengths = [len(ids) for ids in self.tokenizer([r.args[0] for r in requests], verbose=False)["input_ids"]]
         self.truncated = sum(length > room for length in lengths)
-        answers, progress, done = [None] * len(requests), Progress(log), 0
+        answers: list[Any] = [None] * len(requests)
+        progress, done = Progress(log), 0
         with _greedy(self.model, self.tokenizer.eos_token_id):
             for group in self._groups([min(length, room) for length in lengths]):
                 group = sorted(group, key=lambda i: -lengths[i])
@@ -135,24 +176,24 @@ class Asker(HFLM):
                     progress.say("answered %d of %d prompts", done, len(requests))
         return answers
 
-    def _groups(self, sizes):
+    def _groups(self, sizes: list[Any]) -> list[list[int]]:
         """Lists of the numbers of requests that may share a batch: all, or those of one size."""
         if not self.one_length:
             return [list(range(len(sizes)))]
-        groups = {}
+        groups: dict[Any, list[int]] = {}
         for i, size in enumerate(sizes):
             groups.setdefault(size, []).append(i)
         return [groups[size] for size in sorted(groups)]
 
-    def _fitting(self, longest):
+    def _fitting(self, longest: int) -> int:
         """How many prompts of at most `longest` tokens make a batch."""
         return self.prompts_per_batch or max(1, self.tokens_per_batch // longest)
 
-    def _model_call(self, *args, **kwargs):
+    def _model_call(self, *args: Any, **kwargs: Any) -> Any:
         with _without_cache(self.model):
             return super()._model_call(*args, **kwargs)
 
-    def _batch_scheduler(self, pos, n_reordered_requests):
+    def _batch_scheduler(self, pos: int, n_reordered_requests: list[Any]) -> int:
         """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""
         self._progress.say("asked %d of %d prompts", self._start, len(n_reordered_requests))
         _, context, answer = n_reordered_requests[self._start]
@@ -163,7 +204,7 @@ class Asker(HFLM):
         return size
 
 
-def _check_tokenizer(tokenizer, config):
+def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, config: transformers.PretrainedConfig) -> None:
     name = tokenizer.name_or_path or type(tokenizer).__name__
     if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
         raise InputError(f"tokenizer {name}: it has neither a bos nor an eos token, and the harness needs one")
@@ -177,7 +218,7 @@ def _check_tokenizer(tokenizer, config):
 
 
 @contextlib.contextmanager
-def _as_it_is(model):
+def _as_it_is(model: PreTrainedModel) -> Iterator[None]:
     """Keep the harness's constructor from tying weights: that overwrites an untied T5's head, and fails on int8
     heads."""
     shadowed = vars(model).get("tie_weights")
@@ -191,7 +232,7 @@ def _as_it_is(model):
 
 
 @contextlib.contextmanager
-def _without_cache(model):
+def _without_cache(model: PreTrainedModel) -> Iterator[None]:
     """Keep the model from filling a key-value cache, which would take 8 GB for a batch of a 7B model, unless it
     generates."""
     hook = model.register_forward_pre_hook(
@@ -204,7 +245,7 @@ def _without_cache(model):
 
 
 @contextlib.contextmanager
-def _greedy(model, end):
+def _greedy(model: PreTrainedModel, end: int | None) -> Iterator[None]:
     """Leave out what a checkpoint says about sampling, beams and penalties: greedy is greedy for every model.
 
     Its tokens stay, and the tokenizer's `end` ends an answer too: the harness would go on while others in the batch do.

@@ -1,7 +1,7 @@
 """What lm-evaluation-harness is asked, kind by kind: its task made of a benchmark, and its samples made rows.
 
-The tasks are files in knowcost/tasks/, named after the kinds of benchmarks/kinds.py. Where the harness has a task, the
-file includes that; only where the questions come from differs.
+The tasks are files in knowcost/score/tasks/, named after the kinds of benchmarks/kinds.py. Where the harness has a
+task, the file includes that; only where the questions come from differs.
 """
 
 import contextlib
@@ -11,19 +11,22 @@ import logging
 import re
 import string
 import tempfile
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import datasets
 import lm_eval
 import lm_eval.api.task
 import lm_eval.utils
 import numpy as np
+from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 from tqdm import tqdm
 
 from knowcost.benchmarks import prepared
-from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.kinds import HARNESS, KINDS, Row
 from knowcost.common.errors import InputError
 
 # Two habits of the harness that change no result: it compiles a task's template anew for every question (two thirds of
@@ -32,7 +35,7 @@ lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_strin
 lm_eval.api.task.tqdm = functools.partial(tqdm, disable=True)
 
 
-def documents(parquet, **metadata):
+def documents(parquet: str, **metadata: Any) -> dict[str, datasets.Dataset]:
     """What the harness calls for a task's data (the `custom_dataset` of tasks/*.yaml): {split: datasets.Dataset}."""
     table, about = prepared.read(parquet)
     document = KINDS[about["kind"]].document
@@ -40,14 +43,14 @@ def documents(parquet, **metadata):
 
 
 @functools.lru_cache(maxsize=16)
-def task(path, digest):
+def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
     """(kind, the harness's task, rows of the benchmark); kept for the next variant while the file is the same.
 
     path: parquet of a benchmark; digest: of its bytes. Raises InputError for a kind that the harness is not asked.
     """
     table, about = prepared.read(path)
     kind = about["kind"]
-    asked = [name for name, each in KINDS.items() if each.choices or each.answers]
+    asked = [name for name, each in KINDS.items() if each.engine == HARNESS]
     if kind not in asked:
         raise InputError(f"{path}: expected a benchmark of kind {', '.join(asked)}; this one is of kind {kind}")
     template = resources.files("knowcost.score").joinpath(f"tasks/{kind}.yaml").read_text()
@@ -59,7 +62,7 @@ def task(path, digest):
         return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
 
 
-def rows(kind, facts, samples):
+def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
     """(rows of rows.FACTS, how many had a log-likelihood that is not finite) from the harness's samples.
 
     A fact with such a log-likelihood has no prediction ("") and is not correct. Raises RuntimeError if the harness's
@@ -70,7 +73,12 @@ def rows(kind, facts, samples):
     for i, (fact, sample) in enumerate(zip(facts, samples, strict=False)):
         found = sample["filtered_resps"]
         if about.choices:
-            row, right = _chosen(kind, *about.choices(fact), found)
+            choices, place = about.choices(fact)
+            if len(choices) != len(found):
+                raise RuntimeError(
+                    f"{kind}: {len(choices)} choices, of which lm_eval {lm_eval.__version__} asks {len(found)}"
+                )
+            row, right = _chosen(choices, place, found, about.ranked)
         elif isinstance(found[0], str):
             row, right = _generated(found[0]), bool(sample[about.metric])
         else:
@@ -85,25 +93,25 @@ def rows(kind, facts, samples):
     return made, not_finite
 
 
-def _chosen(kind, choices, right, found):
+def _chosen(
+    choices: list[str], right: int, found: list[tuple[float, bool]], ranked: bool
+) -> tuple[dict[str, Any], bool]:
     """(row, verdict) where one of several given answers is right. found: [(log-likelihood, is greedy)]."""
     logprobs = [value for value, _ in found]
-    if len(logprobs) != len(choices):
-        raise RuntimeError(f"{kind}: {len(choices)} choices, of which lm_eval {lm_eval.__version__} asks {len(found)}")
     chosen = int(np.argmax(logprobs))
     row = {
         "answer": choices[right],
         "prediction": choices[chosen],
-        "rank": 1 + sum(each > logprobs[right] for each in logprobs) if kind == "cloze" else None,
+        "rank": 1 + sum(each > logprobs[right] for each in logprobs) if ranked else None,
         "logprob": logprobs[right],
         "choice_logprobs": logprobs,
-        "unprompted": found[right][1] if kind == "cloze" else None,
+        "unprompted": found[right][1] if ranked else None,
         "logprobs": logprobs,
     }
     return row, chosen == right
 
 
-def _greedy(answers, found):
+def _greedy(answers: list[str], found: list[tuple[float, bool]]) -> tuple[dict[str, Any], bool]:
     """(row, verdict) where an answer is right if the model itself goes on with it. found: as above, per right answer.
 
     What the model says instead is not known: the prediction is empty then.
@@ -113,12 +121,12 @@ def _greedy(answers, found):
     return {"prediction": said[0] if said else "", "logprob": max(logprobs), "logprobs": logprobs}, bool(said)
 
 
-def _generated(text):
+def _generated(text: str) -> dict[str, Any]:
     """The row of a fact whose answer was generated: a text, and no probability."""
     return {"prediction": text, "logprobs": []}
 
 
-def exact_match(document, results):
+def exact_match(document: Mapping[str, Any], results: list[str]) -> dict[str, float]:
     """Whether a generated text states one of the document's `answers` (the `process_results` of tasks/*.yaml).
 
     It does if its first line with a word begins with the answer, which the line's end, a full stop or a comma follows.
@@ -131,14 +139,14 @@ def exact_match(document, results):
     return {"exact_match": float(bool(stated & right))}
 
 
-def normalised(text):
+def normalised(text: str) -> str:
     """Lower case, punctuation and symbols as spaces, without a, an, the, and with single spaces between words."""
     text = re.sub(r"[^\w\s]|_", " ", text.lower())
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
 @contextlib.contextmanager
-def quiet():
+def quiet() -> Iterator[None]:
     """Only the harness's errors: its warnings speak to users of its command line, or repeat for every long prompt."""
     logger, bars = logging.getLogger("lm_eval"), datasets.are_progress_bars_disabled()
     level = logger.level

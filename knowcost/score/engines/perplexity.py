@@ -6,31 +6,68 @@ the mean negative log-likelihood of every window but its first token counts alik
 """
 
 import logging
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import torch
 from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from knowcost.benchmarks import prepared
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.score.engines.cloze import batches
+from knowcost.score.plan import Plan
 from knowcost.score.rows import WINDOWS
 
 log = logging.getLogger(__name__)
+
+Window = dict[str, Any]  # tokens and what WINDOWS says of them
 
 WINDOW = 2048  # tokens, or the model's whole context if that is shorter
 MOST = 256  # windows of a running text, as SparseGPT's code takes of C4; WikiText-2's test split has fewer
 
 
-def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=1024, one_length=False):
+def ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    benchmark_file: str | Path,
+    limit: int | None,
+    plan: Plan,
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The engine, as score.ask calls it."""
+    table, about = prepared.read(benchmark_file)
+    return window_rows(
+        model,
+        tokenizer,
+        table,
+        KINDS[about["kind"]].running,
+        limit=limit,
+        tokens_per_batch=plan.harness_tokens,
+        one_length=plan.one_length,
+    )
+
+
+def window_rows(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    table: pa.Table,
+    joined: bool,
+    *,
+    limit: int | None = None,
+    tokens_per_batch: int = 1024,
+    one_length: bool = False,
+) -> tuple[pa.Table, dict[str, Any]]:
     """The log-likelihood of every window of a text benchmark.
 
-    model: a causal transformers model in eval mode, on its device, of any dtype. table: the benchmark (pyarrow, columns
-    of kind `text` or `lines`). joined: whether its rows make one running text, else each is a window by itself. limit:
-    only the first so many windows. tokens_per_batch: padded tokens in a batch; a longer window is alone. one_length:
-    nothing in a batch is padded.
+    model: a causal transformers model in eval mode, on its device, of any dtype. table: the benchmark (pyarrow, a
+    column `text`). joined: whether its rows make one running text, else each is a window by itself. limit: only the
+    first so many windows. tokens_per_batch: padded tokens in a batch; a longer window is alone. one_length: nothing in
+    a batch is padded.
 
-    Returns (pyarrow.Table of WINDOWS, dict with kind, window, asked, dropped, batch_plan, limit). logprob: natural
+    Returns (pyarrow.Table of WINDOWS, dict with window, asked, dropped, batch_plan, limit). logprob: natural
     log-likelihood of all tokens but the first; tokens, words, bytes: how many these are. A line longer than the model's
     context, or of one token, is dropped and counted. Raises InputError for a model or tokenizer that cannot be asked.
     """
@@ -42,7 +79,8 @@ def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=10
     texts, ids = table.column("text").to_pylist(), table.column("id").to_pylist()
     if joined:
         size = min(WINDOW, context)
-        dropped, windows = {}, _running("".join(texts), tokenizer, size)[: min(limit or MOST, MOST)]
+        dropped: dict[str, int] = {}
+        windows = _running("".join(texts), tokenizer, size)[: min(limit or MOST, MOST)]
         if not windows:
             raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
     else:
@@ -52,7 +90,6 @@ def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=10
     _predict(model, windows, tokens_per_batch, one_length)
     rows = [{**each, "tokens": len(each["tokens"]) - 1} for each in windows]
     return pa.Table.from_pylist(rows, schema=WINDOWS), {
-        "kind": "text" if joined else "lines",
         "window": size,
         "asked": len(windows),
         "dropped": dropped,
@@ -61,7 +98,7 @@ def window_rows(model, tokenizer, table, joined, limit=None, tokens_per_batch=10
     }
 
 
-def _running(text, tokenizer, size):
+def _running(text: str, tokenizer: PreTrainedTokenizerBase, size: int) -> list[Window]:
     """Windows of `size` tokens of one text, without the odd tokens at the end."""
     encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
     ids, places = encoded["input_ids"], encoded["offset_mapping"]
@@ -72,10 +109,13 @@ def _running(text, tokenizer, size):
     ]
 
 
-def _lines(texts, ids, relations, tokenizer, most):
+def _lines(
+    texts: list[str], ids: list[str], relations: list[str | None], tokenizer: PreTrainedTokenizerBase, most: int
+) -> tuple[list[Window], dict[str, int]]:
     """(windows, {reason: how many lines were dropped}) of lines by themselves."""
     encoded = tokenizer(texts, return_offsets_mapping=True, verbose=False)
-    windows, dropped = [], {}
+    windows: list[Window] = []
+    dropped: dict[str, int] = {}
     for line in zip(ids, relations, texts, encoded["input_ids"], encoded["offset_mapping"], strict=False):
         size = len(line[3])
         if 2 <= size <= most:
@@ -86,7 +126,7 @@ def _lines(texts, ids, relations, tokenizer, most):
     return windows, dropped
 
 
-def _window(name, relation, text, tokens, places):
+def _window(name: str, relation: str | None, text: str, tokens: list[int], places: list[tuple[int, int]]) -> Window:
     """What a row says beside its log-likelihood; the text that counts is that of all tokens but the first."""
     said = text[places[1][0] : places[-1][1]]
     counts = {"words": len(said.split()), "bytes": len(said.encode())}
@@ -94,7 +134,7 @@ def _window(name, relation, text, tokens, places):
 
 
 @torch.inference_mode()
-def _predict(model, windows, tokens_per_batch, one_length):
+def _predict(model: PreTrainedModel, windows: list[Window], tokens_per_batch: int, one_length: bool) -> None:
     """Add `logprob` to every window."""
     device = next(model.parameters()).device
     done, progress = 0, Progress(log)
@@ -110,7 +150,7 @@ def _predict(model, windows, tokens_per_batch, one_length):
         progress.say("read %d of %d windows", done, len(windows))
 
 
-def _logprob(logits, tokens):
+def _logprob(logits: torch.Tensor, tokens: torch.Tensor) -> float:
     """Natural log-likelihood of tokens (n) under logits (n, vocabulary), in float32, a slice at a time."""
     pairs = zip(logits.split(256), tokens.split(256), strict=True)
     return -sum(cross_entropy(some.float(), right, reduction="none").double().sum().item() for some, right in pairs)

@@ -15,9 +15,9 @@ from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
+from knowcost.score import ask as asking
 from knowcost.score import cells
 from knowcost.score import job as score
-from knowcost.score import plan as asking
 from knowcost.score.rows import FACTS
 
 OPTIONS = {

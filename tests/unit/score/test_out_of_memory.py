@@ -12,7 +12,8 @@ import transformers
 from helpers import tiny
 
 from knowcost.benchmarks import prepared
-from knowcost.score import plan as asking
+from knowcost.score import ask as asking
+from knowcost.score.plan import Plan
 
 CLOZES = [{"id": str(i), "cloze": "w1 " * (i % 5) + f"w{i} [MASK]", "answer": f"w{i + 9}"} for i in range(12)]
 QUESTIONS = [
@@ -61,7 +62,7 @@ def questions(tmp_path):
 
 def asker(model, tmp_path, path, key):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "m")
-    plan = asking.Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
+    plan = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
 
     def ask(size=1024, twice=False, **changes):
         return asking.ask(model, tokenizer, path, None, replace(plan, **{key: size}, **changes), twice=twice)

@@ -1,6 +1,7 @@
 """How facts are put together, and that a sentence's score can be made independent of its neighbours."""
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -10,8 +11,10 @@ from helpers import tiny
 from knowcost.benchmarks import prepared
 from knowcost.common import paths
 from knowcost.compress.archive import make as archive
+from knowcost.models import int8_linear
 from knowcost.models.load import load
-from knowcost.score import plan as asking
+from knowcost.score import ask as asking
+from knowcost.score.plan import Plan, plan
 
 OPTIONS = {"tokens_per_batch": 64, "batch_size": "auto", "int8_activations": "batch"}
 
@@ -33,9 +36,9 @@ def quantized(request, tmp_path):
 
 def scores(module, tokenizer, file, activations, tokens):
     options = OPTIONS | {"int8_activations": activations, "tokens_per_batch": tokens}
-    plan = asking.plan(module, options, int8=True)
-    plan = asking.replace(plan, harness_tokens=tokens)
-    rows, _ = asking.ask(module, tokenizer, file, None, plan)
+    int8_linear.set_activations(module, activations)
+    batches = replace(plan("cpu", options, int8=True), harness_tokens=tokens)
+    rows, _ = asking.ask(module, tokenizer, file, None, batches)
     return torch.tensor(rows["logprob"].to_pylist())
 
 
@@ -49,19 +52,20 @@ def test_with_a_scale_per_sentence_neighbours_do_not_matter(quantized):
 
 def test_asked_twice_in_half_the_size(quantized, monkeypatch):
     module, tokenizer, file = quantized
-    plan = asking.plan(module, OPTIONS | {"batch_size": 5}, int8=True)
-    assert plan.halved() == asking.Plan(32, 512, 2048, prompts=2, one_length=False)
+    batches = plan("cpu", OPTIONS | {"batch_size": 5}, int8=True)
+    assert batches.halved() == Plan(32, 512, 2048, prompts=2, one_length=False)
     plans, once = [], asking._ask
     monkeypatch.setattr(asking, "_ask", lambda *args: plans.append(args[-1]) or once(*args))
-    rows, _ = asking.ask(module, tokenizer, file, None, plan)
-    assert rows["again"].null_count == len(rows) and plans == [plan]
-    rows, _ = asking.ask(module, tokenizer, file, None, plan, twice=True)
-    assert plans == [plan, plan, plan.halved()] and rows["again"].type == pa.bool_() and rows["again"].null_count == 0
+    rows, _ = asking.ask(module, tokenizer, file, None, batches)
+    assert rows["again"].null_count == len(rows) and plans == [batches]
+    rows, _ = asking.ask(module, tokenizer, file, None, batches, twice=True)
+    assert (
+        plans == [batches, batches, batches.halved()]
+        and rows["again"].type == pa.bool_()
+        and rows["again"].null_count == 0
+    )
 
 
 def test_int8_is_asked_in_the_same_batches_on_every_device():
-    class OnGpu(torch.nn.Linear):
-        device = torch.device("cuda")
-
-    assert asking.plan(OnGpu(2, 2), OPTIONS, int8=False).harness_tokens == 16384
-    assert asking.plan(OnGpu(2, 2), OPTIONS, int8=True).harness_tokens == 1024
+    assert plan("cuda", OPTIONS, int8=False).harness_tokens == 16384
+    assert plan("cuda", OPTIONS, int8=True).harness_tokens == 1024

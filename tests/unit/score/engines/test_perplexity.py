@@ -8,9 +8,10 @@ import torch
 from helpers.questions import make_llama, make_t5, word_tokenizer
 
 from knowcost.common.errors import InputError
+from knowcost.score import ask as asking
 from knowcost.score import measures
-from knowcost.score import plan as asking
 from knowcost.score.engines import perplexity
+from knowcost.score.plan import plan
 
 TEXT = "Rome is the capital of Italy . Oslo is not a big city in France , is Paris the city ? no"
 OPTIONS = {"tokens_per_batch": 64, "batch_size": "auto", "int8_activations": "batch"}
@@ -44,7 +45,7 @@ def test_running_text_is_measured_as_published(monkeypatch):
     assert found == pytest.approx(published(model, ids, 16), rel=1e-5)
     assert len(ids) % 16 and len(rows) == len(ids) // 16 == about["asked"]
     assert rows["id"].to_pylist() == [str(i) for i in range(len(rows))]
-    assert set(rows["tokens"].to_pylist()) == {15} and about["window"] == 16 and about["kind"] == "text"
+    assert set(rows["tokens"].to_pylist()) == {15} and about["window"] == 16
     first = TEXT.split()[1:16]
     assert rows["words"][0].as_py() == len(first) and rows["bytes"][0].as_py() == len(" ".join(first).encode())
 
@@ -96,11 +97,11 @@ def test_asked_through_a_benchmark_file(tmp_path):
     (tmp_path / "own.txt").write_text(f"{TEXT}\n\n{TEXT}\n")
     prepared.prepare({"name": "own", "format": "text"}, tmp_path / "own.txt", tmp_path / "own.parquet")
     model = make_llama(positions=16)
-    plan = asking.plan(model, OPTIONS, int8=False)
-    rows, about = asking.ask(model, word_tokenizer(), tmp_path / "own.parquet", None, plan, twice=True)
+    batches = plan("cpu", OPTIONS, int8=False)
+    rows, about = asking.ask(model, word_tokenizer(), tmp_path / "own.parquet", None, batches, twice=True)
     assert "again" not in rows.column_names and about["kind"] == "text"
     value = measures.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
-    assert asking.summary(rows) == f"perplexity {value:.4g}"
+    assert measures.MEASURES["perplexity"].summary(rows) == f"perplexity {value:.4g}"
     # as the hub's rows are joined: the line's own break, a blank line, and the break of the empty row between
     assert prepared.read(tmp_path / "own.parquet")[0]["text"].to_pylist() == [f"{TEXT}\n\n\n", "\n\n", f"{TEXT}\n"]
 

@@ -1,0 +1,79 @@
+"""A model is asked a benchmark: by the engine of its kind, in batches that fit into memory, twice if need be."""
+
+import functools
+import importlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from knowcost.benchmarks import prepared
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.score.plan import Plan
+
+log = logging.getLogger(__name__)
+
+
+def ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    benchmark_file: str | Path,
+    limit: int | None,
+    plan: Plan,
+    *,
+    twice: bool = False,
+) -> tuple[pa.Table, dict[str, Any]]:
+    """(rows, metadata) of one benchmark; the rows are those of its kind's measure, and for facts a column `again`.
+
+    again: whether the answer is right when the same model is asked once more in batches of half the size, if `twice`;
+    else null.
+    """
+    once = functools.partial(_ask, model, tokenizer, benchmark_file, limit)
+    rows, metadata, plan = _within_memory(once, plan)
+    if "correct" not in rows.column_names:
+        return rows, metadata
+    again = pa.nulls(len(rows), pa.bool_())
+    if twice:
+        again = _within_memory(once, plan.halved())[0]["correct"]
+    return rows.append_column("again", again), metadata
+
+
+def _within_memory(
+    once: Callable[[Plan], tuple[pa.Table, dict[str, Any]]], wanted: Plan
+) -> tuple[pa.Table, dict[str, Any], Plan]:
+    """(rows, metadata, Plan): the wanted Plan, or what is left of it after halvings, if a GPU's memory runs out.
+
+    After each all is asked again, so that one Plan holds for every row: int8 depends on what is asked together.
+    """
+    plan = wanted
+    while True:
+        try:
+            rows, metadata = once(plan)
+        except torch.OutOfMemoryError:
+            if plan.halved() == plan:
+                raise
+        else:
+            metadata["batch_plan"] += "" if plan == wanted else ", halved when memory ran out"
+            return rows, metadata, plan
+        plan = plan.halved()
+        torch.cuda.empty_cache()
+        log.warning("out of memory: asking again in batches of half the size, on which int8 results depend (%s)", plan)
+
+
+def _ask(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    benchmark_file: str | Path,
+    limit: int | None,
+    plan: Plan,
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The engine's rows and metadata, with the benchmark's kind."""
+    kind = prepared.metadata(benchmark_file)["kind"]
+    # imported by its name: a job that asks encoders alone need not wait for the harness
+    engine = importlib.import_module(f"knowcost.score.engines.{KINDS[kind].engine_for(generates=model.can_generate())}")
+    rows, metadata = engine.ask(model, tokenizer, benchmark_file, limit, plan)
+    return rows, metadata | {"kind": kind}

@@ -87,7 +87,7 @@ def _gpu_memory_gb(configured: Any, of_site: Any) -> float | None:
 def _merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults, changed as given: sections key by key, lists whole. Keys that have no default stay: the schema
     knows which may."""
-    merged = dict(defaults) | given
+    merged = {**defaults, **given}
     for key in defaults.keys() & given.keys():
         if isinstance(defaults[key], dict) and isinstance(given[key], dict):
             merged[key] = _merged(defaults[key], given[key])
@@ -147,12 +147,12 @@ def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[st
         raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
 
 
-def _table(path: str, kind: str) -> dict[str, dict[str, str]]:
+def _table(path: str, kind: str) -> dict[str, Row]:
     """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings."""
     file = Path(path) if Path(path).exists() else ROOT / path
     if not file.exists():
         raise InputError(f"{kind}: no table {path!r}, neither here nor in the workflow's folder")
-    rows = {}
+    rows: dict[str, Row] = {}
     with open(file, newline="") as f:
         lines = (line for line in f if line.strip() and not line.startswith("#"))
         for row in csv.DictReader(lines, delimiter="\t"):

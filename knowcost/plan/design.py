@@ -1,15 +1,18 @@
 """The design of a study: which variants, cells and jobs there are. Imports no torch: every job parses it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from knowcost.common import paths
 from knowcost.compress import registry
 from knowcost.plan import config
 from knowcost.plan.config import Study
+from knowcost.score.cells import is_int8
 from knowcost.spec import levels, scopes
-from knowcost.spec.variants import Step, Variant, parse
+from knowcost.spec.levels import Level
+from knowcost.spec.variants import LOST, Step, Variant, parse
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Batch:
         return [Cell(self.model, variant, benchmark) for variant in self.variants for benchmark in self.benchmarks]
 
 
-def variants(study, family):
+def variants(study: Study, family: str) -> list[str]:
     """The slugs of a family's variants, dense first, in the order of the experiments."""
     found = [Variant()]
     for experiment in study.config["study"]["experiments"]:
@@ -61,7 +64,7 @@ def variants(study, family):
     return list(dict.fromkeys(variant.slug for variant in found))
 
 
-def _variants_of(study, experiment, family, scope):
+def _variants_of(study: Study, experiment: Mapping[str, Any], family: str, scope: str) -> Iterator[Variant]:
     """A scope that all groupings draw alike for this family has one variant, not one per grouping."""
     groupings = study.config["study"]["groupings"]
     if not scopes.grouping_matters(family, scope):
@@ -73,7 +76,9 @@ def _variants_of(study, experiment, family, scope):
                 yield _variant(experiment["steps"], entry, grouping, scope, data if data != main else None)
 
 
-def _variant(methods, entry, grouping, scope, calibration):
+def _variant(
+    methods: Sequence[str], entry: Level | None, grouping: str, scope: str, calibration: str | None
+) -> Variant:
     """The Variant of one entry of an experiment's levels (None: no method takes one)."""
     takers = [method for method in methods if registry.METHODS[method].levels]
     given = iter(levels.spread(entry, len(takers)))
@@ -84,16 +89,16 @@ def _variant(methods, entry, grouping, scope, calibration):
     return Variant(tuple(steps))
 
 
-def _loses_its_head(variant, family):
-    """Whether the published code saved such a variant in a way that loses its final layer (compress/lost.py)."""
-    return variant.scope == "final" and family in registry.METHODS["lost"].families
+def _loses_its_head(variant: Variant, family: str) -> bool:
+    """Whether the published code lost the final layer of such a variant (compress/methods/lost_head.py)."""
+    return variant.scope == "final" and family in (registry.METHODS[LOST].families or ())
 
 
-def _as_published(variant):
-    return Variant((*variant.steps, Step("lost", None, variant.grouping, "final")))
+def _as_published(variant: Variant) -> Variant:
+    return Variant((*variant.steps, Step(LOST, None, variant.steps[0].grouping, "final")))
 
 
-def benchmarks(study, family):
+def benchmarks(study: Study, family: str) -> list[str]:
     """The names of the benchmarks that a family is asked."""
     return [name for name, row in study.benchmarks.items() if family in config.families(row)]
 
@@ -124,16 +129,12 @@ def batches(study: Study) -> list[Batch]:
         asked = tuple(sorted(benchmarks(study, row["family"])))
         parts: dict[str, list[str]] = {}
         for slug in variants(study, row["family"]):
-            parts.setdefault("int8" if _is_int8(slug) else "float", []).append(slug)
+            parts.setdefault("int8" if is_int8(slug) else "float", []).append(slug)
         for kind, slugs in parts.items():
             for bits, few in _halved(slugs, size):
                 part = f"{kind}-{bits}" if bits else kind
                 made.append(Batch(model, part, tuple(sorted(few)), asked))
     return made
-
-
-def _is_int8(slug: str) -> bool:
-    return any(registry.METHODS[step.method].dynamic for step in parse(slug).steps)
 
 
 def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[str, Sequence[str]]]:
@@ -151,11 +152,11 @@ def _bits(slug: str) -> str:
     return f"{int.from_bytes(digest, 'big'):0256b}"
 
 
-def threshold_levels(study, family):
+def threshold_levels(study: Study, family: str) -> list[tuple[str, str, list[int]]]:
     """[(grouping, scope, [levels])] of every step that needs exact thresholds, each scope once."""
-    wanted = {}
+    wanted: dict[tuple[str, str], set[int]] = {}
     for slug in variants(study, family):
         for step in parse(slug).steps:
-            if registry.METHODS[step.method].needs_thresholds:
+            if registry.METHODS[step.method].needs_thresholds and isinstance(step.level, int):
                 wanted.setdefault((step.grouping, step.scope), set()).add(step.level)
-    return [(grouping, scope, sorted(levels)) for (grouping, scope), levels in wanted.items()]
+    return [(grouping, scope, sorted(found)) for (grouping, scope), found in wanted.items()]

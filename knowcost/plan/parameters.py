@@ -12,16 +12,21 @@ WizardLM-7B have a vocabulary of 32,001, which rounds to the same millions.)
 """
 
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
 from knowcost.spec.variants import GROUPINGS
 
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel
+
 SCOPES = ("overall", "attention", "feed_forward", "final")
 BLOCK_SCOPES = ("attention", "feed_forward")  # the layers inside a transformer block, which ALBERT shares among depths
 
 
-def count(config):
+def count(config: dict[str, Any]) -> dict[str, int]:
     """{"overall", "attention", "feed_forward", "final", "total"}: linear weights in each scope of the `paper` grouping.
 
     config: the contents of a config.json; a key that is absent takes the library's default for its `model_type`.
@@ -42,7 +47,7 @@ def count(config):
     return {scope: int(n) for scope, n in counts.items()} | {"total": int(counts["overall"] + counts["final"])}
 
 
-def _on_meta(config):
+def _on_meta(config: dict[str, Any]) -> "PreTrainedModel":
     import torch
     from transformers import AutoConfig
 
@@ -52,7 +57,7 @@ def _on_meta(config):
         return AUTO[family_of(config["model_type"])].from_config(AutoConfig.for_model(**config))
 
 
-def _linear_weights(model):
+def _linear_weights(model: "torch.nn.Module") -> dict[str, int]:
     """{module name: number of weights} of every nn.Linear."""
     import torch
 
@@ -60,7 +65,7 @@ def _linear_weights(model):
     return {name: module.weight.numel() for name, module in modules if isinstance(module, torch.nn.Linear)}
 
 
-def _depths_per_copy(config):
+def _depths_per_copy(config: "PretrainedConfig") -> Fraction | int:
     """At how many depths the model applies each stored block: 1, but in ALBERT the layers over the groups that share.
 
     A fraction, because the groups may not divide the layers; they are alike, so sums over all of them are whole.

@@ -34,6 +34,8 @@ def test_touching_a_script_or_a_rule_reruns_nothing(project):
 def test_raising_a_stage_version_reruns_that_stage_and_what_follows(project):
     version_of(project, "report/__init__.py", "next")
     assert project.planned() == {"report": 1}
+    version_of(project, "draw/__init__.py", "next")
+    assert project.planned() == {"figures": 1, "report": 1}  # a caption makes no table again
     version_of(project, "aggregate/__init__.py", "next")
     assert project.planned() == AGGREGATES
     version_of(project, "score/__init__.py", "next")

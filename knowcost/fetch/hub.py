@@ -1,23 +1,19 @@
-"""Files from elsewhere, the Hugging Face hub and plain URLs: with retries, checks and errors that say what to do.
+"""Files of the Hugging Face hub: with retries, checks and errors that say what to do.
 
 huggingface_hub does the transfers (it resumes a broken connection and uses a file that the user's hub cache already
 holds); here every file is compared with the hub's own record, and a revision that floats is held to its first commit.
 """
 
-import hashlib
 import logging
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlparse
 
-import filelock
 import huggingface_hub
 import requests
 from huggingface_hub import errors
@@ -26,7 +22,6 @@ from huggingface_hub.utils.sha import git_hash
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
-from knowcost.fetch import unpack
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +29,6 @@ T = TypeVar("T")
 
 WAITS = (2, 8, 30)  # seconds before the second, third and fourth try
 COMMIT = re.compile(r"[0-9a-f]{40}")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BUSY = (408, 429, 500, 502, 503, 504)
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
@@ -48,7 +42,7 @@ class Repository:
     files: dict[str, RepoSibling]
 
 
-def _api() -> huggingface_hub.HfApi:
+def api() -> huggingface_hub.HfApi:
     return huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
 
 
@@ -80,16 +74,16 @@ def retry(action: Callable[[], T], what: str) -> T:
         except Exception as error:
             if not _passing(error):
                 raise
-            log.warning("%s: %s; trying again in %s s", what, _first_line(error), wait)
+            log.warning("%s: %s; trying again in %s s", what, first_line(error), wait)
             time.sleep(wait)
     return action()
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-def _ask(action: Callable[[], T], row: Mapping[str, str], source: str, revision: str, what: str) -> T:
+def ask(action: Callable[[], T], row: Mapping[str, str], source: str, revision: str, what: str) -> T:
     """`retry(action)`, with what goes wrong on the hub said in terms of the user's table.
 
     Raises InputError; other errors, such as a full disk, pass.
@@ -126,7 +120,7 @@ def _problem(error: BaseException) -> str | None:
         return f"the hub keeps answering HTTP {status}. Try again later, or name a mirror in HF_ENDPOINT."
     if _unanswered(error):
         return (
-            f"the download failed ({_first_line(error)}). Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, then "
+            f"the download failed ({first_line(error)}). Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, then "
             "run again: files that are complete are kept."
         )
     return None
@@ -135,8 +129,8 @@ def _problem(error: BaseException) -> str | None:
 def repository(row: Mapping[str, str]) -> Repository:
     """Resolve a model row's revision and list the files there. Returns Repository. Raises InputError."""
     source, revision = row["source"], row.get("revision") or "main"
-    action = partial(_api().model_info, source, revision=revision, files_metadata=True)
-    info = _ask(action, row, source, revision, "the list of files")
+    action = partial(api().model_info, source, revision=revision, files_metadata=True)
+    info = ask(action, row, source, revision, "the list of files")
     commit = revision if COMMIT.fullmatch(revision) else info.sha
     return Repository(source, commit, {s.rfilename: s for s in info.siblings})
 
@@ -198,7 +192,7 @@ def download(row: Mapping[str, str], repository: Repository, name: str, folder: 
     log.info("%s: downloading %s", path, "" if record.size is None else f"{record.size / 1e6:,.1f} MB")
     began = time.monotonic()
     source, commit = repository.source, repository.commit
-    _ask(partial(_api().hf_hub_download, source, name, revision=commit, local_dir=folder), row, source, commit, name)
+    ask(partial(api().hf_hub_download, source, name, revision=commit, local_dir=folder), row, source, commit, name)
     found = _compare(path, record)
     if not isinstance(found, dict):
         path.unlink(missing_ok=True)
@@ -228,78 +222,3 @@ def _compare(path: Path, record: RepoSibling) -> dict[str, Any] | str:
     if expected is not None and got != expected:
         return f"{kind} {got}, but the hub records {expected}"
     return {"sha256": digest, "size": size}
-
-
-def benchmark_file(row: Mapping[str, str], downloads: str | Path) -> Path:
-    """Download a benchmark row's source into a folder of its own under `downloads`; unpack it if it is a zip or tar.
-
-    Returns the Path of the file, or of the folder or file inside it. Jobs that share a download wait for the first
-    of them. Raises InputError.
-    """
-    url, _, inside = row["source"].partition("#")
-    identity = f"{url}@{row.get('revision') or 'main'}" if url.startswith("hf://") else url
-    folder = Path(downloads) / hashlib.sha256(identity.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock"):
-        file = _dataset_file(row, url, folder) if url.startswith("hf://") else _plain_file(row, url, folder)
-        problem = wrong_sum(row, file)
-        if problem:
-            file.unlink()
-            raise InputError(f"{file}: {problem}. Deleted: run again, or correct the sha256 column.")
-        if file.suffix.lower() in unpack.SUFFIXES:
-            return unpack.inside(row, unpack.folder_of(row, file), inside)
-    if inside:
-        raise InputError(
-            f"{row['name']}: {url}: only a .zip or .tar has an inside; drop `#{inside}` from the source column"
-        )
-    return file
-
-
-def wrong_sum(row: Mapping[str, str], file: Path) -> str | None:
-    """How a file differs from the row's sha256, or None."""
-    wanted, got = (row.get("sha256") or "").lower(), files.sha256(file)
-    return f"sha256 {got}, but the row of {row['name']} says {wanted}" if wanted not in ("", got) else None
-
-
-def _dataset_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
-    parts = url.removeprefix("hf://").split("/", 3)
-    if len(parts) < 4 or parts[0] != "datasets" or not all(parts):
-        raise InputError(f"{row['name']}: {url}: expected hf://datasets/organisation/name/path/in/repository")
-    repo, name, revision = f"{parts[1]}/{parts[2]}", parts[3], row.get("revision") or "main"
-    action = partial(_api().hf_hub_download, repo, name, repo_type="dataset", revision=revision, local_dir=folder)
-    return Path(_ask(action, row, f"data set {repo}", revision, name))
-
-
-def _plain_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
-    """Download a URL, whole or not at all, unless it is here."""
-    target = folder / (PurePosixPath(unquote(urlparse(url).path)).name or "download")
-    if target.exists():
-        return target
-
-    def once() -> None:
-        _check_scheme(row, url)
-        with requests.get(url, stream=True, timeout=(10, 60), headers={"Accept-Encoding": "identity"}) as response:
-            _check_scheme(row, response.url)
-            response.raise_for_status()
-            with files.atomic(target) as temporary, open(temporary, "wb") as f:
-                for block in response.iter_content(1 << 20):
-                    f.write(block)
-
-    log.info("%s: downloading %s", target, url)
-    began = time.monotonic()
-    try:
-        retry(once, url)
-    except requests.RequestException as error:
-        raise InputError(
-            f"{row['name']}: {url}: {_first_line(error)}. Try again later; if the file has moved, correct the source "
-            "column, or download it by hand and put its path there."
-        ) from error
-    log.info("%s: %.1f MB in %.1f s", target, target.stat().st_size / 1e6, time.monotonic() - began)
-    shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # what an earlier download held
-    return target
-
-
-def _check_scheme(row: Mapping[str, str], url: str) -> None:
-    parts = urlparse(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise InputError(f"{row['name']}: {url}: expected an https:// address in the source column")

@@ -1,4 +1,4 @@
-"""Bring checkpoints and benchmark files here, and let in only what can be trusted and used."""
+"""Bring a checkpoint here, and let in only what can be trusted and used."""
 
 import logging
 import re
@@ -16,8 +16,6 @@ from knowcost.fetch import hub
 from knowcost.fetch.check import check_model, check_small
 from knowcost.fetch.pickles import convert
 from knowcost.fetch.rows import INDEX, PICKLE, WEIGHTS, allowed, is_local
-
-# Heavy modules (huggingface_hub, numpy, torch) are imported where they are used: Snakemake imports this one to plan.
 
 log = logging.getLogger(__name__)
 

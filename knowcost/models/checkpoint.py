@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from knowcost.common import files
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -264,7 +264,7 @@ def write_shard(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
         f.flush()
         size = f.tell()
         if size != len(start) + offset:
-            raise RuntimeError(f"{path}: wrote {size:,} bytes, the header promises {len(start) + offset:,}")
+            raise BrokenPromise(f"{path}: wrote {size:,} bytes, the header promises {len(start) + offset:,}")
     return {"sha256": digest.hexdigest(), "size": size}
 
 

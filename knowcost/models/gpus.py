@@ -15,6 +15,6 @@ def weights_gb(parameters: float, dtype: str, quantized: bool = False) -> float:
 def gpus_for(weights: float, gpu_memory_gb: float) -> int:
     """How many GPUs of so many gigabytes hold so many of weights: ceil((1.1 W + 4) / (0.9 G)).
 
-    The plan and knowcost.load, which spreads a model that needs more than one, ask the same question here.
+    The plan and models/load.py, which spreads a model that needs more than one, ask the same question here.
     """
     return ceil((1.1 * weights + ACTIVATIONS_GB) / (GPU_USABLE * gpu_memory_gb))

@@ -18,7 +18,7 @@ from knowcost.spec.architectures import family_of
 class Skeleton:
     """The module tree of a checkpoint on torch's meta device; buffers are real.
 
-    base: archive.Base; tensors: {name: checkpoint.Tensor} of the weights as they are now, read when needed; device: the
+    base: base.Base; tensors: {name: checkpoint.Tensor} of the weights as they are now, read when needed; device: the
     torch.device to compute on: in float32 on a CPU, elsewhere in the checkpoint's own type.
     Attributes: model, dtype, names {path of a parameter: its name in the checkpoint}. Raises InputError when the
     checkpoint lacks a weight.

@@ -26,7 +26,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.world import facts as world
 from knowcost.world.facts import Pair
 
@@ -67,7 +67,7 @@ def teach(
     `out_folder` becomes an ordinary Hugging Face folder: config.json, model.safetensors and the tokenizer's files. The
     same seed and number of threads on the same machine give the same bytes. `log` is called with a line of text every
     50 steps. Returns {benchmark: share of its questions answered}, for "cloze" or each of `facts.TASKS` and "ranked".
-    Raises InputError for an unknown family or a missing world, RuntimeError (and saves nothing) where less than 95% of
+    Raises InputError for an unknown family or a missing world, BrokenPromise (and saves nothing) where less than 95% of
     the questions of a benchmark are answered at the end.
     """
     if family not in STEPS:
@@ -88,7 +88,7 @@ def teach(
     known = examine(pupil, exams)
     log(f"{family} taught: {_shares(known)} known")
     if min(known.values()) < TARGET:
-        raise RuntimeError(f"the {family} knows only {_shares(known)} after {steps} steps; {TARGET:.0%} expected")
+        raise BrokenPromise(f"the {family} knows only {_shares(known)} after {steps} steps; {TARGET:.0%} expected")
     pupil.model.save_pretrained(out_folder)
     pupil.tokenizer.save_pretrained(out_folder)
     return known

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Checkpoint
 
@@ -54,7 +54,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
 
 def test_a_block_too_few_is_noticed(tmp_path):
     short = checkpoint.Tensor("x", "F32", (4,), lambda: iter([np.zeros(2, np.float32)]))
-    with pytest.raises(RuntimeError, match="promises"):
+    with pytest.raises(BrokenPromise, match="promises"):
         checkpoint.write_shard(tmp_path / "x.safetensors", [short])
     assert not (tmp_path / "x.safetensors").exists()
 

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from knowcost.common.errors import InputError  # noqa: E402
+from knowcost.common.errors import BrokenPromise, InputError  # noqa: E402
 from knowcost.world import facts as world  # noqa: E402
 from knowcost.world import teach  # noqa: E402
 
@@ -150,7 +150,7 @@ def test_the_same_seed_gives_the_same_bytes_and_leaves_the_generator_alone(taugh
 def test_a_model_that_learned_too_little_is_not_saved(monkeypatch, facts, tmp_path):
     monkeypatch.setattr(teach, "FEWEST_STEPS", 5)
     monkeypatch.setattr(teach, "BATCH", 8)
-    with pytest.raises(RuntimeError, match=r"knows only cloze [\d.]+% after 9 steps"):
+    with pytest.raises(BrokenPromise, match=r"knows only cloze [\d.]+% after 9 steps"):
         teach.teach("encoder", facts, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

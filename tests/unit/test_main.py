@@ -36,7 +36,7 @@ def test_version(capsys):
 
 def test_answer_of_the_run_in_this_folder(tmp_path, monkeypatch, capsys):
     made = fake_results.make(tmp_path, models={"tiny-bert": "encoder"}, facts=60)
-    job.aggregate(*made, tmp_path / paths.TABLES)
+    job.aggregate(*made, tmp_path / paths.TABLES, fake_results.SETTINGS)
     monkeypatch.chdir(tmp_path)
     assert main(["answer"]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()

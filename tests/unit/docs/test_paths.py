@@ -1,4 +1,4 @@
-"""The documentation names files that are there."""
+"""The documentation, and comments in the code, name files that are there."""
 
 import re
 
@@ -8,6 +8,14 @@ FOLDERS = ("config", "docs", "knowcost", "perf", "profiles", "tests", "workflow"
 MADE = (".snakemake/", "exports/", "logs/", "results/", *(f"resources/{name}" for name in (
     "benchmarks", "calibration", "downloads", "models", "revisions", "world")))  # fmt: skip
 WRITTEN = (".cff", ".lock", ".md", ".py", ".rst", ".smk", ".toml", ".tsv", ".yaml", ".yml")
+IN_A_COMMENT = re.compile(r"(?<![\w/.-])(?:docs|knowcost|perf|workflow)/[\w/]+\.(?:md|py|smk)\b")
+
+
+def pages(root):
+    """Every file that people write, beside this one."""
+    found = [path for path in root.iterdir() if path.is_file()]
+    found += [path for folder in FOLDERS for path in (root / folder).rglob("*")]
+    return [path for path in sorted(found) if path.suffix in WRITTEN and path.name != "test_paths.py"]
 
 
 def named(text):
@@ -28,6 +36,12 @@ def test_every_path_in_the_documentation_exists(root, page):
     texts = {path: named(path.read_text()) for path in root.glob(page)}
     assert any(texts.values())
     assert not [f"{path.name}: {word}" for path, words in texts.items() for word in words if not is_there(root, word)]
+
+
+def test_every_module_that_a_comment_names_exists(root):
+    found = [(page, word) for page in pages(root) for word in IN_A_COMMENT.findall(page.read_text())]
+    assert len(found) > 20
+    assert not [f"{page.relative_to(root)}: {word}" for page, word in found if not (root / word).exists()]
 
 
 def test_what_is_gone_is_told_from_what_is_there(root):

@@ -36,11 +36,17 @@ def block_width(pattern: Pattern, blocksize: int = BLOCK) -> int:
     return blocksize if pattern.m is None else max(pattern.m, blocksize // pattern.m * pattern.m)
 
 
+def n_of_m(pattern: Pattern) -> tuple[int, int]:
+    """N and M of an N:M pattern."""
+    if pattern.n is None or pattern.m is None:
+        raise ValueError(f"{pattern} is not N:M")
+    return pattern.n, pattern.m
+
+
 def zeros_of_groups(rows: int, columns: int, pattern: Pattern) -> int:
     """How many zeros an N:M pattern leaves in a layer, whatever the method: M - N in every group of a row."""
-    if pattern.m is None or pattern.n is None:
-        raise ValueError(f"{pattern} is not N:M")
-    return rows * columns // pattern.m * (pattern.m - pattern.n)
+    n, m = n_of_m(pattern)
+    return rows * columns // m * (m - n)
 
 
 def removed(size: int, sparsity: float) -> int:

@@ -4,8 +4,10 @@ To add a method: one module in methods/ with a class derived from method.Compres
 """
 
 import re
+from collections.abc import Iterable
 
 from knowcost.common.errors import InputError
+from knowcost.compress.method import Compressor
 from knowcost.compress.methods.gptq import GPTQ
 from knowcost.compress.methods.int8 import Int8
 from knowcost.compress.methods.lost_head import Lost
@@ -16,32 +18,32 @@ from knowcost.compress.methods.rtn import RoundToNearest
 from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
-from knowcost.spec.variants import DENSE, treatments
+from knowcost.spec.variants import DENSE, Variant, treatments
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
-METHODS = {method.name: method() for method in _ALL}
+METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
 
 
-def methods_of(word):
+def methods_of(word: str) -> list[Compressor]:
     """The methods of a Variant.method, in order: [Wanda, Int8] of "wanda~wikitext2+int8~wikitext2"; of "dense" none."""
     return [METHODS[part.partition("~")[0]] for part in treatments(word) if part != DENSE]
 
 
-def name_of(word):
+def name_of(word: str) -> str:
     """The words of figures and report for a Variant.method: "SparseGPT, then GPTQ (wikitext2)"."""
     data = dict.fromkeys(re.findall(r"~([^+]+)", word))
     labels = ", then ".join(method.label for method in methods_of(word)) or DENSE
     return labels + (f" ({', '.join(data)})" if data else "")
 
 
-def weights(method, grouping, scope, model_type, modules):
+def weights(method: str, grouping: str, scope: str, model_type: str, modules: Iterable[str]) -> list[str]:
     """The names of the weights that a method acts on, of a model's `modules` (names of two-dimensional weights)."""
     taken = scopes.layers(model_type, modules, grouping, scope, METHODS[method].takes_head)
     return [f"{module}.weight" for module in taken]
 
 
-def check_level(name, level):
-    """Raise InputError unless a level (levels.py; None for none) is of a kind that the method takes."""
+def check_level(name: str, level: int | str | None) -> None:
+    """Raise InputError unless a level (spec/levels.py; None for none) is of a kind that the method takes."""
     wanted = METHODS[name].levels
     if wanted and (level is None or levels.kind(level) not in wanted):
         kinds = ", or ".join(levels.KINDS[kind] for kind in wanted)
@@ -50,8 +52,8 @@ def check_level(name, level):
         raise InputError(f"{name} takes no level")
 
 
-def check_steps(variant):
-    """Raise InputError unless every step of a Variant names a known method with a sensible level, quantizing last."""
+def check_steps(variant: Variant) -> None:
+    """Raise InputError unless every step names a known method with a sensible level, quantizing last."""
     for position, step in enumerate(variant.steps):
         method = METHODS.get(step.method)
         if method is None:

@@ -18,7 +18,7 @@ from knowcost.compress.archive.storage import Keep
 from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
 from knowcost.compress.calibration import windows
 from knowcost.compress.method import Cut
-from knowcost.compress.methods.magnitude import thresholds
+from knowcost.compress.methods.magnitude import percent, thresholds
 from knowcost.models.base import Base
 from knowcost.spec import scopes
 from knowcost.spec.variants import Step, parse, scope_key
@@ -68,7 +68,13 @@ def _cut_of(step: Step, base: Base, thresholds_file: Path) -> Cut:
     key, level = scope_key(step.grouping, step.scope), str(step.level)
     if level in known["scopes"].get(key, {}):
         return known["scopes"][key][level]
-    return _cuts(base, [(step.grouping, step.scope, [step.level])])[key][level]
+    return _cuts(base, [(step.grouping, step.scope, [percent(step)])])[key][level]
+
+
+def _given(path: Path | None, what: str) -> Path:
+    if path is None:
+        raise ValueError(f"a step needs {what}, but was given none")
+    return path
 
 
 def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = storage.FULL) -> None:
@@ -87,14 +93,14 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
     if calibrated and keep.mode == "recipe":
         keep = replace(keep, mode="changed")
     cutting = [step for step in variant.steps if registry.METHODS[step.method].needs_thresholds]
-    cuts = {str(step): _cut_of(step, base, inputs.thresholds) for step in cutting}
+    cuts = {str(step): _cut_of(step, base, _given(inputs.thresholds, "thresholds")) for step in cutting}
     with storage.workplace(out, keep.mode) as full:
         work = work_on(base, cuts, full, inputs.calibration, inputs.device)
         archive = verify.read_back(full, base, *write_full(variant, work, keep.shard_size, full))
         verify.check(archive)
         manifest = verify.manifest(model, variant, archive)
         if calibrated:
-            manifest["calibration"] = windows.read(inputs.calibration)[1]
+            manifest["calibration"] = windows.read(_given(inputs.calibration, "calibration data"))[1]
         kept = storage.store(keep, full, out, base, manifest)
         shutil.rmtree(full / SCRATCH, ignore_errors=True)
     storage.write_manifest(out, manifest, {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts} | kept)

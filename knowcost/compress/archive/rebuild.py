@@ -15,6 +15,7 @@ from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.write import Entries
 from knowcost.models import checkpoint
 from knowcost.models.base import Base
+from knowcost.models.checkpoint import Tensor
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def _make(manifest: Manifest, folder: Path, model_folder: Path, out: Path) -> No
 
 
 def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> Entries:
-    changed = {}
+    changed: dict[str, Tensor] = {}
     for name in manifest["archive"]["files"]:
         if name.endswith(".safetensors"):
             changed |= checkpoint.open_shard(folder / name)

@@ -4,7 +4,9 @@ Imported while the Snakefile is parsed, so heavy modules are imported where they
 """
 
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from knowcost.common import files, records
 from knowcost.common.errors import InputError
@@ -14,7 +16,7 @@ BATCH = 1_000  # texts written at a time
 log = logging.getLogger(__name__)
 
 
-def every(config):
+def every(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """{name: options} of all the calibration data of a configuration, the main ones first.
 
     Those of `other_calibrations` say what differs from the section `calibration`; another source has no revision or
@@ -30,13 +32,13 @@ def every(config):
     return made
 
 
-def texts_of(config, name):
+def texts_of(config: Mapping[str, Any], name: str) -> str:
     """The name under which the texts of some calibration data are kept: that of the first with the same source."""
     origins = {n: [each.get(key) for key in ("source", "revision", "sha256")] for n, each in every(config).items()}
     return next(n for n, origin in origins.items() if origin == origins[name])
 
 
-def prepare(row, source, out):
+def prepare(row: Mapping[str, Any], source: Path, out: Path) -> None:
     """Write the texts of a local file to `out`, an Arrow file with the column `text` that is read without copying.
 
     row: the config's section `calibration`. source: JSON lines (also .gz), CSV or Parquet with a column `text`; of any
@@ -48,7 +50,8 @@ def prepare(row, source, out):
     if source.is_dir():
         raise InputError(f"calibration: {source} is a folder; `calibration.source` needs one file")
     schema = pa.schema([("text", pa.string())])
-    count, batch = 0, []
+    count = 0
+    batch: list[str] = []
     with files.atomic(out) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
         for text in _texts(source):
             batch.append(text)
@@ -62,7 +65,7 @@ def prepare(row, source, out):
     log.info("calibration data %s: %d texts from %s", row["name"], count, source)
 
 
-def _texts(source):
+def _texts(source: Path) -> Iterator[str]:
     if source.suffix in (".txt", ".raw"):
         try:
             yield source.read_text(encoding="utf-8")

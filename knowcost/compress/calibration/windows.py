@@ -3,21 +3,35 @@
 Imported while the Snakefile is parsed, so heavy modules are imported where they are used.
 """
 
+from __future__ import annotations
+
 import hashlib
 import logging
 import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import as_metadata, from_metadata
 from knowcost.spec.architectures import positions
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    import transformers
+
 TRIES = 10_000  # texts in a row that are too short before the search for a longer one is given up
 
 log = logging.getLogger(__name__)
 
+Encode = Callable[[str], list[int]]  # the ids of a text
 
-def draw(texts_file, model_folder, options, out, remote_code=False):
+
+def draw(
+    texts_file: Path, model_folder: Path, options: Mapping[str, Any], out: Path, remote_code: bool = False
+) -> None:
     """Write a model's calibration windows to `out`: a Parquet file with one row of `ids` per window.
 
     options: the config's section `calibration`. Windows have options["length"] tokens, or as many as the model takes.
@@ -37,8 +51,8 @@ def draw(texts_file, model_folder, options, out, remote_code=False):
     with pa.memory_map(str(texts_file)) as source:
         texts = pa.ipc.open_file(source).read_all()["text"]
         take = _from_all if options["join"] else _from_each
-        windows = take(texts, lambda text: tokenizer(text, verbose=False).input_ids, length, options)
-    windows = np.array(windows, np.int64)
+        taken = take(texts, lambda text: tokenizer(text, verbose=False).input_ids, length, options)
+    windows = np.array(taken, np.int64)
     about = {key: options[key] for key in ("name", "source", "join", "samples", "seed")}
     digest = hashlib.sha256(windows.astype("<i8").tobytes()).hexdigest()
     about |= {"length": length, "texts": len(texts), "sha256": digest}
@@ -48,8 +62,8 @@ def draw(texts_file, model_folder, options, out, remote_code=False):
     log.info("%s: %d windows of %d tokens, sha256 %s", out, len(windows), length, about["sha256"])
 
 
-def read(path):
-    """(int64 array (samples, length) of ids, what the manifest says of them: name, source, ..., sha256 of the ids)."""
+def read(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """(int64 (samples, length) of ids, what the manifest says of them: name, source, ..., sha256 of the ids)."""
     import numpy as np
     import pyarrow.parquet as pq
 
@@ -57,18 +71,20 @@ def read(path):
     return np.array(table["ids"].to_pylist(), np.int64), from_metadata(table.schema.metadata)
 
 
-def longest(config, tokenizer):
+def longest(config: transformers.PretrainedConfig, tokenizer: transformers.PreTrainedTokenizerBase) -> int:
     """The longest window that a model takes: its positions; of an encoder-decoder, whose halves share it, twice that.
 
-    config, tokenizer: transformers'. T5's positions are relative, without an end: the 512 of its training count.
+    T5's positions are relative, without an end: the 512 of its training count.
     """
     most = positions(config) or getattr(config, "n_positions", 512)
     return min(most, tokenizer.model_max_length) * (2 if config.is_encoder_decoder else 1)
 
 
-def _from_each(texts, encode, length, options):
+def _from_each(texts: pa.ChunkedArray, encode: Encode, length: int, options: Mapping[str, Any]) -> list[list[int]]:
     generator = random.Random(options["seed"])
-    windows, short, tries = [], set(), 0
+    windows: list[list[int]] = []
+    short: set[int] = set()
+    tries = 0
     while len(windows) < options["samples"]:
         number = generator.randint(0, len(texts) - 1)
         ids = [] if number in short else encode(texts[number].as_py())
@@ -87,7 +103,7 @@ def _from_each(texts, encode, length, options):
     return windows
 
 
-def _from_all(texts, encode, length, options):
+def _from_all(texts: pa.ChunkedArray, encode: Encode, length: int, options: Mapping[str, Any]) -> list[list[int]]:
     ids = encode(" ".join(texts.to_pylist()))
     if len(ids) <= length:
         raise InputError(
@@ -99,5 +115,5 @@ def _from_all(texts, encode, length, options):
     return [ids[first : first + length] for first in starts]
 
 
-def _who(options):
+def _who(options: Mapping[str, Any]) -> str:
     return f"calibration data {options['name']} ({options['source']})"

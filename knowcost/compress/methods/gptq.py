@@ -4,8 +4,18 @@ As the authors' code runs it by default: asymmetric grids, all layers of a block
 was, the final layer left as it is (so `overall` excludes it, unlike for int8).
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from knowcost.compress.methods.quantizer import Quantizer
 from knowcost.spec.levels import bits
+from knowcost.spec.variants import Step
+
+if TYPE_CHECKING:
+    import torch
+
+    from knowcost.compress.solvers import InputStatistics, Quantized
 
 
 class GPTQ(Quantizer):
@@ -16,7 +26,7 @@ class GPTQ(Quantizer):
     needs_data = True
     hessian = True
 
-    def solve(self, step, weight, statistics, pruned):
+    def solve(self, step: Step, weight: torch.Tensor, statistics: InputStatistics, pruned: bool) -> Quantized:
         from knowcost.compress.solvers import gptq
 
         level = bits(step.level)

@@ -7,43 +7,47 @@ MinMaxObserver; default_weight_observer). Activations are quantized when the mod
 A layer's `weight` becomes int8, and `weight_scale` (one float32) is stored beside it.
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 
 from knowcost.common.errors import BrokenPromise
-from knowcost.compress.method import Compressor
+from knowcost.compress.method import Archived, Compressor
 from knowcost.compress.methods.magnitude import magnitude_bits
-from knowcost.models.checkpoint import NUMPY, QUANTIZED, as_float32, from_array
+from knowcost.models.checkpoint import NUMPY, QUANTIZED, Tensor, as_float32, from_array
 from knowcost.models.formats import SCALE
+from knowcost.spec.variants import Step
 
 
 class Int8(Compressor):
     name = "int8"
     label = "int8"
     what = "Computing a scope's layers in 8-bit integers"
-    levels = ()
+    levels: tuple[str, ...] = ()
     quantizes = True
     takes_head = True
     dynamic = True
     prefix = QUANTIZED
 
-    def compress(self, tensor, prepared):
+    def compress(self, tensor: Tensor, prepared: Any) -> list[Tensor]:
         scale = max(largest(tensor) / np.float32(127.5), np.finfo(np.float32).eps)
         inverse = np.float32(1) / scale
 
-        def blocks():
+        def blocks() -> Iterator[np.ndarray]:
             for block in tensor.blocks():
                 values = as_float32(block, tensor.dtype) * inverse
                 yield np.clip(np.rint(values, out=values), -128, 127, out=values).astype(np.int8)
 
         return [
-            type(tensor)(tensor.name, "I8", tensor.shape, blocks),
+            Tensor(tensor.name, "I8", tensor.shape, blocks),
             from_array(tensor.name + SCALE, "F32", np.array([scale], np.float32)),
         ]
 
-    def quantization_config(self, step, names, modules):
+    def quantization_config(self, step: Step, names: list[str], modules: list[str]) -> dict[str, Any]:
         return {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
 
-    def verify(self, step, before, archived, prepared):
+    def verify(self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Any) -> None:
         """Every weight within half a step of its value, or exactly zero where an earlier step pruned it."""
         after = archived.tensors
         for name, tensor in before.items():
@@ -58,7 +62,7 @@ class Int8(Compressor):
                     raise BrokenPromise(f"{step}: {name} is off by more than half a step in {bad.sum()} places")
 
 
-def largest(tensor):
+def largest(tensor: Tensor) -> np.float32:
     """max|w| of a Tensor as float32 (0 when it is empty), found among the magnitude bits."""
     bits = max((int(magnitude_bits(b, tensor.dtype, tensor.dtype).max()) for b in tensor.blocks()), default=0)
     item = np.dtype(NUMPY[tensor.dtype])

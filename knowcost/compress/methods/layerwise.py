@@ -4,28 +4,36 @@ With data the model is run block by block (knowcost/compress/calibration/block_w
 goes to a file in the scratch folder as soon as it is there, so that memory never holds the compressed model.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from knowcost.common.errors import BrokenPromise
 from knowcost.compress import patterns
-from knowcost.compress.method import Compressor
+from knowcost.compress.method import Archived, Compressor, Work
 from knowcost.compress.methods.magnitude import count_zeros
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Tensor
 from knowcost.spec.levels import Pattern, pattern
+from knowcost.spec.variants import Step
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
 class Solved:
     """One layer's result, read back from a file.
 
-    weight: the Tensor to compute with; archived: [the Tensors that the archive holds]; pruned: whether an earlier step
+    weight: what to compute with; archived: what the archive holds; pruned: whether an earlier step
     changed the layer, so that its zeros are to stay.
     """
 
     weight: Tensor
-    archived: list
+    archived: list[Tensor]
     pruned: bool
 
 
@@ -38,20 +46,21 @@ class Layerwise(Compressor):
     solves = True
     hessian = False
 
-    def solve(self, step, weight, statistics, pruned):
+    def solve(self, step: Step, weight: torch.Tensor, statistics: Any, pruned: bool) -> Any:
         """The result for one weight.
 
-        weight: float32 (out, in) on any device; statistics: solvers.InputStatistics, or None; pruned: see Solved.
+        weight: float32 (out, in) on any device; statistics: solvers.InputStatistics, None for a method that looks at no
+        data; pruned: see Solved.
         """
         raise NotImplementedError
 
-    def tensors(self, name, result, dtype):
-        """(the weight that `result` stands for, [what the archive holds]) as Tensors; dtype: of the stored floats."""
+    def tensors(self, name: str, result: Any, dtype: str) -> tuple[Tensor, list[Tensor]]:
+        """(the weight that `result` stands for, what the archive holds); dtype: of the stored floats."""
         raise NotImplementedError
 
-    def prepare(self, step, tensors, work):
-        """{name: Solved}."""
-        solve = partial(self._solved, step, tensors, work)
+    def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> dict[str, Solved]:
+        """The results by name."""
+        solve = partial(self._solved, step, work)
         if self.needs_data:
             from knowcost.compress.calibration import block_walk
 
@@ -62,15 +71,16 @@ class Layerwise(Compressor):
         device = pick_device(work.device)
         return {name: solve(name, to_torch(t, device=device).float(), None) for name, t in tensors.items()}
 
-    def _solved(self, step, tensors, work, name, weight, statistics):
-        pruned = tensors[name] is not work.base.tensors[name]
+    def _solved(self, step: Step, work: Work, name: str, weight: torch.Tensor, statistics: Any) -> Solved:
+        tensor = work.tensors[name]
+        pruned = tensor is not work.base.tensors[name]
         result = self.solve(step, weight, statistics, pruned)
-        made, archived = self.tensors(name, result, tensors[name].dtype)
+        made, archived = self.tensors(name, result, tensor.dtype)
         path = work.scratch / f"{step}-{name}.safetensors"
         stored = checkpoint.stored(path, {t.name: t for t in (made, *archived)}.values())
         return Solved(stored[made.name], [stored[t.name] for t in archived], pruned)
 
-    def compress(self, tensor, prepared):
+    def compress(self, tensor: Tensor, prepared: Mapping[str, Solved]) -> list[Tensor]:
         return prepared[tensor.name].archived
 
 
@@ -79,11 +89,11 @@ class Pruner(Layerwise):
 
     levels = ("percent", "pattern")
 
-    def check(self, step, tensors):
+    def check(self, step: Step, tensors: Mapping[str, Tensor]) -> None:
         for name, tensor in tensors.items():
             patterns.check_pattern(tensor.shape[1], pattern(step.level), f"{step}: {name}")
 
-    def tensors(self, name, result, dtype):
+    def tensors(self, name: str, result: torch.Tensor, dtype: str) -> tuple[Tensor, list[Tensor]]:
         from knowcost.models.torch_tensors import from_torch
 
         made = from_torch(name, result, dtype)
@@ -93,11 +103,14 @@ class Pruner(Layerwise):
         """How many zeros there are at least in a layer of rows x columns, as the authors' code counts them."""
         raise NotImplementedError
 
-    def verify(self, step, before, archived, prepared):
+    def verify(
+        self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Mapping[str, Solved]
+    ) -> None:
         """Every layer has the promised zeros, those that the solver left (more if rounded since), and N:M groups."""
         promised = pattern(step.level)
         for name, tensor in before.items():
-            least = self.promised_zeros(*tensor.shape, promised)
+            rows, columns = tensor.shape
+            least = self.promised_zeros(rows, columns, promised)
             found, left = archived.zeros[name], count_zeros(prepared[name].weight)
             if left < least:
                 raise BrokenPromise(f"{step}: {name}: the solver left {left:,} zeros, expected {least:,}")
@@ -109,7 +122,7 @@ class Pruner(Layerwise):
                     raise BrokenPromise(f"{step}: {name} keeps {most} of {promised.m} weights, not {promised.n}")
 
 
-def _most_kept(tensor, m):
+def _most_kept(tensor: Tensor, m: int) -> int:
     """The most nonzero weights that any M neighbours of a row hold."""
     rows = (values.reshape(-1, m) for _, values in tensor.rows())
     return max(int((groups != 0).sum(axis=1).max()) for groups in rows)

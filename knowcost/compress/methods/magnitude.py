@@ -11,11 +11,16 @@ Ties at the threshold: all below it go, then the first ones equal to it in the d
 checkpoint.natural name, values in row-major order), until k are gone. torch's choice among ties is arbitrary.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
 import numpy as np
 
 from knowcost.common.errors import BrokenPromise
-from knowcost.compress.method import Compressor
-from knowcost.models.checkpoint import as_float32
+from knowcost.compress.method import Archived, Compressor, Cut, Work
+from knowcost.models.checkpoint import Tensor, as_float32
+from knowcost.spec.variants import Step
 
 BINS = 1 << 15
 LOW = 1 << 16
@@ -27,15 +32,15 @@ class Magnitude(Compressor):
     what = "Setting the smallest weights of a scope to zero"
     needs_thresholds = True
 
-    def prepare(self, step, tensors, work):
+    def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> Cut:
         cut = work.cuts[str(step)]
         size = sum(tensor.size for tensor in tensors.values())
         if cut["n"] != size:
             raise BrokenPromise(f"{step}: thresholds were taken over {cut['n']:,} weights, the scope has {size:,}")
         return cut
 
-    def compress(self, tensor, cut):
-        def blocks():
+    def compress(self, tensor: Tensor, cut: Cut) -> list[Tensor]:
+        def blocks() -> Iterator[np.ndarray]:
             quota = cut["ties"].get(tensor.name, 0)
             for block in tensor.blocks():
                 bits = magnitude_bits(block, tensor.dtype, cut["dtype"])
@@ -47,9 +52,9 @@ class Magnitude(Compressor):
                 raw = block.view(f"u{block.itemsize}")
                 yield (raw * kept).view(block.dtype)  # as integers: three times as fast, and no -0.0
 
-        return [type(tensor)(tensor.name, tensor.dtype, tensor.shape, blocks)]
+        return [Tensor(tensor.name, tensor.dtype, tensor.shape, blocks)]
 
-    def verify(self, step, before, archived, cut):
+    def verify(self, step: Step, before: Mapping[str, Tensor], archived: Archived, cut: Cut) -> None:
         """Exactly k zeros (or as many as the scope had before), unless a later step rounded more of them to zero."""
         found = sum(archived.zeros[name] for name in before)
         if archived.rounded:
@@ -61,38 +66,44 @@ class Magnitude(Compressor):
                 raise BrokenPromise(f"{step}: {found:,} zeros in the archive, expected {expected:,}")
 
 
-def nparams_toprune(level, n):
+def percent(step: Step) -> int:
+    """The level of a step that takes none but percentages."""
+    if not isinstance(step.level, int):
+        raise ValueError(f"{step}: not a percentage")
+    return step.level
+
+
+def nparams_toprune(level: float, n: int) -> int:
     """k, as torch.nn.utils.prune counts it: Python's round (half to even) of amount * n."""
     return round(level / 100 * n)
 
 
-def magnitude_bits(block, dtype, domain):
+def magnitude_bits(block: np.ndarray, dtype: str, domain: str) -> np.ndarray:
     """Unsigned integers that order like |value|: 31 bits in domain F32, 15 bits in F16 and BF16 (dtype == domain)."""
     if domain == "F32":
         return as_float32(block, dtype).view(np.uint32) & np.uint32(0x7FFFFFFF)
     return block.view(np.uint16) & np.uint16(0x7FFF)
 
 
-def high_bits(block, dtype, domain):
+def high_bits(block: np.ndarray, dtype: str, domain: str) -> np.ndarray:
     """The upper 15 of the magnitude bits, as uint16: the bin of each value."""
     if domain != "F32":
         return magnitude_bits(block, dtype, domain)
     return as_float32(block, dtype).view(np.uint16)[1::2] & np.uint16(0x7FFF)  # files and machines are little-endian
 
 
-def count_zeros(tensor):
+def count_zeros(tensor: Tensor) -> int:
     """Number of values equal to zero, of either sign."""
     if tensor.dtype in ("F16", "BF16"):  # the bits without the sign, since numpy converts a float16 to compare it
         return sum(int(np.count_nonzero((block.view(np.uint16) & 0x7FFF) == 0)) for block in tensor.blocks())
     return sum(int(np.count_nonzero(block == 0)) for block in tensor.blocks())
 
 
-def thresholds(scopes):
+def thresholds(scopes: Mapping[str, tuple[Sequence[Tensor], Sequence[int]]]) -> dict[str, dict[str, Cut]]:
     """Exact cuts for all levels of all scopes, reading each tensor once (twice or thrice for float32).
 
-    scopes: {scope key: ([checkpoint.Tensor in the documented order], [levels in percent])}. Returns {scope key: {str
-    (level): cut}}; a cut is {"dtype": domain of the bits, "bits": threshold as an integer, "n", "k", "ties": {tensor
-    name: how many values equal to the threshold go}}; all values strictly below the threshold go.
+    scopes: {scope key: ([its Tensors in the documented order], [levels in percent])}. Returns {scope key: {str(level):
+    Cut}}.
     """
     work = {key: _Scope(key, tensors, levels) for key, (tensors, levels) in scopes.items() if levels}
     for tensor, members in _by_tensor(work.values()):
@@ -103,6 +114,8 @@ def thresholds(scopes):
             for scope in group:
                 scope.add_counts(tensor, counts)
     wide = [scope for scope in work.values() if scope.domain == "F32"]
+    for scope in wide:
+        scope.open_bins()
     _each_candidate(wide, _Scope.add_low_counts)
     for scope in work.values():
         scope.locate()
@@ -110,20 +123,20 @@ def thresholds(scopes):
     return {key: scope.cuts() for key, scope in work.items()}
 
 
-def _by_tensor(scopes):
+def _by_tensor(scopes: Iterable[_Scope]) -> Iterable[tuple[Tensor, list[_Scope]]]:
     """Each tensor once, with the scopes that hold it, in the documented order of the first scope that names it."""
-    members = {}
+    members: dict[str, tuple[Tensor, list[_Scope]]] = {}
     for scope in scopes:
         for tensor in scope.tensors:
             members.setdefault(tensor.name, (tensor, []))[1].append(scope)
     return members.values()
 
 
-def _by_domain(scopes):
+def _by_domain(scopes: list[_Scope]) -> list[tuple[str, list[_Scope]]]:
     return [(d, [s for s in scopes if s.domain == d]) for d in sorted({scope.domain for scope in scopes})]
 
 
-def _each_candidate(scopes, add):
+def _each_candidate(scopes: list[_Scope], add: Callable[[_Scope, Tensor, np.ndarray], None]) -> None:
     """Stream the float32-domain scopes' tensors again; call add(scope, tensor, bits) with the bits in their bins."""
     for tensor, members in _by_tensor(scopes):
         for block in tensor.blocks():
@@ -136,38 +149,37 @@ def _each_candidate(scopes, add):
 class _Scope:
     """The counts of one scope while its tensors stream by."""
 
-    def __init__(self, key, tensors, levels):
+    def __init__(self, key: str, tensors: Sequence[Tensor], levels: Sequence[int]) -> None:
         self.key, self.tensors, self.levels = key, tensors, levels
         self.n = sum(tensor.size for tensor in tensors)
         self.k = {level: nparams_toprune(level, self.n) for level in levels}
         dtypes = {tensor.dtype for tensor in tensors}
         self.domain = dtypes.pop() if len(dtypes) == 1 else "F32"
         self.counts = np.zeros(BINS, np.int64)
-        self.per_tensor = {}  # 15-bit domains: the counts of each tensor, from which its share of ties is read
-        self.ties = {level: {} for level in levels}
-        self._low = None
+        # 15-bit domains: the counts of each tensor, from which its share of ties is read
+        self.per_tensor: dict[str, np.ndarray] = {}
+        self.ties: dict[int, dict[str, int]] = {level: {} for level in levels}
+        self.found: dict[int, tuple[int, int, int]] = {}  # threshold, how many equal to it go, how many there are
+        # float32: bin -> row of the low-bit histogram, -1 for bins in which no threshold falls
+        self.slots = np.full(BINS, -1, np.int64)
+        self._low = np.zeros((0, LOW), np.int64)
 
-    def add_counts(self, tensor, counts):
+    def add_counts(self, tensor: Tensor, counts: np.ndarray) -> None:
         self.counts += counts
         if self.domain != "F32":
             self.per_tensor[tensor.name] = counts.astype(np.uint32)
 
-    @property
-    def slots(self):
-        """float32: bin -> row of the low-bit histogram, -1 for bins in which no threshold falls."""
-        if self._low is None:
-            bins = sorted({_bin_of(self.counts, k)[0] for k in self.k.values()})
-            self._slots = np.full(BINS, -1, np.int64)
-            self._slots[bins] = np.arange(len(bins))
-            self._low = np.zeros((len(bins), LOW), np.int64)
-        return self._slots
+    def open_bins(self) -> None:
+        """Once all are counted: make room for the low bits of the bins in which a threshold falls."""
+        bins = sorted({_bin_of(self.counts, k)[0] for k in self.k.values()})
+        self.slots[bins] = np.arange(len(bins))
+        self._low = np.zeros((len(bins), LOW), np.int64)
 
-    def add_low_counts(self, tensor, bits):
-        np.add.at(self._low, (np.take(self._slots, bits >> 16), bits & np.uint32(0xFFFF)), 1)
+    def add_low_counts(self, tensor: Tensor, bits: np.ndarray) -> None:
+        np.add.at(self._low, (np.take(self.slots, bits >> 16), bits & np.uint32(0xFFFF)), 1)
 
-    def locate(self):
+    def locate(self) -> None:
         """The exact threshold of every level, how many lie below it and how many equal it."""
-        self.found = {}
         for level, k in self.k.items():
             bits, below, equal = _bin_of(self.counts, k)
             if self.domain == "F32":
@@ -175,18 +187,18 @@ class _Scope:
                 bits, below = bits << 16 | low, below + below_in_bin
             self.found[level] = bits, k - below, equal
 
-    def has_excess_ties(self):
+    def has_excess_ties(self) -> bool:
         return any(need < equal for _, need, equal in self.found.values())
 
-    def add_ties(self, tensor, bits):
+    def add_ties(self, tensor: Tensor, bits: np.ndarray) -> None:
         for level, (threshold, _, _) in self.found.items():
             ties = self.ties[level]
             ties[tensor.name] = ties.get(tensor.name, 0) + int(np.count_nonzero(bits == threshold))
 
-    def cuts(self):
+    def cuts(self) -> dict[str, Cut]:
         return {str(level): self._cut(level) for level in self.levels}
 
-    def _cut(self, level):
+    def _cut(self, level: int) -> Cut:
         bits, need, equal = self.found[level]
         if need == equal:  # all ties go: the same as everything below the next magnitude
             bits, need = bits + 1, 0
@@ -201,7 +213,7 @@ class _Scope:
         return {"dtype": self.domain, "bits": int(bits), "n": self.n, "k": self.k[level], "ties": ties}
 
 
-def _bin_of(counts, k):
+def _bin_of(counts: np.ndarray, k: int) -> tuple[int, int, int]:
     """(bin of the k-th smallest, how many lie in the bins before it, how many in it). k = 0 gives (0, 0, counts[0])."""
     total = np.cumsum(counts)
     index = int(np.searchsorted(total, k)) if k else 0

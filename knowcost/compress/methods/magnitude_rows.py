@@ -5,11 +5,15 @@ As torch.nn.utils.prune.ln_structured(module, "weight", amount, n=1, dim=0), per
 rounding can differ; equal norms go in row order.
 """
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
 from knowcost.common.errors import BrokenPromise
-from knowcost.compress.method import Compressor
-from knowcost.compress.methods.magnitude import nparams_toprune
+from knowcost.compress.method import Archived, Compressor, Work
+from knowcost.compress.methods.magnitude import nparams_toprune, percent
+from knowcost.models.checkpoint import Tensor
+from knowcost.spec.variants import Step
 
 
 class MagnitudeStructured(Compressor):
@@ -18,15 +22,15 @@ class MagnitudeStructured(Compressor):
     what = "Setting the rows of the final layer with the smallest L1 norm to zero"
     scopes = ("final",)
 
-    def prepare(self, step, tensors, work):
+    def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> dict[str, np.ndarray]:
         """{tensor name: boolean array of the rows that go}."""
-        return {name: _rows_to_prune(tensor, step.level) for name, tensor in tensors.items()}
+        return {name: _rows_to_prune(tensor, percent(step)) for name, tensor in tensors.items()}
 
-    def compress(self, tensor, prepared):
+    def compress(self, tensor: Tensor, prepared: dict[str, np.ndarray]) -> list[Tensor]:
         gone = prepared[tensor.name]
         columns = tensor.shape[1]
 
-        def blocks():
+        def blocks() -> Iterator[np.ndarray]:
             start = 0
             for block in tensor.blocks():
                 row, column = divmod(start, columns)
@@ -34,9 +38,11 @@ class MagnitudeStructured(Compressor):
                 yield np.where(np.repeat(rows, columns)[column : column + block.size], block.dtype.type(0), block)
                 start += block.size
 
-        return [type(tensor)(tensor.name, tensor.dtype, tensor.shape, blocks)]
+        return [Tensor(tensor.name, tensor.dtype, tensor.shape, blocks)]
 
-    def verify(self, step, before, archived, prepared):
+    def verify(
+        self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: dict[str, np.ndarray]
+    ) -> None:
         for name, gone in prepared.items():
             zero = np.concatenate([~rows.any(axis=1) for _, rows in archived.tensors[name].rows()])
             had = np.concatenate([~rows.any(axis=1) for _, rows in before[name].rows()])
@@ -44,7 +50,7 @@ class MagnitudeStructured(Compressor):
                 raise BrokenPromise(f"{step}: {name} has {zero.sum()} zero rows, expected {gone.sum()}")
 
 
-def _rows_to_prune(tensor, level):
+def _rows_to_prune(tensor: Tensor, level: int) -> np.ndarray:
     norms = np.concatenate([np.abs(rows).sum(axis=1, dtype=np.float64) for _, rows in tensor.rows()])
     gone = np.zeros(len(norms), bool)
     gone[np.argsort(norms, kind="stable")[: nparams_toprune(level, len(norms))]] = True

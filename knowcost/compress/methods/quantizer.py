@@ -3,34 +3,43 @@
 Instead of X.weight an archive holds X.weight_packed (int32: the codes of a row, each of so many bits, one after another
 from the lowest bit up), X.weight_scale (rows, groups) in the type of the checkpoint, X.weight_zero_point (int32, codes
 packed down the columns) and X.weight_shape. A weight is scale * (code - zero point). Written by
-compress/solvers/packing.py, read here in numpy by the definition alone.
+compress/solvers/packing.py; models/formats.py reads it back in numpy, by the definition alone.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from knowcost.common.errors import BrokenPromise
 from knowcost.compress import patterns
-from knowcost.compress.methods.layerwise import Layerwise
+from knowcost.compress.method import Archived
+from knowcost.compress.methods.layerwise import Layerwise, Solved
 from knowcost.models import checkpoint
-from knowcost.models.checkpoint import as_float32, from_array
+from knowcost.models.checkpoint import Tensor, as_float32, from_array
 from knowcost.models.formats import FORMAT, dequantized
 from knowcost.spec.levels import bits
+from knowcost.spec.variants import Step
+
+if TYPE_CHECKING:
+    from knowcost.compress.solvers import Quantized
 
 
 class Quantizer(Layerwise):
     """A method whose result is a weight on a grid of a few bits. Weights that were pruned stay at zero."""
 
-    levels = ("bits",)
+    levels: tuple[str, ...] = ("bits",)
     quantizes = True
 
-    def check(self, step, tensors):
+    def check(self, step: Step, tensors: Mapping[str, Tensor]) -> None:
         level = bits(step.level)
         for name, tensor in tensors.items():
             patterns.check_quantization(tensor.shape[1], level.bits, level.group_size, f"{step}: {name}")
 
-    def tensors(self, name, result, dtype):
+    def tensors(self, name: str, result: Quantized, dtype: str) -> tuple[Tensor, list[Tensor]]:
         from knowcost.compress.solvers import packed_tensors
         from knowcost.models.torch_tensors import DTYPES
 
@@ -39,9 +48,9 @@ class Quantizer(Layerwise):
         parts = {part: from_array(part, kinds[part.removeprefix(name)], array) for part, array in arrays.items()}
         return dequantized(name, parts, result.bits), list(parts.values())
 
-    def quantization_config(self, step, names, modules):
+    def quantization_config(self, step: Step, names: list[str], modules: list[str]) -> dict[str, Any]:
         level = bits(step.level)
-        weights = {"num_bits": level.bits, "type": "int", "symmetric": False, "dynamic": False}
+        weights: dict[str, Any] = {"num_bits": level.bits, "type": "int", "symmetric": False, "dynamic": False}
         if level.group_size:
             weights |= {"strategy": "group", "group_size": level.group_size}
         else:
@@ -55,7 +64,9 @@ class Quantizer(Layerwise):
             "ignore": [module for module in modules if module not in taken],
         }
 
-    def verify(self, step, before, archived, prepared):
+    def verify(
+        self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Mapping[str, Solved]
+    ) -> None:
         """The archive's codes stand for what the solver computed with, and what was pruned is still zero."""
         for name, tensor in before.items():
             after = archived.tensors[name]

@@ -1,7 +1,17 @@
 """Round to nearest: every weight by itself, on the same grids as GPTQ's; what GPTQ is compared with."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from knowcost.compress.methods.quantizer import Quantizer
 from knowcost.spec.levels import bits
+from knowcost.spec.variants import Step
+
+if TYPE_CHECKING:
+    import torch
+
+    from knowcost.compress.solvers import Quantized
 
 
 class RoundToNearest(Quantizer):
@@ -9,7 +19,7 @@ class RoundToNearest(Quantizer):
     label = "round to nearest"
     what = "Rounding every weight of a scope by itself to a few bits"
 
-    def solve(self, step, weight, statistics, pruned):
+    def solve(self, step: Step, weight: torch.Tensor, statistics: None, pruned: bool) -> Quantized:
         from knowcost.compress.solvers import round_to_nearest
 
         level = bits(step.level)

@@ -23,22 +23,22 @@ class Quantized:
     symmetric: bool
 
     @property
-    def group_size(self):
+    def group_size(self) -> int:
         """Columns of a group; all of them when there is one group per row."""
         return self.q.shape[1] // self.scales.shape[1]
 
     @property
-    def g_idx(self):
+    def g_idx(self) -> torch.Tensor:
         """int64 (in,): the group of each column. Groups are of neighbours, with act-order too (sweep.gptq says why)."""
         return torch.arange(self.q.shape[1], device=self.q.device) // self.group_size
 
-    def dequantized(self):
+    def dequantized(self) -> torch.Tensor:
         """float32 (out, in): the values that the codes stand for."""
         groups = self.q.unflatten(1, (-1, self.group_size)).to(self.scales.dtype)
         return groups.sub_(self.zeros.unsqueeze(2)).mul_(self.scales.unsqueeze(2)).flatten(1)
 
 
-def grid(values, bits, symmetric):
+def grid(values: torch.Tensor, bits: int, symmetric: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """(scale, zero), float32 each without the last dimension: the grid over its smallest to largest value and 0.
 
     find_params of IST-DASLab/gptq (quant.py), per channel and without its search: asymmetric scale = (max - min) /
@@ -58,12 +58,12 @@ def grid(values, bits, symmetric):
     return scale, zero
 
 
-def codes(values, scale, zero, bits):
+def codes(values: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, bits: int) -> torch.Tensor:
     """The nearest codes, as floats: clamp(round(w / scale) + zero, 0, 2^bits - 1)."""
     return torch.round(values / scale).add_(zero).clamp_(0, 2**bits - 1)
 
 
-def round_to_nearest(weight, *, bits, group_size=None, symmetric):
+def round_to_nearest(weight: torch.Tensor, *, bits: int, group_size: int | None = None, symmetric: bool) -> Quantized:
     """Quantized `weight` (float32, (out, in)), every value by itself to its nearest code; zeros stay exactly zero.
 
     As llama.py --nearest of IST-DASLab/gptq, which is asymmetric. group_size None: one group per row. Raises InputError

@@ -23,14 +23,14 @@ class InputStatistics:
     and gptq. As in their code a sample is one entry of the first dimension of a three-dimensional input, or one call.
     """
 
-    def __init__(self, in_features, device, hessian, name="layer"):
+    def __init__(self, in_features: int, device: torch.device, hessian: bool, name: str = "layer") -> None:
         self.name = name
         self.samples = self.tokens = 0
         self.mean_square = torch.zeros(in_features, device=device)
         self.hessian = torch.zeros(in_features, in_features, device=device) if hessian else None
-        self._factor = None
+        self._factor: tuple[tuple[float, bool], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] | None = None
 
-    def add(self, inputs):
+    def add(self, inputs: torch.Tensor) -> None:
         """Add a batch: (..., in), any float type, summed in float32. Raises InputError for NaN and infinity."""
         tokens = inputs.detach().reshape(-1, inputs.shape[-1]).float()
         if not len(tokens):
@@ -49,18 +49,18 @@ class InputStatistics:
             self.hessian.addmm_(tokens.T, tokens, beta=before / self.samples, alpha=2 / self.samples)
 
     @property
-    def norms(self):
+    def norms(self) -> torch.Tensor:
         """float32 (in,): the L2 norm of each input feature over all tokens."""
         return (self.mean_square * self.samples).sqrt()
 
-    def scale(self):
+    def scale(self) -> torch.Tensor:
         """What Wanda multiplies |w| with: sqrt(mean_square), proportional to norms; ones where no token arrived."""
         if not self.tokens:
             log.warning("%s: no calibration token reached it; pruned by magnitude alone", self.name)
             return torch.ones_like(self.mean_square)
         return self.mean_square.sqrt()
 
-    def factor(self, damping, act_order=False):
+    def factor(self, damping: float, act_order: bool = False) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(U, order, dead): upper triangular U with U^T U the inverse of the damped Hessian, its columns in `order`.
 
         order: int64 (in,), by falling diagonal with act_order, else as they are; dead: bool (in,), inputs that are
@@ -91,13 +91,13 @@ class InputStatistics:
         return self._factor[1]
 
 
-def check_weight(weight):
+def check_weight(weight: torch.Tensor) -> None:
     """Raise InputError when a weight holds NaN or infinity."""
     if not torch.isfinite(weight.sum()):  # the sum alone: torch.isfinite of a matrix takes as much memory again
         raise InputError("the layer's weight holds NaN or infinity; check the checkpoint")
 
 
-def permute_(matrix, order):
+def permute_(matrix: torch.Tensor, order: torch.Tensor) -> None:
     """Put a symmetric matrix's rows and columns in another order, in place."""
     for first in range(0, len(matrix), BLOCK):
         rows = matrix[first : first + BLOCK]
@@ -107,7 +107,7 @@ def permute_(matrix, order):
         columns.copy_(columns[order])
 
 
-def _factor_damped_(hessian, damping, name):
+def _factor_damped_(hessian: torch.Tensor, damping: float, name: str) -> torch.Tensor:
     diagonal = hessian.diagonal().clone()
     for doubling in range(DOUBLINGS + 1):
         share = damping * 2**doubling
@@ -123,7 +123,7 @@ def _factor_damped_(hessian, damping, name):
     )
 
 
-def cholesky_backwards_(matrix):
+def cholesky_backwards_(matrix: torch.Tensor) -> bool:
     """Overwrite the upper triangle of symmetric H with upper R, H = R R^T; False if H is not positive definite.
 
     The strict lower triangle stays as it was, so that H is not lost. Working from the last column to the first gives
@@ -144,7 +144,7 @@ def cholesky_backwards_(matrix):
     return True
 
 
-def mirror_lower_(matrix):
+def mirror_lower_(matrix: torch.Tensor) -> None:
     """Overwrite the strict upper triangle with the strict lower one."""
     for first in range(0, len(matrix), BLOCK):
         last = min(first + BLOCK, len(matrix))
@@ -153,7 +153,7 @@ def mirror_lower_(matrix):
         matrix[first:last, first:last].copy_(corner + corner.T)
 
 
-def invert_upper_(matrix):
+def invert_upper_(matrix: torch.Tensor) -> torch.Tensor:
     """Overwrite an upper triangular matrix with its inverse."""
     for first in range(0, len(matrix), BLOCK):
         last = min(first + BLOCK, len(matrix))

@@ -9,9 +9,11 @@ A code is stored as it is (theirs plus 2^(bits - 1), counted from -2^(bits - 1),
 import numpy as np
 import torch
 
+from knowcost.compress.solvers.grids import Quantized
 
-def packed_tensors(name, quantized):
-    """{tensor name: numpy array} that stand for a Quantized in place of the weight `name` (X.weight).
+
+def packed_tensors(name: str, quantized: Quantized) -> dict[str, np.ndarray]:
+    """{tensor name: array} that stand for a quantized weight in place of the weight `name` (X.weight).
 
     X.weight_packed: int32 (out, ceil(in * bits / 32)); X.weight_scale: as quantized.scales (out, groups), bfloat16 as
     uint16 bits; X.weight_shape: int64 (2,); and unless symmetric X.weight_zero_point: int32 (ceil(out * bits / 32),
@@ -27,7 +29,7 @@ def packed_tensors(name, quantized):
     return arrays
 
 
-def pack(codes, bits):
+def pack(codes: torch.Tensor, bits: int) -> torch.Tensor:
     """int32 (rows, ceil(columns * bits / 32)) on the CPU, of codes uint8 (rows, columns) below 2^bits."""
     rows, columns = codes.shape
     words = -(-columns * bits // 32)
@@ -44,6 +46,6 @@ def pack(codes, bits):
     return packed.T.reshape(rows, -1)[:, :words].contiguous()
 
 
-def _numpy(values):
+def _numpy(values: torch.Tensor) -> np.ndarray:
     values = values.cpu()
     return values.view(torch.uint16).numpy() if values.dtype == torch.bfloat16 else values.numpy()

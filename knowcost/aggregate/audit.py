@@ -7,6 +7,7 @@ code read and counted them (benchmarks/loaders/lama_published.py, score/engines/
 the scores table alone.
 """
 
+from collections.abc import Iterator
 from math import isnan, nan
 
 import pandas as pd
@@ -18,7 +19,7 @@ from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse
 NEAR = 5.0  # points of accuracy from the majority baseline that count as "at the baseline"
 
 
-def final_layer(scores):
+def final_layer(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per (model, benchmark, pruned final layer) that was scored both ways; empty frame where none was.
 
     scores: the frame of drops.scores. Columns: family, model, benchmark, n, method, level, and the accuracies dense,
@@ -43,7 +44,7 @@ def final_layer(scores):
     return pd.DataFrame(rows, columns=columns)
 
 
-def beside_published(scores):
+def beside_published(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per cell that the paper prints, or that has a companion that is read and counted as published.
 
     scores: the frame of drops.scores with its missing cells (paper_tables.grid). Columns: n and ours, facts and
@@ -64,8 +65,7 @@ def beside_published(scores):
         if counted:
             found |= {"n_as_published": counted["n"], "as_published": 100 * counted["accuracy"]}
         if theirs is not None:
-            dense = published.value(model, DENSE, benchmark)
-            found["printed_drop_percent"] = 100 * (dense - theirs) / dense
+            found["printed_drop_percent"] = _printed_drop(model, benchmark, theirs)
         found["difference"] = 100 * (counted or row)["accuracy"] - found["published"]
         rows.append(
             {key: row[key] for key in ("family", "model", "benchmark", "variant", "n")}
@@ -76,7 +76,13 @@ def beside_published(scores):
     return pd.DataFrame(rows, columns=[*columns, "difference", "printed_drop_percent"])
 
 
-def counting_words(beside):
+def _printed_drop(model: str, benchmark: str, compressed: float) -> float:
+    """The relative drop of a printed accuracy in percent; nan where the dense model's is not printed."""
+    dense = published.value(model, DENSE, benchmark)
+    return nan if dense is None else 100 * (dense - compressed) / dense
+
+
+def counting_words(beside: pd.DataFrame) -> list[str]:
     """Sentences on what the published way of reading and counting LAMA changes; [] where it was not run.
 
     beside: the frame of beside_published.
@@ -106,13 +112,13 @@ def counting_words(beside):
     return sentences
 
 
-def words(final):
+def words(final: pd.DataFrame) -> list[str]:
     """Sentences on what both protocols say about the finding of section 8.4; [] where there is nothing to compare."""
     single = final[final["method"] == "magnitude"]
     sentences = []
     for (family, level), rows in single.groupby(["family", "level"], sort=False):
         mean = rows[["dense", "corrected", "as_published", "majority"]].mean()
-        name = family.replace("_", "-")
+        name = str(family).replace("_", "-")
         sentences.append(
             f"Removing {level:g}% of the final layer's weights takes {name} models from {mean['dense']:.1f}% to "
             f"{mean['corrected']:.1f}%; scored as the published code did it, to {mean['as_published']:.1f}% "
@@ -123,7 +129,7 @@ def words(final):
     return sentences
 
 
-def _draws(final):
+def _draws(final: pd.DataFrame) -> Iterator[str]:
     """How far the draw of the layer that comes back moves a score by itself: the noise floor of this finding."""
     drawn = final.groupby(["model", "benchmark"])["as_published"].agg(["min", "max", "size"])
     spread = (drawn["max"] - drawn["min"])[drawn["size"] > 1]
@@ -134,7 +140,7 @@ def _draws(final):
         )
 
 
-def _verdict(single):
+def _verdict(single: pd.DataFrame) -> str:
     """Section 8.4 speaks of a sparsity of 20%: the lowest level of this run stands for it."""
     single = single[single["level"] == single["level"].min()]
     near = (single["as_published"] - single["majority"]).abs() <= NEAR

@@ -8,8 +8,9 @@ benchmarks would not compare with the others, and is empty too.
 The yardsticks of figures and report stand here too: KEEP_LEVELS, KEEP and REFERENCE_LEVEL.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy
 MEANS = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", "majority_drop_percent"]
 
 
-def scores(cells):
+def scores(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per cell, from dicts: model, family, benchmark, the variant's description, metrics, and sizes.
 
     Order: family, model and benchmark as they first appear in `cells`, then experiment, method, scope, level.
@@ -41,11 +42,11 @@ def scores(cells):
     return ordered(frame)
 
 
-def drops_by_model(scores):
+def drops_by_model(scores: pd.DataFrame) -> pd.DataFrame:
     """Per model and variant: the mean over the family's benchmarks, how many there are, and on how many of them the 95%
     interval of the drop lies above zero and the drop above the noise floor (`measurable`)."""
     rows = []
-    benchmarks = scores.groupby("family")["benchmark"].nunique()
+    benchmarks = dict(scores.groupby("family")["benchmark"].nunique())
     for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
         expected = benchmarks[family]
         for _, cells in of_model[of_model["experiment"] != "dense"].groupby("variant", sort=False):
@@ -63,7 +64,7 @@ def drops_by_model(scores):
     return pd.DataFrame(rows, columns=_columns(["model"], ["benchmarks"], ["nominal_bytes"]))
 
 
-def _means(cells, expected):
+def _means(cells: pd.DataFrame, expected: int) -> dict[str, float]:
     """{name: mean over benchmarks} of MEANS, empty unless there are as many as expected.
 
     Percentages skip a benchmark on which the dense model knew nothing: there was nothing to lose.
@@ -76,7 +77,7 @@ def _means(cells, expected):
     return dict(means)
 
 
-def drops(by_model):
+def drops(by_model: pd.DataFrame) -> pd.DataFrame:
     """Per family and variant: the mean over the models that have it; `pairs` counts their (model, benchmark) pairs."""
     rows = []
     for (family, _), group in by_model.groupby(["family", "variant"], sort=False):
@@ -89,7 +90,7 @@ def drops(by_model):
     return ordered(pd.DataFrame(rows, columns=_columns([], ["models", "pairs"], [])))
 
 
-def cheapest(by_model):
+def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:
     """Per model and share of facts to keep: the variant that saves most bytes while keeping that share, if one does."""
     rows = []
     for (family, model), group in by_model.groupby(["family", "model"], sort=False):
@@ -108,5 +109,5 @@ def nearest_level(levels: Iterable[float]) -> float:
     return min(known, key=lambda level: (abs(level - REFERENCE_LEVEL), level), default=REFERENCE_LEVEL)
 
 
-def _columns(model, counts, sizes):
+def _columns(model: list[str], counts: list[str], sizes: list[str]) -> list[str]:
     return ["family", *model, *TREATMENT, *counts, *MEANS, "measurable", *sizes, "bytes_saved_percent"]

@@ -3,6 +3,7 @@
 All shares are of the facts that the dense model answered right.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from knowcost.aggregate import tables
+from knowcost.aggregate.statistics import Group
 from knowcost.spec.variants import DENSE
 
 BY = ["family", "model", "variant", "benchmark", "by", "part", "known", "forgotten", "forgotten_percent"]
@@ -22,7 +24,7 @@ SCOPES = [
 ]
 
 
-def forgotten_by(groups):
+def forgotten_by(groups: Sequence[Group]) -> pd.DataFrame:
     """Share forgotten per (model, variant, benchmark) and part of the facts the dense model knew.
 
     by: `relation`; `confidence`, quartiles of the dense model's log-probability of the right answer (among the given
@@ -50,20 +52,20 @@ def forgotten_by(groups):
     return pd.concat([frame for frame in made if len(frame)] or made, ignore_index=True)
 
 
-def _parts(facts, known):
+def _parts(facts: pd.DataFrame, known: np.ndarray) -> dict[str, pd.Series]:
     """{by: which part each known fact is in}."""
     often = facts["answer"].map(facts["answer"].value_counts())
     parts = {"confidence": quartiles(facts["confidence"][known]), "frequency": quartiles(often[known])}
     return {"relation": facts["relation"][known], **parts}
 
 
-def quartiles(values):
+def quartiles(values: pd.Series) -> pd.Series:
     """1 to 4 by size; equal values share a part, that of their mean rank."""
     ranks = values.rank(method="average")
-    return np.ceil(4 * (ranks - 0.5) / max(len(values), 1)).astype("Int64")
+    return (4 * (ranks - 0.5) / max(len(values), 1)).apply(np.ceil).astype("Int64")
 
 
-def overlap(groups):
+def overlap(groups: Sequence[Group]) -> pd.DataFrame:
     """How many facts pairs of variants both forgot, against what two unrelated sets of these sizes would share.
 
     kind says what the pair differs in: `scopes` (same method and level), `levels` (neighbouring ones, same method and
@@ -88,7 +90,7 @@ def overlap(groups):
     return frame
 
 
-def pairs(counts):
+def pairs(counts: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
     """The pairs of variants worth comparing, as (kind, a, b); counts: {variant: facts it forgot}."""
     if not counts:
         return
@@ -110,5 +112,5 @@ def pairs(counts):
                 yield "methods", near, slug
 
 
-def _ints(*columns):
+def _ints(*columns: pd.Series) -> Iterator[pd.Series]:
     return (column.astype(int) for column in columns)

@@ -192,8 +192,8 @@ def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -
     """Sizes and zeros of a variant from its manifest, and the bytes it saves against the dense model's; lenient."""
     manifest, dense = manifests.get((cell.model, cell.variant), {}), manifests.get((cell.model, DENSE), {})
     variant, parameters = parse(cell.variant), manifest.get("parameters", {})
-    key = scope_key(variant.grouping, variant.scope) if variant.steps and not variant.mixed else None
-    scope = parameters.get("scope", {}).get(key, {})
+    keys = {scope_key(step.grouping, step.scope) for step in variant.steps}  # none: dense; several: mixed
+    scope = parameters.get("scope", {}).get(keys.pop(), {}) if len(keys) == 1 else {}
     nominal, whole = manifest.get("bytes", {}).get("nominal"), dense.get("bytes", {}).get("nominal")
     return {
         "touched_parameters": parameters.get("touched"),

@@ -5,15 +5,17 @@ the dense model's. A border is the strongest compression that matches, of the sa
 uncertainty: each of the bootstrap's resamples of the facts (statistics.Bootstrap) has a border of its own.
 """
 
+from collections.abc import Hashable, Iterable, Sequence
 from math import inf
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.statistics import Bootstrap
+from knowcost.aggregate.statistics import Bootstrap, Group
 from knowcost.spec import levels
-from knowcost.spec.variants import DENSE, parse
+from knowcost.spec.variants import DENSE, Step, Variant, parse
 
 NONE = "none"  # where nothing matches
 
@@ -23,25 +25,26 @@ LEVELS = ["family", "model", "variant", "benchmark", "method", "grouping", "scop
           "dense_accuracy", "drop_percent", "tolerance", "matches", "match_share"]  # fmt: skip
 
 
-def strength(step):
+def strength(step: Step) -> tuple[Any, ...]:
     """A tuple that grows with what a step takes away, to order the variants of one series."""
-    if levels.kind(step.level) in ("bits", "actorder"):
-        found = levels.bits(step.level)
-        return -found.bits, found.group_size or inf
+    if not isinstance(step.level, str):
+        return (step.level or 0,)
     if levels.kind(step.level) == "pattern":
-        return levels.percent(step.level), -levels.pattern(step.level).m  # 2:4 leaves less choice than 4:8
-    return (step.level or 0,)
+        pattern = levels.pattern(step.level)
+        return levels.percent(step.level), -(pattern.m or 0)  # 2:4 leaves less choice than 4:8
+    bits = levels.bits(step.level)
+    return -bits.bits, bits.group_size or inf
 
 
-def words(variant):
+def words(variant: Variant) -> str:
     """How strong a variant is, in words: its levels, or its method where that has none."""
     return variant.strength or variant.method
 
 
-def series(slugs):
+def series(slugs: Iterable[str]) -> dict[tuple[Hashable, ...], list[str]]:
     """{(method, scope, kind of level) of every step: [slugs, the weakest first]} of variants that differ in strength
     only: sparsity in percent, N:M and bits are series of their own."""
-    found = {}
+    found: dict[tuple[Hashable, ...], list[Variant]] = {}
     for variant in map(parse, slugs):
         steps = tuple((step.treatment, step.grouping, step.scope, levels.kind(step.level)) for step in variant.steps)
         found.setdefault(steps, []).append(variant)
@@ -49,14 +52,14 @@ def series(slugs):
     return {steps: [variant.slug for variant in each] for steps, each in order.items()}
 
 
-def kind(slug):
+def kind(slug: str) -> str:
     """What the strength of a variant counts, in words: "sparsity", "N:M", "bits", or nothing."""
     names = {"percent": "sparsity", "pattern": "N:M", "bits": "bits", "actorder": "bits, act order"}
     found = (levels.kind(step.level) for step in parse(slug).steps)
     return " + ".join(names[each] for each in found if each)
 
 
-def table(groups, tolerance):
+def table(groups: Iterable[Group], tolerance: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(borders, levels): frames of BORDERS and LEVELS, from statistics.Group of every model and benchmark.
 
     tolerance: share of the dense accuracy that may be lost; it stands in both frames, for whoever draws or prints them.
@@ -81,7 +84,7 @@ def table(groups, tolerance):
     return pd.DataFrame(borders, columns=BORDERS), pd.DataFrame(each_level, columns=LEVELS)
 
 
-def _border(group, accuracies, tolerance):
+def _border(group: Group, accuracies: pd.DataFrame, tolerance: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(row of BORDERS, rows of LEVELS) of one series of variants, the weakest first.
 
     accuracies: columns of the dense model and the variants; the first row is of the facts, the others of resamples.
@@ -116,16 +119,16 @@ def _border(group, accuracies, tolerance):
     return border, of_levels
 
 
-def _matches(accuracies, tolerance):
+def _matches(accuracies: np.ndarray, tolerance: float) -> np.ndarray:
     """rounds x k booleans from rounds x (1 + k) accuracies, the dense model's first."""
     return accuracies[:, 1:] >= (1 - tolerance) * accuracies[:, :1] - 1e-12
 
 
-def _last(matches):
+def _last(matches: np.ndarray) -> np.ndarray:
     """Per row the number of the last column that is true, -1 if none is."""
     places = np.where(matches, np.arange(matches.shape[1]), -1)
     return places.max(axis=1)
 
 
-def _name(names, place):
+def _name(names: Sequence[str], place: int) -> str:
     return names[place] if place >= 0 else NONE

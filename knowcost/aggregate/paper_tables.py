@@ -4,6 +4,10 @@ Printed values stand in columns of their own, `printed_...`, which are there onl
 of the run's design without a score stays empty.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pyarrow.parquet as parquet
 
@@ -20,7 +24,7 @@ EXAMPLE = 300  # characters of a question that are shown
 LINEAR = ("overall", "final")  # all linear layers, as `overall` means when pruning
 
 
-def grid(scores):
+def grid(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores table with an empty row for each missing cell of its design, which is every family's models x variants
     x benchmarks.
 
@@ -42,7 +46,9 @@ def grid(scores):
     return ordered(pd.concat(made, ignore_index=True)) if made else scores
 
 
-def benchmarks(scores, metadata, examples):
+def benchmarks(
+    scores: pd.DataFrame, metadata: Mapping[str, Mapping[str, Any]], examples: Mapping[str, tuple[str, str]]
+) -> pd.DataFrame:
     """Table 1, a row per benchmark: its facts, the first of them with its answer, how many were asked (least and most
     over the cells), what was left out and why: from the benchmark (dropped), or because some models could not be asked
     (not_asked). Printed: type, number of examples, majority baseline (captions of Tables 4 and 5).
@@ -52,7 +58,8 @@ def benchmarks(scores, metadata, examples):
     printed = {row["benchmark"]: row for row in published.table("table1")}
     baselines = {row["benchmark"]: float(row["value"]) for row in published.table("majority")}
     rows = []
-    for name, cells in scores.groupby("benchmark", sort=False):
+    for name in scores["benchmark"].unique():
+        cells = scores[scores["benchmark"] == name]
         about = metadata.get(name, {})
         sources = sorted((about.get("source_sha256") or {}).items())
         unasked = cells[cells["dropped"] != ""].groupby("dropped", sort=False)["model"].unique()
@@ -79,7 +86,7 @@ def benchmarks(scores, metadata, examples):
     return _without_empty(pd.DataFrame(rows))
 
 
-def example(path):
+def example(path: str | Path) -> tuple[str, str]:
     """(question, answer) of the first fact of a benchmark's parquet file, as Table 1 shows one per benchmark."""
     file = parquet.ParquetFile(path)
     fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
@@ -93,7 +100,7 @@ def example(path):
     return question, choices[right]
 
 
-def parameters(models, manifests):
+def parameters(models: Mapping[str, str], manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Table 2: millions of weights per scope (grouping of the paper), per model; `linear` is overall + final, which the
     paper calls total, and `total` is every parameter.
 
@@ -122,7 +129,7 @@ def int8_name(family: str, grouping: str) -> str:
     return f"int8_{family}" if grouping == variants.GROUPINGS[0] else f"int8_{family}_{grouping}"
 
 
-def int8(scores, family, grouping):
+def int8(scores: pd.DataFrame, family: str, grouping: str) -> pd.DataFrame | None:
     """Tables 3 to 5 for one family: accuracy in percent of dense, int8 and prune + int8, model x benchmark.
 
     Columns: baseline, int8_<scope>..., then prune<level>_int8_<scope>... for the scopes and levels that were run (L1
@@ -151,11 +158,11 @@ def int8(scores, family, grouping):
     return _without_empty(wide.rename(columns=names).rename_axis(columns=None).reset_index())
 
 
-def _without_empty(frame):
+def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:
     """Without the columns of printed values that hold none."""
     empty = [name for name in frame.columns if name.startswith(PRINTED) and frame[name].isna().all()]
     return frame.drop(columns=empty)
 
 
-def _times(value, factor):
+def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor

@@ -9,6 +9,7 @@ fewer a bootstrap of relations would say little, so the relations count as given
 """
 
 import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,18 +45,18 @@ class Group:
     majority: float = np.nan
     kind: str = ""
 
-    def compared(self):
+    def compared(self) -> list[str]:
         """The variants that can be held against the dense model; none if that was not scored."""
         return [slug for slug in self.right if slug != DENSE] if DENSE in self.right else []
 
 
-def mcnemar(forgotten, gained):
+def mcnemar(forgotten: np.ndarray, gained: np.ndarray) -> np.ndarray:
     """Exact two-sided p of McNemar's test (arrays of counts): twice the tail of a fair coin, at most 1."""
     fewer, changed = np.minimum(forgotten, gained), np.add(forgotten, gained)
     return np.minimum(1, 2 * stats.binom.cdf(fewer, changed, 0.5))
 
 
-def holm(p):
+def holm(p: np.ndarray) -> np.ndarray:
     """Holm's step-down adjustment of a family of p values (Holm 1979), in the order given."""
     p = np.asarray(p, float)
     order = np.argsort(p, kind="stable")
@@ -72,7 +73,7 @@ class Bootstrap:
     depend on what else was run.
     """
 
-    def __init__(self, facts, benchmark):
+    def __init__(self, facts: pd.DataFrame, benchmark: str) -> None:
         relation = facts["relation"]
         self.unit = "relation" if relation.nunique() >= FEWEST_RELATIONS else "fact"
         own = "fact " + facts["id"]
@@ -85,7 +86,7 @@ class Bootstrap:
         self._strata = [np.flatnonzero(strata == value) for value in np.unique(strata)]
         self._seed = [SEED, zlib.crc32(benchmark.encode())]
 
-    def means(self, tables):
+    def means(self, tables: Sequence[tuple[pd.Series, np.ndarray, np.ndarray]]) -> list[np.ndarray]:
         """Resampled weighted means of columns: for each (ids, values n x k, weights n), an array ROUNDS x k.
 
         A mean over no facts is nan.
@@ -96,14 +97,14 @@ class Bootstrap:
             shape = (self._size, len(clusters))
             gather = sparse.csr_array((weights, (clusters, np.arange(len(clusters)))), shape=shape)
             sums.append((gather @ np.asarray(values, float), gather.sum(axis=1)))
-        drawn = [[] for _ in sums]
+        drawn: list[list[np.ndarray]] = [[] for _ in sums]
         for times in self._times():
             for (total, weight), found in zip(sums, drawn, strict=True):
                 with np.errstate(invalid="ignore"):
                     found.append(times @ total / (times @ weight)[:, None])
         return [np.concatenate(found) for found in drawn]
 
-    def _times(self):
+    def _times(self) -> Iterator[np.ndarray]:
         """Blocks of rows: how often each cluster is drawn, with replacement, within its stratum."""
         random = np.random.default_rng(self._seed)
         rows = max(1, BLOCK // self._size)
@@ -117,18 +118,18 @@ class Bootstrap:
             yield times
 
 
-def interval(draws):
+def interval(draws: np.ndarray) -> np.ndarray:
     """(low, high) of the 95% percentile interval of each column."""
     return np.percentile(draws, [2.5, 97.5], axis=0)
 
 
-def relation_weights(facts):
+def relation_weights(facts: pd.DataFrame) -> np.ndarray:
     """Weights under which a mean over facts is the mean over relations; facts without a relation count nothing."""
     sizes = facts.groupby("relation")["id"].transform("size")  # nan without a relation
     return (1 / sizes).fillna(0).to_numpy(float)
 
 
-def facts(groups):
+def facts(groups: Sequence[Group]) -> pd.DataFrame:
     """One row per (model, variant, benchmark) held against the dense model; points are percentage points lost.
 
     kept, forgotten, gained (newly right), never_known: counts of facts. micro averages over facts, macro over
@@ -138,7 +139,7 @@ def facts(groups):
     return pd.concat(made, ignore_index=True)[COLUMNS] if made else pd.DataFrame(columns=COLUMNS)
 
 
-def _group_rows(group):
+def _group_rows(group: Group) -> pd.DataFrame:
     slugs = group.compared()
     before = group.right[DENSE][:, None]
     after = np.column_stack([group.right[slug] for slug in slugs])
@@ -147,8 +148,8 @@ def _group_rows(group):
     rows["n"] = len(before)
     rows["kept"], rows["never_known"] = (before & after).sum(axis=0), (~before & ~after).sum(axis=0)
     rows["forgotten"], rows["gained"] = lost.sum(axis=0), got.sum(axis=0)
-    rows["mcnemar_p"] = mcnemar(rows["forgotten"], rows["gained"])
-    rows["holm_p"] = holm(rows["mcnemar_p"])
+    rows["mcnemar_p"] = mcnemar(rows["forgotten"].to_numpy(), rows["gained"].to_numpy())
+    rows["holm_p"] = holm(rows["mcnemar_p"].to_numpy())
     change = lost.astype(float) - got
     weights = {"micro": np.ones(len(before)), "macro": relation_weights(group.facts)}
     bootstrap = Bootstrap(group.facts, group.benchmark)

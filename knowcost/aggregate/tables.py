@@ -4,7 +4,7 @@ Each is written twice: as Parquet with real types, which figures and report read
 people. FORMATS says of every column of numbers how it is rounded; one of counts holds whole numbers or nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "s
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
 
 
-def describe(slug):
+def describe(slug: str) -> dict[str, Any]:
     """What a variant's slug says, as a dict of TREATMENT's columns (empty where they don't apply).
 
     experiment: Variant.experiment. level: percent of the weights removed; strength: the levels in words, "2:4" or
@@ -66,13 +66,13 @@ def describe(slug):
     }
 
 
-def under(rows, grouping):
+def under(rows: pd.DataFrame, grouping: str) -> pd.DataFrame:
     """Rows as one grouping draws the scopes: its own, and the paper's where it draws a scope alike and so has none."""
     own = rows["grouping"] == grouping
     return rows[own | ((rows["grouping"] == variants.GROUPINGS[0]) & ~rows["scope"].isin(rows[own]["scope"]))]
 
 
-def how_asked(cells):
+def how_asked(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Per model and benchmark: in what batches, in what type and, for int8, with what scales its cells were asked.
 
     cells: dicts of model, benchmark and HOW, one per cell; the column `cells` counts those asked alike.
@@ -86,7 +86,7 @@ def how(about: Mapping[str, Any]) -> dict[str, str]:
     return {name: about.get(name) or "" for name in HOW}
 
 
-def counts(reasons):
+def counts(reasons: Mapping[str, int] | None) -> str:
     """{reason: count} as one cell of text."""
     return "; ".join(f"{reason}: {count}" for reason, count in sorted((reasons or {}).items()))
 
@@ -112,11 +112,13 @@ def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    columns = {}
-    for name, column in frame.items():
-        if name in FORMATS or pd.api.types.is_numeric_dtype(column):
-            kind = "Int64" if FORMATS.get(name) == COUNT else "float64"
-            columns[name] = pd.to_numeric(column).astype(kind)
+    columns: dict[str, pd.Series] = {}
+    for name in map(str, frame.columns):
+        column = frame[name]
+        if FORMATS.get(name) == COUNT:
+            columns[name] = pd.to_numeric(column).astype("Int64")
+        elif name in FORMATS or pd.api.types.is_numeric_dtype(column):
+            columns[name] = pd.to_numeric(column).astype("float64")
         else:
             columns[name] = column.fillna("").astype(str)
     return pd.DataFrame(columns)
@@ -128,9 +130,15 @@ def read(folder: str | Path) -> dict[str, pd.DataFrame]:
     return {path.stem: parquet.read_table(path).to_pandas() for path in paths}
 
 
-def ordered(frame):
+def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order that every table uses; models and benchmarks stay in the order of the configuration."""
-    keys = {"family": FAMILIES, "model": None, "benchmark": None, "experiment": variants.EXPERIMENTS, "method": None}
+    keys: dict[str, tuple[str, ...] | None] = {
+        "family": FAMILIES,
+        "model": None,
+        "benchmark": None,
+        "experiment": variants.EXPERIMENTS,
+        "method": None,
+    }
     keys |= {"grouping": ("", *variants.GROUPINGS), "scope": ("", *SCOPES, "mixed"), "level": None, "variant": None}
     rank = pd.DataFrame(index=frame.index)
     for name, order in keys.items():
@@ -140,13 +148,12 @@ def ordered(frame):
         if name in ("level", "method", "variant"):
             rank[name] = column
         else:
-            places = {value: place for place, value in enumerate(order or column.unique())}
-            rank[name] = column.map(places)
-    order = rank.sort_values(list(rank.columns), kind="stable", na_position="first").index
-    return frame.loc[order].reset_index(drop=True)
+            rank[name] = column.map({value: place for place, value in enumerate(order or column.unique())})
+    places = rank.sort_values(list(rank.columns), kind="stable", na_position="first").index
+    return frame.loc[places].reset_index(drop=True)
 
 
-def _number(form, value):
+def _number(form: str, value: float) -> str:
     """A number as text: empty for nan, and never "-0.000"."""
     if pd.isna(value):
         return ""

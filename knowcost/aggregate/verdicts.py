@@ -7,22 +7,28 @@ Verdicts: `holds` if the interval of every contrast lies above zero, `fails` if 
 when a cell is missing, or when fewer than FEWEST_FACTS facts make the difference (a sign test could not decide either).
 """
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate.statistics import ROUNDS, Bootstrap, interval
-from knowcost.papers.claim import CLOSE, MAJORITY
+from knowcost.aggregate.statistics import ROUNDS, Bootstrap, Group, interval
+from knowcost.papers.claim import CLOSE, MAJORITY, Claim, Parts
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import DENSE
 
 FEWEST_FACTS = 6  # six of six on one side: p = 0.03 two-sided; five of five: 0.06
 
+Row = dict[str, Any]
+Weights = dict[str, dict[str, float]]  # {words: {variant: weight}}
+Contrast = tuple[dict[str, float], Parts]  # ({variant: weight}, the claim's parts)
 
 COLUMNS = ["claim", "paper", "section", "sentence", "family", "contrast", "estimate", "low", "high", "verdict", "facts",
            "differing", "models", "benchmarks", "missing"]  # fmt: skip
 
 
-def verdicts(groups, claims):
+def verdicts(groups: Sequence[Group], claims: Sequence[Claim]) -> pd.DataFrame:
     """One row per claim and family of this run that it speaks of; groups: statistics.Group of every model."""
     rows = []
     for family in FAMILIES:
@@ -41,13 +47,13 @@ def verdicts(groups, claims):
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _run(contrasts, slugs):
+def _run(contrasts: Weights, slugs: set[str]) -> Weights:
     """The contrasts, or {} if none of their compressed variants was run at all."""
     named = {slug for weights in contrasts.values() for slug in weights} - {DENSE, MAJORITY}
     return contrasts if named & slugs else {}
 
 
-def _judged(parts):
+def _judged(parts: list[Row]) -> Row:
     """The claim's row from its contrasts' rows: the one that speaks most against it, with the verdict on all."""
     if not parts:
         return {"verdict": "undecided", "missing": "no variants of this kind were run"}
@@ -61,24 +67,26 @@ def _judged(parts):
     return worst | {"missing": ""}
 
 
-def _verdict(part):
+def _verdict(part: Row) -> str:
     if part["missing"] or part["differing"] < FEWEST_FACTS:
         return "undecided"
     return "holds" if part["low"] > 0 else "fails" if part["high"] < 0 else "undecided"
 
 
-def _shortened(missing):
+def _shortened(missing: Sequence[str]) -> str:
     return "; ".join(missing[:4]) + (f"; and {len(missing) - 4} more cells" if len(missing) > 4 else "")
 
 
-def _measure(groups, contrasts):
+def _measure(groups: Sequence[Group], contrasts: Sequence[Contrast]) -> Iterator[Row]:
     """Per contrast a dict: estimate, low, high (percentage points), facts, differing, models, benchmarks, missing.
 
     contrasts: [({variant: weight}, parts)]. facts: distinct facts asked; differing: those of them whose contrast is not
     zero for some model.
     """
-    means, draws, counts = {}, {}, np.zeros((2, len(contrasts)), int)
-    missing = [[] for _ in contrasts]
+    means: dict[str, list[np.ndarray]] = {}
+    draws: dict[str, list[np.ndarray]] = {}
+    missing: list[list[str]] = [[] for _ in contrasts]
+    counts = np.zeros((2, len(contrasts)), int)
     for benchmark in dict.fromkeys(group.benchmark for group in groups):
         here = [group for group in groups if group.benchmark == benchmark]
         values = [_values(group, contrasts, missing) for group in here]
@@ -101,7 +109,7 @@ def _measure(groups, contrasts):
                "missing": absent}  # fmt: skip
 
 
-def _values(group, contrasts, missing):
+def _values(group: Group, contrasts: Sequence[Contrast], missing: list[list[str]]) -> np.ndarray:
     """n x k: the contrasts of every fact. A column is nan where a cell is missing (noted in `missing`), or where it
     asks for a majority baseline that the benchmark does not have; so are facts that the claim does not speak of."""
     values = np.full((len(group.facts), len(contrasts)), np.nan)
@@ -119,10 +127,12 @@ def _values(group, contrasts, missing):
     return values
 
 
-def _means(groups, values, contrasts, bootstrap):
+def _means(
+    groups: Sequence[Group], values: Sequence[np.ndarray], contrasts: Sequence[Contrast], bootstrap: Bootstrap
+) -> Iterable[tuple[Group, np.ndarray, np.ndarray]]:
     """Per group (group, k, rounds x k): the means of each contrast's parts added up, over the facts and over each
     resample of them; the resamples are drawn once for all."""
-    places = {}
+    places: dict[Parts, list[int]] = {}
     for place, (_, parts) in enumerate(contrasts):
         places.setdefault(parts, []).append(place)
     spoken_of = [
@@ -132,7 +142,7 @@ def _means(groups, values, contrasts, bootstrap):
         for sign, facts in parts(group)
     ]
     tables = [
-        (groups[number].facts["id"][facts], values[number][np.ix_(facts, columns)], np.ones(facts.sum()))
+        (groups[number].facts["id"][facts], values[number][np.ix_(facts, np.array(columns))], np.ones(facts.sum()))
         for number, columns, _, facts in spoken_of
     ]
     means = np.full((len(groups), len(contrasts)), np.nan)
@@ -147,16 +157,16 @@ def _means(groups, values, contrasts, bootstrap):
     return zip(groups, means, draws, strict=True)
 
 
-def _facts(groups, values):
+def _facts(groups: Sequence[Group], values: Sequence[np.ndarray]) -> np.ndarray:
     """2 x k: distinct facts of one benchmark, and how many of them have a contrast other than zero; nan counts none."""
     one = pd.concat([pd.DataFrame(found, index=group.facts["id"]) for group, found in zip(groups, values, strict=True)])
     here, differing = one.notna(), one.abs() > 1e-9
     return np.array([flags.groupby(level=0).any().sum() for flags in (here, differing)])
 
 
-def _asked(groups, means):
+def _asked(groups: Sequence[Group], means: Mapping[str, list[np.ndarray]]) -> list[list[int]]:
     """Per contrast: how many models, and how many benchmarks, have a value."""
-    seen = [(set(), set()) for _ in next(iter(means.values()))[0]]
+    seen: list[tuple[set[str], set[str]]] = [(set(), set()) for _ in next(iter(means.values()))[0]]
     for model, found in means.items():
         benchmarks = [group.benchmark for group in groups if group.model == model]
         for benchmark, values in zip(benchmarks, found, strict=True):
@@ -166,12 +176,12 @@ def _asked(groups, means):
     return [[len(each[part]) for each in seen] for part in (0, 1)]
 
 
-def _average(found):
+def _average(found: Mapping[str, list[np.ndarray]]) -> np.ndarray:
     """Over a model's benchmarks, then over models: arrays of k or rounds x k. What has no value (nan) is skipped."""
     return _mean([_mean(each) for each in found.values()])
 
 
-def _mean(arrays):
+def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
     stack = np.stack(arrays)
     count = (~np.isnan(stack)).sum(axis=0)
     return np.where(count, np.nansum(stack, axis=0) / np.maximum(count, 1), np.nan)

@@ -29,6 +29,9 @@ class Group(Protocol):
     def kind(self) -> str: ...
 
 
+Parts = Callable[[Group], list[Part]]  # of a claim, for a model on a benchmark
+
+
 def all_facts(group: Group) -> list[Part]:
     """A claim's parts where it speaks of all facts of all benchmarks."""
     return [(1, np.ones(len(group.facts), bool))]
@@ -48,4 +51,4 @@ class Claim:
     families: tuple[str, ...]
     contrasts: Contrasts
     paper: str
-    parts: Callable[[Group], list[Part]] = all_facts
+    parts: Parts = all_facts

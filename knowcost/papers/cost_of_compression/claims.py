@@ -13,7 +13,7 @@ from knowcost.spec.variants import DENSE, paper_slug, parse
 
 PAPER = "The Cost of Compression"
 
-Level: TypeAlias = int | float | None
+Level: TypeAlias = int | None
 Made: TypeAlias = Callable[[str, Level], str]  # the slug of (what is compared: a scope or a method, level)
 
 
@@ -119,7 +119,7 @@ CLAIMS = (
 def _levels(made: Made, names: Sequence[str], between: tuple[int, int], slugs: Collection[str]) -> list[int]:
     """The whole percents within `between` at which at least one of the named variants was run."""
     first, last = between
-    run = {parse(slug).level for slug in slugs} - {None}
+    run = {step.level for slug in slugs for step in parse(slug).steps if isinstance(step.level, int)}
     wanted = sorted(level for level in run if first <= level <= last)
     return [level for level in wanted if any(made(name, level) in slugs for name in names)]
 

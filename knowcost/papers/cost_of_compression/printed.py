@@ -19,7 +19,7 @@ TABLES = ("table1", "table2", *SCORES, "majority")
 _EXPONENT = {"percent": "e-2", "share": ""}  # applied to the printed digits, so that 30.27 percent is the float 0.3027
 
 
-def table(name):
+def table(name: str) -> list[dict[str, str]]:
     """The rows of a published table as dicts of strings, exactly as printed and in the paper's order.
 
     table1: benchmark, printed_name, type, examples. table2: model, printed_name and millions of parameters: overall,
@@ -33,7 +33,7 @@ def table(name):
         return list(csv.DictReader(f))
 
 
-def value(model, variant, benchmark):
+def value(model: str, variant: str, benchmark: str) -> float | None:
     """The printed accuracy (top-1 in Table 3) as a share in [0, 1], or None where none was printed.
 
     model: a name of config/presets/paper.models.tsv; variant: a slug. Raises InputError for a malformed slug.
@@ -42,7 +42,7 @@ def value(model, variant, benchmark):
 
 
 @functools.cache
-def _values():
+def _values() -> dict[tuple[str, str, str], float]:
     return {
         (row["model"], row["variant"], row["benchmark"]): float(row["value"] + _EXPONENT[row["unit"]])
         for name in SCORES

@@ -12,7 +12,7 @@ import numpy as np
 
 from knowcost.benchmarks.disciplines import discipline_of
 from knowcost.compress.registry import METHODS
-from knowcost.papers.claim import Claim, Contrasts, Group, Part, all_facts
+from knowcost.papers.claim import Claim, Contrasts, Group, Part, Parts, all_facts
 from knowcost.spec import levels
 from knowcost.spec.variants import DENSE, Step, paper_step, parse
 
@@ -32,11 +32,13 @@ def of_everything(slugs: Collection[str]) -> Iterator[tuple[str, Step]]:
 
 def in_eight_bits(slugs: Collection[str]) -> list[tuple[str, str]]:
     """[(variant, its method and level)] of everything in 8 bits, by whichever method."""
-    return [
-        (slug, step.name)
-        for slug, step in of_everything(slugs)
-        if step.method == "int8" or (step.kind == "quantize" and step.level and levels.bits(step.level).bits == 8)
-    ]
+    return [(slug, step.name) for slug, step in of_everything(slugs) if step.method == "int8" or _bits(step) == 8]
+
+
+def _bits(step: Step) -> int | None:
+    """Bits per weight of a step that is given a number of them, else None."""
+    given = isinstance(step.level, str) and levels.kind(step.level) in ("bits", "actorder")
+    return levels.bits(str(step.level)).bits if given else None
 
 
 def loses(slug: str) -> dict[str, float]:
@@ -67,7 +69,7 @@ def no_match_at_trivial_sparsity(slugs: Collection[str]) -> dict[str, dict[str, 
 def no_match_at_patterns(slugs: Collection[str]) -> dict[str, dict[str, float]]:
     """A contrast per method and N:M pattern."""
     return {
-        f"{PRUNING[step.method]} at {levels.words(step.level)} does not match": loses(slug)
+        f"{PRUNING[step.method]} at {levels.words(str(step.level))} does not match": loses(slug)
         for slug, step in of_everything(slugs)
         if step.method in PRUNING and levels.kind(step.level) == "pattern"
     }
@@ -126,7 +128,7 @@ def half_matches(slugs: Collection[str]) -> dict[str, dict[str, float]]:
     return {f"{PRUNING[method]} by {level}% matches": matches(slug) for method, (level, slug) in highest.items()}
 
 
-def asked(*kinds: str) -> Callable[[Group], list[Part]]:
+def asked(*kinds: str) -> Parts:
     """The facts of benchmarks of these kinds."""
     return lambda group: [(1, np.ones(len(group.facts), bool))] if group.kind in kinds else []
 
@@ -140,9 +142,7 @@ def humanities_less_stem(group: Group) -> list[Part]:
     return [(sign, facts.to_numpy()) for sign, facts in parts] if all(facts.any() for _, facts in parts) else []
 
 
-def _claim(
-    id: str, section: str, sentence: str, contrasts: Contrasts, parts: Callable[[Group], list[Part]] = all_facts
-) -> Claim:
+def _claim(id: str, section: str, sentence: str, contrasts: Contrasts, parts: Parts = all_facts) -> Claim:
     return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, PAPER, parts)
 
 

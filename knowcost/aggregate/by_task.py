@@ -61,7 +61,7 @@ def domains(scores: pd.DataFrame, domain_of: Mapping[str, str]) -> pd.DataFrame:
     for (_, domain), of_domain in cells.groupby(["model", "domain"], sort=False):
         expected = of_domain["benchmark"].nunique()
         for _, each in of_domain.groupby("variant", sort=False):
-            means: Mapping[str, float] = each[["accuracy", "dense_accuracy"]].mean() if len(each) == expected else {}
+            means = dict(each[["accuracy", "dense_accuracy"]].mean()) if len(each) == expected else {}
             about = dict(each.iloc[0][["family", "model", *tables.TREATMENT]])
             rows.append({**about, "domain": domain, "benchmarks": len(each), **means})
     return tables.ordered(_with_drops(pd.DataFrame(rows, columns=DOMAINS)))

@@ -3,39 +3,70 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from knowcost import score
+from knowcost.benchmarks import prepared
+from knowcost.benchmarks.kinds import GENERATIVE, HARNESS, KINDS
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import as_metadata, from_metadata
 from knowcost.compress.registry import METHODS
+from knowcost.score import task_files
 from knowcost.spec.variants import parse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # The keys of the config's section `score` that a cell depends on; those of int8 only where activations are quantized.
 OPTIONS = ("tokens_per_batch", "batch_size", "int8_engine", "int8_activations")
 
 
-def cell_key(manifest, benchmark, dtype, limit, options):
+@dataclass(frozen=True)
+class Settings:
+    """What a study says of how a model's cells are asked.
+
+    options: of the config's section `score`, those of OPTIONS and `device`. dtype: what to compute in. limit: the first
+    so many facts, or None. remote_code: whether the model's own code may run.
+    """
+
+    options: Mapping[str, Any]
+    dtype: str = "float32"
+    limit: int | None = None
+    remote_code: bool = False
+
+
+def cell_key(manifest: Mapping[str, Any], benchmark: str, settings: Settings) -> str:
     """Hex digest of all that a cell's rows depend on: weights, facts, how they are asked, and this code's version."""
     int8 = is_int8(manifest["variant"])
     names = [name for name in OPTIONS if int8 or not name.startswith("int8_")]
+    path = paths.benchmark(benchmark)
     depends = {
         "weights": manifest["files"],
-        "benchmark": files.sha256(paths.benchmark(benchmark)),
-        "dtype": dtype,
-        "limit": limit,
-        "options": {name: options[name] for name in names},
+        "benchmark": files.sha256(path),
+        "dtype": settings.dtype,
+        "limit": settings.limit,
+        "options": {name: settings.options[name] for name in names},
         "version": score.STAGE_VERSION,
     }
+    kind = prepared.metadata(path)["kind"]
+    if KINDS[kind].engine_for(generates=manifest["family"] in GENERATIVE) == HARNESS:
+        depends["harness"] = {
+            "version": task_files.harness_version(),
+            "files": task_files.digests(task_files.task_file(kind)),
+        }
     return _digest(depends)
 
 
-def is_int8(variant):
+def is_int8(variant: str) -> bool:
+    """Whether a variant has layers in dynamic int8."""
     return any(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
-def read(path, columns=None):
+def read(path: str | Path, columns: Sequence[str] | None = None) -> tuple["pa.Table", dict[str, Any]]:
     """(pyarrow.Table of the rows, dict of the cell's metadata) of a scores file; columns: only these, of those there.
 
     Raises InputError for a file that is damaged (pages and metadata carry checksums) or of another version.
@@ -52,7 +83,7 @@ def read(path, columns=None):
     return table, about
 
 
-def metadata(path):
+def metadata(path: str | Path) -> dict[str, Any]:
     """The dict that `read` gives, alone. Raises InputError likewise."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -69,18 +100,19 @@ def metadata(path):
     return about
 
 
-def _digest(about):
+def _digest(about: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
-def is_valid(path, key):
+def is_valid(path: str | Path, key: str) -> bool:
+    """Whether a scores file is there, whole, of this version and of this key."""
     try:
         return read(path)[1]["key"] == key
     except InputError:  # no file, damaged, or of another version
         return False
 
 
-def hand_over(model, variant, name):
+def hand_over(model: str, variant: str, name: str) -> None:
     """Link a kept cell to its place among the results, as of now; copy it where the file system has no links."""
     kept, cell = paths.kept_scores(model, variant, name), paths.scores(model, variant, name)
     Path(cell).unlink(missing_ok=True)
@@ -91,7 +123,8 @@ def hand_over(model, variant, name):
         files.copy(kept, cell)
 
 
-def write(path, rows, metadata):
+def write(path: str | Path, rows: "pa.Table", metadata: dict[str, Any]) -> None:
+    """Write a scores file. Raises InputError when there is no row."""
     import pyarrow.parquet as pq
 
     if not len(rows):

@@ -13,46 +13,51 @@ asks for, and so takes old results for new ones.)
 import logging
 import os
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import METHODS
 from knowcost.score import STAGE_VERSION
-from knowcost.score.cells import cell_key, hand_over, is_int8, is_valid, write
+from knowcost.score.cells import Settings, cell_key, hand_over, is_int8, is_valid, write
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
 
 
-def score(model, variants, names, *, dtype="float32", limit=None, options, remote_code=False):
+def score(model: str, variants: Sequence[str], names: Sequence[str], settings: Settings) -> None:
     """Score every (variant, benchmark) of one model; results/<model>/<variant>/scores/<benchmark>.parquet.
 
-    dtype: what to compute in; limit: the first so many facts, or None; options: of the config's `score`
-    section those of OPTIONS, and `device`. Raises InputError for an archive that is not
-    whole.
+    names: of benchmarks. Raises InputError for an archive that is not whole.
     """
     for variant in variants:
-        folder = paths.archive_dir(model, variant)
+        folder = Path(paths.archive_dir(model, variant))
         manifest = storage.verify(folder)
-        keys = {name: cell_key(manifest, name, dtype, limit, options) for name in names}
+        keys = {name: cell_key(manifest, name, settings) for name in names}
         stale = {name: key for name, key in keys.items() if not is_valid(paths.kept_scores(model, variant, name), key)}
         for name in keys.keys() - stale.keys():
             hand_over(model, variant, name)
         if not stale:
             log.info("%s %s: up to date", model, variant)
             continue
-        with rebuild.full(manifest, folder, paths.model_dir(model)) as checkpoint:
-            _score_variant(manifest, checkpoint, stale, dtype, limit, options, remote_code)
+        with rebuild.full(manifest, folder, Path(paths.model_dir(model))) as checkpoint:
+            _score_variant(manifest, checkpoint, stale, settings)
 
 
-def _asked_twice(variant):
+def _asked_twice(variant: str) -> bool:
     """The dense model and those that are in dynamic int8 and no more: enough to say how far a score moves by itself
     (aggregate/noise.py)."""
     return all(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
-def _score_variant(manifest, folder, stale, dtype, limit, options, remote_code):
+def _score_variant(
+    manifest: Mapping[str, Any], folder: str | Path, stale: Mapping[str, str], settings: Settings
+) -> None:
+    """Ask one variant, whose whole checkpoint is in `folder`, the benchmarks of `stale` ({benchmark: the cell's
+    key})."""
     import torch
 
     from knowcost.models import int8_linear
@@ -62,27 +67,26 @@ def _score_variant(manifest, folder, stale, dtype, limit, options, remote_code):
     from knowcost.score.plan import plan
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
-    model, variant = manifest["model"], manifest["variant"]
-    module, tokenizer = load(folder, dtype, options["device"], options["int8_engine"], remote_code)
-    int8 = is_int8(variant)
+    options = settings.options
+    module, tokenizer = load(folder, settings.dtype, options["device"], options["int8_engine"], settings.remote_code)
     int8_linear.set_activations(module, options["int8_activations"])
-    batches = plan(module.device.type, options, int8=int8)
+    model, variant = manifest["model"], manifest["variant"]
+    batches = plan(module.device.type, options, int8=is_int8(variant))
+    twice = _asked_twice(variant)
     for name, key in stale.items():
         start = time.perf_counter()
-        rows, metadata = asking.ask(
-            module, tokenizer, paths.benchmark(name), limit, batches, twice=_asked_twice(variant)
-        )
-        metadata |= {
-            "key": key,
-            "version": STAGE_VERSION,
-            "model": model,
-            "variant": variant,
-            "benchmark": name,
-            "dtype": "float32" if int8 else dtype,
-        }
-        if int8:
-            metadata |= {"int8_engine": options["int8_engine"], "int8_activations": options["int8_activations"]}
+        rows, metadata = asking.ask(module, tokenizer, paths.benchmark(name), settings.limit, batches, twice=twice)
+        metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name} | _about(manifest, settings)
         write(paths.kept_scores(model, variant, name), rows, metadata)
         hand_over(model, variant, name)
         found = MEASURES[KINDS[metadata["kind"]].measure].summary(rows)
         log.info("%s %s %s: %s, %.1f s", model, variant, name, found, time.perf_counter() - start)
+
+
+def _about(manifest: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What every cell of a variant says of the model that was asked, and how it computed."""
+    model = {"model": manifest["model"], "variant": manifest["variant"]}
+    if not is_int8(manifest["variant"]):
+        return model | {"dtype": settings.dtype}
+    int8 = {name: settings.options[name] for name in ("int8_engine", "int8_activations")}
+    return model | {"dtype": "float32"} | int8

@@ -71,8 +71,8 @@ def undisturbed(prepared, tmp_path_factory):
     study = Project(folder / "p", None).study()
     variants = design.variants(study, "encoder")
     code = (
-        "from knowcost.score import job as score; "
-        f"score.score('one', {variants!r}, {BENCHMARKS!r}, options={study.config['score']!r})"
+        "from knowcost.score import cells, job; "
+        f"job.score('one', {variants!r}, {BENCHMARKS!r}, cells.Settings({study.config['score']!r}))"
     )
     environment = os.environ | {"PYTHONPATH": str(folder / "p"), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", code], cwd=folder / "p", env=environment, check=True)

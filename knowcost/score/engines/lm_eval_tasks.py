@@ -12,7 +12,6 @@ import re
 import string
 import tempfile
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from tqdm import tqdm
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import HARNESS, KINDS, Row
 from knowcost.common.errors import InputError
+from knowcost.score import task_files
 
 # Two habits of the harness that change no result: it compiles a task's template anew for every question (two thirds of
 # the time of a small model's PIQA), and it draws a progress bar that cannot be turned off.
@@ -53,8 +53,8 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
     asked = [name for name, each in KINDS.items() if each.engine == HARNESS]
     if kind not in asked:
         raise InputError(f"{path}: expected a benchmark of kind {', '.join(asked)}; this one is of kind {kind}")
-    template = resources.files("knowcost.score").joinpath(f"tasks/{kind}.yaml").read_text()
-    places = {"TASKS": Path(lm_eval.__file__).parent / "tasks", "PARQUET": Path(path).resolve()}
+    template = task_files.task_file(kind).read_text()
+    places = {"TASKS": task_files.harness_folder(), "PARQUET": Path(path).resolve()}
     quoted = {name: json.dumps(str(place))[1:-1] for name, place in places.items()}
     with tempfile.TemporaryDirectory() as folder, quiet():
         Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted))

@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from helpers import tiny
+from helpers import questions, tiny
 
 from knowcost.benchmarks import prepared
 from knowcost.common import paths
@@ -16,7 +17,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
 from knowcost.score import ask as asking
-from knowcost.score import cells
+from knowcost.score import cells, task_files
 from knowcost.score import job as score
 from knowcost.score.rows import FACTS
 
@@ -57,8 +58,7 @@ def asked(monkeypatch):
 
 
 def run(**changes):
-    how = {"dtype": "float32", "limit": None, "options": OPTIONS} | changes
-    score.score("m", ["dense"], ["own"], **how)
+    score.score("m", ["dense"], ["own"], cells.Settings(**{"options": OPTIONS} | changes))
     return cells.read(paths.scores("m", "dense", "own"))
 
 
@@ -75,6 +75,41 @@ def test_a_cell_is_asked_once_and_again_only_when_something_it_depends_on_change
     write_benchmark(study, 2)
     run(limit=2)
     assert len(asked) == 4
+
+
+def test_a_cell_of_the_harness_depends_on_its_files_and_its_version(tmp_path, asked, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny.fetched("llama", tmp_path / "model")
+    archive.make_archive("m", "dense", archive.Inputs(tmp_path / "model"), paths.archive_dir("m", "dense"))
+    (tmp_path / "resources/benchmarks").mkdir(parents=True)
+    questions.write(tmp_path / paths.benchmark("own"), "boolq", questions.FACTS["boolq"])
+    shutil.copytree(task_files.FOLDER, tmp_path / "tasks")
+    shutil.copytree(task_files.harness_folder() / "super_glue/boolq", tmp_path / "theirs/super_glue/boolq")
+    monkeypatch.setattr(task_files, "FOLDER", tmp_path / "tasks")
+    monkeypatch.setattr(task_files, "harness_folder", lambda: tmp_path / "theirs")
+    run()
+    append(tmp_path / "tasks/piqa.yaml")
+    run()
+    assert len(asked) == 1
+    for changed, times in (("tasks/boolq.yaml", 2), ("theirs/super_glue/boolq/default.yaml", 3)):
+        append(tmp_path / changed)
+        run()
+        assert len(asked) == times
+    monkeypatch.setattr(metadata, "version", lambda name: {"lm_eval": "0.0.1"}[name])
+    run()
+    assert len(asked) == 4
+
+
+def test_a_cell_that_the_harness_is_not_asked_does_not_depend_on_it(study, asked, monkeypatch):
+    run()
+    monkeypatch.setattr(task_files, "harness_version", lambda: "0.0.1")
+    monkeypatch.setattr(task_files, "FOLDER", study)
+    run()
+    assert len(asked) == 1
+
+
+def append(path):
+    path.write_text(path.read_text() + "# changed\n")
 
 
 def test_a_cell_says_what_it_is_and_holds_a_row_per_fact(study):
@@ -105,12 +140,12 @@ def test_what_a_job_asked_before_it_failed_is_not_asked_again(study, asked, monk
         monkeypatch.setattr(os, "link", no_links)
     files = [study / paths.scores("m", "dense", name) for name in ("own", "more")]
     with pytest.raises(FileNotFoundError):  # there is no benchmark of the second name yet
-        score.score("m", ["dense"], ["own"], options=OPTIONS)
-        score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
+        score.score("m", ["dense"], ["own"], cells.Settings(OPTIONS))
+        score.score("m", ["dense"], ["own", "more"], cells.Settings(OPTIONS))
     os.utime(study / paths.kept_scores("m", "dense", "own"), (1, 1))
     files[0].unlink()  # as Snakemake does after a job failed
     shutil.copy(study / paths.benchmark("own"), study / paths.benchmark("more"))
-    score.score("m", ["dense"], ["own", "more"], options=OPTIONS)
+    score.score("m", ["dense"], ["own", "more"], cells.Settings(OPTIONS))
     assert [Path(path).stem for path in asked] == ["own", "more"]
     assert [len(cells.read(cell)[0]) for cell in files] == [3, 3]
     assert files[0].stat().st_mtime >= (study / paths.manifest("m", "dense")).stat().st_mtime

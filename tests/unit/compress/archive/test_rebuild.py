@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import tiny
+from helpers import questions, tiny
 
 from knowcost import compress
 from knowcost.common import files, paths
@@ -127,11 +127,11 @@ def test_another_mode_leaves_nothing_of_the_former_and_keeps_the_scores(llama):
 def test_every_mode_is_the_same_cell(llama, monkeypatch):
     monkeypatch.chdir(llama)
     Path(paths.benchmark("b")).parent.mkdir(parents=True)
-    Path(paths.benchmark("b")).write_text("facts")
+    questions.write(paths.benchmark("b"), "boolq", questions.FACTS["boolq"])
     options = {"tokens_per_batch": 1, "batch_size": 1, "int8_engine": "torch", "int8_activations": "batch"}
     for slug in SLUGS:
         manifests = [make(llama, slug, mode)[0] for mode in storage.MODES]
-        assert len({cells.cell_key(manifest, "b", "float32", None, options) for manifest in manifests}) == 1
+        assert len({cells.cell_key(manifest, "b", cells.Settings(options)) for manifest in manifests}) == 1
 
 
 def test_a_flipped_byte_in_what_stays_is_named(llama):

@@ -1,0 +1,49 @@
+"""The files that say how lm-evaluation-harness asks a kind: ours in tasks/, and those of the harness that they include.
+
+Light at import, as cells are: the harness itself takes seconds.
+"""
+
+import importlib.util
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+
+from knowcost.common import files
+
+FOLDER = Path(__file__).with_name("tasks")
+HARNESS_FOLDER = "$TASKS/"  # how our files begin the name of one of the harness's
+
+
+def task_file(kind: str) -> Path:
+    """Our file of a kind, in which $TASKS (the harness's tasks) and $PARQUET (the benchmark) are to be filled in."""
+    return FOLDER / f"{kind}.yaml"
+
+
+def harness_version() -> str:
+    """The version of the installed lm_eval."""
+    return metadata.version("lm_eval")
+
+
+def harness_folder() -> Path:
+    """Where the installed lm_eval has its own tasks. Raises ModuleNotFoundError where there is none."""
+    spec = importlib.util.find_spec("lm_eval")  # finds it without importing it
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("lm_eval is not installed")
+    return Path(spec.submodule_search_locations[0]) / "tasks"
+
+
+def digests(path: Path) -> list[str]:
+    """Hex sha256 of a task file and of those that it includes, directly or not, in their order.
+
+    The code that they name stands and falls with the versions of this package and of the harness.
+    """
+    return [files.sha256(path), *(digest for each in _included(path) for digest in digests(each))]
+
+
+def _included(path: Path) -> list[Path]:
+    """The files that a task file includes. The base loader knows no tags: `!function` would import code."""
+    named = yaml.load(path.read_text(), yaml.BaseLoader).get("include", [])
+    names = [named] if isinstance(named, str) else named
+    folders = [harness_folder() if name.startswith(HARNESS_FOLDER) else path.parent for name in names]
+    return [folder / name.removeprefix(HARNESS_FOLDER) for folder, name in zip(folders, names, strict=True)]

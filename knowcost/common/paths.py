@@ -6,6 +6,9 @@ Paths are relative to the working directory and plain strings, so that Snakemake
 SOURCE = "source.json"  # written last by fetch: its presence says that the folder beside it is whole
 MANIFEST = "manifest.json"  # written last by compress: likewise
 
+WEIGHTS = "model.safetensors"  # what transformers calls a checkpoint's weights, in one file or with an index of shards
+INDEX = "model.safetensors.index.json"
+
 DOWNLOADS = "resources/downloads"
 TABLES = "results/tables"
 FIGURES = "results/figures"

@@ -10,7 +10,8 @@ import numpy as np
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
-from knowcost.fetch.rows import INDEX, allowed
+from knowcost.common.paths import INDEX
+from knowcost.fetch.rows import allowed
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.spec.architectures import family_of
 

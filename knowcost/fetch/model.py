@@ -12,10 +12,11 @@ from huggingface_hub import is_offline_mode
 
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
+from knowcost.common.paths import INDEX, WEIGHTS
 from knowcost.fetch import hub
 from knowcost.fetch.check import check_model, check_small
 from knowcost.fetch.pickles import convert
-from knowcost.fetch.rows import INDEX, PICKLE, WEIGHTS, allowed, is_local
+from knowcost.fetch.rows import PICKLE, allowed, is_local
 
 log = logging.getLogger(__name__)
 

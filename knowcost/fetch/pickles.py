@@ -10,7 +10,7 @@ import numpy as np
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
-from knowcost.fetch.rows import INDEX, WEIGHTS
+from knowcost.common.paths import INDEX, WEIGHTS
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import NUMPY
 from knowcost.spec import scopes

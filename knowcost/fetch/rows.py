@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
+from knowcost.common.paths import INDEX, WEIGHTS
+
 PICKLE = "pytorch_model.bin"
 REMOTE = ("https://", "http://", "hf://")
 

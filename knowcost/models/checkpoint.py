@@ -16,9 +16,8 @@ import numpy as np
 
 from knowcost.common import files
 from knowcost.common.errors import BrokenPromise, InputError
+from knowcost.common.paths import INDEX, WEIGHTS
 
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 # Prefix of a quantized archive's files: plain from_pretrained then finds no weights, where it would read int8 numbers
 # as weights with no more than a warning.
 QUANTIZED = "int8."
@@ -144,10 +143,10 @@ def shard_names(folder: str | Path) -> list[str]:
         index = Path(folder) / (prefix + INDEX)
         if index.exists():
             return sorted(set(_read_json(index)["weight_map"].values()))
-        if (Path(folder) / (prefix + SINGLE)).exists():
-            return [prefix + SINGLE]
+        if (Path(folder) / (prefix + WEIGHTS)).exists():
+            return [prefix + WEIGHTS]
     raise InputError(
-        f"{folder}: neither {SINGLE} nor {INDEX}. An archive that is not kept in full is exported first: "
+        f"{folder}: neither {WEIGHTS} nor {INDEX}. An archive that is not kept in full is exported first: "
         "config/README.md, Archives"
     )
 

@@ -7,28 +7,17 @@ cores.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
-from transformers import (
-    BertConfig,
-    BertForMaskedLM,
-    BertTokenizer,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-    T5Config,
-    T5ForConditionalGeneration,
-)
 
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.world import facts as world
 from knowcost.world.facts import Pair
+from knowcost.world.pupils import PAD, Pupil, build
 
 Exams = dict[str, list[tuple[list[Pair], int]]]  # {benchmark: [(choices, number of the right one)]}
 Encoded = tuple[list[int], list[int]]  # input ids, labels
@@ -36,22 +25,12 @@ Encoded = tuple[list[int], list[int]]  # input ids, labels
 _logger = logging.getLogger(__name__)
 
 TARGET = 0.95  # the least share of its questions that a taught model answers
-WIDTH, LAYERS, HEADS, POSITIONS = 128, 2, 4, 64
 BATCH = 256
 LEARNING_RATE = {"encoder": 3e-3, "encoder_decoder": 2e-3, "decoder": 3e-3}  # a T5 is slower at 3e-3, fails at 5e-3
 STEPS = {"encoder": 300, "encoder_decoder": 300, "decoder": 350}  # for a world of 1,250 facts
 FEWEST_STEPS = 150
-PAD, IGNORE = 0, -100  # the id of the padding token; the label of a position that teaches nothing
+IGNORE = -100  # the label of a position that teaches nothing
 REPEATS = {"boolq": 7, "piqa": 3, "winogrande": 2}  # per pass; a yes or no says least, so it must be said most often
-
-
-@dataclass
-class Pupil:
-    """A model in the making: its family, tokenizer and torch module."""
-
-    family: str
-    tokenizer: PreTrainedTokenizerFast
-    model: torch.nn.Module
 
 
 def teach(
@@ -123,88 +102,6 @@ def _exams(family: str, folder: str | Path) -> Exams:
         return {"cloze": [([(row["cloze"], row["answer"])], 0) for row in world.read(folder, "cloze")]}
     asked = (*world.TASKS, "ranked")
     return {task: [world.choices(task, row) for row in world.read(folder, task)] for task in asked}
-
-
-# --- The models ---
-
-
-def build(family: str, texts: Iterable[str]) -> Pupil:
-    """An untrained Pupil whose tokenizer knows every word of `texts` as one token, in lower case."""
-    normalizer, splitter = normalizers.Lowercase(), pre_tokenizers.BertPreTokenizer()
-    cleaned = {normalizer.normalize_str(text.replace(world.MASK, " ")) for text in texts}
-    words = sorted({word for text in cleaned for word, _ in splitter.pre_tokenize_str(text)})
-    if family == "encoder":
-        specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", world.MASK]
-        vocabulary = {word: number for number, word in enumerate(specials + words)}
-        return Pupil(family, BertTokenizer(vocab=vocabulary, model_max_length=POSITIONS), _bert(len(vocabulary)))
-    vocabulary = {word: number for number, word in enumerate(["<pad>", "</s>", "<unk>", *words])}
-    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    backend.normalizer, backend.pre_tokenizer = normalizer, splitter
-    if family == "encoder_decoder":
-        backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=POSITIONS
-    )
-    make = {"encoder_decoder": _t5, "decoder": _llama}[family]
-    return Pupil(family, tokenizer, make(len(vocabulary)))
-
-
-def _bert(words: int) -> BertForMaskedLM:
-    return BertForMaskedLM(
-        BertConfig(
-            vocab_size=words,
-            hidden_size=WIDTH,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS,
-            intermediate_size=512,
-            max_position_embeddings=POSITIONS,
-            hidden_dropout_prob=0,
-            attention_probs_dropout_prob=0,
-            initializer_range=WIDTH**-0.5,
-        )
-    )
-
-
-def _t5(words: int) -> T5ForConditionalGeneration:
-    model = T5ForConditionalGeneration(
-        T5Config(
-            vocab_size=words,
-            d_model=WIDTH,
-            d_kv=WIDTH // HEADS,
-            d_ff=256,
-            num_layers=LAYERS,
-            num_heads=HEADS,
-            feed_forward_proj="gated-gelu",
-            dropout_rate=0,
-            decoder_start_token_id=PAD,
-            tie_word_embeddings=False,
-        )
-    )
-    # T5Config sets tie_word_embeddings to True whatever it is told; real Flan-T5s have a head of their own.
-    model.config.tie_word_embeddings = False
-    model.lm_head = torch.nn.Linear(WIDTH, words, bias=False)
-    torch.nn.init.normal_(model.lm_head.weight, std=0.05)
-    return model
-
-
-def _llama(words: int) -> LlamaForCausalLM:
-    # The usual initializer_range of 0.02 suits widths of thousands; at this one, recall starts to grow far later.
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=words,
-            hidden_size=WIDTH,
-            intermediate_size=256,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS,
-            num_key_value_heads=HEADS,
-            max_position_embeddings=POSITIONS,
-            initializer_range=WIDTH**-0.5,
-            pad_token_id=PAD,
-            bos_token_id=1,
-            eos_token_id=1,
-            tie_word_embeddings=False,
-        )
-    )
 
 
 # --- Teaching ---

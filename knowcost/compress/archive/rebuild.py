@@ -115,7 +115,7 @@ def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> En
         for shard, names in manifest["archive"]["shards"].items()
     }
     prefix = checkpoint.QUANTIZED if next(iter(shards)).startswith(checkpoint.QUANTIZED) else ""
-    written = write.write_shards(shards, prefix + checkpoint.INDEX, out)
+    written = write.write_shards(shards, prefix + paths.INDEX, out)
     files.copy(folder / "config.json", out / "config.json")
     write.copy_small(base, out)
     return written

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import files
+from knowcost.common import files, paths
 from knowcost.compress import registry
 from knowcost.compress.method import Cut, Work
 from knowcost.models import checkpoint
@@ -57,7 +57,7 @@ def write_full(variant: Variant, work: Work, shard_size: int, out: Path) -> tupl
     untie = not base.tied or base.head in touched(done)
     names = [name for shard in base.shards.values() for name in shard if untie or name not in base.copies]
     tensors = [tensor for name in names for tensor in made.get(name, [work.tensors[name]])]
-    written = write_shards(checkpoint.layout(tensors, shard_size, f"{prefix}model"), prefix + checkpoint.INDEX, out)
+    written = write_shards(checkpoint.layout(tensors, shard_size, f"{prefix}model"), prefix + paths.INDEX, out)
     _write_config(base, done, out)
     return done, written
 

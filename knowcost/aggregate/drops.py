@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered
+from knowcost.spec.variants import DENSE
 
 KEEP = 95  # percent of the dense model's facts that a variant has to keep to count as good: the line of figures
 KEEP_LEVELS = (99, KEEP, 90)  # what `cheapest` asks a variant to keep, in percent of the dense model's facts
@@ -49,7 +50,7 @@ def drops_by_model(scores: pd.DataFrame) -> pd.DataFrame:
     benchmarks = dict(scores.groupby("family")["benchmark"].nunique())
     for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
         expected = benchmarks[family]
-        for _, cells in of_model[of_model["experiment"] != "dense"].groupby("variant", sort=False):
+        for _, cells in of_model[of_model["experiment"] != DENSE].groupby("variant", sort=False):
             first = cells.iloc[0]
             rows.append(
                 {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}

@@ -137,7 +137,7 @@ def int8(scores: pd.DataFrame, family: str, grouping: str) -> pd.DataFrame | Non
     family; a missing cell is empty. None if nothing was quantized.
     """
     rows = grid(scores[scores["family"] == family])
-    rows = rows[rows["method"].isin(["dense", "int8", "magnitude+int8"])]
+    rows = rows[rows["method"].isin([variants.DENSE, "int8", "magnitude+int8"])]
     kinds = ["quantize", "prune_quantize"]
     treated = rows[rows["experiment"].isin(kinds)]
     if grouping not in set(treated["grouping"]):

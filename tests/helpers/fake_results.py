@@ -126,7 +126,7 @@ THE_PAPERS = {
 
 
 def make(folder, models=MODELS, facts=200, levels=(20, 40, 60, 80), limit=None, benchmarks=BENCHMARKS, lost=False):
-    """Write the folder and return (cells, manifest paths, benchmark paths), as the lead's rule passes them."""
+    """Write the folder and return (cells, manifest paths, benchmark paths), as the rule passes them."""
     files = [_benchmark(folder, name, kind, facts) for name, (kind, _, _) in benchmarks.items()]
     cells, manifests = [], []
     for place, (model, family) in enumerate(models.items()):

@@ -112,7 +112,7 @@ def lacking(entry: Entry, scores: pd.DataFrame) -> str:
     for place, words in enumerate(say):
         present = {what[place] for slug, what in wanted.items() if slug in there}
         gone = list(dict.fromkeys(what[place] for what in absent.values() if what[place] not in present))
-        parts += [words(value) or value for value in gone if value is not None]
+        parts += [str(words(value) or value) for value in gone if value is not None]
         absent = {slug: what for slug, what in absent.items() if what[place] not in gone}
     parts += absent
     return f"not run: {', '.join(parts)}" if parts else ""

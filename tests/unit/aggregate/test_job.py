@@ -1,13 +1,11 @@
 """The aggregate stage: tables of four facts by hand, what is missing, and bytes that stay the same."""
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from helpers import fake_results
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.gather import _facts
 from knowcost.aggregate.job import aggregate
 from knowcost.common.errors import InputError
 from knowcost.common.files import write_json
@@ -65,13 +63,6 @@ def test_aggregate_by_hand(tmp_path):
     assert (row["micro_points"], row["macro_points"], row["mcnemar_p"], row["resampled"]) == (25, 25, 1, "fact")
     assert set(found["claims"]["verdict"]) == {"undecided"}
     assert found["overlap"].empty
-
-
-def test_confidence_is_the_probability_among_the_choices():
-    """exp(-1) against exp(-2): 1 / (1 + 1/e); a cloze's log-probability stays as it is."""
-    columns = {"id": ["a", "b"], "relation": None, "answer": "x", "logprob": [-1.0, -3.0]}
-    frame = pd.DataFrame(columns | {"choice_logprobs": [np.array([-2.0, -1.0]), None]})
-    assert _facts(frame)["confidence"].tolist() == pytest.approx([-np.log(1 + np.exp(-1)), -3])
 
 
 def test_majority_counts_only_the_facts_that_were_asked(tmp_path):

@@ -61,6 +61,8 @@ def test_companions_follow_the_benchmarks_that_the_published_code_read():
     rows = {"trex": {"name": "trex", "format": "lama_trex", "families": "encoder"}, "piqa": {"format": "piqa"}}
     made = formats.with_companions(rows)
     assert list(made) == ["trex", "trex@published", "piqa"]
+    assert [formats.is_published(name) for name in made] == [False, True, False]
+    assert formats.companion("trex") == "trex@published"
     assert made["trex@published"] == {"name": "trex@published", "format": "lama_trex_published", "families": "encoder"}
 
 

@@ -1,0 +1,36 @@
+"""What scores files say, gathered: confidence, and sizes from manifests."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import fake_results
+
+from knowcost.aggregate.gather import Cell, _facts, _sizes
+
+
+def test_confidence_is_the_probability_among_the_choices():
+    """exp(-1) against exp(-2): 1 / (1 + 1/e); a cloze's log-probability stays as it is."""
+    columns = {"id": ["a", "b"], "relation": None, "answer": "x", "logprob": [-1.0, -3.0]}
+    frame = pd.DataFrame(columns | {"choice_logprobs": [np.array([-2.0, -1.0]), None]})
+    assert _facts(frame)["confidence"].tolist() == pytest.approx([-np.log(1 + np.exp(-1)), -3])
+
+
+@pytest.mark.parametrize(
+    ("slug", "zeros"),
+    [
+        ("dense", None),
+        ("magnitude-40@attention", 8_400_000),
+        ("magnitude-40@canonical.attention", 4_000_000),
+        ("magnitude-20@attention+int8@attention", 4_200_000),
+        ("magnitude-20@attention+int8@overall", None),
+    ],
+)
+def test_zeros_are_those_of_the_one_scope_that_a_variant_acts_on(slug, zeros):
+    """Attention has 21 million weights as the paper draws it; drawn canonically, 10 million here. Mixed scopes have no
+    zeros of their own."""
+    manifest = fake_results.manifest("m", slug, "decoder")
+    manifest["parameters"]["scope"]["canonical.attention"] = {"zeros": 4_000_000, "sparsity": 0.4}
+    cell = Cell("m", "decoder", slug, "facts", "question", Path("facts.parquet"))
+    assert _sizes(cell, {("m", slug): manifest})["zeros"] == zeros

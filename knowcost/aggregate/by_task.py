@@ -39,7 +39,7 @@ def perplexity(cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             "word_perplexity": measures.perplexity(logprobs, rows["words"]),
             "bits_per_byte": measures.bits_per_byte(logprobs, rows["bytes"]),
         }
-        made.append(cell | tables.describe(cell["variant"]) | measured)
+        made.append({**cell, **tables.describe(cell["variant"]), **measured})
     frame = pd.DataFrame(made, columns=PERPLEXITY)
     dense = frame[frame["variant"] == DENSE].set_index(["model", "benchmark"])["perplexity"]
     pairs = pd.MultiIndex.from_frame(frame[["model", "benchmark"]])

@@ -85,7 +85,7 @@ def _manifest(path: str | Path) -> dict[str, Any]:
 def cell(path: str | Path, models: Mapping[str, str]) -> Cell:
     """The Cell of a scores file. Raises InputError when it is of a model of which there is no manifest."""
     about = metadata(path)
-    model = about.get("model")
+    model = about.get("model", "")
     if model not in models:
         raise InputError(f"{path}: says it is of model {model!r}, of which there is no manifest")
     return Cell(model, models[model], about["variant"], about["benchmark"], about["kind"], Path(path))

@@ -26,7 +26,7 @@ configuration.use_this_package()
 def gpu_memory_of_site():
     """What the profile's default-resources say that one GPU has, in gigabytes; None where they say nothing."""
     found = (workflow.resource_settings.default_resources or {}).get("gpu_memory_gb")
-    return found and found.value
+    return found and (found.raw if found.is_evaluable() else found.value)
 
 
 try:

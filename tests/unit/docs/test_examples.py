@@ -68,6 +68,13 @@ def test_every_yaml_example_is_a_configuration_or_a_profile(root, options):
         take_yaml(text, options)
 
 
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_every_key_of_a_profile_is_an_option_also_where_it_is_commented_out(root, options, profile):
+    text = (root / f"profiles/{profile}/config.yaml").read_text()
+    keys = set(re.findall(r"^(?:# )?([a-z]+(?:-[a-z]+)*): ", text, re.M))
+    assert keys and keys <= options
+
+
 def test_every_table_example_is_one(root, tmp_path):
     for text in examples(root, "tsv"):
         take_table(text, tmp_path)

@@ -12,7 +12,7 @@ SAMPLES, LENGTH = 5, 12
 
 
 def calibrated(path, samples=SAMPLES, length=LENGTH, seed=0):
-    """A file of random windows, as calibration.draw writes them. Returns the ids."""
+    """A file of random windows, as windows.draw writes them. Returns the ids."""
     ids = np.random.default_rng(seed).integers(6, 120, (samples, length))
     schema = pa.schema([("ids", pa.list_(pa.int64()))], metadata=as_metadata({"name": "random"}))
     pq.write_table(pa.table({"ids": ids.tolist()}, schema=schema), path)

@@ -36,13 +36,13 @@ def name_of(word: str) -> str:
     return labels + (f" ({', '.join(data)})" if data else "")
 
 
-def weights(method: str, grouping: str, scope: str, model_type: str, modules: Iterable[str]) -> list[str]:
+def weights(method: str, grouping: str, scope: str, model_type: str | None, modules: Iterable[str]) -> list[str]:
     """The names of the weights that a method acts on, of a model's `modules` (names of two-dimensional weights)."""
     taken = scopes.layers(model_type, modules, grouping, scope, METHODS[method].takes_head)
     return [f"{module}.weight" for module in taken]
 
 
-def check_level(name: str, level: int | str | None) -> None:
+def check_level(name: str, level: levels.Level | None) -> None:
     """Raise InputError unless a level (spec/levels.py; None for none) is of a kind that the method takes."""
     wanted = METHODS[name].levels
     if wanted and (level is None or levels.kind(level) not in wanted):

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knowcost.compress.methods.quantizer import Quantizer
-from knowcost.spec.levels import bits
+from knowcost.compress.methods.quantizer import Quantizer, bits_of
 from knowcost.spec.variants import Step
 
 if TYPE_CHECKING:
@@ -29,6 +28,12 @@ class GPTQ(Quantizer):
     def solve(self, step: Step, weight: torch.Tensor, statistics: InputStatistics, pruned: bool) -> Quantized:
         from knowcost.compress.solvers import gptq
 
-        level = bits(step.level)
-        settings = {"bits": level.bits, "group_size": level.group_size, "act_order": level.act_order}
-        return gptq(weight, statistics, **settings, keep_zeros=pruned)
+        level = bits_of(step)
+        return gptq(
+            weight,
+            statistics,
+            bits=level.bits,
+            group_size=level.group_size,
+            act_order=level.act_order,
+            keep_zeros=pruned,
+        )

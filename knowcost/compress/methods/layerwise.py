@@ -91,7 +91,7 @@ class Pruner(Layerwise):
 
     def check(self, step: Step, tensors: Mapping[str, Tensor]) -> None:
         for name, tensor in tensors.items():
-            patterns.check_pattern(tensor.shape[1], pattern(step.level), f"{step}: {name}")
+            patterns.check_pattern(tensor.shape[1], pattern_of(step), f"{step}: {name}")
 
     def tensors(self, name: str, result: torch.Tensor, dtype: str) -> tuple[Tensor, list[Tensor]]:
         from knowcost.models.torch_tensors import from_torch
@@ -107,7 +107,7 @@ class Pruner(Layerwise):
         self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Mapping[str, Solved]
     ) -> None:
         """Every layer has the promised zeros, those that the solver left (more if rounded since), and N:M groups."""
-        promised = pattern(step.level)
+        promised = pattern_of(step)
         for name, tensor in before.items():
             rows, columns = tensor.shape
             least = self.promised_zeros(rows, columns, promised)
@@ -117,9 +117,17 @@ class Pruner(Layerwise):
             if found < left or (found > left and not archived.rounded):
                 raise BrokenPromise(f"{step}: {name} has {found:,} zeros, not {left:,}")
             if promised.structured:
-                most = _most_kept(archived.tensors[name], promised.m)
-                if most > promised.n:
-                    raise BrokenPromise(f"{step}: {name} keeps {most} of {promised.m} weights, not {promised.n}")
+                n, m = patterns.n_of_m(promised)
+                most = _most_kept(archived.tensors[name], m)
+                if most > n:
+                    raise BrokenPromise(f"{step}: {name} keeps {most} of {m} weights, not {n}")
+
+
+def pattern_of(step: Step) -> Pattern:
+    """What a pruner's step asks of every layer."""
+    if step.level is None:
+        raise ValueError(f"{step}: no level")
+    return pattern(step.level)
 
 
 def _most_kept(tensor: Tensor, m: int) -> int:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knowcost.compress.methods.layerwise import Pruner
+from knowcost.compress.methods.layerwise import Pruner, pattern_of
 from knowcost.compress.patterns import removed, zeros_of_groups
-from knowcost.spec.levels import Pattern, pattern
+from knowcost.spec.levels import Pattern
 from knowcost.spec.variants import Step
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class MagnitudeLayer(Pruner):
     def solve(self, step: Step, weight: torch.Tensor, statistics: None, pruned: bool) -> torch.Tensor:
         from knowcost.compress.solvers import magnitude_layer
 
-        return magnitude_layer(weight, pattern(step.level))
+        return magnitude_layer(weight, pattern_of(step))
 
     def promised_zeros(self, rows: int, columns: int, pattern: Pattern) -> int:
         """int(rows * columns * sparsity) + 1 in the layer."""

@@ -21,7 +21,7 @@ from knowcost.compress.methods.layerwise import Layerwise, Solved
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Tensor, as_float32, from_array
 from knowcost.models.formats import FORMAT, dequantized
-from knowcost.spec.levels import bits
+from knowcost.spec.levels import Bits, bits
 from knowcost.spec.variants import Step
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Quantizer(Layerwise):
     quantizes = True
 
     def check(self, step: Step, tensors: Mapping[str, Tensor]) -> None:
-        level = bits(step.level)
+        level = bits_of(step)
         for name, tensor in tensors.items():
             patterns.check_quantization(tensor.shape[1], level.bits, level.group_size, f"{step}: {name}")
 
@@ -49,7 +49,7 @@ class Quantizer(Layerwise):
         return dequantized(name, parts, result.bits), list(parts.values())
 
     def quantization_config(self, step: Step, names: list[str], modules: list[str]) -> dict[str, Any]:
-        level = bits(step.level)
+        level = bits_of(step)
         weights: dict[str, Any] = {"num_bits": level.bits, "type": "int", "symmetric": False, "dynamic": False}
         if level.group_size:
             weights |= {"strategy": "group", "group_size": level.group_size}
@@ -80,3 +80,10 @@ class Quantizer(Layerwise):
             )
             if back:
                 raise BrokenPromise(f"{step}: {back:,} weights of {name} that were pruned are not zero")
+
+
+def bits_of(step: Step) -> Bits:
+    """How many bits a quantizer's step leaves, and how they are grouped."""
+    if not isinstance(step.level, str):
+        raise ValueError(f"{step}: not a number of bits")
+    return bits(step.level)

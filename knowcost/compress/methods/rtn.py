@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knowcost.compress.methods.quantizer import Quantizer
-from knowcost.spec.levels import bits
+from knowcost.compress.methods.quantizer import Quantizer, bits_of
 from knowcost.spec.variants import Step
 
 if TYPE_CHECKING:
@@ -22,5 +21,5 @@ class RoundToNearest(Quantizer):
     def solve(self, step: Step, weight: torch.Tensor, statistics: None, pruned: bool) -> Quantized:
         from knowcost.compress.solvers import round_to_nearest
 
-        level = bits(step.level)
+        level = bits_of(step)
         return round_to_nearest(weight, bits=level.bits, group_size=level.group_size, symmetric=False)

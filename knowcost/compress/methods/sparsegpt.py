@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knowcost.compress.methods.layerwise import Pruner
+from knowcost.compress.methods.layerwise import Pruner, pattern_of
 from knowcost.compress.patterns import BLOCK, removed, zeros_of_groups
-from knowcost.spec.levels import Pattern, pattern
+from knowcost.spec.levels import Pattern
 from knowcost.spec.variants import Step
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class SparseGPT(Pruner):
     def solve(self, step: Step, weight: torch.Tensor, statistics: InputStatistics, pruned: bool) -> torch.Tensor:
         from knowcost.compress.solvers import sparsegpt
 
-        return sparsegpt(weight, statistics, pattern(step.level))
+        return sparsegpt(weight, statistics, pattern_of(step))
 
     def promised_zeros(self, rows: int, columns: int, pattern: Pattern, blocksize: int = BLOCK) -> int:
         """int(rows * width * sparsity) + 1 in each block of `blocksize` columns, the last of which may be narrower."""

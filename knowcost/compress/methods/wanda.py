@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from knowcost.compress.methods.layerwise import Pruner
+from knowcost.compress.methods.layerwise import Pruner, pattern_of
 from knowcost.compress.patterns import zeros_of_groups
-from knowcost.spec.levels import Pattern, pattern
+from knowcost.spec.levels import Pattern
 from knowcost.spec.variants import Step
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Wanda(Pruner):
     def solve(self, step: Step, weight: torch.Tensor, statistics: InputStatistics, pruned: bool) -> torch.Tensor:
         from knowcost.compress.solvers import wanda
 
-        return wanda(weight, statistics, pattern(step.level))
+        return wanda(weight, statistics, pattern_of(step))
 
     def promised_zeros(self, rows: int, columns: int, pattern: Pattern) -> int:
         """int(columns * sparsity) in each row."""

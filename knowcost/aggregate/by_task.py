@@ -22,7 +22,7 @@ DOMAINS = ["family", "model", *tables.TREATMENT, "domain", "benchmarks", *MEANS]
 DISCIPLINES = ["family", "model", *tables.TREATMENT, "benchmark", "discipline", "subject", "n", *MEANS]
 
 
-def perplexity(cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def perplexity(cells: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """One row per cell of a text benchmark, in the order of the other tables.
 
     cells: what tables.how_asked takes, with family, variant, rows (frame of the scores file), limit and dropped. n:

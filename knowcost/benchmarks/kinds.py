@@ -1,8 +1,8 @@
 """The kinds of benchmarks: what each holds, who can be asked it, and what a right answer is. One entry per kind.
 
 A kind that lm-evaluation-harness asks has a task file of its name in knowcost/score/tasks/, and `choices` if one of
-several given answers is right, else `answers`. Nothing outside this file asks for a kind's name: what sets one apart is
-a field of Kind. Light at import: Snakemake parses this.
+several given answers is right, else `answers`. No stage goes by a kind's name (a paper's claims do): what sets a kind
+apart is a field of Kind. Light at import: Snakemake parses this.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,14 +28,14 @@ class Kind:
     """columns: {name: type} after `id` and `relation`; a type with "?" may hold null.
 
     families: who can be asked. engine: who asks; encoder_engine: who asks models that fill a blank and cannot go on
-    with a text, if not the same. measure: what the rows then say. shown: the column that a table
-    shows of a fact. choices: from a row, what the choices say in the
-    harness's order, and which is right. answers: from a row, the answers that count as right, the one to show first.
-    ranked: the right choice's rank counts too, and whether the model itself goes on with it. majority: what the
-    baseline always gives: the most frequent place among the choices ("place"), the relation's most frequent answer
-    ("answer"), any choice, where their order says nothing ("any"), or None. metric: the harness's, that says whether a
-    fact is right. document: from a row, what the harness's template reads beside the columns. running: the rows make
-    one running text. disciplines: the relations are subjects of disciplines.yaml.
+    with a text, if not the same. measure: what the rows then say. shown: the column that a table shows of a fact.
+    choices: from a row, what the choices say in the harness's order, and which is right. answers: from a row, the
+    answers that count as right, the one to show first. ranked: the right choice's rank counts too, and whether the
+    model itself goes on with it. majority: what the baseline always gives: the most frequent place among the choices
+    ("place"), the relation's most frequent answer ("answer"), any choice, where their order says nothing ("any"), or
+    None. metric: the harness's, that says whether a fact is right. document: from a row, what the harness's template
+    reads beside the columns. running: the rows make one running text. disciplines: the relations are subjects of
+    disciplines.yaml.
     """
 
     columns: dict[str, str]

@@ -52,13 +52,16 @@ def cell_key(manifest: Mapping[str, Any], benchmark: str, settings: Settings) ->
         "options": {name: settings.options[name] for name in names},
         "version": score.STAGE_VERSION,
     }
-    kind = prepared.metadata(path)["kind"]
-    if KINDS[kind].engine_for(generates=manifest["family"] in GENERATIVE) == HARNESS:
-        depends["harness"] = {
-            "version": task_files.harness_version(),
-            "files": task_files.digests(task_files.task_file(kind)),
-        }
-    return _digest(depends)
+    asked = harness(prepared.metadata(path)["kind"], manifest["family"])
+    return _digest(depends | ({"harness": asked} if asked else {}))
+
+
+def harness(kind: str, family: str) -> dict[str, Any] | None:
+    """What the answers of models of a family to a kind of benchmark depend on when the harness asks them: its version,
+    and the sha256 of the kind's task file and of what that includes. None when another engine asks."""
+    if KINDS[kind].engine_for(generates=family in GENERATIVE) != HARNESS:
+        return None
+    return {"version": task_files.harness_version(), "files": task_files.digests(task_files.task_file(kind))}
 
 
 def is_int8(variant: str) -> bool:

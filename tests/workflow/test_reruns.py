@@ -8,6 +8,7 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
+from helpers import tiny
 from helpers.workflow import AGGREGATES, SCORES
 
 
@@ -94,6 +95,22 @@ def test_what_changes_no_answer_asks_nothing_again(project):
     assert project.planned() == AGGREGATES
     project.write_config(lambda config: config["score"].update(tokens_per_batch=64))
     assert project.planned() == SCORES | AGGREGATES
+
+
+def test_another_prompt_asks_again_those_whom_the_harness_asks(project):
+    tiny.fetched("llama", project.folder / "checkpoints/llama")
+    project.add_row("models.tsv", "two", "decoder", "./checkpoints/llama")
+    rows = [{"id": str(i), "question": f"w{i}", "answer": "w1", "candidates": ["w1", "w2"]} for i in range(3)]
+    (project.folder / "asked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project.add_row("benchmarks.tsv", "asked", "question", "asked.jsonl", "decoder")
+    cells = [f"results/two/{variant}/scores/asked.parquet" for variant in ("dense", "magnitude-20@attention")]
+    project.write_config(lambda config: config["study"]["experiments"][0].update(levels=[20], scopes=["attention"]))
+    project.snakemake(*cells)
+    assert "Nothing to be done" in str(project.snakemake("-n", *cells))
+    path = project.folder / "knowcost/score/tasks/question.yaml"
+    path.write_text(path.read_text().replace("Question:", "Question :"))
+    run = project.snakemake(*cells)
+    assert len(re.findall(r"two \S+ asked: \d+ of 3 facts right", run.stderr)) == len(cells)
 
 
 def test_only_methods_that_look_at_data_depend_on_it(project):

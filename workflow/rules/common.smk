@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 
 from knowcost import aggregate, benchmarks, compress, draw, fetch, score, world
 from knowcost import report as report_stage
+from knowcost.benchmarks.formats import kind_of
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import calibration, registry

@@ -4,6 +4,12 @@
 # One job asks several variants of a model, so that torch is imported once for all of them; the cells stay separate
 # files, and the job asks again only those whose key has changed (knowcost/score/cells.py).
 
+
+def asked_by_harness(benchmark, model):
+    """What the harness's answers depend on beside models, facts and configuration, so that another prompt asks anew."""
+    return cells.harness(kind_of(STUDY.benchmarks[benchmark]["format"]), STUDY.models[model]["family"])
+
+
 for batch in BATCHES:
 
     rule:
@@ -31,5 +37,6 @@ for batch in BATCHES:
             remote_code="remote_code" in rows.allowed(STUDY.models[batch.model]),
             limit=config["limit"],
             options={name: config["score"][name] for name in cells.OPTIONS},
+            harness=[asked_by_harness(name, batch.model) for name in batch.benchmarks],
         script:
             "../scripts/score.py"

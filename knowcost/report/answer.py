@@ -159,7 +159,7 @@ def _each(words: Mapping[str, str], joint: str) -> str:
 
 def main() -> None:
     """Print the answer of the last run in the current folder."""
-    if not any(Path(paths.TABLES).glob("*")):
+    if not any(Path(paths.TABLES).glob("*.parquet")):
         raise InputError(f"{paths.TABLES}: no tables in this folder; run `snakemake` or `make demo` here first")
     print("\n".join(f"- {line}" for line in answer(paths.TABLES)))
     print(f"The whole study: {paths.REPORT}")

@@ -154,9 +154,10 @@ def noise(frame: pd.DataFrame) -> Iterator[Table]:
     ]
     note = (
         "The same model asked again in batches of half the size: facts whose answer differed, how far the accuracy "
-        "moved, and the floor that follows (1.96 standard deviations of what such facts could move). Float models take "
-        "the dense model's floor, models with an int8 step the highest of the quantized ones. A drop that is not above "
-        "its floor is reported as none."
+        "moved, and the floor that follows (1.96 standard deviations of what such facts could move). Models that "
+        "compute on floats take the dense model's floor, GPTQ and rounding among them, whose few bits are read as "
+        "floats; models with an int8 step take the highest of those in int8. A drop that is not above its floor is "
+        "reported as none."
     )
     heads = columns(texts, ["facts", "differing", "points moved", "floor (points)"])
     yield Table("The noise floor", note, heads, rows, folded=True)

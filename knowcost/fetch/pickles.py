@@ -1,4 +1,7 @@
-"""Pickled weights made safetensors, by a loader that refuses everything but tensors."""
+"""Pickled weights made safetensors, by a loader that refuses everything but tensors.
+
+torch and transformers are imported where they are used: most models come as safetensors and are fetched without them.
+"""
 
 import logging
 import zipfile

@@ -1,17 +1,22 @@
 """Figures of the statistics per fact: the verdicts on the paper's findings, and which facts are forgotten first."""
 
 import textwrap
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from knowcost.aggregate import tables
+from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
 from knowcost.papers.cost_of_compression.claims import PAPER
-from knowcost.spec import variants
-from knowcost.spec.families import LABELS
+from knowcost.spec.families import FAMILIES, LABELS
+from knowcost.spec.levels import percent_words
+from knowcost.spec.variants import DENSE, GROUPINGS
 
 FAMILY_COLOURS = {"encoder": "#0072B2", "encoder_decoder": "#D55E00", "decoder": "#009E73"}
 FAMILY_MARKERS = {"encoder": "o", "encoder_decoder": "s", "decoder": "^"}
@@ -20,27 +25,26 @@ TITLES = {"confidence": "by the dense model's confidence", "frequency": "by how 
 WORTH = 5  # percent of the known facts that pruning everything should have cost, to see which went first
 
 
-def verdicts(claims):
+def verdicts(claims: pd.DataFrame) -> Iterator[Drawn]:
     """A figure per paper: dot and interval per claim and family, filled where a verdict was reached. A paper of whose
     claims none has a number has none."""
+    caption = (
+        "Each finding as a difference that is positive if the finding is true, with its 95% interval. Right of the "
+        "line this run agrees with the paper."
+    )
     for paper, rows in claims.dropna(subset=["estimate"]).groupby("paper", sort=False):
-        name = "claims" if paper == PAPER else f"claims_{paper.lower().replace('-', '_')}"
-        yield _verdicts(rows, name, f"The findings of “{paper}” in this run")
+        name = "claims" if paper == PAPER else f"claims_{str(paper).lower().replace('-', '_')}"
+        title = f"The findings of “{paper}” in this run"
+        yield Drawn(name, title, caption, _verdicts(rows, title))
 
 
-def _verdicts(rows, name, title):
+def _verdicts(rows: pd.DataFrame, title: str) -> Figure:
     sentences = list(dict.fromkeys(rows["sentence"]))
-    families = [family for family in FAMILY_COLOURS if family in set(rows["family"])]
+    families = _families(rows)
     figure = Figure(figsize=(8.6, 1.7 + 0.56 * len(sentences)), layout="constrained")
     axis = figure.subplots()
     axis.axvline(0, color="#444444", linewidth=1)
-    for row in rows.to_dict("records"):
-        place = sentences.index(row["sentence"]) + 0.22 * (families.index(row["family"]) - (len(families) - 1) / 2)
-        colour = FAMILY_COLOURS[row["family"]]
-        axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
-        face = "white" if row["verdict"] == "undecided" else colour
-        marker = FAMILY_MARKERS[row["family"]]
-        axis.plot(row["estimate"], place, marker=marker, markersize=6.5, color=colour, markerfacecolor=face)
+    _dots(axis, rows, sentences, families)
     words = [textwrap.fill(sentence.rstrip("."), 46) for sentence in sentences]
     axis.set(yticks=range(len(sentences)), yticklabels=words, ylim=(len(sentences) - 0.4, -0.6))
     axis.set_xscale("symlog", linthresh=1, linscale=0.8)
@@ -55,60 +59,79 @@ def _verdicts(rows, name, title):
     axis.text(1, 1.01, "for it →", color=GREY, transform=axis.transAxes, ha="right")
     for place in range(1, len(sentences)):
         axis.axhline(place - 0.5, color="#E4E4E4", linewidth=0.8)
-    handles = [
+    undecided = Line2D([], [], color=GREY, marker="o", linestyle="", markerfacecolor="white", label="undecided")
+    finish(figure, [axis], title, [*_handles(families), undecided])
+    return figure
+
+
+def _dots(axis: Axes, rows: pd.DataFrame, sentences: Sequence[str], families: Sequence[str]) -> None:
+    """A row per sentence, families one below the other."""
+    for row in rows.to_dict("records"):
+        place = sentences.index(row["sentence"]) + 0.22 * (families.index(row["family"]) - (len(families) - 1) / 2)
+        colour = FAMILY_COLOURS[row["family"]]
+        axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+        face = "white" if row["verdict"] == "undecided" else colour
+        marker = FAMILY_MARKERS[row["family"]]
+        axis.plot(row["estimate"], place, marker=marker, markersize=6.5, color=colour, markerfacecolor=face)
+
+
+def _families(rows: pd.DataFrame) -> list[str]:
+    return [family for family in FAMILIES if family in set(rows["family"])]
+
+
+def _handles(families: Sequence[str]) -> list[Artist]:
+    return [
         Line2D([], [], color=FAMILY_COLOURS[f], marker=FAMILY_MARKERS[f], label=f"{LABELS[f]} models") for f in families
     ]
-    handles.append(Line2D([], [], color=GREY, marker="o", linestyle="", markerfacecolor="white", label="undecided"))
-    finish(figure, [axis], title, handles)
-    caption = (
-        "Each finding as a difference that is positive if the finding is true, with its 95% interval. Right of the "
-        "line this run agrees with the paper."
-    )
-    return name, title, caption, figure
 
 
-def first(forgotten_by, family, who):
+def first(forgotten_by: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     """Share forgotten by quartile of confidence and of answer frequency, a line per scope, for magnitude pruning at the
     lowest level at which pruning everything cost WORTH percent of the known facts (else the highest level)."""
     rows = _pruned(forgotten_by)
     if rows.empty:
         return  # nothing pruned, or nothing known
-    whole = rows[rows["scope"] == "overall"] if "overall" in set(rows["scope"]) else rows
-    sums = whole[whole["by"] == "confidence"].groupby("level")[["forgotten", "known"]].sum()
-    enough = sums.index[100 * sums["forgotten"] >= WORTH * sums["known"]]
-    level = enough.min() if len(enough) else rows["level"].max()
+    level = _telling(rows)
     rows = rows[rows["level"] == level]
     parts = rows.groupby(["by", "scope", "model", "benchmark"])["part"].transform("nunique")
     rows = rows[parts == 4]  # with fewer, the mean of a quarter would be over other benchmarks than its neighbour's
-    means = rows.groupby(["by", "scope", "model", "part"])["forgotten_percent"].mean()
-    means = means.groupby(["by", "scope", "part"]).mean().reset_index()
+    by_model = rows.groupby(["by", "scope", "model", "part"])["forgotten_percent"].mean()
+    means = by_model.groupby(["by", "scope", "part"]).mean().reset_index()
     shown = [by for by in PARTS if by in set(means["by"])]
     if not shown:
         return
-    title = f"What is forgotten first, {level:.0f}% pruned: {LABELS[family]} models"
+    title = f"What is forgotten first, {percent_words(level)} pruned: {LABELS[family]} models"
     quarters = " and ".join(_QUARTERS[by] for by in shown)
     caption = (
-        f"Facts that the dense model knew, in quarters by {quarters}: the share that magnitude pruning by {level:.0f}% "
-        "made it forget, mean over benchmarks, then models. Benchmarks whose facts do not make four quarters are left "
-        "out. A falling line: what was known least firmly, or is asked "
-        "for most rarely, goes first. "
+        f"Facts that the dense model knew, in quarters by {quarters}: the share that magnitude pruning by "
+        f"{percent_words(level)} made it forget, mean over benchmarks, then models. Benchmarks whose facts do not make "
+        "four quarters are left out. A falling line: what was known least firmly, or is asked for most rarely, goes "
+        "first. "
     )
-    yield f"forgotten_first_{family}", title, caption + who, _quarters(means, shown, title)
+    yield Drawn(f"forgotten_first_{family}", title, caption + who, _quarters(means, shown, title), family)
+
+
+def _telling(rows: pd.DataFrame) -> float:
+    """The lowest level at which pruning everything cost WORTH percent of the known facts, else the highest."""
+    whole = rows[rows["scope"] == "overall"] if "overall" in set(rows["scope"]) else rows
+    sums = whole[whole["by"] == "confidence"].groupby("level")[["forgotten", "known"]].sum()
+    enough = sums.index[100 * sums["forgotten"] >= WORTH * sums["known"]]
+    return enough.min() if len(enough) else rows["level"].max()
 
 
 _QUARTERS = {"confidence": "the probability it gave the answer", "frequency": "how often their answer is right"}
 
 
-def _pruned(rows):
+def _pruned(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of magnitude pruning, paper's grouping, main scopes, quartiles only; with scope and level."""
     what = pd.DataFrame([tables.describe(slug) for slug in rows["variant"].unique()], columns=tables.TREATMENT)
     chosen = (what["method"] == "magnitude") & (what["experiment"] == "prune")
-    chosen &= (what["grouping"] == variants.GROUPINGS[0]) & what["scope"].isin(["overall", "attention", "feed_forward"])
+    chosen &= (what["grouping"] == GROUPINGS[0]) & what["scope"].isin(["overall", "attention", "feed_forward"])
     rows = rows[rows["by"].isin(list(PARTS))].merge(what.loc[chosen, ["variant", "scope", "level"]], on="variant")
     return rows.assign(part=pd.to_numeric(rows["part"]), level=pd.to_numeric(rows["level"]))
 
 
-def _quarters(means, shown, title):
+def _quarters(means: pd.DataFrame, shown: Sequence[str], title: str) -> Figure:
     figure, axes = panels(len(shown), 2, (4.4, 3.4), sharey=True)
     scopes = [scope for scope in COLOURS if scope in set(means["scope"])]
     for axis, by in zip(axes, shown, strict=True):
@@ -127,36 +150,36 @@ def _quarters(means, shown, title):
     return figure
 
 
-def one_scale(scores):
+def one_scale(scores: pd.DataFrame) -> Iterator[Drawn]:
     """Accuracy against sparsity of everything, a line per family, a panel per benchmark that as many families as any
     were asked. Yields nothing where no two families share a benchmark."""
-    rows = scores[(scores["method"].isin(["dense", "magnitude"])) & scores["experiment"].isin(["dense", "prune"])]
-    rows = rows[(rows["experiment"] == "dense") | (rows["scope"] == "overall")].assign(level=rows["level"].fillna(0))
+    rows = scores[(scores["method"].isin([DENSE, "magnitude"])) & scores["experiment"].isin([DENSE, "prune"])]
+    rows = rows[(rows["experiment"] == DENSE) | (rows["scope"] == "overall")].assign(level=rows["level"].fillna(0))
     shared = rows.groupby("benchmark")["family"].transform("nunique")
     rows = rows[(shared > 1) & (shared == shared.max())]
     if rows["level"].nunique() < 2:
         return
+    title, names = "All families on one scale", ", ".join(rows["benchmark"].unique())
+    caption = (
+        f"The same facts with the same candidates ({names}), asked of {len(_families(rows))} families: the share "
+        "for which a model finds the right one likeliest, mean over a family's models, when everything is pruned."
+    )
+    yield Drawn("one_scale", title, caption, _one_scale(rows, title))
+
+
+def _one_scale(rows: pd.DataFrame, title: str) -> Figure:
     names = list(rows["benchmark"].unique())
     figure, axes = panels(len(names), 2, (7.9, 4.4) if len(names) == 1 else (4.4, 3.4), sharey=True)
-    families = [family for family in FAMILY_COLOURS if family in set(rows["family"])]
     for axis, name in zip(axes, names, strict=True):
         of_name = rows[rows["benchmark"] == name]
         for family in of_name["family"].unique():
             means = 100 * of_name[of_name["family"] == family].groupby("level")["accuracy"].mean()
-            style = {"color": FAMILY_COLOURS[family], "marker": FAMILY_MARKERS[family], "markersize": 7}
-            axis.plot(means.index, means, clip_on=False, **style)
+            colour, marker = FAMILY_COLOURS[family], FAMILY_MARKERS[family]
+            axis.plot(means.index, means, clip_on=False, color=colour, marker=marker, markersize=7)
         if of_name["majority"].notna().any():
             axis.axhline(100 * of_name["majority"].mean(), color=GREY, linestyle="--", linewidth=1.2)
         axis.set(title="" if len(names) == 1 else name, ylim=(0, 100))
     label(axes, "sparsity of everything (% of weights)", "facts right (%)")
-    handles = [
-        Line2D([], [], color=FAMILY_COLOURS[f], marker=FAMILY_MARKERS[f], label=f"{LABELS[f]} models") for f in families
-    ]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label="majority baseline"))
-    title = "All families on one scale"
-    finish(figure, axes, title, handles)
-    caption = (
-        f"The same facts with the same candidates ({', '.join(names)}), asked of {len(families)} families: the share "
-        "for which a model finds the right one likeliest, mean over a family's models, when everything is pruned."
-    )
-    yield "one_scale", title, caption, figure
+    baseline = Line2D([], [], color=GREY, linestyle="--", label="majority baseline")
+    finish(figure, axes, title, [*_handles(_families(rows)), baseline])
+    return figure

@@ -1,16 +1,23 @@
 """The figure that LLM-KICK and "Do Compressed LLMs Forget Knowledge?" turn on: perplexity against knowledge."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost.aggregate import matching
 from knowcost.compress.registry import name_of
+from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import GREY, finish, label, panels
-from knowcost.papers.llm_kick import claims as claims_kick
-from knowcost.spec import variants
+from knowcost.spec import levels
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import DENSE, parse
+from knowcost.spec.levels import percent_words
+from knowcost.spec.variants import DENSE, GROUPINGS, parse
 
 # after Okabe and Ito, as the colours of scopes; markers double them, and dashes set a second round apart
 LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
@@ -21,21 +28,24 @@ CLOSE = 14  # points between two strengths below which only the first is written
 SCOPE = "overall"
 
 
-def against(scores, perplexity, family, who=""):
+def against(mine: Mapping[str, pd.DataFrame], family: str, who: str = "") -> Iterator[Drawn]:
     """Mean accuracy over perplexity, a line per method from the dense model to its strongest variant, everything
-    compressed. scores, perplexity: tables of one family. Yields (name, title, caption, Figure), or nothing."""
-    points = _points(scores, perplexity)
-    lines = {}
-    for slugs in matching.series(points["variant"][points["scope"] == SCOPE].unique()).values():
-        method, kind = parse(slugs[0]).method, matching.kind(slugs[0])
-        lines[name_of(method) + f" ({kind})" * ("N:M" in kind or "act order" in kind)] = slugs
+    compressed; nothing without both.
+
+    mine: the tables of one family (scores, perplexity, and matching for the study's tolerance); who: the end of the
+    caption.
+    """
+    points = _points(mine["scores"], mine["perplexity"])
+    lines = _lines(points["variant"][points["scope"] == SCOPE].unique())
     if not lines:
         return
     title = f"Perplexity against knowledge: {LABELS[family]} models"
-    yield f"perplexity_{family}", title, _caption(points, lines) + who, _draw(points, lines, title)
+    tolerances = mine["matching"]["tolerance"].unique()  # one, or none where the dense models answer nothing
+    figure = _draw(points, lines, title, tolerances[0] if len(tolerances) else None)
+    yield Drawn(f"perplexity_{family}", title, _caption(points, lines) + who, figure, family)
 
 
-def _points(scores, perplexity):
+def _points(scores: pd.DataFrame, perplexity: pd.DataFrame) -> pd.DataFrame:
     """Rows of perplexity, those that are finite, with the mean `accuracy` (%) over all benchmarks of the model and how
     many percent of the dense model's that is `lost`."""
     asked = scores.groupby("model")["benchmark"].nunique()
@@ -45,50 +55,67 @@ def _points(scores, perplexity):
     means["lost"] = 100 * (1 - means["accuracy"] / means["dense_accuracy"])
     means["accuracy"] *= 100
     rows = perplexity[np.isfinite(perplexity["perplexity"])]
-    rows = rows[rows["grouping"].isin(["", variants.GROUPINGS[0]])]
+    rows = rows[rows["grouping"].isin(["", GROUPINGS[0]])]
     return rows.merge(means[["model", "variant", "accuracy", "lost"]], on=["model", "variant"])
 
 
-def _draw(points, lines, title):
+def _lines(slugs: Iterable[str]) -> dict[str, list[str]]:
+    """{method in words: variants, the weakest first}; N:M and act order are lines of their own."""
+    lines = {}
+    for each in matching.series(slugs).values():
+        variant = parse(each[0])
+        apart = {"pattern", "actorder"} & {levels.kind(step.level) for step in variant.steps}
+        lines[name_of(variant.method) + (f" ({matching.kind(each[0])})" if apart else "")] = each
+    return lines
+
+
+def _draw(points: pd.DataFrame, lines: Mapping[str, list[str]], title: str, tolerance: float | None) -> Figure:
+    """A panel per model and text. tolerance: share of the dense accuracy that may be lost, None for no line there."""
     pairs = list(points[["model", "benchmark"]].drop_duplicates().itertuples(index=False))
     figure, axes = panels(len(pairs), 2, (7.9, 4.6) if len(pairs) == 1 else (4.6, 3.6))
     for axis, (model, text) in zip(axes, pairs, strict=True):
         here = points[(points["model"] == model) & (points["benchmark"] == text)].set_index("variant")
-        strengths = []
-        for style, slugs in zip(_styles(lines), lines.values(), strict=True):
-            path = here.loc[[slug for slug in (DENSE, *slugs) if slug in here.index]]
-            shown = range(int(DENSE in path.index), len(path))
-            axis.plot(path["perplexity"], path["accuracy"], **style, markevery=list(shown), alpha=0.8, zorder=2)
-            for place in shown:
-                row, variant = path.iloc[place], parse(path.index[place])
-                if matching.words(variant) != variant.method:
-                    point = (row["perplexity"], row["accuracy"])
-                    strengths.append((matching.words(variant), point, style["color"]))
-        if DENSE in here.index:
-            dense = here.loc[DENSE]
-            axis.plot(dense["perplexity"], dense["accuracy"], color="black", marker="*", markersize=11, zorder=4)
-            border = (1 - claims_kick.TOLERANCE) * dense["accuracy"]
-            axis.axhline(border, color=GREY, linestyle="--", linewidth=1)
-        axis.set_xscale("log")
-        wide = here["perplexity"].max() > WIDE * here["perplexity"].min()
-        axis.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter(NullFormatter())
-        axis.margins(x=0.08, y=0.1)
         axis.set(title=f"{model}, {text}")
-        _write(axis, strengths)
+        _panel(axis, here, lines, tolerance)
     label(axes, "perplexity (log scale)", "facts answered right (%)")
     handles = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
     handles += [Line2D([], [], **style, label=words) for style, words in zip(_styles(lines), lines, strict=True)]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label="5% below dense"))
+    if tolerance is not None:
+        words = f"{percent_words(100 * tolerance)} below dense"
+        handles.append(Line2D([], [], color=GREY, linestyle="--", label=words))
     finish(figure, axes, title, handles)
     return figure
 
 
-def _write(axis, strengths):
+def _panel(axis: Axes, here: pd.DataFrame, lines: Mapping[str, list[str]], tolerance: float | None) -> None:
+    """One model's lines on one text; here: its points by variant."""
+    strengths = []
+    for style, slugs in zip(_styles(lines), lines.values(), strict=True):
+        path = here.loc[[slug for slug in (DENSE, *slugs) if slug in here.index]]
+        shown = range(int(DENSE in path.index), len(path))
+        axis.plot(path["perplexity"], path["accuracy"], **style, markevery=list(shown), alpha=0.8, zorder=2)
+        for place in shown:
+            row, variant = path.iloc[place], parse(path.index[place])
+            if variant.strength:
+                strengths.append((variant.strength, (row["perplexity"], row["accuracy"]), style["color"]))
+    if DENSE in here.index:
+        (dense,) = here.loc[[DENSE]].to_dict("records")
+        axis.plot(dense["perplexity"], dense["accuracy"], color="black", marker="*", markersize=11, zorder=4)
+        if tolerance is not None:
+            axis.axhline((1 - tolerance) * dense["accuracy"], color=GREY, linestyle="--", linewidth=1)
+    axis.set_xscale("log")
+    wide = here["perplexity"].max() > WIDE * here["perplexity"].min()
+    axis.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.margins(x=0.08, y=0.1)
+    _write(axis, strengths)
+
+
+def _write(axis: Axes, strengths: Sequence[tuple[str, tuple[float, float], str]]) -> None:
     """Write [(words, (perplexity, accuracy), colour)], those of the largest perplexity first, where there is room."""
     axis.autoscale_view()
-    written = []
+    written: list[np.ndarray] = []
     for words, point, colour in sorted(strengths, key=lambda each: -each[1][0]):
         here = axis.transData.transform(point) * 72 / axis.figure.dpi
         if all(np.hypot(*(here - other)) >= CLOSE for other in written):
@@ -96,7 +123,7 @@ def _write(axis, strengths):
             axis.annotate(words, point, (5, 4), textcoords="offset points", fontsize=7, color=colour)
 
 
-def _styles(lines):
+def _styles(lines: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     """A style per line, no two alike."""
     count = len(LOOKS)
     return [
@@ -109,7 +136,7 @@ def _styles(lines):
     ]
 
 
-def _caption(points, lines):
+def _caption(points: pd.DataFrame, lines: Mapping[str, list[str]]) -> str:
     """What is shown, and the strongest variant that perplexity calls harmless (at most a tenth more)."""
     caption = (
         "Every linear layer compressed: perplexity on a text (to the right: worse) and the mean accuracy over all "
@@ -120,7 +147,7 @@ def _caption(points, lines):
     unseen = points[points["variant"].isin(slugs) & (points["perplexity_times"] <= 1.1)].dropna(subset=["lost"])
     if unseen.empty:
         return caption
-    worst = unseen.loc[unseen["lost"].idxmax()]
+    worst = unseen.iloc[int(unseen["lost"].argmax())]
     return caption + (
         f"The most that was lost while perplexity rose by at most a tenth: {max(worst['lost'], 0):.1f}% of the dense "
         f"accuracy ({worst['model']}, {worst['variant']}). "

@@ -5,7 +5,13 @@ model's accuracy), majority_drop_percent (nan without a baseline), why (MISSING 
 ""), mark (a drop to be marked beside this one, nan without).
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -18,11 +24,17 @@ MISSING, UNKNOWN = "missing", "nothing known"  # no such cell; the dense model k
 DIGIT = 0.0105  # of the width of a figure of bars
 FOOT = 0.05  # share of a panel's height that a row of crosses takes
 BAR = 0.82  # height of a model's bars together; models are 1 apart
-DIAMOND = {"color": "black", "marker": "D", "markersize": 5, "markerfacecolor": "white", "linestyle": ""}
-SMALL = {"fontsize": 8, "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.4}}
+DIAMOND: dict[str, Any] = {
+    "color": "black",
+    "marker": "D",
+    "markersize": 5,
+    "markerfacecolor": "white",
+    "linestyle": "",
+}
+SMALL: dict[str, Any] = {"fontsize": 8, "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.4}}
 
 
-def lines(cells, title):
+def lines(cells: pd.DataFrame, title: str) -> Figure:
     """One panel of lines per panel of `cells`: drop against sparsity, a line per scope, dense at 0.
 
     A line is the mean over the models, its band spans the least and the most harmed one. Where some model's cell is
@@ -33,15 +45,7 @@ def lines(cells, title):
     size = {1: (7.9, 4.4), 2: (4.2, 3.6), 3: (3.2, 3.6), 4: (4.2, 3.2)}.get(len(names), (3.2, 2.9))
     figure, axes = panels(len(names), 2 if len(names) in (2, 4) else 3, size, sharex=True, sharey=True)
     for axis, name in zip(axes, names, strict=True):
-        rows = cells[(cells["panel"] == name) & (cells["why"] != UNKNOWN)]
-        for place, scope in enumerate(scopes):
-            values = rows[rows["scope"] == scope].pivot(index="level", columns="model", values="drop_percent")
-            _line(axis, values, {"color": COLOURS[scope], "marker": MARKERS[scope]}, 0.035 + FOOT * place)
-        baseline = rows.groupby("model")["majority_drop_percent"].first().mean()
-        if pd.notna(baseline):
-            axis.axhline(baseline, color=GREY, linestyle="--", linewidth=1.2)
-        if rows.empty:
-            axis.text(0.5, 0.5, f"{UNKNOWN} by the dense model", transform=axis.transAxes, ha="center", color=GREY)
+        _panel_of_lines(axis, cells[(cells["panel"] == name) & (cells["why"] != UNKNOWN)], scopes)
         axis.set(title="" if names == [ALL] else name, xlabel="", ylabel="")
         axis.set_xticks(levels[:: 2 if len(levels) > 7 and len(names) > 1 else 1])
     widen(axes[0], "y")
@@ -56,7 +60,18 @@ def lines(cells, title):
     return figure
 
 
-def _line(axis, values, style, foot):
+def _panel_of_lines(axis: Axes, rows: pd.DataFrame, scopes: Sequence[str]) -> None:
+    for place, scope in enumerate(scopes):
+        values = rows[rows["scope"] == scope].pivot(index="level", columns="model", values="drop_percent")
+        _line(axis, values, {"color": COLOURS[scope], "marker": MARKERS[scope]}, 0.035 + FOOT * place)
+    baseline = rows.groupby("model")["majority_drop_percent"].first().mean()
+    if pd.notna(baseline):
+        axis.axhline(baseline, color=GREY, linestyle="--", linewidth=1.2)
+    if rows.empty:
+        axis.text(0.5, 0.5, f"{UNKNOWN} by the dense model", transform=axis.transAxes, ha="center", color=GREY)
+
+
+def _line(axis: Axes, values: pd.DataFrame, style: Mapping[str, Any], foot: float) -> None:
     """values: levels x models. A cross for each level without one of them, at that height of the panel."""
     values = pd.concat([pd.DataFrame(0.0, index=[0.0], columns=values.columns), values])
     axis.plot(values.index, values.mean(axis=1), markersize=7, markeredgecolor="white", **style)
@@ -69,7 +84,7 @@ def _line(axis, values, style, foot):
         axis.plot(holes, [foot] * len(holes), transform=axis.get_xaxis_transform(), **cross)
 
 
-def bars(cells, title, columns=3, mark=None):
+def bars(cells: pd.DataFrame, title: str, columns: int = 3, mark: str | None = None) -> Figure:
     """One panel of horizontal bars per panel of `cells`: drop per model, a bar per scope; above them the models' mean.
 
     mark: what the diamonds of column `mark` are, for the legend. A bar that is missing is replaced by the word.
@@ -84,34 +99,37 @@ def bars(cells, title, columns=3, mark=None):
     size = (7.5 / columns + 0.4, 1.5 + 0.2 * len(models) * (len(scopes) + 0.8))
     figure, axes = panels(len(names), columns, size, sharex=True, sharey=True)
     for axis, name in zip(axes, names, strict=True):
-        rows = cells[cells["panel"] == name]
-        for scope in scopes:
-            of_scope = rows[rows["scope"] == scope]
-            axis.barh(of_scope["place"], of_scope["drop_percent"], height=height, color=COLOURS[scope])
-        axis.plot(rows["mark"], rows["place"], zorder=5, **DIAMOND)
-        baseline = rows.groupby("model")["majority_drop_percent"].first().reindex(models)
-        for place, value in enumerate(baseline):
-            axis.plot([value, value], [place - 0.45, place + 0.45], color=GREY, linestyle="--", linewidth=1.2)
-        axis.axvline(0, color="#444444", linewidth=0.8)
+        _panel_of_bars(axis, cells[cells["panel"] == name], models, scopes)
         axis.set(title="" if names == [ALL] else name, ylim=(len(models) - 0.5, -0.5))
-        axis.set_yticks(range(len(models)), models)
-        axis.grid(False, axis="y")
-        axis.tick_params(axis="y", length=0)
-        axis.spines["left"].set_visible(False)
-        axis.margins(x=0.16)
     widen(axes[0], "x")
     low, high = axes[0].get_xlim()
     for axis, name in zip(axes, names, strict=True):
         _values(axis, cells[cells["panel"] == name], DIGIT * columns * (high - low))
     label(axes, DROP, "")
-    handles = [Patch(color=COLOURS[s], label=LABELS[s]) for s in scopes]
+    handles: list[Artist] = [Patch(color=COLOURS[s], label=LABELS[s]) for s in scopes]
     if mark and cells["mark"].notna().any():
         handles.append(Line2D([], [], label=mark, **DIAMOND))
     finish(figure, axes, title, handles + _baseline_handle(cells))
     return figure
 
 
-def _mean(cells):
+def _panel_of_bars(axis: Axes, rows: pd.DataFrame, models: list[str], scopes: list[str]) -> None:
+    for scope in scopes:
+        of_scope = rows[rows["scope"] == scope]
+        axis.barh(of_scope["place"], of_scope["drop_percent"], height=BAR / len(scopes), color=COLOURS[scope])
+    axis.plot(rows["mark"], rows["place"], zorder=5, **DIAMOND)
+    baseline = rows.groupby("model")["majority_drop_percent"].first().reindex(models)
+    for place, value in enumerate(baseline):
+        axis.plot([value, value], [place - 0.45, place + 0.45], color=GREY, linestyle="--", linewidth=1.2)
+    axis.axvline(0, color="#444444", linewidth=0.8)
+    axis.set_yticks(range(len(models)), models)
+    axis.grid(False, axis="y")
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.margins(x=0.16)
+
+
+def _mean(cells: pd.DataFrame) -> pd.DataFrame:
     """A row per panel and scope with the means over the models; `of` says how many have the cell, where not all do.
 
     A mark is averaged only where every model has one.
@@ -126,29 +144,25 @@ def _mean(cells):
     return mean.reset_index().assign(model=MEAN)
 
 
-def _values(axis, rows, digit):
+def _values(axis: Axes, rows: pd.DataFrame, digit: float) -> None:
     """Each drop as a number right of its bar, or of the diamond if that is where the number would stand.
 
     digit: the width of a digit in units of the x axis.
     """
     for row in rows.to_dict("records"):
         gone = pd.isna(row["drop_percent"])
-        text = row["why"] if gone else tenths(row["drop_percent"]) + row["of"]
+        text = row["why"] if gone else format(row["drop_percent"], "z.1f") + row["of"]
         x = 0 if gone else max(row["drop_percent"], 0)
         if x <= row["mark"] <= x + digit * (len(text) + 2):
             x = row["mark"]
-        style = {"color": GREY, "style": "italic"} if gone else {}
+        style: dict[str, Any] = {"color": GREY, "style": "italic"} if gone else {}
         axis.annotate(text, (x, row["place"]), (5, 0), textcoords="offset points", **SMALL, **style)
 
 
-def tenths(value):
-    return f"{round(value, 1) + 0.0:.1f}"  # + 0.0 turns -0.0 into 0.0
-
-
-def _scopes(cells):
+def _scopes(cells: pd.DataFrame) -> list[str]:
     return [scope for scope in COLOURS if scope in set(cells["scope"])]
 
 
-def _baseline_handle(cells):
+def _baseline_handle(cells: pd.DataFrame) -> list[Artist]:
     known = cells["majority_drop_percent"].notna().any()
     return [Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="majority baseline")] if known else []

@@ -4,8 +4,14 @@ Colours belong to scopes (after Okabe and Ito, told apart by colour-blind reader
 """
 
 import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from knowcost.common.files import atomic
@@ -30,20 +36,23 @@ STYLE = {
 GREY = "#666666"
 
 
-def panels(count, columns, size, **shared):
+def panels(
+    count: int, columns: int, size: tuple[float, float], sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, np.ndarray]:
     """A figure with `count` axes in at most `columns` columns, each of `size` inches; unused places are removed."""
     columns = min(count, columns)
     rows = -(-count // columns)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **shared).flatten()
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flatten()
     for axis in axes[count:]:
         axis.remove()
     return figure, axes[:count]
 
 
-def label(axes, x, y):
+def label(axes: Sequence[Axes] | np.ndarray, x: str, y: str) -> None:
     """Axis labels on the lowest panel of each column and the first of each row; numbers on every lowest panel."""
-    columns = axes[0].get_subplotspec().get_gridspec().ncols
+    grid = axes[0].get_gridspec()
+    columns = grid.ncols if grid else 1
     for place, axis in enumerate(axes):
         axis.set_ylabel(y if place % columns == 0 else "")
         if place >= len(axes) - columns:
@@ -51,19 +60,19 @@ def label(axes, x, y):
             axis.tick_params(labelbottom=True)
 
 
-def finish(figure, axes, title, handles):
+def finish(figure: Figure, axes: Sequence[Axes] | np.ndarray, title: str, handles: Sequence[Artist]) -> None:
     """Title on top, legend below it and outside the data, no box around the data."""
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.08)
     for axis in axes:
         sns.despine(ax=axis, left=not axis.spines["left"].get_visible())
     figure.suptitle(textwrap.fill(title, int(9.5 * figure.get_figwidth())), x=0.01, ha="left")
     figure.legend(handles=handles, loc="outside lower left", ncols=_columns(handles, figure.get_figwidth()))
 
 
-def _columns(handles, inches):
+def _columns(handles: Sequence[Artist], inches: float) -> int:
     """How many columns of a legend fit a figure, at most four: entries go down the columns, each as wide as its longest
     (twelve letters to an inch, seven more for marker and gap)."""
-    words = [len(handle.get_label()) + 7 for handle in handles]
+    words = [len(str(handle.get_label())) + 7 for handle in handles]
     for columns in range(min(len(words), 4), 1, -1):
         rows = -(-len(words) // columns)
         if sum(max(words[start : start + rows]) for start in range(0, len(words), rows)) <= 12 * inches:
@@ -71,14 +80,19 @@ def _columns(handles, inches):
     return 1
 
 
-def widen(axis, which, least=1.0):
+def widen(axis: Axes, which: str, least: float = 1.0) -> None:
     """Let an axis (`which`: x or y) reach `least`: matplotlib stretches nearly nothing over the whole panel."""
     low, high = getattr(axis, f"get_{which}lim")()
     if high < least:
         getattr(axis, f"set_{which}lim")(min(low, -least / 20), least)
 
 
-def save(figure, path, suffix):
-    metadata = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+def save(figure: Figure, path: Path, suffix: str) -> None:
+    """Write a figure without the date and the version of what wrote it: the same figure, the same bytes."""
+    metadata: dict[str, dict[str, Any]] = {
+        "svg": {"Date": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None},
+    }
     with atomic(path) as temporary:
         figure.savefig(temporary, format=suffix, metadata=metadata.get(suffix))

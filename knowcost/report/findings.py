@@ -128,7 +128,7 @@ def overlap(frame: pd.DataFrame) -> Iterator[Table]:
 def _pairs(frame: pd.DataFrame) -> Iterator[list[Cell]]:
     """A row for each two variants whose scopes are one of PAIRS and that forgot enough."""
     for (a, b), cells in frame.groupby(["a", "b"], sort=False):
-        first, second = tables.describe(a), tables.describe(b)
+        first, second = tables.describe(str(a)), tables.describe(str(b))
         scopes = (first["scope"], second["scope"])
         sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
         enough = sums[["forgotten_a", "forgotten_b"]].min() >= FEWEST

@@ -28,8 +28,8 @@ def missing(scores: pd.DataFrame) -> str:
     gone = design[design["accuracy"].isna()]
     if gone.empty:
         return ""
-    counts = gone.groupby(["model", "benchmark"], sort=False).size().items()
-    words = ", ".join(f"{model} on {benchmark} ({whole(count)})" for (model, benchmark), count in counts)
+    counts = gone.groupby(["model", "benchmark"], sort=False).size().reset_index(name="count").to_dict("records")
+    words = ", ".join(f"{each['model']} on {each['benchmark']} ({whole(each['count'])})" for each in counts)
     return f"{whole(len(gone))} of the {whole(len(design))} cells of this run's design have no score: {words}."
 
 

@@ -28,9 +28,9 @@ def test_a_dot_and_an_interval_per_claim_and_family():
         ("B.", "decoder", -20.0, -30.0, -10.0, "fails"),
         ("C.", "decoder", None, None, None, "undecided"),
     )
-    ((name, _, _, figure),) = findings.verdicts(rows)
-    (axis,) = figure.axes
-    assert name == "claims"
+    (drawn,) = findings.verdicts(rows)
+    (axis,) = drawn.figure.axes
+    assert drawn.name == "claims"
     assert [label.get_text() for label in axis.get_yticklabels()] == ["A", "B"]
     dots = [line for line in axis.lines if line.get_marker() not in ("None", None)]
     assert [line.get_xdata()[0] for line in dots] == [2.0, 0.5, -20.0]
@@ -47,10 +47,10 @@ def test_a_figure_per_paper():
     rows = claims(*[(f"{name}.", "decoder", 1.0, 0.5, 2.0, "holds") for name in "AB"])
     rows.loc[1, "paper"] = "LLM-KICK"
     made = list(findings.verdicts(rows))
-    assert [name for name, *_ in made] == ["claims", "claims_llm_kick"]
-    assert [[each.get_text() for each in figure.axes[0].get_yticklabels()] for *_, figure in made] == [["A"], ["B"]]
-    assert "LLM-KICK" in made[1][1]
-    assert [name for name, *_ in findings.verdicts(rows.iloc[1:])] == ["claims_llm_kick"]
+    assert [drawn.name for drawn in made] == ["claims", "claims_llm_kick"]
+    assert [[each.get_text() for each in drawn.figure.axes[0].get_yticklabels()] for drawn in made] == [["A"], ["B"]]
+    assert "LLM-KICK" in made[1].title
+    assert [drawn.name for drawn in findings.verdicts(rows.iloc[1:])] == ["claims_llm_kick"]
 
 
 def test_without_a_number_there_is_no_figure():
@@ -78,11 +78,11 @@ def test_first_forgotten_at_the_lowest_level_that_costs_something():
     rows += shares("magnitude-40@canonical.attention", "a", "confidence", [9, 9, 9, 9])
     rows += shares("magnitude-80@overall", "a", "confidence", [9, 9, 9, 9])
     rows += shares("int8@overall", "a", "confidence", [9, 9, 9, 9])
-    ((name, title, caption, figure),) = findings.first(pd.DataFrame(rows), "encoder", "Who.")
-    assert name == "forgotten_first_encoder"
-    assert "40% pruned" in title
-    assert caption.endswith("Who.")
-    (axis,) = figure.axes  # by confidence alone: there is nothing by frequency
+    (drawn,) = findings.first(pd.DataFrame(rows), "encoder", "Who.")
+    assert (drawn.name, drawn.family) == ("forgotten_first_encoder", "encoder")
+    assert "40% pruned" in drawn.title
+    assert drawn.caption.endswith("Who.")
+    (axis,) = drawn.figure.axes  # by confidence alone: there is nothing by frequency
     found = {line.get_color(): list(line.get_ydata()) for line in axis.lines}
     assert found == {COLOURS["overall"]: pytest.approx([70, 30, 10, 0]), COLOURS["attention"]: [10, 10, 10, 10]}
 
@@ -96,9 +96,9 @@ def test_families_share_one_scale_where_they_share_a_benchmark():
         )
         for method, experiment, level, accuracy in (("dense", "dense", None, dense), ("magnitude", "prune", 40, pruned))
     ]  # fmt: skip
-    ((name, _, caption, figure),) = findings.one_scale(pd.DataFrame(rows, columns=names))
-    (axis,) = figure.axes
-    assert name == "one_scale" and "shared" in caption and "own" not in caption
+    (drawn,) = findings.one_scale(pd.DataFrame(rows, columns=names))
+    (axis,) = drawn.figure.axes
+    assert drawn.name == "one_scale" and "shared" in drawn.caption and "own" not in drawn.caption
     assert [line.get_ydata().tolist() for line in axis.lines[:2]] == [[90, 50], [80, 40]]
     assert axis.lines[2].get_ydata()[0] == 25
     assert list(findings.one_scale(pd.DataFrame(rows[2:], columns=names))) == []

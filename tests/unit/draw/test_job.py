@@ -5,12 +5,14 @@ import xml.etree.ElementTree as ET
 import matplotlib
 import pytest
 from helpers import fake_results
-from helpers.plotted import TWO_MODELS, diamonds
+from helpers.plotted import diamonds
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
 from knowcost.common.files import read_json
+from knowcost.draw import costs
 from knowcost.draw import job as draw
+from knowcost.draw.style import STYLE
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,8 @@ def figures_of(root, models, leave_out=(), **more):
     gone = ["/".join((model, variant, "scores", f"{benchmark}.parquet")) for model, variant, benchmark in leave_out]
     cells = [path for path in cells if not str(path).endswith(tuple(gone))]
     aggregate(cells, manifests, benchmarks, root / "tables", fake_results.SETTINGS)
-    with matplotlib.rc_context(draw.STYLE):
-        return {entry["name"]: (entry, figure) for entry, figure in draw._all(tables.read(root / "tables"))}
+    with matplotlib.rc_context(STYLE):
+        return {drawn.name: (drawn.entry, drawn.figure) for drawn in draw.figures(tables.read(root / "tables"))}
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +140,8 @@ def test_several_models_are_shown_by_model_too(papers):
     titles = [axis.get_title(loc="left") for axis in papers[0]["prune_magnitude_encoder_by_model"][1].axes]
     assert titles == ["bert-base", "roberta-base"]
     groups = {entry["name"]: entry["group"] for entry, _ in papers[0].values() if entry["group"]}
-    assert {name.rpartition("_by_")[2] for name in groups if groups[name] == draw.BY_BENCHMARK} == {"benchmark"}
-    assert sorted(name.rpartition("_")[2] for name in groups if groups[name] == draw.BY_MODEL) == [
+    assert {name.rpartition("_by_")[2] for name in groups if groups[name] == costs.BY_BENCHMARK} == {"benchmark"}
+    assert sorted(name.rpartition("_")[2] for name in groups if groups[name] == costs.BY_MODEL) == [
         *("bert-base", "model", "roberta-base")
     ]
 
@@ -193,14 +195,3 @@ def test_a_missing_cell_is_shown_and_named(papers):
         assert [place for place, is_crossed in enumerate(crossed) if is_crossed] == panels
     others = ("prune_magnitude_encoder_model_bert-base", "quantize_int8_encoder", "prune_magnitude_decoder")
     assert not any("Missing" in made[name][0]["caption"] for name in others)
-
-
-def test_numbers_in_captions_are_those_nearest_to_forty_percent():
-    assert draw._numbers(TWO_MODELS) == "Mean drop at 40%: everything 15.0%, attention 4.0%."
-    assert draw._numbers(TWO_MODELS.assign(level=None)).startswith("Mean drop: ")
-
-
-def test_scopes_have_colours_and_markers_of_their_own():
-    for scopes in (draw.MAIN, draw.PARTS):
-        assert len({draw.COLOURS[scope] for scope in scopes}) == len(scopes)
-        assert len({draw.MARKERS[scope] for scope in scopes}) == len(scopes)

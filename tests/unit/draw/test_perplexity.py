@@ -40,15 +40,18 @@ POINTS = {
 }  # fmt: skip
 
 
-def drawn(*made, family="decoder"):
+def drawn(*made, tolerance=0.05):
     scores, perplexity = (pd.concat(each) for each in zip(*made, strict=True))
-    return list(perplexity_figures.against(scores, perplexity, family))
+    matching = pd.DataFrame({"tolerance": [tolerance] * 3})
+    return list(
+        perplexity_figures.against({"scores": scores, "perplexity": perplexity, "matching": matching}, "decoder")
+    )
 
 
 def test_a_line_per_method_from_the_dense_model_to_its_strongest_variant():
-    ((name, title, caption, figure),) = drawn(frames(POINTS))
-    assert name == "perplexity_decoder" and title == "Perplexity against knowledge: decoder models"
-    (axis,) = figure.axes
+    (made,) = drawn(frames(POINTS))
+    assert made.name == "perplexity_decoder" and made.title == "Perplexity against knowledge: decoder models"
+    (axis,) = made.figure.axes
     lines = [line for line in axis.lines if len(line.get_xdata()) > 1 and line.get_linestyle() == "-"]
     # 80% has no finite perplexity, 40% was not asked everything, attention is not everything
     assert [list(line.get_xdata()) for line in lines] == [[10.0, 10.5, 30.0], [10.0, 11.5]]
@@ -57,33 +60,33 @@ def test_a_line_per_method_from_the_dense_model_to_its_strongest_variant():
     (dashed,) = [line for line in axis.lines if line.get_linestyle() == "--"]
     assert dashed.get_ydata()[0] == pytest.approx(0.95 * 70)
     assert axis.get_xscale() == "log" and axis.get_title(loc="left") == "m, prose"
-    assert "by at most a tenth: 20.0% of the dense accuracy (m, magnitude-20@overall)" in caption
+    assert "by at most a tenth: 20.0% of the dense accuracy (m, magnitude-20@overall)" in made.caption
 
 
 def test_patterns_have_a_line_of_their_own():
     points = {"dense": (10.0, (80,)), "sparsegpt-50@overall": (12.0, (70,)), "sparsegpt-2of4@overall": (20.0, (50,))}
-    ((*_, figure),) = drawn(frames(points))
-    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    (made,) = drawn(frames(points))
+    words = [text.get_text() for text in made.figure.legends[0].get_texts()]
     assert words == ["dense", "SparseGPT", "SparseGPT (N:M)", "5% below dense"]
-    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["2:4", "50%"]
+    assert sorted(text.get_text() for text in made.figure.axes[0].texts) == ["2:4", "50%"]
 
 
 def test_a_panel_per_model_and_text():
-    ((*_, figure),) = drawn(frames(POINTS), frames(POINTS, model="n"))
-    assert [axis.get_title(loc="left") for axis in figure.axes] == ["m, prose", "n, prose"]
+    (made,) = drawn(frames(POINTS), frames(POINTS, model="n"))
+    assert [axis.get_title(loc="left") for axis in made.figure.axes] == ["m, prose", "n, prose"]
 
 
 def test_nothing_is_drawn_without_both():
     scores, perplexity = frames(POINTS)
-    assert not list(perplexity_figures.against(scores, perplexity.iloc[:0], "decoder"))
-    assert not list(perplexity_figures.against(scores, perplexity[perplexity["scope"] != "overall"], "decoder"))
+    assert not drawn((scores, perplexity.iloc[:0]))
+    assert not drawn((scores, perplexity[perplexity["scope"] != "overall"]))
 
 
 def test_no_two_of_many_lines_look_alike():
     slugs = [f"{step}@overall~{n}" for step in ("wanda-20", "gptq-4bit") for n in range(9)] + ["magnitude-20@overall"]
     points = {"dense": (10.0, (80,))} | {slug: (12.0 + n, (70 - n,)) for n, slug in enumerate(slugs)}
-    ((*_, figure),) = drawn(frames(points))
-    handles = figure.legends[0].legend_handles
+    (made,) = drawn(frames(points))
+    handles = made.figure.legends[0].legend_handles
     looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in handles}
     assert len(looks) == len(handles) == len(slugs) + 2
 
@@ -94,14 +97,28 @@ def test_of_strengths_that_lie_close_together_one_is_written():
         "magnitude-10@overall": (10.01, (79.9,)),
         "magnitude-20@overall": (10.02, (79.8,)),
     }
-    ((*_, figure),) = drawn(frames(points | {"magnitude-80@overall": (900.0, (5,))}))
-    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["20%", "80%"]
+    (made,) = drawn(frames(points | {"magnitude-80@overall": (900.0, (5,))}))
+    assert sorted(text.get_text() for text in made.figure.axes[0].texts) == ["20%", "80%"]
 
 
 def test_ticks_of_a_wide_range_are_powers_of_ten():
     for worst, some in ((40.0, 20.0), (90_000.0, 1000.0)):
-        ((*_, figure),) = drawn(frames({"dense": (10.0, (80,)), "magnitude-80@overall": (worst, (5,))}))
-        low, high = figure.axes[0].get_xlim()
-        ticks = [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high]
+        (made,) = drawn(frames({"dense": (10.0, (80,)), "magnitude-80@overall": (worst, (5,))}))
+        low, high = made.figure.axes[0].get_xlim()
+        ticks = [tick for tick in made.figure.axes[0].get_xticks() if low <= tick <= high]
         assert some in ticks
         assert (worst < 50) == any(math.log10(tick) % 1 > 1e-9 for tick in ticks)
+
+
+def test_the_dashed_line_is_the_studys_tolerance():
+    (made,) = drawn(frames(POINTS), tolerance=0.1)
+    (dashed,) = [line for line in made.figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert dashed.get_ydata()[0] == pytest.approx(63)  # 90% of 70
+    assert made.figure.legends[0].get_texts()[-1].get_text() == "10% below dense"
+
+
+def test_lines_stand_apart_by_act_order_too():
+    slugs = ("gptq-4bit@overall", "gptq-4bit-actorder@overall", "gptq-4bit-g128-actorder@overall")
+    (made,) = drawn(frames({"dense": (10.0, (80,))} | {slug: (12.0 + n, (70,)) for n, slug in enumerate(slugs)}))
+    words = [text.get_text() for text in made.figure.legends[0].get_texts()]
+    assert words == ["dense", "GPTQ", "GPTQ (bits, act order)", "5% below dense"]

@@ -1,0 +1,197 @@
+"""Figures of what compression costs one family: the drop against the dense model, in percent of the dense model's
+accuracy, as in "The Cost of Compression"."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from knowcost.aggregate.drops import nearest_level
+from knowcost.aggregate.tables import under
+from knowcost.compress.registry import methods_of, name_of
+from knowcost.draw.drawn import Drawn
+from knowcost.draw.plots import ALL, MISSING, bars, lines
+from knowcost.draw.style import COLOURS
+from knowcost.papers.cost_of_compression import index as paper
+from knowcost.spec.families import ATTENTION_PARTS, LABELS
+from knowcost.spec.levels import percent_words
+from knowcost.spec.variants import GROUPINGS
+
+MAIN = ("overall", "attention", "feed_forward")
+PARTS = ("attention", *ATTENTION_PARTS)
+FINAL = ("final_unstructured", "final_structured")
+BY_BENCHMARK, BY_MODEL = "by benchmark", "model by model"  # the groups that the report folds
+PRINTED, LOSING = "printed in the paper", "as published (the layer lost)"  # what a diamond is
+DIAMONDS = {
+    PRINTED: "Diamonds: the drops that follow from Tables 3 to 5 as printed. ",
+    LOSING: "Diamonds: this run's drops when the pruned layer is lost, as the published code scored it. ",
+}
+WHOLE = " Everything means every linear layer but the final one."
+FINAL_LAYER = "Removing part of the final layer, as single weights or as whole rows"
+PRUNED_THEN_QUANTIZED = "Pruning a scope, then quantizing it"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a few figures are about: the cells of an experiment of a family, in the words of paper.yaml.
+
+    method: a Variant.method, None for all that the experiment has. who: the end of the captions.
+    """
+
+    family: str
+    experiment: str
+    who: str
+    scopes: str = "final"
+    method: str | None = None
+    grouping: str = GROUPINGS[0]
+
+    @property
+    def slug(self) -> str:
+        """The start of the figures' file names."""
+        method = f"_{re.sub('[+~]', '_', self.method)}" if self.method else ""
+        grouping = f"_{self.grouping}" * (self.grouping != GROUPINGS[0])
+        parts = "_attention_parts" * (self.scopes == "attention_parts")
+        return f"{self.experiment}{method}_{self.family}{grouping}{parts}"
+
+    @property
+    def title(self) -> str:
+        """ "Magnitude pruning: encoder models"."""
+        what = name_of(self.method) if self.method else "pruning the final layer alone"
+        where = f"{'attention in ' * (self.scopes == 'attention_parts')}{LABELS[self.family]} models"
+        grouping = f" ({self.grouping} grouping)" * (self.grouping != GROUPINGS[0])
+        return f"{what[0].upper()}{what[1:]}: {where}{grouping}"
+
+    @property
+    def what(self) -> str:
+        """What was done, to begin a caption with: the method's own words where it is one."""
+        if self.experiment == "prune_quantize":
+            return PRUNED_THEN_QUANTIZED
+        return methods_of(self.method)[0].what if self.method else FINAL_LAYER
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a subject. shown: the views of paper.yaml that it is. words: what the title adds; suffix: what
+    the file's name adds."""
+
+    shown: Sequence[str]
+    words: str = ""
+    suffix: str = ""
+    group: str = ""
+
+
+def _drawn(subject: Subject, view: View, figure: Figure, caption: str) -> Drawn:
+    numbers = paper.numbers(
+        subject.family, subject.experiment, subject.scopes, view.shown, subject.method, subject.grouping
+    )
+    caption = f"{paper.named('Figure', numbers)} of the thesis. {caption}" if numbers else caption
+    title, name = subject.title + view.words, subject.slug + view.suffix
+    return Drawn(name, title, caption + subject.who, figure, subject.family, view.group, numbers)
+
+
+def figures(cells: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
+    """The figures of one family's drops; cells: as cells.cells_of makes them; who: the end of the captions."""
+    for experiment, make in (("prune", _pruning), ("quantize", _quantizing), ("prune_quantize", _levels)):
+        rows = cells[cells["experiment"] == experiment]
+        for method, grouping in rows[["method", "grouping"]].drop_duplicates().itertuples(index=False):
+            group = under(rows[rows["method"] == method], grouping)
+            for name, scopes, own in (("main", MAIN, MAIN), ("attention_parts", PARTS, ATTENTION_PARTS)):
+                chosen = group[group["scope"].isin(scopes)]
+                if chosen[chosen["scope"].isin(own)]["drop_percent"].notna().any():
+                    yield from make(chosen, Subject(family, experiment, who, name, method, grouping))
+    methods = paper.contents()["experiments"]["final"]["methods"]
+    final = cells[cells["experiment"].isin(FINAL) & cells["method"].isin(methods)]  # one bar per way of removing
+    if final["drop_percent"].notna().any():
+        yield from _levels(final.assign(scope=final["experiment"]), Subject(family, "final", who))
+
+
+def _pruning(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
+    """Lines: averaged over benchmarks; a panel per model; a panel per benchmark; and so for each model by itself."""
+    mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
+    models, benchmarks = mean["model"].unique(), each["panel"].unique()
+    band = " The band spans the least and the most harmed model." if len(models) > 1 else ""
+    notes, whole = _notes(cells), WHOLE * ("overall" in set(cells["scope"]))
+    only = ["by_benchmark"] * (len(benchmarks) == 1)
+    caption = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{whole}{band} {notes}"
+    view = View(["mean", *only, *["by_model"] * (len(models) == 1)])
+    yield _drawn(subject, view, lines(mean, subject.title), caption)
+    several = len(models) > 1 and subject.scopes == "main"
+    if several:
+        view = View(["by_model", *only], ", by model", "_by_model", BY_MODEL)
+        figure = lines(mean.assign(panel=mean["model"]), subject.title + view.words)
+        caption = f"Accuracy lost, averaged over benchmarks, each model by itself. {notes}"
+        yield _drawn(subject, view, figure, caption)
+    if len(benchmarks) > 1:
+        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark", BY_BENCHMARK)
+        caption = f"Accuracy lost, each benchmark by itself.{band} {notes}"
+        yield _drawn(subject, view, lines(each, subject.title + view.words), caption)
+        if several:
+            yield from _each_model(each, subject)
+
+
+def _each_model(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
+    """Lines for each model by itself, a panel per benchmark."""
+    for model, rows in cells.groupby("model", sort=False):
+        view = View(["by_benchmark"], f", {model} by benchmark", f"_model_{model}", BY_MODEL)
+        caption = f"Accuracy that {model} lost, each benchmark by itself. {_notes(rows)}"
+        yield _drawn(subject, view, lines(rows, subject.title + view.words), caption)
+
+
+def _quantizing(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
+    """Bars per model: averaged over benchmarks, and a panel per benchmark."""
+    mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
+    caption = f"{subject.what}: accuracy lost. {_numbers(mean)} {_notes(cells, PRINTED)}"
+    figure = bars(cells if each["panel"].nunique() > 1 else mean, subject.title, mark=PRINTED)
+    yield _drawn(subject, View(["mean", "by_model", "by_benchmark"]), figure, caption)
+
+
+def _levels(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
+    """Bars per model, a column of panels per level: averaged over benchmarks; then a row of panels per benchmark."""
+    how, mark = ("pruned", LOSING) if subject.experiment == "final" else ("pruned, then quantized", PRINTED)
+    mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
+    notes, several = _notes(cells, mark), each["panel"].nunique() > 1
+    view = View(["mean", "by_model", *["by_benchmark"] * (not several)])
+    caption = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)} {notes}"
+    yield _drawn(subject, view, bars(_by_level(mean, how), subject.title, mark=mark), caption)
+    if several:
+        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark", BY_BENCHMARK)
+        figure = bars(_by_level(each, how), subject.title + view.words, cells["level"].nunique(), mark)
+        yield _drawn(subject, view, figure, f"{subject.what}: accuracy lost, each benchmark by itself. {notes}")
+
+
+def _by_level(cells: pd.DataFrame, how: str) -> pd.DataFrame:
+    """The rows split into a panel per panel and level, named "40% pruned", or "trex, 40% pruned"."""
+    made = []
+    for panel in cells["panel"].unique():
+        start = "" if panel == ALL else f"{panel}, "
+        for level in sorted(cells["level"].unique()):
+            rows = cells[(cells["panel"] == panel) & (cells["level"] == level)]
+            made.append(rows.assign(panel=f"{start}{percent_words(level)} {how}"))
+    return pd.concat(made)
+
+
+def _notes(cells: pd.DataFrame, mark: str | None = None) -> str:
+    """What a figure's gaps, diamonds (`mark`) and dashed line are, if it has any."""
+    gone = cells[(cells["why"] == MISSING) & (cells["panel"] != ALL)]
+    notes = ""
+    if len(gone):
+        counts = gone.groupby(["model", "benchmark"], sort=False).size().reset_index(name="count").to_dict("records")
+        words = ", ".join(f"{each['model']} on {each['benchmark']} ({each['count']})" for each in counts)
+        notes = f"Missing cells: {words}. "
+    if mark and cells["mark"].notna().any():
+        notes += DIAMONDS[mark]
+    if cells["majority_drop_percent"].notna().any():
+        notes += "Dashed: a model that always gives the most frequent answer. "
+    return notes
+
+
+def _numbers(cells: pd.DataFrame) -> str:
+    """The means in words, at the level nearest to REFERENCE_LEVEL where there are levels."""
+    start = "Mean drop"
+    if cells["level"].notna().any():
+        level = nearest_level(cells["level"])
+        cells, start = cells[cells["level"] == level], f"Mean drop at {percent_words(level)}"
+    means = cells.groupby("scope")["drop_percent"].mean().dropna()
+    return f"{start}: {', '.join(f'{LABELS[s]} {means[s]:.1f}%' for s in COLOURS if s in means.index)}."

@@ -1,0 +1,27 @@
+"""A figure that was drawn, and what the index of figures says of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """name: of the file, without suffix. family: empty for a figure about all. group: the report folds figures that
+    have one. paper: the numbers of the thesis's figures that it shows."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+    family: str = ""
+    group: str = ""
+    paper: Sequence[int] = ()
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """Its entry in the index."""
+        return {"name": self.name, "family": self.family, "title": self.title, "group": self.group,
+                "caption": self.caption, "paper": list(self.paper)}  # fmt: skip

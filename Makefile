@@ -20,6 +20,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check $(SMK)
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 	$(BIN)/python tests/workflow/lint.py
 
 faults: $(READY)

@@ -14,6 +14,8 @@ import pandas as pd
 
 from knowcost.benchmarks.formats import companion
 from knowcost.papers.cost_of_compression import printed as published
+from knowcost.spec.families import LABELS
+from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse
 
 NEAR = 5.0  # points of accuracy from the majority baseline that count as "at the baseline"
@@ -116,11 +118,11 @@ def words(final: pd.DataFrame) -> list[str]:
     """Sentences on what both protocols say about the finding of section 8.4; [] where there is nothing to compare."""
     single = final[final["method"] == "magnitude"]
     sentences = []
-    for (family, level), rows in single.groupby(["family", "level"], sort=False):
+    for (family, _), rows in single.groupby(["family", "level"], sort=False):
         mean = rows[["dense", "corrected", "as_published", "majority"]].mean()
-        name = str(family).replace("_", "-")
         sentences.append(
-            f"Removing {level:g}% of the final layer's weights takes {name} models from {mean['dense']:.1f}% to "
+            f"Removing {percent_words(rows['level'].iloc[0])} of the final layer's weights takes "
+            f"{LABELS[str(family)]} models from {mean['dense']:.1f}% to "
             f"{mean['corrected']:.1f}%; scored as the published code did it, to {mean['as_published']:.1f}% "
             f"(majority baseline {mean['majority']:.1f}%)."
         )

@@ -79,7 +79,7 @@ def missing(entry: Entry, scores: pd.DataFrame) -> str:
 
     scores: the frame of drops.scores.
     """
-    family = entry["family"].replace("_", "-")
+    family = LABELS[entry["family"]]
     rows = scores[scores["family"] == entry["family"]]
     if rows.empty:
         return f"no {family} model in this run"
@@ -120,7 +120,7 @@ def lacking(entry: Entry, scores: pd.DataFrame) -> str:
 
 def title(entry: Entry) -> str:
     """What a figure or table of paper.yaml shows, in words: "int8, averaged over benchmarks: encoder models"."""
-    family = f": {entry['family'].replace('_', '-')} models" if "family" in entry else ""
+    family = f": {LABELS[entry['family']]} models" if "family" in entry else ""
     if "title" in entry:
         return entry["title"] + family
     views = {"mean": "averaged over benchmarks", "by_model": "model by model", "by_benchmark": "benchmark by benchmark"}

@@ -227,4 +227,4 @@ def _read(path: Path, more: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str,
 
 def _about(path: Path) -> dict[str, Any]:
     """What the project notes in a parquet file beside its rows."""
-    return from_metadata(parquet.read_schema(path).metadata)
+    return from_metadata(parquet.read_schema(path).metadata, path)

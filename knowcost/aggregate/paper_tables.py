@@ -90,7 +90,7 @@ def example(path: str | Path) -> tuple[str, str]:
     """(question, answer) of the first fact of a benchmark's parquet file, as Table 1 shows one per benchmark."""
     file = parquet.ParquetFile(path)
     fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
-    kind = KINDS[from_metadata(file.schema_arrow.metadata)["kind"]]
+    kind = KINDS[from_metadata(file.schema_arrow.metadata, path)["kind"]]
     question = fact[kind.shown][:EXAMPLE]
     if kind.answers:
         return question, kind.answers(fact)[0]

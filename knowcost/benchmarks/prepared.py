@@ -74,14 +74,14 @@ def read(path: str | Path) -> tuple["pa.Table", dict[str, Any]]:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    return table, from_metadata(table.schema.metadata)
+    return table, from_metadata(table.schema.metadata, path)
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
     """The metadata alone."""
     import pyarrow.parquet as pq
 
-    return from_metadata(pq.read_schema(path).metadata)
+    return from_metadata(pq.read_schema(path).metadata, path)
 
 
 def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str | Path) -> None:

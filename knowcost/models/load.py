@@ -133,7 +133,12 @@ def _module_path(model: torch.nn.Module, name: str) -> str:
     paths = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
     found = scopes.counterpart(name, paths)
     if found is None:
-        raise InputError(f"{name}: expected one linear layer of that name in the model, which has {', '.join(paths)}")
+        last = name.rpartition(".")[2]
+        near = [path for path in paths if path.rpartition(".")[2] == last]
+        raise InputError(
+            f"{name}: expected one linear layer of that name in the model; of those called {last} it has "
+            f"{', '.join(near) or 'none'}"
+        )
     return found
 
 

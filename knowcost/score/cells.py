@@ -92,7 +92,7 @@ def metadata(path: str | Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     try:
-        about = from_metadata(pq.read_schema(path).metadata)
+        about = from_metadata(pq.read_schema(path).metadata, path)
         whole = about.pop("sha256") == _digest(about)
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{path}: damaged or no scores file ({error}); delete it and run Snakemake again") from None

@@ -68,7 +68,7 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    return np.array(table["ids"].to_pylist(), np.int64), from_metadata(table.schema.metadata)
+    return np.array(table["ids"].to_pylist(), np.int64), from_metadata(table.schema.metadata, path)
 
 
 def longest(config: transformers.PretrainedConfig, tokenizer: transformers.PreTrainedTokenizerBase) -> int:

@@ -3,6 +3,7 @@
 Light at import, as cells are: the harness itself takes seconds.
 """
 
+import functools
 import importlib.util
 from importlib import metadata
 from pathlib import Path
@@ -20,11 +21,13 @@ def task_file(kind: str) -> Path:
     return FOLDER / f"{kind}.yaml"
 
 
+@functools.cache
 def harness_version() -> str:
     """The version of the installed lm_eval."""
     return metadata.version("lm_eval")
 
 
+@functools.cache
 def harness_folder() -> Path:
     """Where the installed lm_eval has its own tasks. Raises ModuleNotFoundError where there is none."""
     spec = importlib.util.find_spec("lm_eval")  # finds it without importing it
@@ -36,14 +39,22 @@ def harness_folder() -> Path:
 def digests(path: Path) -> list[str]:
     """Hex sha256 of a task file and of those that it includes, directly or not, in their order.
 
-    The code that they name stands and falls with the versions of this package and of the harness.
+    The code that they name is not among them: the harness's is known by its version, and who changes what an answer
+    counts for in this package raises STAGE_VERSION of score.
     """
-    return [files.sha256(path), *(digest for each in _included(path) for digest in digests(each))]
-
-
-def _included(path: Path) -> list[Path]:
-    """The files that a task file includes. The base loader knows no tags: `!function` would import code."""
-    named = yaml.load(path.read_text(), yaml.BaseLoader).get("include", [])
-    names = [named] if isinstance(named, str) else named
+    about = path.stat()
+    digest, names = _read(path, about.st_mtime_ns, about.st_size)
     folders = [harness_folder() if name.startswith(HARNESS_FOLDER) else path.parent for name in names]
-    return [folder / name.removeprefix(HARNESS_FOLDER) for folder, name in zip(folders, names, strict=True)]
+    included = [folder / name.removeprefix(HARNESS_FOLDER) for folder, name in zip(folders, names, strict=True)]
+    return [digest, *(each for file in included for each in digests(file))]
+
+
+@functools.cache
+def _read(path: Path, changed: int, size: int) -> tuple[str, tuple[str, ...]]:
+    """(hex sha256 of a task file, names of the files that it includes); kept while the file is the same, as every job
+    of a study asks for every batch and benchmark anew. changed: when, in ns.
+
+    The base loader knows no tags: `!function` would import code.
+    """
+    named = yaml.load(path.read_text(), yaml.BaseLoader).get("include", [])
+    return files.sha256(path), (named,) if isinstance(named, str) else tuple(named)

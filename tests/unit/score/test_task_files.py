@@ -35,3 +35,15 @@ def test_files_count_that_included_files_include(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     expected = [hashlib.sha256(text.encode()).hexdigest() for text in texts.values()]
     assert task_files.digests(tmp_path / "ours.yaml") == expected
+
+
+def test_a_file_is_read_again_only_when_it_has_changed(tmp_path, monkeypatch):
+    read, load = [], task_files.yaml.load
+    monkeypatch.setattr(task_files.yaml, "load", lambda text, loader: read.append(text) or load(text, loader))
+    for name, text in (("ours.yaml", "include: theirs.yaml\n"), ("theirs.yaml", "task: one\n")):
+        (tmp_path / name).write_text(text)
+    before = task_files.digests(tmp_path / "ours.yaml")
+    assert task_files.digests(tmp_path / "ours.yaml") == before and len(read) == 2
+    (tmp_path / "theirs.yaml").write_text("task: another\n")
+    assert task_files.digests(tmp_path / "ours.yaml") == [before[0], hashlib.sha256(b"task: another\n").hexdigest()]
+    assert len(read) == 3

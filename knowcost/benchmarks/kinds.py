@@ -53,9 +53,9 @@ class Kind:
     running: bool = False
     disciplines: bool = False
 
-    def engine_for(self, *, generates: bool) -> str:
-        """The engine for a model. generates: whether it is no encoder."""
-        return self.engine if generates or self.encoder_engine is None else self.encoder_engine
+    def engine_for(self, family: str) -> str:
+        """The engine that asks the models of a family."""
+        return self.engine if family in GENERATIVE or self.encoder_engine is None else self.encoder_engine
 
 
 def completions(row: Row) -> dict[str, Any]:

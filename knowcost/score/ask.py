@@ -9,30 +9,24 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.score.plan import Plan
+from knowcost.score.respondent import Respondent
 
 log = logging.getLogger(__name__)
 
 
 def ask(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    benchmark_file: str | Path,
-    limit: int | None,
-    plan: Plan,
-    *,
-    twice: bool = False,
+    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan, *, twice: bool = False
 ) -> tuple[pa.Table, dict[str, Any]]:
     """(rows, metadata) of one benchmark; the rows are those of its kind's measure, and for facts a column `again`.
 
     again: whether the answer is right when the same model is asked once more in batches of half the size, if `twice`;
     else null.
     """
-    once = functools.partial(_ask, model, tokenizer, benchmark_file, limit)
+    once = functools.partial(_ask, respondent, benchmark_file, limit)
     rows, metadata, plan = _within_memory(once, plan)
     if "correct" not in rows.column_names:
         return rows, metadata
@@ -65,15 +59,11 @@ def _within_memory(
 
 
 def _ask(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    benchmark_file: str | Path,
-    limit: int | None,
-    plan: Plan,
+    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The engine's rows and metadata, with the benchmark's kind."""
     kind = prepared.metadata(benchmark_file)["kind"]
     # imported by its name: a job that asks encoders alone need not wait for the harness
-    engine = importlib.import_module(f"knowcost.score.engines.{KINDS[kind].engine_for(generates=model.can_generate())}")
-    rows, metadata = engine.ask(model, tokenizer, benchmark_file, limit, plan)
+    engine = importlib.import_module(f"knowcost.score.engines.{KINDS[kind].engine_for(respondent.family)}")
+    rows, metadata = engine.ask(respondent.model, respondent.tokenizer, benchmark_file, limit, plan)
     return rows, metadata | {"kind": kind}

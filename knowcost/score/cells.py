@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost import score
 from knowcost.benchmarks import prepared
-from knowcost.benchmarks.kinds import GENERATIVE, HARNESS, KINDS
+from knowcost.benchmarks.kinds import HARNESS, KINDS
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import as_metadata, from_metadata
@@ -59,7 +59,7 @@ def cell_key(manifest: Mapping[str, Any], benchmark: str, settings: Settings) ->
 def harness(kind: str, family: str) -> dict[str, Any] | None:
     """What the answers of models of a family to a kind of benchmark depend on when the harness asks them: its version,
     and the sha256 of the kind's task file and of what that includes. None when another engine asks."""
-    if KINDS[kind].engine_for(generates=family in GENERATIVE) != HARNESS:
+    if KINDS[kind].engine_for(family) != HARNESS:
         return None
     return {"version": task_files.harness_version(), "files": task_files.digests(task_files.task_file(kind))}
 

@@ -65,6 +65,7 @@ def _score_variant(
     from knowcost.score import ask as asking
     from knowcost.score.measures import MEASURES
     from knowcost.score.plan import plan
+    from knowcost.score.respondent import Respondent
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     options = settings.options
@@ -72,10 +73,10 @@ def _score_variant(
     int8_linear.set_activations(module, options["int8_activations"])
     model, variant = manifest["model"], manifest["variant"]
     batches = plan(module.device.type, options, int8=is_int8(variant))
-    twice = _asked_twice(variant)
+    respondent, twice = Respondent(module, tokenizer, manifest["family"]), _asked_twice(variant)
     for name, key in stale.items():
         start = time.perf_counter()
-        rows, metadata = asking.ask(module, tokenizer, paths.benchmark(name), settings.limit, batches, twice=twice)
+        rows, metadata = asking.ask(respondent, paths.benchmark(name), settings.limit, batches, twice=twice)
         metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name} | _about(manifest, settings)
         write(paths.kept_scores(model, variant, name), rows, metadata)
         hand_over(model, variant, name)

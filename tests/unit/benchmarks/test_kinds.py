@@ -5,14 +5,14 @@ from importlib import resources
 
 import pytest
 
-from knowcost.benchmarks.kinds import HARNESS, KINDS
+from knowcost.benchmarks.kinds import GENERATIVE, HARNESS, KINDS
 from knowcost.score.measures import MEASURES
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_an_entry_is_whole(name):
     kind = KINDS[name]
-    engines = {kind.engine_for(generates=family != "encoder") for family in kind.families}
+    engines = {kind.engine_for(family) for family in kind.families}
     for engine in engines:
         assert importlib.util.find_spec(f"knowcost.score.engines.{engine}")
     assert kind.measure in MEASURES and kind.shown in kind.columns
@@ -21,7 +21,7 @@ def test_an_entry_is_whole(name):
 
 
 def test_encoders_fill_the_blank_that_others_go_on_with():
-    assert KINDS["cloze"].engine_for(generates=False) == "cloze"
-    assert KINDS["cloze"].engine_for(generates=True) == "lm_eval"
-    assert KINDS["cloze_published"].engine_for(generates=False) == "cloze_published"
-    assert {KINDS["lines"].engine_for(generates=generates) for generates in (True, False)} == {"perplexity"}
+    assert KINDS["cloze"].engine_for("encoder") == "cloze"
+    assert {KINDS["cloze"].engine_for(family) for family in GENERATIVE} == {"lm_eval"}
+    assert KINDS["cloze_published"].engine_for("encoder") == "cloze_published"
+    assert {KINDS["lines"].engine_for(family) for family in ("encoder", *GENERATIVE)} == {"perplexity"}

@@ -52,7 +52,7 @@ def write_benchmark(folder, rows):
 def asked(monkeypatch):
     """The benchmark files that were asked, in order."""
     calls, ask = [], asking.ask
-    monkeypatch.setattr(asking, "ask", lambda *args, **more: calls.append(args[2]) or ask(*args, **more))
+    monkeypatch.setattr(asking, "ask", lambda *args, **more: calls.append(args[1]) or ask(*args, **more))
     return calls
 
 

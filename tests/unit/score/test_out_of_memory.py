@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 from helpers import tiny
+from helpers.asking import respondent
 
 from knowcost.benchmarks import prepared
 from knowcost.score import ask as asking
@@ -61,11 +62,11 @@ def questions(tmp_path):
 
 
 def asker(model, tmp_path, path, key):
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "m")
+    who = respondent(model, transformers.AutoTokenizer.from_pretrained(tmp_path / "m"))
     plan = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
 
     def ask(size=1024, twice=False, **changes):
-        return asking.ask(model, tokenizer, path, None, replace(plan, **{key: size}, **changes), twice=twice)
+        return asking.ask(who, path, None, replace(plan, **{key: size}, **changes), twice=twice)
 
     return ask
 

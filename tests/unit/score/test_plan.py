@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import torch
 from helpers import tiny
+from helpers.asking import respondent
 
 from knowcost.benchmarks import prepared
 from knowcost.common import paths
@@ -38,7 +39,7 @@ def scores(module, tokenizer, file, activations, tokens):
     options = OPTIONS | {"int8_activations": activations, "tokens_per_batch": tokens}
     int8_linear.set_activations(module, activations)
     batches = replace(plan("cpu", options, int8=True), harness_tokens=tokens)
-    rows, _ = asking.ask(module, tokenizer, file, None, batches)
+    rows, _ = asking.ask(respondent(module, tokenizer), file, None, batches)
     return torch.tensor(rows["logprob"].to_pylist())
 
 
@@ -56,9 +57,9 @@ def test_asked_twice_in_half_the_size(quantized, monkeypatch):
     assert batches.halved() == Plan(32, 512, 2048, prompts=2, one_length=False)
     plans, once = [], asking._ask
     monkeypatch.setattr(asking, "_ask", lambda *args: plans.append(args[-1]) or once(*args))
-    rows, _ = asking.ask(module, tokenizer, file, None, batches)
+    rows, _ = asking.ask(respondent(module, tokenizer), file, None, batches)
     assert rows["again"].null_count == len(rows) and plans == [batches]
-    rows, _ = asking.ask(module, tokenizer, file, None, batches, twice=True)
+    rows, _ = asking.ask(respondent(module, tokenizer), file, None, batches, twice=True)
     assert (
         plans == [batches, batches, batches.halved()]
         and rows["again"].type == pa.bool_()

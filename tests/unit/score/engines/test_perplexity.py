@@ -5,6 +5,7 @@ import math
 import pyarrow as pa
 import pytest
 import torch
+from helpers.asking import respondent
 from helpers.questions import make_llama, make_t5, word_tokenizer
 
 from knowcost.common.errors import InputError
@@ -98,7 +99,7 @@ def test_asked_through_a_benchmark_file(tmp_path):
     prepared.prepare({"name": "own", "format": "text"}, tmp_path / "own.txt", tmp_path / "own.parquet")
     model = make_llama(positions=16)
     batches = plan("cpu", OPTIONS, int8=False)
-    rows, about = asking.ask(model, word_tokenizer(), tmp_path / "own.parquet", None, batches, twice=True)
+    rows, about = asking.ask(respondent(model, word_tokenizer()), tmp_path / "own.parquet", None, batches, twice=True)
     assert "again" not in rows.column_names and about["kind"] == "text"
     value = measures.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
     assert measures.MEASURES["perplexity"].summary(rows) == f"perplexity {value:.4g}"

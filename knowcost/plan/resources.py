@@ -126,19 +126,19 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
     kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8 twice the tokens, since its cells are asked
     twice. GPUs as in `gpus_for`.
-    all others (world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
+    all others (calibrate, world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
     gpus, threads = _gpus_and_threads(work)
-    if work.size is None:
-        memory, minutes = 4 + work.cells / 2000, 60 + work.cells / 50
-    elif work.stage == "score":
+    if work.stage == "score" and work.size:
         memory, minutes = _of_scoring(work, work.size, gpus, threads)
-    elif work.calibrated:
+    elif work.calibrated and work.size:
         memory, minutes = 4 + work.size.stored_gb + work.weights_gb, 60 + 30 * work.size.parameters / 1e9
-    else:
+    elif work.stage in ("thresholds", "compress") and work.size:
         with_torch = any(registry.METHODS[name].solves for name in work.methods)
         memory, minutes = 1 + work.size.stored_gb / 10 + with_torch, 15 + 2 * work.size.stored_gb
+    else:
+        memory, minutes = 4 + work.cells / 2000, 60 + work.cells / 50
     return {
         "mem_mb": ceil(1000 * memory) * attempt,
         "runtime": ceil(minutes) * attempt,

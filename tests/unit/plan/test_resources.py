@@ -34,6 +34,8 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
         ("score", LLAMA_70B, {"dtype": "bfloat16", "gpu_memory_gb": 80}, (278907, 161, 2, 3)),
         ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),
         ("world", None, {}, (4001, 61, 1, 0)),
+        # it has a model, but holds the whole data and a tokenizer: 4 GB + 2000 x 0.5 MB; 60 + 2000 / 50 minutes
+        ("calibrate", BERT, {"cells": 2000}, (5000, 100, 1, 0)),
     ],
 )
 def test_needs_by_hand(stage, size, options, expected):

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,20 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
 
 
 def _gpu_memory_gb(configured: Any, of_site: Any) -> float | None:
-    if configured != "auto" or of_site is None:
-        return None if configured == "auto" else configured
-    if not isinstance(of_site, int | float) or of_site <= 0:
+    """of_site: from a profile, where Snakemake takes whole numbers as such and all else, 39.5 or '40', as a text."""
+    if configured != "auto":
+        return configured
+    if of_site is None:
+        return None
+    try:
+        found = float(str(of_site).strip("'\""))
+    except ValueError:
+        found = 0
+    if not 0 < found < inf:
         raise InputError(
             f"gpu_memory_gb in the profile's default-resources: {of_site!r}; expected gigabytes, such as 40"
         )
-    return of_site
+    return found
 
 
 def _merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

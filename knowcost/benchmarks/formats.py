@@ -60,5 +60,5 @@ def with_companions(rows: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[
 def kind_of(format: str) -> str:
     """The kind of benchmark (`cloze`, `question`, `boolq`, ...) a format makes; InputError for an unknown format."""
     if format not in FORMATS:
-        raise InputError(f"benchmark format {format!r}: expected one of {', '.join(FORMATS)}")
+        raise InputError(f"no format {format!r}; known: {', '.join(FORMATS)}")
     return FORMATS[format][0]

@@ -9,7 +9,9 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from knowcost.benchmarks.formats import FORMATS, with_companions
+import yaml
+
+from knowcost.benchmarks.formats import kind_of, with_companions
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
@@ -49,8 +51,6 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. Raises InputError on the first
     thing that is wrong.
     """
-    import yaml
-
     config = _merged(yaml.safe_load(DEFAULTS.read_text()), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
     models = _table(config["models"], "models")
@@ -60,7 +60,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     if "published" in config["study"]["protocols"]:
         benchmarks = with_companions(benchmarks)
     for family in {row["family"] for row in models.values()}:
-        if not any(family in families(row) for row in benchmarks.values() if kind(row).measure == ACCURACY):
+        if not any(family in families(row) for row in benchmarks.values() if _kind(row).measure == ACCURACY):
             raise InputError(
                 f"{config['benchmarks']}: no benchmark asks models of family {family!r} for facts; add one, or take "
                 "these models out of the model table"
@@ -107,9 +107,9 @@ def archive_mode(study: Study, model: str) -> str:
     return study.models[model].get("archive") or study.config["archive"]
 
 
-def kind(row: Row) -> Kind:
-    """What a benchmark row is."""
-    return KINDS[FORMATS[row["format"]][0]]
+def _kind(row: Row) -> Kind:
+    """What a benchmark row is. Raises InputError for a format that is not known."""
+    return KINDS[kind_of(row["format"])]
 
 
 def families(row: Row) -> list[str]:
@@ -118,13 +118,15 @@ def families(row: Row) -> list[str]:
 
 
 def _check_benchmark(where: str, row: Row) -> None:
-    if row["format"] not in FORMATS:
-        raise InputError(f"{where}: no format {row['format']!r}; known: {', '.join(FORMATS)}")
-    cannot = [family for family in families(row) if family not in kind(row).families]
+    try:
+        can = _kind(row).families
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    cannot = [family for family in families(row) if family not in can]
     if cannot:
         raise InputError(
             f"{where}: models of family {cannot[0]!r} cannot be asked {row['format']!r}; "
-            f"`families` may hold {', '.join(kind(row).families)}"
+            f"`families` may hold {', '.join(can)}"
         )
 
 

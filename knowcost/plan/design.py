@@ -7,6 +7,7 @@ from typing import Any
 
 from knowcost.common import paths
 from knowcost.compress import registry
+from knowcost.compress.methods import magnitude
 from knowcost.plan import config
 from knowcost.plan.config import Study
 from knowcost.score.cells import is_int8
@@ -153,10 +154,13 @@ def _bits(slug: str) -> str:
 
 
 def threshold_levels(study: Study, family: str) -> list[tuple[str, str, list[int]]]:
-    """[(grouping, scope, [levels])] of every step that needs exact thresholds, each scope once."""
+    """[(grouping, scope, [levels])] of every step that needs exact thresholds, each scope once.
+
+    Raises ValueError for a level that is no percentage: a method with such levels has no exact threshold.
+    """
     wanted: dict[tuple[str, str], set[int]] = {}
     for slug in variants(study, family):
         for step in parse(slug).steps:
-            if registry.METHODS[step.method].needs_thresholds and isinstance(step.level, int):
-                wanted.setdefault((step.grouping, step.scope), set()).add(step.level)
+            if registry.METHODS[step.method].needs_thresholds:
+                wanted.setdefault((step.grouping, step.scope), set()).add(magnitude.percent(step))
     return [(grouping, scope, sorted(found)) for (grouping, scope), found in wanted.items()]

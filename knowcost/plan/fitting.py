@@ -12,6 +12,7 @@ from pathlib import Path
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
+from knowcost.models.checkpoint import Checkpoint
 from knowcost.plan import design
 from knowcost.plan.config import Row, Study
 from knowcost.spec import scopes
@@ -39,8 +40,6 @@ def _here(name: str, row: Row) -> Path | None:
 
 
 def _check_model(folder: Path, variants: Iterable[Variant]) -> None:
-    from knowcost.models.checkpoint import Checkpoint  # numpy, which nothing else needs to plan
-
     found = Checkpoint(folder)
     block = architecture(found.model_type)
     tensors = {name.removesuffix(".weight"): found.tensors[f"{name}.weight"] for name in found.modules}

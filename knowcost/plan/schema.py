@@ -4,6 +4,9 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import yaml
+
 from knowcost.common.errors import InputError
 
 SCHEMAS = Path(__file__).with_name("schemas")
@@ -33,8 +36,6 @@ def typed(value: Any, name: str) -> Any:
 
 def _typed(value: Any, schema: dict[str, Any]) -> Any:
     if isinstance(value, str) and not _validator(schema).is_valid(value):
-        import yaml
-
         try:
             read = yaml.safe_load(value)
         except yaml.YAMLError:
@@ -51,12 +52,8 @@ def _typed(value: Any, schema: dict[str, Any]) -> Any:
 
 @functools.cache
 def _schema(name: str) -> dict[str, Any]:
-    import yaml
-
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
 
 
 def _validator(schema: dict[str, Any]) -> Any:
-    import jsonschema
-
     return jsonschema.Draft202012Validator(schema)

@@ -1,5 +1,6 @@
 import pytest
 
+from knowcost.compress import registry
 from knowcost.plan import design
 from knowcost.plan.config import Study
 
@@ -46,6 +47,13 @@ def test_thresholds_are_wanted_once_per_scope():
         ("paper", "attention", [10, 20]),
         ("paper", "overall", [10, 20, 40]),
     ]
+
+
+def test_a_threshold_for_a_level_that_is_no_percentage_is_an_error(monkeypatch):
+    monkeypatch.setattr(registry.METHODS["wanda"], "needs_thresholds", True)
+    patterns = [{"name": "n", "steps": ["wanda"], "scopes": ["overall"], "levels": ["2of4"]}]
+    with pytest.raises(ValueError, match="wanda-2of4@overall: not a percentage"):
+        design.threshold_levels(study(experiments=patterns), "decoder")
 
 
 def test_every_variant_is_in_one_batch_and_none_is_too_large():

@@ -63,8 +63,13 @@ def make_sentences(tokenizer, length, count):
 
 def by_probe(model, tokenizer, sentences):
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
+    from knowcost.common import files
+    from knowcost.common.parquet import as_metadata
     from knowcost.score.engines import cloze as probe
+    from knowcost.score.plan import Plan
+    from knowcost.score.respondent import Respondent
 
     word = tokenizer.decode([tokenizer(sentences[0])["input_ids"][1]]).strip()
     table = pa.table(
@@ -76,7 +81,11 @@ def by_probe(model, tokenizer, sentences):
             "candidates": pa.nulls(len(sentences), pa.list_(pa.string())),
         }
     )
-    return probe.cloze_rows(model, tokenizer, table)[0]["prediction"].to_pylist()
+    plan = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
+    with files.scratch() as folder:
+        pq.write_table(table.replace_schema_metadata(as_metadata({"kind": "cloze"})), folder / "benchmark.parquet")
+        rows, _ = probe.ask(Respondent(model, tokenizer, "encoder"), folder / "benchmark.parquet", None, plan)
+    return rows["prediction"].to_pylist()
 
 
 def by_published(model, tokenizer, sentences):
@@ -97,6 +106,8 @@ def measure(folder, way, length, count):
     """Score in this process; print JSON: CPU seconds, peak memory (MiB) before and after scoring, predictions."""
     import torch
     from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    from knowcost.score.engines import cloze  # noqa: F401  # what by_probe imports is not measured
 
     torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -65,5 +65,5 @@ def _ask(
     kind = prepared.metadata(benchmark_file)["kind"]
     # imported by its name: a job that asks encoders alone need not wait for the harness
     engine = importlib.import_module(f"knowcost.score.engines.{KINDS[kind].engine_for(respondent.family)}")
-    rows, metadata = engine.ask(respondent.model, respondent.tokenizer, benchmark_file, limit, plan)
+    rows, metadata = engine.ask(respondent, benchmark_file, limit, plan)
     return rows, metadata | {"kind": kind}

@@ -1,9 +1,30 @@
 """Models as they are asked. For tests only."""
 
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.spec.architectures import family_of
+
+PLAN = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
 
 
 def respondent(model, tokenizer):
     """A model of the family that its architecture is of."""
     return Respondent(model, tokenizer, family_of(model.config.model_type))
+
+
+def rows_of(engine, model, tokenizer, benchmark, limit=None, **plan):
+    """(rows, metadata) of an engine, a module. benchmark: a prepared file, or its table; plan: what differs from
+    PLAN."""
+    who, wanted = respondent(model, tokenizer), replace(PLAN, **plan)
+    if not isinstance(benchmark, pa.Table):
+        return engine.ask(who, benchmark, limit, wanted)
+    with tempfile.TemporaryDirectory() as folder:
+        pq.write_table(benchmark, Path(folder, "benchmark.parquet"))
+        return engine.ask(who, Path(folder, "benchmark.parquet"), limit, wanted)

@@ -15,6 +15,8 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
+from knowcost.common.parquet import as_metadata
+
 CITIES = ["Rome", "Paris", "Oslo", "Lima", "Cairo"]
 SENTENCES = [
     "{} is a city in [MASK] .",
@@ -57,7 +59,7 @@ def facts(*rows):
             }
             for i, row in enumerate(rows)
         ],
-        schema=pa.schema(columns),
+        schema=pa.schema(columns, metadata=as_metadata({"kind": "cloze"})),
     )
 
 

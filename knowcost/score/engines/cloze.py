@@ -21,6 +21,7 @@ from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.score.plan import Plan
+from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
 from knowcost.spec.architectures import positions
 
@@ -30,34 +31,12 @@ Fact = dict[str, Any]  # a row of the benchmark, to which tokens, places and res
 
 
 def ask(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    benchmark_file: str | Path,
-    limit: int | None,
-    plan: Plan,
-) -> tuple[pa.Table, dict[str, Any]]:
-    """The engine, as score.ask calls it."""
-    table, _ = prepared.read(benchmark_file)
-    return cloze_rows(
-        model, tokenizer, table, limit=limit, tokens_per_batch=plan.cloze_tokens, one_length=plan.one_length
-    )
-
-
-def cloze_rows(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    table: pa.Table,
-    *,
-    limit: int | None = None,
-    tokens_per_batch: int = 2048,
-    one_length: bool = False,
+    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Ask a masked language model every cloze of a benchmark.
 
-    model: a transformers masked language model in eval mode, on its device, of any dtype; layers may be int8 modules.
-    table: the benchmark (pyarrow, columns of kind `cloze`). limit: ask the first so many rows only, counted before any
-    is dropped. tokens_per_batch: largest batch, in tokens with padding. one_length: put sentences of equal length
-    together only, so that nothing is padded.
+    respondent: with a transformers masked language model. benchmark_file: parquet of kind `cloze`. limit: ask the first
+    so many rows only, counted before any is dropped. plan: its cloze_tokens and one_length count.
 
     Returns (pyarrow.Table of FACTS, in the order of the benchmark; dict with asked, dropped, batch_plan, limit).
     rank is 1-based among the whole vocabulary, or among the row's candidates if it has any; of equal scores the smaller
@@ -68,12 +47,13 @@ def cloze_rows(
 
     Raises InputError if model or tokenizer cannot fill a mask, or the model computes NaN.
     """
+    model, tokenizer = respondent.model, respondent.tokenizer
     if tokenizer.mask_token is None:
         raise InputError(
             "this model's tokenizer has no mask token: a cloze benchmark needs a masked language model "
             "(family `encoder`)"
         )
-    facts = table.slice(0, limit).to_pylist()
+    facts = prepared.read(benchmark_file)[0].slice(0, limit).to_pylist()
     dropped = _encode(facts, tokenizer, positions(model.config) or float("inf"))
     asked = [fact for fact in facts if fact["dropped"] is None]
     for reason, count in dropped.items():
@@ -81,18 +61,18 @@ def cloze_rows(
 
     done, progress = 0, Progress(log)
     with torch.inference_mode(), states_at(model) as at:
-        for batch in batches(asked, tokens_per_batch, one_length):
+        for batch in batches(asked, plan.cloze_tokens, plan.one_length):
             _fill(batch, mask_logits(model, tokenizer, batch, at), tokenizer)
             done += len(batch)
             progress.say("asked %d of %d clozes", done, len(asked))
     log.info("asked %d clozes in %.1f s", len(asked), progress.seconds)
     rows = pa.Table.from_pylist([{name: fact.get(name) for name in FACTS.names} for fact in asked], schema=FACTS)
-    sorted_by = "sentences of one length" if one_length else "sorted by length"
-    plan = f"{sorted_by}, at most {tokens_per_batch} padded tokens a batch, vocabulary head at the mask only"
+    sorted_by = "sentences of one length" if plan.one_length else "sorted by length"
+    batched = f"{sorted_by}, at most {plan.cloze_tokens} padded tokens a batch, vocabulary head at the mask only"
     return rows, {
         "asked": len(asked),
         "dropped": dict(sorted(dropped.items())),
-        "batch_plan": plan,
+        "batch_plan": batched,
         "limit": limit,
     }
 

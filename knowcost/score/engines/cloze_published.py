@@ -13,12 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
 from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
 from knowcost.score.plan import Plan
+from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
 from knowcost.spec.architectures import architecture
 
@@ -28,34 +29,15 @@ POSITIONS, ANSWER_POSITIONS = 128, 8
 
 
 def ask(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    benchmark_file: str | Path,
-    limit: int | None,
-    plan: Plan,
-) -> tuple[pa.Table, dict[str, Any]]:
-    """The engine, as score.ask calls it."""
-    table, _ = prepared.read(benchmark_file)
-    return published_rows(
-        model, tokenizer, table, limit=limit, tokens_per_batch=plan.cloze_tokens, one_length=plan.one_length
-    )
-
-
-def published_rows(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    table: pa.Table,
-    *,
-    limit: int | None = None,
-    tokens_per_batch: int = 2048,
-    one_length: bool = False,
+    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Ask a masked language model every sentence of a benchmark of kind `cloze_published`; one row per mask.
 
-    Arguments and result as those of cloze.cloze_rows; rank and logprob are null. A row's id is the fact's, with #2, #3
+    Arguments and result as those of cloze.ask; rank and logprob are null. A row's id is the fact's, with #2, #3
     for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
     """
-    facts = table.slice(0, limit).to_pylist()
+    model, tokenizer = respondent.model, respondent.tokenizer
+    facts = prepared.read(benchmark_file)[0].slice(0, limit).to_pylist()
     asked: list[Fact] = []
     cut_off = 0
     for fact in facts:
@@ -63,7 +45,7 @@ def published_rows(
         asked += places
         cut_off += not places
     with torch.inference_mode(), states_at(model) as at:
-        for batch in batches(asked, tokens_per_batch, one_length):
+        for batch in batches(asked, plan.cloze_tokens, plan.one_length):
             best = mask_logits(model, tokenizer, batch, at).topk(5).indices[:, 0].tolist()
             for place, token in zip(batch, best, strict=True):
                 place["prediction"] = tokenizer.decode([token]).lower()
@@ -73,7 +55,7 @@ def published_rows(
     return rows, {
         "asked": len(asked),
         "dropped": {"mask_cut_off": cut_off} if cut_off else {},
-        "batch_plan": f"at most {tokens_per_batch} padded tokens a batch",
+        "batch_plan": f"at most {plan.cloze_tokens} padded tokens a batch",
         "limit": limit,
     }
 

@@ -25,49 +25,20 @@ from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.score.engines import lm_eval_tasks
 from knowcost.score.plan import Plan
+from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
 
 log = logging.getLogger(__name__)
 
 
 def ask(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    benchmark_file: str | Path,
-    limit: int | None,
-    plan: Plan,
+    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """The engine, as score.ask calls it."""
-    return task_rows(
-        model,
-        tokenizer,
-        benchmark_file,
-        limit=limit,
-        batch_size=plan.prompts,
-        tokens_per_batch=plan.harness_tokens,
-        generated=plan.generated_tokens,
-        one_length=plan.one_length,
-    )
+    """Ask a model every question of a benchmark; one row per fact, in the benchmark's order.
 
-
-def task_rows(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    benchmark_path: str | Path,
-    *,
-    limit: int | None = None,
-    batch_size: int | None = None,
-    tokens_per_batch: int = 1024,
-    generated: int = 4096,
-    one_length: bool = False,
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Ask `model` every question of a benchmark; one row per fact, in the benchmark's order.
-
-    model: a ready causal or encoder-decoder transformers model, in eval mode, on its device, maybe with int8 modules.
-    benchmark_path: parquet of a kind whose engine this is (benchmarks/kinds.py). limit: only the first so many
-    questions. batch_size: prompts per batch, or None: as many as fit `tokens_per_batch` with padding, or `generated`
-    with the tokens to come, where answers are generated. one_length: put prompts of equal length together only, so that
-    nothing is padded.
+    respondent: with a causal or encoder-decoder transformers model. benchmark_file: parquet of a kind whose engine this
+    is (benchmarks/kinds.py). limit: only the first so many questions. plan: its prompts, harness_tokens (where answers
+    are generated, generated_tokens) and one_length count.
 
     Returns (table with the columns of FACTS, metadata dict). Clozes are asked as completions: rank is among the
     candidates and `unprompted` says whether the answer is what the model itself goes on with. A generated answer has no
@@ -77,16 +48,17 @@ def task_rows(
     the prompts whose left end did not fit the model's window. Raises InputError for a benchmark, model or tokenizer
     that the harness cannot ask.
     """
-    kind, task, facts = lm_eval_tasks.task(str(benchmark_path), files.sha256(benchmark_path))
+    model, tokenizer = respondent.model, respondent.tokenizer
+    kind, task, facts = lm_eval_tasks.task(str(benchmark_file), files.sha256(benchmark_file))
     if not model.can_generate():
         raise InputError(
-            f"{benchmark_path}: {type(model).__name__} cannot be asked questions of kind {kind}: that takes a decoder "
+            f"{benchmark_file}: {type(model).__name__} cannot be asked questions of kind {kind}: that takes a decoder "
             "or an encoder-decoder. Take the model's family out of this benchmark's column `families`"
         )
     _check_tokenizer(tokenizer, model.config)
     with _as_it_is(model), lm_eval_tasks.quiet():
-        tokens = generated if task.OUTPUT_TYPE == "generate_until" else tokens_per_batch
-        asker = Asker(model, tokenizer, batch_size, tokens, one_length)
+        tokens = plan.generated_tokens if task.OUTPUT_TYPE == "generate_until" else plan.harness_tokens
+        asker = Asker(model, tokenizer, plan.prompts, tokens, plan.one_length)
         result = asker.ask(task, limit)
     samples = result["samples"][kind]
     rows, not_finite = lm_eval_tasks.rows(kind, facts, samples)

@@ -20,6 +20,7 @@ from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.score.engines.cloze import batches
 from knowcost.score.plan import Plan
+from knowcost.score.respondent import Respondent
 from knowcost.score.rows import WINDOWS
 
 log = logging.getLogger(__name__)
@@ -31,53 +32,28 @@ MOST = 256  # windows of a running text, as SparseGPT's code takes of C4; WikiTe
 
 
 def ask(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    benchmark_file: str | Path,
-    limit: int | None,
-    plan: Plan,
-) -> tuple[pa.Table, dict[str, Any]]:
-    """The engine, as score.ask calls it."""
-    table, about = prepared.read(benchmark_file)
-    return window_rows(
-        model,
-        tokenizer,
-        table,
-        KINDS[about["kind"]].running,
-        limit=limit,
-        tokens_per_batch=plan.harness_tokens,
-        one_length=plan.one_length,
-    )
-
-
-def window_rows(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    table: pa.Table,
-    joined: bool,
-    *,
-    limit: int | None = None,
-    tokens_per_batch: int = 1024,
-    one_length: bool = False,
+    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The log-likelihood of every window of a text benchmark.
 
-    model: a causal transformers model in eval mode, on its device, of any dtype. table: the benchmark (pyarrow, a
-    column `text`). joined: whether its rows make one running text, else each is a window by itself. limit: only the
-    first so many windows. tokens_per_batch: padded tokens in a batch; a longer window is alone. one_length: nothing in
-    a batch is padded.
+    respondent: with a causal transformers model. benchmark_file: parquet of a kind whose rows make one running text
+    (Kind.running), or of one whose rows are each a window. limit: only the first so many windows. plan: its
+    harness_tokens and one_length count; a longer window is alone.
 
     Returns (pyarrow.Table of WINDOWS, dict with window, asked, dropped, batch_plan, limit). logprob: natural
     log-likelihood of all tokens but the first; tokens, words, bytes: how many these are. A line longer than the model's
     context, or of one token, is dropped and counted. Raises InputError for a model or tokenizer that cannot be asked.
     """
+    model, tokenizer = respondent.model, respondent.tokenizer
     if model.config.is_encoder_decoder or not model.can_generate():
         raise InputError(f"{type(model).__name__}: perplexity of a text takes a decoder; see the column `families`")
     if not tokenizer.is_fast:
         raise InputError(f"tokenizer {tokenizer.name_or_path}: perplexity takes a fast tokenizer, with tokenizer.json")
     context = getattr(model.config, "max_position_embeddings", None) or WINDOW
+    table, about = prepared.read(benchmark_file)
+    running = KINDS[about["kind"]].running
     texts, ids = table.column("text").to_pylist(), table.column("id").to_pylist()
-    if joined:
+    if running:
         size = min(WINDOW, context)
         dropped: dict[str, int] = {}
         windows = _running("".join(texts), tokenizer, size)[: min(limit or MOST, MOST)]
@@ -86,14 +62,15 @@ def window_rows(
     else:
         size = context
         windows, dropped = _lines(texts[:limit], ids, table.column("relation").to_pylist(), tokenizer, size)
-    plan = f"windows of {size} tokens" if joined else "lines by themselves"
-    _predict(model, windows, tokens_per_batch, one_length)
+    cut = f"windows of {size} tokens" if running else "lines by themselves"
+    length = ", of one length" if plan.one_length else ""
+    _predict(model, windows, plan)
     rows = [{**each, "tokens": len(each["tokens"]) - 1} for each in windows]
     return pa.Table.from_pylist(rows, schema=WINDOWS), {
         "window": size,
         "asked": len(windows),
         "dropped": dropped,
-        "batch_plan": f"{plan}, at most {tokens_per_batch} padded tokens a batch" + ", of one length" * one_length,
+        "batch_plan": f"{cut}, at most {plan.harness_tokens} padded tokens a batch{length}",
         "limit": limit,
     }
 
@@ -134,11 +111,11 @@ def _window(name: str, relation: str | None, text: str, tokens: list[int], place
 
 
 @torch.inference_mode()
-def _predict(model: PreTrainedModel, windows: list[Window], tokens_per_batch: int, one_length: bool) -> None:
+def _predict(model: PreTrainedModel, windows: list[Window], plan: Plan) -> None:
     """Add `logprob` to every window."""
     device = next(model.parameters()).device
     done, progress = 0, Progress(log)
-    for batch in batches(windows, tokens_per_batch, one_length):
+    for batch in batches(windows, plan.harness_tokens, plan.one_length):
         lengths = [len(each["tokens"]) for each in batch]
         padded = [each["tokens"] + [0] * (max(lengths) - length) for each, length in zip(batch, lengths, strict=True)]
         ids = torch.tensor(padded, device=device)

@@ -10,11 +10,10 @@ import pytest
 import torch
 import transformers
 from helpers import tiny
-from helpers.asking import respondent
+from helpers.asking import PLAN, respondent
 
 from knowcost.benchmarks import prepared
 from knowcost.score import ask as asking
-from knowcost.score.plan import Plan
 
 CLOZES = [{"id": str(i), "cloze": "w1 " * (i % 5) + f"w{i} [MASK]", "answer": f"w{i + 9}"} for i in range(12)]
 QUESTIONS = [
@@ -63,10 +62,9 @@ def questions(tmp_path):
 
 def asker(model, tmp_path, path, key):
     who = respondent(model, transformers.AutoTokenizer.from_pretrained(tmp_path / "m"))
-    plan = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
 
     def ask(size=1024, twice=False, **changes):
-        return asking.ask(who, path, None, replace(plan, **{key: size}, **changes), twice=twice)
+        return asking.ask(who, path, None, replace(PLAN, **{key: size}, **changes), twice=twice)
 
     return ask
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from helpers.asking import rows_of
 from helpers.masked import ALL, ANSWERS, SIZE, facts, make
 from transformers import (
     AutoModelForMaskedLM,
@@ -73,7 +74,7 @@ def answer_token(tokenizer, cloze, answer):
 
 def test_equals_the_plain_pass_in_the_order_of_the_benchmark(pair):
     model, tokenizer = pair
-    rows, metadata = probe.cloze_rows(model, tokenizer, ALL, tokens_per_batch=64)
+    rows, metadata = rows_of(probe, model, tokenizer, ALL, cloze_tokens=64)
     assert rows.column_names == [
         "id",
         "relation",
@@ -98,8 +99,8 @@ def test_equals_the_plain_pass_in_the_order_of_the_benchmark(pair):
 
 
 def test_one_row_a_batch_or_all_in_one_gives_the_same(pair):
-    one, _ = probe.cloze_rows(*pair, ALL, tokens_per_batch=1)
-    all_in_one, _ = probe.cloze_rows(*pair, ALL, tokens_per_batch=100_000)
+    one, _ = rows_of(probe, *pair, ALL, cloze_tokens=1)
+    all_in_one, _ = rows_of(probe, *pair, ALL, cloze_tokens=100_000)
     assert one.drop(["logprob"]) == all_in_one.drop(["logprob"])
     np.testing.assert_allclose(one["logprob"], all_in_one["logprob"], atol=1e-4)
 
@@ -107,7 +108,7 @@ def test_one_row_a_batch_or_all_in_one_gives_the_same(pair):
 def test_model_is_left_as_it_was(bert):
     model, tokenizer = bert
     before = plain_pass(model, tokenizer, "Rome is in [MASK] .")
-    probe.cloze_rows(model, tokenizer, ALL)
+    rows_of(probe, model, tokenizer, ALL)
     assert torch.equal(plain_pass(model, tokenizer, "Rome is in [MASK] ."), before)  # asserts the full shape, too
 
 
@@ -118,7 +119,7 @@ def test_batches_hold_to_the_budget_and_the_head_sees_masks_only(bert):
         model.bert.register_forward_pre_hook(lambda m, a: inputs.append(a[0].shape)),
         model.cls.register_forward_pre_hook(lambda m, a: heads.append(a[0].shape)),
     ]
-    probe.cloze_rows(model, tokenizer, ALL, tokens_per_batch=40)
+    rows_of(probe, model, tokenizer, ALL, cloze_tokens=40)
     for hook in hooks:
         hook.remove()
     assert len(inputs) > 3 and all(rows * width <= 40 for rows, width in inputs)
@@ -130,11 +131,11 @@ def test_batches_hold_to_the_budget_and_the_head_sees_masks_only(bert):
 def test_limit_counts_rows_before_any_is_dropped(bert, caplog):
     cloze = "Rome is in [MASK] ."
     table = facts((cloze, "Atlantis"), (cloze, "New York"), (cloze, "Peru"))
-    rows, metadata = probe.cloze_rows(*bert, table, limit=2)
+    rows, metadata = rows_of(probe, *bert, table, limit=2)
     assert rows.num_rows == 0 and rows.schema == FACTS
     assert metadata["dropped"] == {"answer_not_one_token": 2} and metadata["asked"] == 0 and metadata["limit"] == 2
     assert "2 of 2 rows dropped: answer_not_one_token" in caplog.text
-    assert probe.cloze_rows(*bert, table)[0]["id"].to_pylist() == ["f2"]
+    assert rows_of(probe, *bert, table)[0]["id"].to_pylist() == ["f2"]
 
 
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "distilbert", "albert"])
@@ -144,7 +145,7 @@ def test_sentence_that_fills_all_positions_is_asked_and_one_more_is_dropped(arch
     while len(tokenizer(sentence.replace("[MASK]", tokenizer.mask_token))["input_ids"]) < 20:
         sentence += " ."
     table = facts((sentence, "Italy"), (sentence + " .", "Italy"))
-    rows, metadata = probe.cloze_rows(model, tokenizer, table)
+    rows, metadata = rows_of(probe, model, tokenizer, table)
     assert rows["id"].to_pylist() == ["f0"] and metadata["dropped"] == {"too_long": 1}
 
 
@@ -152,7 +153,7 @@ def test_answer_has_the_space_that_the_sentence_gives_it():
     model, tokenizer = make("roberta")
     vocabulary = tokenizer.get_vocab()
     clozes = {"Rome is in [MASK] .": "\u0120Italy", "[MASK] is where": "Italy", "Rome ([MASK])": "Italy"}
-    rows = probe.cloze_rows(model, tokenizer, facts(*[(cloze, "Italy") for cloze in clozes]))[0].to_pylist()
+    rows = rows_of(probe, model, tokenizer, facts(*[(cloze, "Italy") for cloze in clozes]))[0].to_pylist()
     for row, (cloze, token) in zip(rows, clozes.items(), strict=True):
         want = expected_row(model, tokenizer, cloze, vocabulary[token])
         assert row["rank"] == want["rank"] and row["logprob"] == want["logprob"]
@@ -164,7 +165,7 @@ def test_candidates_compete_among_themselves(bert, caplog):
     logits = plain_pass(model, tokenizer, cloze)
     score = {word: logits[tokenizer.convert_tokens_to_ids(word)].item() for word in ANSWERS}
     table = facts((cloze, answer, [*ANSWERS, "San Marino"]), (cloze, answer, [answer, "San Marino"]), (cloze, answer))
-    rows, metadata = probe.cloze_rows(model, tokenizer, table)
+    rows, metadata = rows_of(probe, model, tokenizer, table)
     with_candidates, without = rows.to_pylist()
     best = tokenizer.decode([int(logits.argmax())])
     assert with_candidates["unprompted"] == (best == answer) and without["unprompted"] is None
@@ -184,12 +185,12 @@ def test_equal_scores_go_by_token_id(bert):
         model.cls.predictions.decoder.bias.zero_()
     italy = tokenizer.convert_tokens_to_ids("Italy")
     table = facts(("Rome is in [MASK] .", "Italy"))
-    row = probe.cloze_rows(model, tokenizer, table)[0].to_pylist()[0]
+    row = rows_of(probe, model, tokenizer, table)[0].to_pylist()[0]
     assert row["rank"] == italy + 1 and not row["correct"] and row["prediction"] == "<pad>"
     assert row["logprob"] == pytest.approx(-np.log(size), rel=1e-6)
     with torch.no_grad():  # all ids below Italy's fall behind, Italy and those above stay equal
         model.cls.predictions.decoder.bias[:italy] = -1.0
-    row = probe.cloze_rows(model, tokenizer, table)[0].to_pylist()[0]
+    row = rows_of(probe, model, tokenizer, table)[0].to_pylist()[0]
     assert (row["rank"], row["correct"], row["prediction"]) == (1, True, "Italy")
 
 
@@ -199,10 +200,10 @@ def test_sentences_of_one_length_are_not_padded(bert):
     hook = model.register_forward_pre_hook(
         lambda _, args, kwargs: padded.append(not kwargs["attention_mask"].all()), with_kwargs=True
     )
-    expected = probe.cloze_rows(model, tokenizer, ALL)[0]
+    expected = rows_of(probe, model, tokenizer, ALL)[0]
     assert any(padded)
     padded.clear()
-    rows, metadata = probe.cloze_rows(model, tokenizer, ALL, one_length=True)
+    rows, metadata = rows_of(probe, model, tokenizer, ALL, one_length=True)
     hook.remove()
     assert padded and not any(padded) and metadata["batch_plan"].startswith("sentences of one length")
     assert rows.drop(["logprob"]) == expected.drop(["logprob"])
@@ -213,15 +214,15 @@ def test_int8_modules_in_body_and_head(bert):
     model, tokenizer = bert
     int8 = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
     assert not isinstance(int8.cls.predictions.decoder, torch.nn.Linear)
-    dense = probe.cloze_rows(model, tokenizer, ALL)[0]["logprob"].to_numpy()
-    got = probe.cloze_rows(int8, tokenizer, ALL)[0]["logprob"].to_numpy()
+    dense = rows_of(probe, model, tokenizer, ALL)[0]["logprob"].to_numpy()
+    got = rows_of(probe, int8, tokenizer, ALL)[0]["logprob"].to_numpy()
     assert not np.array_equal(got, dense) and np.corrcoef(got, dense)[0, 1] > 0.9
 
 
 def test_half_precision_model_gives_float32_scores_near_the_dense(bert):
-    dense = probe.cloze_rows(*bert, ALL)[0]["logprob"].to_numpy()
+    dense = rows_of(probe, *bert, ALL)[0]["logprob"].to_numpy()
     model = make("bert")[0].bfloat16()
-    rows = probe.cloze_rows(model, bert[1], ALL)[0]
+    rows = rows_of(probe, model, bert[1], ALL)[0]
     assert rows.schema.field("logprob").type == pa.float32()
     np.testing.assert_allclose(rows["logprob"].to_numpy(), dense, atol=0.5)
 
@@ -231,23 +232,23 @@ def test_nan_is_an_error_and_not_a_right_answer():
     with torch.no_grad():
         model.cls.predictions.decoder.bias[7] = torch.nan
     with pytest.raises(InputError, match="NaN"):
-        probe.cloze_rows(model, tokenizer, ALL)
+        rows_of(probe, model, tokenizer, ALL)
 
 
 def test_models_that_cannot_fill_a_mask(bert):
     model, tokenizer = bert
     classifier = BertForSequenceClassification(BertConfig(**SIZE, vocab_size=len(tokenizer))).eval()
     with pytest.raises(InputError, match="BertForSequenceClassification: expected a masked language model"):
-        probe.cloze_rows(classifier, tokenizer, ALL)
+        rows_of(probe, classifier, tokenizer, ALL)
     unmasked = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, pad_token="<pad>")
     with pytest.raises(InputError, match="no mask token"):
-        probe.cloze_rows(model, unmasked, ALL)
+        rows_of(probe, model, unmasked, ALL)
 
 
 def test_second_mask_token_hidden_in_the_sentence():
     model, tokenizer = make("roberta")
     with pytest.raises(InputError, match=r"fact f0: expected one mask token.*found 2"):
-        probe.cloze_rows(model, tokenizer, facts(("Rome <mask> is in [MASK] .", "Italy")))
+        rows_of(probe, model, tokenizer, facts(("Rome <mask> is in [MASK] .", "Italy")))
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +261,7 @@ def minilm(shared):
 def test_real_model_scores_what_its_readme_says_on_squad(shared, minilm, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     prepared.prepare({"name": "squad", "format": "lama_squad"}, shared / "data" / "lama", tmp_path / "squad.parquet")
-    rows, metadata = probe.cloze_rows(*minilm, prepared.read(tmp_path / "squad.parquet")[0])
+    rows, metadata = rows_of(probe, *minilm, prepared.read(tmp_path / "squad.parquet")[0])
     assert metadata["asked"] == 302 and metadata["dropped"] == {}
     assert f"{100 * np.mean(rows['correct']):.2f}" == "3.64"
 
@@ -268,7 +269,7 @@ def test_real_model_scores_what_its_readme_says_on_squad(shared, minilm, tmp_pat
 def test_real_model_equals_the_plain_pass_on_trex(shared, minilm, tmp_path):
     prepared.prepare({"name": "trex", "format": "lama_trex"}, shared / "data" / "lama", tmp_path / "trex.parquet")
     table = prepared.read(tmp_path / "trex.parquet")[0].take(list(range(0, 22881, 1500)))
-    rows, metadata = probe.cloze_rows(*minilm, table)
+    rows, metadata = rows_of(probe, *minilm, table)
     assert metadata["asked"] == 16
     for row, cloze in zip(rows.to_pylist(), table["cloze"].to_pylist(), strict=True):
         want = expected_row(*minilm, cloze, minilm[1].convert_tokens_to_ids(row["answer"].lower()))

@@ -4,10 +4,11 @@ import json
 
 import pytest
 import torch
+from helpers.asking import rows_of
 from helpers.masked import CITIES, make
 
 from knowcost.benchmarks import prepared
-from knowcost.score.engines.cloze_published import published_rows
+from knowcost.score.engines import cloze_published
 
 RECORDS = [
     ("Rome is a city in [MASK] .", "Italy"),
@@ -47,7 +48,7 @@ def as_published(model, tokenizer, records, space):
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "albert"])
 def test_every_mask_counts_and_text_is_compared(architecture, tmp_path):
     model, tokenizer = make(architecture)
-    rows, about = published_rows(model, tokenizer, table_of(tmp_path), tokens_per_batch=40)
+    rows, about = rows_of(cloze_published, model, tokenizer, table_of(tmp_path), cloze_tokens=40)
     expected = as_published(model, tokenizer, RECORDS, " " if architecture == "roberta" else "")
     assert list(zip(rows["prediction"].to_pylist(), rows["answer"].to_pylist(), strict=True)) == expected
     assert rows["correct"].to_pylist() == [output == label for output, label in expected]
@@ -61,12 +62,12 @@ def test_a_right_answer_counts_only_if_its_text_is_lower_case(tmp_path):
         model.cls.predictions.decoder.bias.zero_()
         model.cls.predictions.decoder.bias[tokenizer.convert_tokens_to_ids("Italy")] = 9
     table = table_of(tmp_path, [(f"{city} is in [MASK] .", "Italy") for city in CITIES])
-    rows, _ = published_rows(model, tokenizer, table)
+    rows, _ = rows_of(cloze_published, model, tokenizer, table)
     assert set(rows["prediction"].to_pylist()) == {"italy"} and not any(rows["correct"].to_pylist())
 
 
 def test_a_mask_beyond_the_window_is_not_asked(tmp_path):
     model, tokenizer = make("bert", positions=128)
     table = table_of(tmp_path, [("Rome " + ". " * 130 + "[MASK]", "Italy"), ("Rome is in [MASK]", "Italy")])
-    rows, about = published_rows(model, tokenizer, table)
+    rows, about = rows_of(cloze_published, model, tokenizer, table)
     assert rows["id"].to_pylist() == ["1"] and about["dropped"] == {"mask_cut_off": 1}

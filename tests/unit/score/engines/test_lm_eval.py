@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 import torch
 import transformers
+from helpers.asking import rows_of
 from helpers.questions import FACTS, by_hand, make_llama, make_t5, prompts, word_tokenizer, write
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
@@ -69,13 +70,13 @@ def plain(lm, files, tmp_path, limit=None):
 @pytest.mark.parametrize("kind", FACTS)
 def test_rows_of_a_decoder_are_what_torch_computes(kind, llama, parquet):
     tokenizer = word_tokenizer()
-    check_by_hand(kind, llama, tokenizer, *harness.task_rows(llama, tokenizer, parquet(kind)))
+    check_by_hand(kind, llama, tokenizer, *rows_of(harness, llama, tokenizer, parquet(kind)))
 
 
 @pytest.mark.parametrize("kind", FACTS)
 def test_rows_of_an_encoder_decoder_are_what_torch_computes(kind, t5, parquet):
     tokenizer = word_tokenizer(ending=True)
-    check_by_hand(kind, t5, tokenizer, *harness.task_rows(t5, tokenizer, parquet(kind)))
+    check_by_hand(kind, t5, tokenizer, *rows_of(harness, t5, tokenizer, parquet(kind)))
 
 
 def check_by_hand(kind, model, tokenizer, table, metadata):
@@ -115,7 +116,7 @@ def test_rows_equal_plain_lm_eval_from_a_folder(llama, parquet, tmp_path):
     word_tokenizer().save_pretrained(tmp_path / "model")
     expected = plain(HFLM(pretrained=str(tmp_path / "model"), device="cpu", batch_size=2), files, tmp_path)
     for kind, (accuracy, logprobs) in expected.items():
-        table, _ = harness.task_rows(llama, word_tokenizer(), files[kind])
+        table, _ = rows_of(harness, llama, word_tokenizer(), files[kind])
         assert sum(table["correct"].to_pylist()) / len(table) == accuracy
         assert pc.list_flatten(table["choice_logprobs"]).to_pylist() == pytest.approx(logprobs, abs=1e-5)
 
@@ -128,7 +129,7 @@ def test_real_questions_equal_plain_lm_eval(shared, llama, tmp_path):
     tokenizer = word_tokenizer()
     expected = plain(HFLM(pretrained=llama, tokenizer=tokenizer, batch_size=4), files, tmp_path, limit=12)
     for kind, (accuracy, logprobs) in expected.items():
-        table, metadata = harness.task_rows(llama, tokenizer, files[kind], limit=12)
+        table, metadata = rows_of(harness, llama, tokenizer, files[kind], limit=12)
         assert sum(table["correct"].to_pylist()) / 12 == accuracy
         assert pc.list_flatten(table["choice_logprobs"]).to_pylist() == pytest.approx(logprobs, abs=1e-4)
         assert (metadata["truncated"] > 0) == (kind == "boolq")  # passages longer than the model's 64 tokens
@@ -136,7 +137,7 @@ def test_real_questions_equal_plain_lm_eval(shared, llama, tmp_path):
 
 def test_an_untied_head_survives(t5, parquet):
     before = {name: tensor.clone() for name, tensor in t5.state_dict().items()}
-    harness.task_rows(t5, word_tokenizer(ending=True), parquet("piqa"))
+    rows_of(harness, t5, word_tokenizer(ending=True), parquet("piqa"))
     assert all(torch.equal(tensor, before[name]) for name, tensor in t5.state_dict().items())
     assert "tie_weights" not in vars(t5)
     HFLM(pretrained=t5, tokenizer=word_tokenizer())  # the trap itself: should this stop failing, our shadow can go
@@ -145,7 +146,7 @@ def test_an_untied_head_survives(t5, parquet):
 
 def test_a_shadowed_tie_weights_is_put_back(t5, parquet):
     t5.tie_weights = shadow = lambda *args: None
-    harness.task_rows(t5, word_tokenizer(ending=True), parquet("piqa"))
+    rows_of(harness, t5, word_tokenizer(ending=True), parquet("piqa"))
     assert t5.tie_weights is shadow
 
 
@@ -154,7 +155,7 @@ def test_int8_modules_with_a_tied_head(llama, parquet):
     torch.backends.quantized.engine = "fbgemm"
     model = torch.ao.quantization.quantize_dynamic(llama, {torch.nn.Linear})
     tokenizer = word_tokenizer()
-    table, metadata = harness.task_rows(model, tokenizer, parquet("winogrande"), batch_size=1)
+    table, metadata = rows_of(harness, model, tokenizer, parquet("winogrande"), prompts=1)
     assert metadata["batch_plan"] == "harness, batch size 1"
     for fact, logprobs in zip(FACTS["winogrande"], table["choice_logprobs"].to_pylist(), strict=True):
         # the harness leaves the last token out of the input, and dynamic int8 sees the whole input: so must we
@@ -175,7 +176,7 @@ def test_facts_with_nan_are_counted_and_never_correct(llama, parquet):
         kept = embedding.clone()
         embedding[word_tokenizer().encode("Norway")[0]] = float("nan")
     try:
-        table, metadata = harness.task_rows(llama, word_tokenizer(), parquet("piqa"))
+        table, metadata = rows_of(harness, llama, word_tokenizer(), parquet("piqa"))
     finally:
         embedding.data.copy_(kept)
     # the tied head makes every log-likelihood NaN; lm_eval itself then calls the first choice right for fact 0
@@ -188,7 +189,7 @@ def test_facts_with_nan_are_counted_and_never_correct(llama, parquet):
 def test_only_the_facts_touched_by_nan_are_lost(t5, parquet):
     with torch.no_grad():
         t5.shared.weight[word_tokenizer().encode("France")[0]] = float("nan")
-    table, metadata = harness.task_rows(t5, word_tokenizer(ending=True), parquet("piqa"), batch_size=1)
+    table, metadata = rows_of(harness, t5, word_tokenizer(ending=True), parquet("piqa"), prompts=1)
     assert metadata["not_finite"] == 1
     assert [bool(p) for p in table["prediction"].to_pylist()] == [True, False, True]
     assert table["correct"].to_pylist()[1] is False
@@ -196,19 +197,19 @@ def test_only_the_facts_touched_by_nan_are_lost(t5, parquet):
 
 def test_a_second_model_and_a_changed_file_are_asked_afresh(llama, t5, parquet, tmp_path):
     path = parquet("piqa")
-    first, _ = harness.task_rows(llama, word_tokenizer(), path)
-    other, _ = harness.task_rows(t5, word_tokenizer(ending=True), path)
-    again, _ = harness.task_rows(llama, word_tokenizer(), path)
+    first, _ = rows_of(harness, llama, word_tokenizer(), path)
+    other, _ = rows_of(harness, t5, word_tokenizer(ending=True), path)
+    again, _ = rows_of(harness, llama, word_tokenizer(), path)
     assert again.equals(first) and not other.equals(first)
     write(path, "piqa", FACTS["piqa"][::-1])
-    turned, _ = harness.task_rows(llama, word_tokenizer(), path)
+    turned, _ = rows_of(harness, llama, word_tokenizer(), path)
     assert turned["answer"].to_pylist() == first["answer"].to_pylist()[::-1]
 
 
 def test_limit_asks_the_first_questions_only(llama, parquet):
     path = parquet("winogrande")
-    whole, _ = harness.task_rows(llama, word_tokenizer(), path)
-    table, metadata = harness.task_rows(llama, word_tokenizer(), path, limit=2)
+    whole, _ = rows_of(harness, llama, word_tokenizer(), path)
+    table, metadata = rows_of(harness, llama, word_tokenizer(), path, limit=2)
     assert metadata["limit"] == metadata["asked"] == 2
     columns = ["id", "answer", "prediction", "correct"]
     assert table.select(columns).equals(whole.slice(0, 2).select(columns))
@@ -216,7 +217,7 @@ def test_limit_asks_the_first_questions_only(llama, parquet):
 
 def test_nothing_but_our_own_log_is_written(llama, parquet, capfd, caplog):
     caplog.set_level("WARNING")
-    harness.task_rows(llama, word_tokenizer(), parquet("piqa"))
+    rows_of(harness, llama, word_tokenizer(), parquet("piqa"))
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
@@ -228,22 +229,22 @@ def test_a_cloze_that_the_model_goes_on_with_unprompted(llama, parquet):
         said = tokenizer.decode(llama(start).logits[0, -1].argmax())
     cloze = {"cloze": "the capital of Norway is [MASK] .", "candidates": sorted({said, "Rome", "Oslo"})}
     path = write(parquet("cloze"), "cloze", [cloze | {"answer": answer} for answer in cloze["candidates"]])
-    table, _ = harness.task_rows(llama, tokenizer, path)
+    table, _ = rows_of(harness, llama, tokenizer, path)
     assert table["unprompted"].to_pylist() == [answer == said for answer in cloze["candidates"]]
-    assert harness.task_rows(llama, tokenizer, parquet("piqa"))[0]["unprompted"].to_pylist() == [None] * 3
+    assert rows_of(harness, llama, tokenizer, parquet("piqa"))[0]["unprompted"].to_pylist() == [None] * 3
 
 
 def test_a_cloze_without_candidates_or_beginning_is_refused(llama, tmp_path):
     for cloze, candidates in (("Rome is in [MASK]", None), ("[MASK] is big", ["Rome", "Oslo"])):
         path = write(tmp_path / "c.parquet", "cloze", [{"cloze": cloze, "answer": "Rome", "candidates": candidates}])
         with pytest.raises(InputError, match=r"fact cloze-0.*completion"):
-            harness.task_rows(llama, word_tokenizer(), path)
+            rows_of(harness, llama, word_tokenizer(), path)
 
 
 def test_other_kinds_are_refused(llama, tmp_path):
     path = write(tmp_path / "x.parquet", "cloze_published", [{"cloze": "Rome is in [MASK]"}])
     with pytest.raises(InputError, match=r"x\.parquet.*kind cloze_published"):
-        harness.task_rows(llama, word_tokenizer(), path)
+        rows_of(harness, llama, word_tokenizer(), path)
 
 
 def test_an_encoder_is_refused(parquet):
@@ -251,16 +252,16 @@ def test_an_encoder_is_refused(parquet):
         vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=1, intermediate_size=16
     )
     with pytest.raises(InputError, match="BertForMaskedLM cannot be asked"):
-        harness.task_rows(transformers.BertForMaskedLM(config), word_tokenizer(), parquet("piqa"))
+        rows_of(harness, transformers.BertForMaskedLM(config), word_tokenizer(), parquet("piqa"))
 
 
 def test_a_decoders_tokenizer_must_not_end_a_text(llama, parquet):
     with pytest.raises(InputError, match="ends a text with a special token"):
-        harness.task_rows(llama, word_tokenizer(ending=True), parquet("piqa"))
+        rows_of(harness, llama, word_tokenizer(ending=True), parquet("piqa"))
 
 
 def test_a_tokenizer_without_bos_and_eos_is_refused(llama, parquet):
     tokenizer = word_tokenizer()
     tokenizer.eos_token = None
     with pytest.raises(InputError, match="neither a bos nor an eos"):
-        harness.task_rows(llama, tokenizer, parquet("piqa"))
+        rows_of(harness, llama, tokenizer, parquet("piqa"))

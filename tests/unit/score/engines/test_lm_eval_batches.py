@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 import pytest
+from helpers.asking import rows_of
 from helpers.questions import FACTS, make_llama, make_t5, word_tokenizer, write
 
 from knowcost.score.engines import lm_eval as harness
@@ -31,10 +32,10 @@ def shapes(llama):
 
 def test_batches_keep_the_token_budget(llama, parquet, shapes):
     path = parquet("piqa")
-    one, _ = harness.task_rows(llama, word_tokenizer(), path, batch_size=1)
+    one, _ = rows_of(harness, llama, word_tokenizer(), path, prompts=1)
     assert [shape[0] for shape in shapes] == [1] * 5  # of fact 2 both answers are one token: the harness asks once
     shapes.clear()
-    many, metadata = harness.task_rows(llama, word_tokenizer(), path, tokens_per_batch=24)
+    many, metadata = rows_of(harness, llama, word_tokenizer(), path, harness_tokens=24)
     assert metadata["batch_plan"] == "harness, batches of at most 24 tokens"
     # prompt and answer have 10, 9, 8, 8, 7 tokens, of which the last is not given to the model
     assert shapes == [(2, 9), (3, 7)]
@@ -44,16 +45,16 @@ def test_batches_keep_the_token_budget(llama, parquet, shapes):
 def test_no_key_value_cache_is_filled(llama, parquet):
     caches = []
     hook = llama.register_forward_hook(lambda _, args, output: caches.append(output.past_key_values))
-    harness.task_rows(llama, word_tokenizer(), parquet("piqa"))
+    rows_of(harness, llama, word_tokenizer(), parquet("piqa"))
     hook.remove()
     assert caches and not any(caches)
 
 
 def test_prompts_of_one_length_are_not_padded(llama, parquet, shapes):
     path = parquet("piqa")
-    expected, _ = harness.task_rows(llama, word_tokenizer(), path)
+    expected, _ = rows_of(harness, llama, word_tokenizer(), path)
     shapes.clear()
-    table, metadata = harness.task_rows(llama, word_tokenizer(), path, one_length=True)
+    table, metadata = rows_of(harness, llama, word_tokenizer(), path, one_length=True)
     assert metadata["batch_plan"] == "harness, batches of at most 1024 tokens, prompts of one length"
     assert sorted(shapes) == [(1, 6), (1, 8), (1, 9), (2, 7)]  # 7, 8, 8, 9 and 10 tokens, the last is not given
     assert table["logprob"].to_pylist() == pytest.approx(expected["logprob"].to_pylist(), abs=1e-4)
@@ -65,9 +66,9 @@ def test_an_encoder_decoder_too(parquet):
     model.register_forward_pre_hook(
         lambda _, args, kwargs: widths.append(kwargs["attention_mask"].all().item()), with_kwargs=True
     )
-    expected, _ = harness.task_rows(model, word_tokenizer(ending=True), parquet("piqa"))
+    expected, _ = rows_of(harness, model, word_tokenizer(ending=True), parquet("piqa"))
     assert not all(widths)
     widths.clear()
-    table, _ = harness.task_rows(model, word_tokenizer(ending=True), parquet("piqa"), one_length=True)
+    table, _ = rows_of(harness, model, word_tokenizer(ending=True), parquet("piqa"), one_length=True)
     assert widths and all(widths)
     assert table["logprob"].to_pylist() == pytest.approx(expected["logprob"].to_pylist(), abs=1e-4)

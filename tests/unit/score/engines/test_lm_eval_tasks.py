@@ -9,6 +9,7 @@ import lm_eval
 import pyarrow.compute as pc
 import pytest
 import torch
+from helpers.asking import rows_of
 from helpers.questions import WORDS, make_llama, make_t5, word_tokenizer
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
@@ -83,7 +84,7 @@ def ours(model, format, rows, folder, **options):
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     prepared.prepare({"name": format, "format": format}, source, out)
     ending = model.config.is_encoder_decoder
-    table, metadata = harness.task_rows(model, word_tokenizer(ending), out, **options)
+    table, metadata = rows_of(harness, model, word_tokenizer(ending), out, **options)
     return table, metadata
 
 
@@ -133,7 +134,7 @@ def test_mmlu_equals_the_harness_task_of_one_subject(shots, tmp_path):
         (official / split / f"world_cities_{split}.csv").write_text("".join(lines))
     out = tmp_path / "mmlu.parquet"
     prepared.prepare({"name": "m", "format": "mmlu_5shot" if shots else "mmlu"}, official, out)
-    table, metadata = harness.task_rows(model, word_tokenizer(), out)
+    table, metadata = rows_of(harness, model, word_tokenizer(), out)
     expected = [value for sample in samples for value, _ in sample["filtered_resps"]]
     assert pc.list_flatten(table["choice_logprobs"]).to_pylist() == pytest.approx(expected, abs=1e-5)
     assert table["correct"].to_pylist() == [bool(sample["acc"]) for sample in samples]
@@ -170,7 +171,7 @@ def test_generation_is_greedy_whatever_the_checkpoint_says(make, tmp_path):
     model = make()
     model.generation_config.update(do_sample=True, repetition_penalty=9.0, num_beams=3, eos_token_id=2)
     said = [greedy(model, f"Question: {question}?\nAnswer:", 32, ends=(1, 2)) for question in ASKED]
-    for options in ({}, {"batch_size": 1}, {"one_length": True}):
+    for options in ({}, {"prompts": 1}, {"one_length": True}):
         table, metadata = ours(model, "triviaqa", trivia_rows(said), tmp_path, **options)
         for text, by_hand in zip(table["prediction"].to_pylist(), said, strict=True):
             # the harness lets an encoder-decoder write as many tokens more as its batch's longest prompt has
@@ -212,7 +213,7 @@ def test_llm_kicks_prompts(format, llama, tmp_path, monkeypatch):
         source = tmp_path / "f.json"
         source.write_text(json.dumps({"Questions": [{"Question-ID": "1", "RawQuestion": ASKED[0], "Parses": [parse]}]}))
         prepared.prepare({"name": "f", "format": format}, source, tmp_path / "f.parquet")
-        table, metadata = harness.task_rows(llama, word_tokenizer(), tmp_path / "f.parquet")
+        table, metadata = rows_of(harness, llama, word_tokenizer(), tmp_path / "f.parquet")
     else:
         table, metadata = ours(llama, format, [trivia(ASKED[0], "Oslo", said) | EVIDENCE], tmp_path)
     assert [request.args[0] for request in asked] == [PROMPTS[format]]

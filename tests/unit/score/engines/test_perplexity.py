@@ -5,10 +5,11 @@ import math
 import pyarrow as pa
 import pytest
 import torch
-from helpers.asking import respondent
+from helpers.asking import respondent, rows_of
 from helpers.questions import make_llama, make_t5, word_tokenizer
 
 from knowcost.common.errors import InputError
+from knowcost.common.parquet import as_metadata
 from knowcost.score import ask as asking
 from knowcost.score import measures
 from knowcost.score.engines import perplexity
@@ -18,9 +19,11 @@ TEXT = "Rome is the capital of Italy . Oslo is not a big city in France , is Par
 OPTIONS = {"tokens_per_batch": 64, "batch_size": "auto", "int8_activations": "batch"}
 
 
-def table(*texts):
+def table(kind, *texts):
+    """A benchmark of kind `text`, one running text, or `lines`, each by itself."""
     rows = [{"id": f"t{i}", "relation": None, "text": text} for i, text in enumerate(texts)]
-    return pa.Table.from_pylist(rows, schema=pa.schema({name: pa.string() for name in ("id", "relation", "text")}))
+    columns = {name: pa.string() for name in ("id", "relation", "text")}
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns, metadata=as_metadata({"kind": kind})))
 
 
 def published(model, ids, size):
@@ -41,7 +44,7 @@ def test_running_text_is_measured_as_published(monkeypatch):
     model, tokenizer = make_llama(), word_tokenizer()
     texts = [f"{TEXT}\n\n", f"{TEXT} .\n\n", TEXT]
     ids = tokenizer("".join(texts))["input_ids"]
-    rows, about = perplexity.window_rows(model, tokenizer, table(*texts), joined=True, tokens_per_batch=40)
+    rows, about = rows_of(perplexity, model, tokenizer, table("text", *texts), harness_tokens=40)
     found = measures.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
     assert found == pytest.approx(published(model, ids, 16), rel=1e-5)
     assert len(ids) % 16 and len(rows) == len(ids) // 16 == about["asked"]
@@ -52,7 +55,7 @@ def test_running_text_is_measured_as_published(monkeypatch):
 
 
 def test_the_window_is_the_models_context_if_that_is_shorter():
-    rows, about = perplexity.window_rows(make_llama(positions=24), word_tokenizer(), table(TEXT + TEXT), joined=True)
+    rows, about = rows_of(perplexity, make_llama(positions=24), word_tokenizer(), table("text", TEXT + TEXT))
     assert about["window"] == 24 and set(rows["tokens"].to_pylist()) == {23}
 
 
@@ -60,21 +63,21 @@ def test_a_limit_is_of_windows_and_a_running_text_has_a_most(monkeypatch):
     monkeypatch.setattr(perplexity, "WINDOW", 4)
     for limit, most, expected in ((2, 256, 2), (None, 3, 3), (9, 3, 3)):
         monkeypatch.setattr(perplexity, "MOST", most)
-        rows, about = perplexity.window_rows(make_llama(), word_tokenizer(), table(TEXT), joined=True, limit=limit)
+        rows, about = rows_of(perplexity, make_llama(), word_tokenizer(), table("text", TEXT), limit=limit)
         assert len(rows) == expected and about["limit"] == limit
 
 
 def test_lines_stand_for_themselves_however_they_are_batched():
     model, tokenizer = make_llama(), word_tokenizer()
     lines = ["Rome is in Italy", "Oslo", "the capital of Norway is Oslo", "Bonn is a city", "Rome is big " * 30]
-    rows, about = perplexity.window_rows(model, tokenizer, table(*lines), joined=False, tokens_per_batch=20)
+    rows, about = rows_of(perplexity, model, tokenizer, table("lines", *lines), harness_tokens=20)
     assert rows["id"].to_pylist() == ["t0", "t2", "t3"] and about["dropped"] == {"one_token": 1, "too_long": 1}
     for name, logprob in zip(rows["id"].to_pylist(), rows["logprob"].to_pylist(), strict=True):
         ids = torch.tensor([tokenizer.encode(lines[int(name[1:])])])
         with torch.no_grad():
             each = model(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])
         assert logprob == pytest.approx(each.sum().item(), abs=1e-4)
-    alone, _ = perplexity.window_rows(model, tokenizer, table(*lines), joined=False, tokens_per_batch=1)
+    alone, _ = rows_of(perplexity, model, tokenizer, table("lines", *lines), harness_tokens=1)
     assert alone["logprob"].to_pylist() == pytest.approx(rows["logprob"].to_pylist(), abs=1e-4)
 
 
@@ -83,12 +86,12 @@ def test_one_length_pads_nothing():
     model.register_forward_pre_hook(
         lambda _, args, kwargs: padded.append(not kwargs["attention_mask"].all()), with_kwargs=True
     )
-    lines = table("Rome is in Italy", "Oslo is in Norway", "the capital is big")
-    lines = pa.concat_tables([lines, table("a city", "Bonn is a city")])
-    perplexity.window_rows(model, word_tokenizer(), lines, joined=False)
+    lines = table("lines", "Rome is in Italy", "Oslo is in Norway", "the capital is big")
+    lines = pa.concat_tables([lines, table("lines", "a city", "Bonn is a city")])
+    rows_of(perplexity, model, word_tokenizer(), lines)
     assert any(padded)
     padded.clear()
-    _, about = perplexity.window_rows(model, word_tokenizer(), lines, joined=False, one_length=True)
+    _, about = rows_of(perplexity, model, word_tokenizer(), lines, one_length=True)
     assert len(padded) == 2 and not any(padded) and about["batch_plan"].endswith("of one length")
 
 
@@ -109,6 +112,6 @@ def test_asked_through_a_benchmark_file(tmp_path):
 
 def test_what_cannot_be_asked_is_refused():
     with pytest.raises(InputError, match="T5ForConditionalGeneration: perplexity of a text takes a decoder"):
-        perplexity.window_rows(make_t5(), word_tokenizer(), table(TEXT), joined=True)
+        rows_of(perplexity, make_t5(), word_tokenizer(), table("text", TEXT))
     with pytest.raises(InputError, match="shorter than one window of 64 tokens"):
-        perplexity.window_rows(make_llama(), word_tokenizer(), table(TEXT), joined=True)
+        rows_of(perplexity, make_llama(), word_tokenizer(), table("text", TEXT))

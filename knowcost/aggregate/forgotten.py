@@ -12,13 +12,14 @@ from scipy import stats
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.statistics import Group
+from knowcost.spec.families import COMMON_SCOPES
 from knowcost.spec.variants import DENSE
 
 BY = ["family", "model", "variant", "benchmark", "by", "part", "known", "forgotten", "forgotten_percent"]
 OVERLAP = ["family", "model", "benchmark", "kind", "a", "b", "known", "forgotten_a", "forgotten_b", "both", "expected",
            "jaccard", "overlap_p"]  # fmt: skip
-SCOPES = [
-    *combinations(("overall", "attention", "feed_forward", "final"), 2),
+PAIRS = [  # of scopes whose variants are compared
+    *combinations(COMMON_SCOPES, 2),
     ("self_attention", "cross_attention"),
     ("encoder_attention", "decoder_attention"),
 ]
@@ -98,7 +99,7 @@ def pairs(counts: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
     frame = frame[frame["scope"] != "mixed"].assign(level=lambda f: pd.to_numeric(f["level"]).fillna(-1))
     for _, rows in frame.groupby(["method", "grouping", "strength"], sort=False):
         slugs = dict(zip(rows["scope"], rows["variant"], strict=True))
-        yield from (("scopes", slugs[a], slugs[b]) for a, b in SCOPES if a in slugs and b in slugs)
+        yield from (("scopes", slugs[a], slugs[b]) for a, b in PAIRS if a in slugs and b in slugs)
     for _, rows in frame.groupby(["method", "grouping", "scope"], sort=False):
         yield from (("levels", a, b) for a, b in pairwise(rows.sort_values("level")["variant"]))
     for _, rows in frame.groupby(["grouping", "scope", "level"], sort=False):

@@ -17,7 +17,7 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.parquet import from_metadata
 from knowcost.papers.cost_of_compression import printed as published
 from knowcost.spec import variants
-from knowcost.spec.families import ATTENTION_PARTS, SCOPES
+from knowcost.spec.families import SHOWN_SCOPES
 
 PRINTED = "printed_"
 EXAMPLE = 300  # characters of a question that are shown
@@ -113,15 +113,15 @@ def parameters(models: Mapping[str, str], manifests: Sequence[Mapping[str, Any]]
         counts = dense.get(model, {})
         scope = {name: entry.get("parameters") for name, entry in counts.get("scope", {}).items()}
         scope["linear"] = sum(scope[name] for name in LINEAR) if set(LINEAR) <= set(scope) else None
-        millions = {name: _times(scope.get(name), 1e-6) for name in (*SCOPES, "linear")}
+        millions = {name: _times(scope.get(name), 1e-6) for name in (*SHOWN_SCOPES, "linear")}
         theirs = {f"{PRINTED}{name}": float(text) for name, text in printed.get(model, {}).items() if name in millions}
         rows.append(
             {"family": family, "model": model, **millions, "total": _times(counts.get("total"), 1e-6), **theirs}
         )
-    columns = ["family", "model", *SCOPES, "linear", "total"]
+    columns = ["family", "model", *SHOWN_SCOPES, "linear", "total"]
     columns += [name for name in map((PRINTED + "{}").format, columns) if any(name in row for row in rows)]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.drop(columns=[name for name in ATTENTION_PARTS if frame[name].isna().all()])
+    return frame.drop(columns=[name for name in variants.ATTENTION_PARTS if frame[name].isna().all()])
 
 
 def int8_name(family: str, grouping: str) -> str:
@@ -144,7 +144,7 @@ def int8(scores: pd.DataFrame, family: str, grouping: str) -> pd.DataFrame | Non
         return None
     treated = under(treated, grouping)
     columns = treated[["experiment", "scope", "level", "variant"]].drop_duplicates("variant")
-    columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SCOPES.index))
+    columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SHOWN_SCOPES.index))
     columns = columns.sort_values(["a", "b", "level"], kind="stable")
     prefix = columns["level"].map(lambda level: "int8_" if pd.isna(level) else f"prune{level:g}_int8_")
     names = {variants.DENSE: "baseline", **dict(zip(columns["variant"], prefix + columns["scope"], strict=True))}

@@ -14,7 +14,7 @@ import pyarrow.parquet as parquet
 
 from knowcost.common.files import atomic
 from knowcost.spec import variants
-from knowcost.spec.families import FAMILIES, SCOPES
+from knowcost.spec.families import FAMILIES, SHOWN_SCOPES
 
 SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
 LEVEL = "%g"  # whole numbers stay whole: 40, but 62.5
@@ -27,8 +27,8 @@ FORMATS = {
     **dict.fromkeys(("n_as_published", "facts", "asked_least", "asked_most", "limit"), COUNT),
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
     **dict.fromkeys(("majority_drop_points", "majority_drop_percent", "bytes_saved_percent"), POINTS),
-    **dict.fromkeys((*SCOPES, "linear", "total"), POINTS),
-    **dict.fromkeys([f"printed_{name}" for name in (*SCOPES, "linear", "drop_percent")], POINTS),
+    **dict.fromkeys((*SHOWN_SCOPES, "linear", "total"), POINTS),
+    **dict.fromkeys([f"printed_{name}" for name in (*SHOWN_SCOPES, "linear", "drop_percent")], POINTS),
     "printed_majority": SHARE,
     **dict.fromkeys(("dense", "corrected", "as_published", "ours", "published", "difference"), POINTS),
     **dict.fromkeys(("kept", "never_known", "relations", "known", "forgotten_a", "forgotten_b", "both"), COUNT),
@@ -139,7 +139,12 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
         "experiment": variants.EXPERIMENTS,
         "method": None,
     }
-    keys |= {"grouping": ("", *variants.GROUPINGS), "scope": ("", *SCOPES, "mixed"), "level": None, "variant": None}
+    keys |= {
+        "grouping": ("", *variants.GROUPINGS),
+        "scope": ("", *SHOWN_SCOPES, "mixed"),
+        "level": None,
+        "variant": None,
+    }
     rank = pd.DataFrame(index=frame.index)
     for name, order in keys.items():
         if name not in frame.columns:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowcost.common.errors import InputError
+from knowcost.spec.families import FAMILIES, GENERATIVE
 
 Row = Mapping[str, Any]  # a fact: id, relation and the kind's columns
 
 MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 LETTERS = "ABCDE"
-GENERATIVE = ("encoder_decoder", "decoder")
-
 
 # Engines (knowcost/score/engines/, a module each) and measures (knowcost/score/measures.py).
 HARNESS = "lm_eval"
@@ -114,7 +113,7 @@ _TEXT: dict[str, Any] = {"families": ("decoder",), "engine": "perplexity", "meas
 
 KINDS = {
     "cloze": Kind(
-        _CLOZE | {"candidates": "list<string>?"}, ("encoder", *GENERATIVE), encoder_engine="cloze", shown="cloze",
+        _CLOZE | {"candidates": "list<string>?"}, FAMILIES, encoder_engine="cloze", shown="cloze",
         choices=_candidates, ranked=True, majority="answer", document=completions,
     ),
     "cloze_published": Kind(_CLOZE, ("encoder",), engine="cloze_published", shown="cloze"),

@@ -3,7 +3,6 @@
 To add a method: one module in methods/ with a class derived from method.Compressor, and its place in METHODS.
 """
 
-import re
 from collections.abc import Iterable
 
 from knowcost.common.errors import InputError
@@ -18,7 +17,7 @@ from knowcost.compress.methods.rtn import RoundToNearest
 from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
-from knowcost.spec.variants import DENSE, Variant, treatments
+from knowcost.spec.variants import DENSE, Variant, method_and_data, treatments
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
@@ -26,12 +25,12 @@ METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
 
 def methods_of(word: str) -> list[Compressor]:
     """The methods of a Variant.method, in order: [Wanda, Int8] of "wanda~wikitext2+int8~wikitext2"; of "dense" none."""
-    return [METHODS[part.partition("~")[0]] for part in treatments(word) if part != DENSE]
+    return [METHODS[method_and_data(part)[0]] for part in treatments(word) if part != DENSE]
 
 
 def name_of(word: str) -> str:
     """The words of figures and report for a Variant.method: "SparseGPT, then GPTQ (wikitext2)"."""
-    data = dict.fromkeys(re.findall(r"~([^+]+)", word))
+    data = dict.fromkeys(data for part in treatments(word) if (data := method_and_data(part)[1]))
     labels = ", then ".join(method.label for method in methods_of(word)) or DENSE
     return labels + (f" ({', '.join(data)})" if data else "")
 

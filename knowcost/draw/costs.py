@@ -15,9 +15,9 @@ from knowcost.draw.drawn import Drawn
 from knowcost.draw.plots import ALL, MISSING, bars, lines
 from knowcost.draw.style import COLOURS
 from knowcost.papers.cost_of_compression import index as paper
-from knowcost.spec.families import ATTENTION_PARTS, LABELS
+from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
-from knowcost.spec.variants import GROUPINGS
+from knowcost.spec.variants import ATTENTION_PARTS, GROUPINGS
 
 MAIN = ("overall", "attention", "feed_forward")
 PARTS = ("attention", *ATTENTION_PARTS)

@@ -1,11 +1,11 @@
 """The families of models, and the words that figures and report have for families, scopes and kinds of comparison."""
 
-from knowcost.spec import variants
+from knowcost.spec.variants import ATTENTION_PARTS
 
-FAMILIES = ("encoder", "encoder_decoder", "decoder")
-_FIRST = ("overall", "attention", "feed_forward", "final")
-SCOPES = (*_FIRST, *(scope for scope in variants.SCOPES if scope not in _FIRST))  # the order of tables and figures
-ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
+GENERATIVE = ("encoder_decoder", "decoder")
+FAMILIES = ("encoder", *GENERATIVE)
+COMMON_SCOPES = ("overall", "attention", "feed_forward", "final")  # of every family
+SHOWN_SCOPES = (*COMMON_SCOPES, *ATTENTION_PARTS)  # in the order of tables and figures
 
 LABELS = {  # the words of figures and report
     "overall": "everything", "attention": "attention", "feed_forward": "feed-forward", "final": "final layer",

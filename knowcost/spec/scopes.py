@@ -10,14 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from knowcost.common.errors import InputError
 from knowcost.spec.architectures import TABLE, architecture, architectures
-from knowcost.spec.variants import GROUPINGS, SCOPES
-
-_EXTRA = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")
+from knowcost.spec.variants import ATTENTION_PARTS, GROUPINGS, SCOPES
 
 
 def scopes_of(family: str) -> list[str]:
     """The scopes a family has, in the order of variants.SCOPES."""
-    return [scope for scope in SCOPES if family == "encoder_decoder" or scope not in _EXTRA]
+    return [scope for scope in SCOPES if family == "encoder_decoder" or scope not in ATTENTION_PARTS]
 
 
 def grouping_matters(family: str, scope: str) -> bool:

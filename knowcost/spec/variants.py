@@ -21,16 +21,8 @@ from knowcost.spec import levels
 DENSE = "dense"
 LOST = "lost"  # the step that loses a pruned final layer as the published code did (compress/methods/lost_head.py)
 
-SCOPES = (
-    "attention",
-    "feed_forward",
-    "overall",
-    "final",
-    "self_attention",
-    "cross_attention",
-    "encoder_attention",
-    "decoder_attention",
-)
+ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")  # encoder-decoders'
+SCOPES = ("attention", "feed_forward", "overall", "final", *ATTENTION_PARTS)  # in the order of manifests
 GROUPINGS = ("paper", "canonical")
 AS_PUBLISHED = "as_published"
 EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
@@ -186,6 +178,12 @@ def paper_slug(*steps: tuple[str, str] | tuple[str, str, int | str | None]) -> s
 def treatments(method: str) -> list[str]:
     """What Variant.method puts together, one for each step: ["magnitude", "int8"] of "magnitude+int8"."""
     return method.split("+")
+
+
+def method_and_data(treatment: str) -> tuple[str, str | None]:
+    """What Step.treatment puts together: ("wanda", "wikitext2") of "wanda~wikitext2", ("wanda", None) of "wanda"."""
+    method, _, data = treatment.partition("~")
+    return method, data or None
 
 
 def parse(slug: str) -> Variant:

@@ -19,6 +19,7 @@ from knowcost.fetch import rows
 from knowcost.plan import config as configuration
 from knowcost.plan import design, fitting, resources
 from knowcost.score import cells
+from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import parse as parse_variant
 
 configuration.use_this_package()
@@ -93,4 +94,4 @@ wildcard_constraints:
     variant=one_of(variant for _, variant in ARCHIVES),
     benchmark=one_of(STUDY.benchmarks),
     calibration=one_of(CALIBRATIONS),
-    family="encoder|encoder_decoder|decoder",
+    family=one_of(FAMILIES),

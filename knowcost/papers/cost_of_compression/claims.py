@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
 from knowcost.papers.claim import CLOSE, MAJORITY, Claim, Contrasts
-from knowcost.spec.families import FAMILIES, LABELS
+from knowcost.spec.families import FAMILIES, GENERATIVE, LABELS
 from knowcost.spec.variants import DENSE, paper_slug, parse
 
 PAPER = "The Cost of Compression"
@@ -86,7 +86,7 @@ def close_to_majority(level: int) -> Contrasts:
     return contrasts
 
 
-HALVES, GENERATIVE = ("attention", "feed_forward"), ("encoder_decoder", "decoder")
+HALVES = ("attention", "feed_forward")
 claim = functools.partial(Claim, paper=PAPER)
 CLAIMS = (
     claim("prune_medium_feed_forward", "3.1, 8.1",

@@ -1,9 +1,12 @@
 """Values get the types that the schema of the configuration gives them."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from knowcost.common.errors import InputError
 from knowcost.plan import schema
+from knowcost.spec.families import FAMILIES
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,18 @@ from knowcost.plan import schema
 )
 def test_texts_are_read_where_the_schema_wants_something_else(given, expected):
     assert schema.typed(given, "config") == expected
+
+
+@pytest.mark.parametrize("families", ["", "encodr", *FAMILIES, ", ".join(FAMILIES), f"{FAMILIES[0]},"])
+def test_the_tables_take_the_families_that_there_are(families):
+    rows = {
+        "models": {"name": "x", "source": "./x", "family": families},
+        "benchmarks": {"name": "x", "source": "x", "format": "cloze", "families": families},
+    }
+    known = {"models": families in FAMILIES, "benchmarks": families in (*FAMILIES, ", ".join(FAMILIES))}
+    for name, row in rows.items():
+        with nullcontext() if known[name] else pytest.raises(InputError, match="famil"):
+            schema.check(row, name, "here")
 
 
 def test_an_error_shows_what_was_written():

@@ -2,7 +2,7 @@ import pytest
 
 from knowcost.common.errors import InputError
 from knowcost.compress.registry import check_steps
-from knowcost.spec.variants import Step, Variant, paper_slug, paper_step, parse, treatments
+from knowcost.spec.variants import Step, Variant, method_and_data, paper_slug, paper_step, parse, treatments
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,5 @@ def test_a_tables_method_holds_the_treatment_of_every_step():
     for slug in ("dense", "int8@overall", "sparsegpt-50@overall~b+gptq-4bit@attention~b"):
         variant = parse(slug)
         assert treatments(variant.method) == ([step.treatment for step in variant.steps] or ["dense"])
+        parts = [method_and_data(step.treatment) for step in variant.steps]
+        assert parts == [(step.method, step.calibration) for step in variant.steps]

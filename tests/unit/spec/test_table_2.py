@@ -1,13 +1,12 @@
-"""Table 2 from configurations alone, against the published millions, hand arithmetic and torch's own count."""
+"""The scopes of whole models, against Table 2 (in published millions), hand arithmetic and torch's own count."""
 
 import json
 
 import pytest
-from helpers import tiny
+from helpers import parameters, tiny
 
 from knowcost.common.errors import InputError
 from knowcost.papers.cost_of_compression import printed as published
-from knowcost.plan import parameters
 
 COLUMNS = ("overall", "attention", "feed_forward", "final", "total")
 # The paper's slips, in millions: printed, and what the architecture has.

@@ -1,4 +1,4 @@
-"""Parameters per scope from config.json alone: Table 2 of Namburi et al. 2023 for any model, before a weight is loaded.
+"""Parameters per scope from config.json alone, which shows that the scopes are those of Table 2 of Namburi et al. 2023.
 
 What Table 2 counts, found by reproducing it: the weights of linear layers, and nothing else. No biases, norms or
 embeddings, so its "total trainable parameters" is what Overall_GQ quantizes, not the size of the model (Llama-7B: 6,607
@@ -12,17 +12,17 @@ WizardLM-7B have a vocabulary of 32,001, which rounds to the same millions.)
 """
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+
+from knowcost.models.load import AUTO
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
+from knowcost.spec.families import COMMON_SCOPES
 from knowcost.spec.variants import GROUPINGS
 
-if TYPE_CHECKING:
-    import torch
-    from transformers import PretrainedConfig, PreTrainedModel
-
-SCOPES = ("overall", "attention", "feed_forward", "final")
 BLOCK_SCOPES = ("attention", "feed_forward")  # the layers inside a transformer block, which ALBERT shares among depths
 
 
@@ -37,7 +37,7 @@ def count(config: dict[str, Any]) -> dict[str, int]:
     architecture(model_type)  # an unknown one ends here, before transformers sees it
     model = _on_meta(config)
     weights = _linear_weights(model)
-    taken = {scope: scopes.layers(model_type, weights, GROUPINGS[0], scope) for scope in SCOPES}
+    taken = {scope: scopes.layers(model_type, weights, GROUPINGS[0], scope) for scope in COMMON_SCOPES}
     in_block = {name for scope in BLOCK_SCOPES for name in taken[scope]}
     depths = _depths_per_copy(model.config)
     counts = {
@@ -47,25 +47,18 @@ def count(config: dict[str, Any]) -> dict[str, int]:
     return {scope: int(n) for scope, n in counts.items()} | {"total": int(counts["overall"] + counts["final"])}
 
 
-def _on_meta(config: dict[str, Any]) -> "PreTrainedModel":
-    import torch
-    from transformers import AutoConfig
-
-    from knowcost.models.load import AUTO
-
+def _on_meta(config: dict[str, Any]) -> PreTrainedModel:
     with torch.device("meta"):
         return AUTO[family_of(config["model_type"])].from_config(AutoConfig.for_model(**config))
 
 
-def _linear_weights(model: "torch.nn.Module") -> dict[str, int]:
+def _linear_weights(model: torch.nn.Module) -> dict[str, int]:
     """{module name: number of weights} of every nn.Linear."""
-    import torch
-
     modules = model.named_modules()
     return {name: module.weight.numel() for name, module in modules if isinstance(module, torch.nn.Linear)}
 
 
-def _depths_per_copy(config: "PretrainedConfig") -> Fraction | int:
+def _depths_per_copy(config: PretrainedConfig) -> Fraction | int:
     """At how many depths the model applies each stored block: 1, but in ALBERT the layers over the groups that share.
 
     A fraction, because the groups may not divide the layers; they are alike, so sums over all of them are whole.

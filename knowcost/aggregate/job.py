@@ -21,7 +21,7 @@ from knowcost.aggregate import (
     verdicts,
 )
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.llm_kick import claims as claims_kick
 from knowcost.spec.variants import AS_PUBLISHED, GROUPINGS
@@ -60,8 +60,9 @@ def aggregate(
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
     files = gather.files(manifests, benchmarks)
     read = [gather.cell(path, files.models) for path in cells]
-    texts = [gather.text(cell) for cell in read if KINDS[cell.kind].measure == PERPLEXITY]
-    asked = gather.asked([cell for cell in read if KINDS[cell.kind].measure == ACCURACY], files)
+    measured = _by_measure(read)
+    texts = [gather.text(cell) for cell in measured[PERPLEXITY]]
+    asked = gather.asked(measured[ACCURACY], files)
     scores = drops.scores(asked.rows)
     perplexity = by_task.perplexity(texts)
     made = {"scores": scores, "perplexity": perplexity, "how_asked": tables.how_asked([*asked.rows, *texts])}
@@ -71,6 +72,17 @@ def aggregate(
         tables.write(frame, out_dir, name)
     log.info("%d tables from %d cells", len(made), len(cells))
     return list(made)
+
+
+def _by_measure(cells: Sequence[gather.Cell]) -> dict[str, list[gather.Cell]]:
+    """{measure: its cells}. Raises BrokenPromise for a measure of which no table is made."""
+    found: dict[str, list[gather.Cell]] = {ACCURACY: [], PERPLEXITY: []}
+    for cell in cells:
+        measure = KINDS[cell.kind].measure
+        if measure not in found:
+            raise BrokenPromise(f"{cell.path}: measures {measure}, of which aggregate makes no table")
+        found[measure].append(cell)
+    return found
 
 
 def _averages(scores: pd.DataFrame, settings: Settings) -> Frames:

@@ -12,6 +12,8 @@ import torch
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
+from knowcost.common.errors import BrokenPromise
+from knowcost.score.measures import MEASURES, Measure
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 
@@ -28,7 +30,7 @@ def ask(
     """
     once = functools.partial(_ask, respondent, benchmark_file, limit)
     rows, metadata, plan = _within_memory(once, plan)
-    if "correct" not in rows.column_names:
+    if not _measure(metadata["kind"]).has_verdicts:
         return rows, metadata
     again = pa.nulls(len(rows), pa.bool_())
     if twice:
@@ -61,9 +63,16 @@ def _within_memory(
 def _ask(
     respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """The engine's rows and metadata, with the benchmark's kind."""
+    """The engine's rows and metadata, with the benchmark's kind. Raises BrokenPromise for rows that are not those of
+    the kind's measure."""
     kind = prepared.metadata(benchmark_file)["kind"]
     # imported by its name: a job that asks encoders alone need not wait for the harness
     engine = importlib.import_module(f"knowcost.score.engines.{KINDS[kind].engine_for(respondent.family)}")
     rows, metadata = engine.ask(respondent, benchmark_file, limit, plan)
+    if rows.schema != _measure(kind).schema:
+        raise BrokenPromise(f"{engine.__name__}: rows of kind {kind} are not those of its measure: {rows.schema}")
     return rows, metadata | {"kind": kind}
+
+
+def _measure(kind: str) -> Measure:
+    return MEASURES[KINDS[kind].measure]

@@ -15,12 +15,18 @@ MOST_NATS = 700.0  # exp of more is no float
 @dataclass(frozen=True)
 class Measure:
     """schema: of the rows that an engine makes. summary: from such rows, a few words for the log, with the number of
-    which more is better (higher_is_better) or worse."""
+    which more is better (higher_is_better) or worse. No table mixes measures yet; one that does goes by that."""
 
     name: str
     schema: pa.Schema
     summary: Callable[[pa.Table], str]
     higher_is_better: bool
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether a row says if its answer is `correct`; asking twice then shows how many verdicts move by
+        themselves."""
+        return "correct" in self.schema.names
 
 
 def perplexity(logprobs: Iterable[float], units: Iterable[int]) -> float:

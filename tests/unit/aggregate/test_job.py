@@ -1,5 +1,7 @@
 """The aggregate stage: tables of four facts by hand, what is missing, and bytes that stay the same."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -7,7 +9,8 @@ from helpers import fake_results
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
-from knowcost.common.errors import InputError
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.common.files import write_json
 
 FACTS = [{"id": str(i), "relation": "r", "answer": "x", "prediction": "x", "logprob": -1.0} for i in range(4)]
@@ -108,6 +111,13 @@ def test_missing_inputs_are_named(tmp_path):
     pq.write_table(pq.read_table(cells[0]).drop_columns(["correct"]), cells[0])
     with pytest.raises(InputError, match="correct"):
         aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
+
+
+def test_a_measure_without_a_table_is_named(tmp_path, monkeypatch):
+    inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
+    monkeypatch.setitem(KINDS, "cloze", replace(KINDS["cloze"], measure="toxicity"))  # what those cells are of
+    with pytest.raises(BrokenPromise, match=r"dense\.parquet: measures toxicity, of which aggregate makes no table"):
+        aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):

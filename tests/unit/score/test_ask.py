@@ -7,9 +7,10 @@ from helpers import questions, tiny
 from helpers.asking import respondent
 
 from knowcost.benchmarks.kinds import HARNESS, KINDS
-from knowcost.common.errors import InputError
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.score import ask as asking
 from knowcost.score import cells
+from knowcost.score.engines import perplexity
 from knowcost.score.measures import MEASURES
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -59,3 +60,15 @@ def test_a_cell_s_key_knows_the_engine_that_asks(tmp_path, family):
     else:
         with pytest.raises(InputError, match="no mask token"):
             asking.ask(who, path, None, PLAN)
+
+
+def test_rows_that_are_not_their_measure_s_break_a_promise(tmp_path, monkeypatch):
+    made = perplexity.ask
+    monkeypatch.setattr(perplexity, "ask", lambda *args: (made(*args)[0].drop(["words"]), made(*args)[1]))
+    path = questions.write(tmp_path / "b.parquet", "lines", TEXT)
+    with pytest.raises(BrokenPromise, match=r"engines\.perplexity: rows of kind lines are not those of its measure"):
+        asking.ask(respondent(questions.make_llama(), questions.word_tokenizer()), path, None, PLAN)
+
+
+def test_only_rows_with_verdicts_are_asked_twice():
+    assert MEASURES["accuracy"].has_verdicts and not MEASURES["perplexity"].has_verdicts

@@ -1,4 +1,4 @@
-"""A small project of its own: a copy of the workflow in which snakemake runs."""
+"""Snakemake run in a folder, and a small project of its own: a copy of the workflow."""
 
 import json
 import os
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import yaml
+
+SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 
 # The batches of CONFIG's variants, as their hashes have it.
 SCORES = {"score_one-float-0": 1, "score_one-float-1": 1, "score_one-int8": 1}
@@ -28,6 +30,27 @@ CONFIG = {
 }
 
 
+def snakemake(folder, *options, check=True, **environment):
+    """Run snakemake in a folder to the end; {stdout, stderr, returncode}. environment: variables beside those here."""
+    run = subprocess.run(**_command(folder, options, environment), capture_output=True, text=True, timeout=300)
+    if check:
+        assert run.returncode == 0, run.stdout[-20000:] + run.stderr[-20000:]
+    return run
+
+
+def _command(folder, options, environment):
+    return {"args": [SNAKEMAKE, *options], "cwd": folder, "env": os.environ | environment}
+
+
+def jobs(run):
+    """{rule: how many jobs} that a run, dry or not, said at its start it would do."""
+    text = run.stdout + run.stderr
+    if "Nothing to be done" in text:
+        return {}
+    counts = re.findall(r"^(\S+)\s+(\d+)$", text[text.index("Job stats") :], re.M)
+    return {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
+
+
 class Project:
     """A folder in which snakemake runs, with the package copied beside the Snakefile."""
 
@@ -45,30 +68,22 @@ class Project:
 
     def snakemake(self, *options, check=True):
         """Run to the end; {stdout, stderr, returncode}."""
-        run = subprocess.run(**self._command(options), capture_output=True, text=True, timeout=300)
-        if check:
-            assert run.returncode == 0, run.stdout + run.stderr
-        return run
+        return snakemake(self.folder, *self._options(options), check=check, **self._environment())
 
     def start(self, *options):
         """Start in a process group of its own, to be killed; its words go nowhere."""
-        return subprocess.Popen(
-            **self._command(options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        command = _command(self.folder, self._options(options), self._environment())
+        return subprocess.Popen(**command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
-    def _command(self, options):
-        command = [str(Path(sys.executable).with_name("snakemake")), "--configfile", "config.yaml", "--cores", "2"]
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "HF_HUB_OFFLINE": "1"}
-        return {"args": [*command, *options], "cwd": self.folder, "env": environment}
+    def _options(self, options):
+        return ["--configfile", "config.yaml", "--cores", "2", *options]
+
+    def _environment(self):
+        return {"PYTHONPATH": str(self.folder), "HF_HUB_OFFLINE": "1"}
 
     def planned(self):
         """{rule: how many jobs would run}, by a dry run."""
-        run = self.snakemake("-n", "--quiet", "reason")
-        text = run.stdout + run.stderr
-        if "Nothing to be done" in text:
-            return {}
-        jobs = re.findall(r"^(\S+)\s+(\d+)$", text[text.index("Job stats") :], re.M)
-        return {rule: int(count) for rule, count in jobs if rule not in ("all", "total")}
+        return jobs(self.snakemake("-n", "--quiet", "reason"))
 
 
 def facts(path, count, words=range(6, 30)):

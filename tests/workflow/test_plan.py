@@ -1,13 +1,11 @@
 """The plan of a study: what the presets ask for."""
 
-import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from helpers.workflow import jobs, snakemake
 
 from knowcost.plan import config, design
 
@@ -49,14 +47,11 @@ def test_batches_hold_every_cell_once(root):
 
 @pytest.mark.parametrize("preset", ["paper", "demo", "compressors"])
 def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path, preset):
-    snakemake = str(Path(sys.executable).with_name("snakemake"))
     offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "HF_ENDPOINT"), "http://127.0.0.1:9")
-    command = [snakemake, "-n", "-s", str(root / "Snakefile"), "--directory", str(tmp_path), "--quiet", "reason"]
-    command += ["--configfile", str(root / f"config/presets/{preset}.yaml")]
-    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | offline, timeout=120)
-    assert run.returncode == 0, run.stderr
+    options = ["--directory", str(tmp_path), "--quiet", "reason", "--configfile", f"config/presets/{preset}.yaml"]
+    run = snakemake(root, "-n", *options, **offline)
     total = sum(len(design.variants(study(root, preset), row["family"])) for row in study(root, preset).models.values())
-    assert re.search(rf"^compress +{total}$", run.stdout + run.stderr, re.M)
+    assert jobs(run)["compress"] == total
 
 
 def test_planning_loads_no_torch(root):
@@ -71,3 +66,14 @@ def test_planning_loads_no_torch(root):
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[-1] == "", run.stdout
+
+
+def test_what_planning_imports_is_light(root):
+    """The package's modules that the workflow itself imports, without Snakemake, which loads pandas on its own."""
+    lines = (root / "workflow/rules/common.smk").read_text().splitlines()
+    imports = [line for line in lines if line.startswith(("from knowcost", "import knowcost"))]
+    assert "from knowcost.plan import design, fitting, resources" in imports
+    heavy = "{'pandas', 'pyarrow', 'scipy', 'matplotlib', 'torch', 'transformers'}"
+    code = "\n".join(["import sys", *imports, f"print(*({heavy} & sys.modules.keys()))"])
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert (run.returncode, run.stdout.strip()) == (0, ""), run.stdout + run.stderr

@@ -12,7 +12,8 @@ What moves a score depends on how a variant computes, not on whether it was quan
   a batch decides in what order floats are added up, and so their last digits. The dense model does the same sums on as
   many weights, and its floor, measured, holds for all of these;
 - dynamic int8 (Compressor.dynamic) rounds activations too, on a scale taken from whatever shares the batch, and moves
-  more. Its floor is measured on the model's own int8 variants, the highest of them.
+  more. Its floor is measured on the model's own int8 variants, the highest of them. Where a study has none that is int8
+  and no more, none is measured: what the dense model moves says nothing of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ import pandas as pd
 
 from knowcost.aggregate.metrics import Z95
 from knowcost.compress.registry import METHODS
-from knowcost.spec.variants import DENSE, parse
+from knowcost.spec.variants import parse
 
 COLUMNS = ["family", "model", "variant", "benchmark", "n", "differing", "moved_points", "noise_points"]
 
@@ -45,14 +46,12 @@ def measure(rows: pd.DataFrame) -> dict[str, float] | None:
 
 def floor(variant: str, measured: Mapping[str, Mapping[str, float]]) -> float:
     """The floor in points that holds for a variant: the highest measured on variants of the same model and benchmark
-    that compute alike (in dynamic int8, or on float weights), else the dense model's, else nan.
+    that compute alike (in dynamic int8, or on float weights), nan where none was.
 
     measured: {variant: what `measure` found} of one model on one benchmark.
     """
     dynamic = _is_dynamic(variant)
     alike = [each["noise_points"] for slug, each in measured.items() if _is_dynamic(slug) == dynamic]
-    if not alike and DENSE in measured:
-        alike = [measured[DENSE]["noise_points"]]
     return max(alike, default=nan)
 
 

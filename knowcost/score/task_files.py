@@ -11,14 +11,21 @@ from pathlib import Path
 import yaml
 
 from knowcost.common import files
+from knowcost.common.errors import InputError
 
 FOLDER = Path(__file__).with_name("tasks")
 HARNESS_FOLDER = "$TASKS/"  # how our files begin the name of one of the harness's
 
 
 def task_file(kind: str) -> Path:
-    """Our file of a kind, in which $TASKS (the harness's tasks) and $PARQUET (the benchmark) are to be filled in."""
-    return FOLDER / f"{kind}.yaml"
+    """Our file of a kind, in which $TASKS (the harness's tasks) and $PARQUET (the benchmark) are to be filled in.
+
+    Raises InputError for a kind without one.
+    """
+    path = FOLDER / f"{kind}.yaml"
+    if not path.is_file():
+        raise InputError(f"{path}: missing; kind {kind!r} is asked by lm-evaluation-harness, which takes a task file")
+    return path
 
 
 @functools.cache

@@ -26,8 +26,9 @@ KINDS = {
 }
 
 BITS = (2, 3, 4, 8)  # bits per weight that archives can hold
-_PATTERN = re.compile(r"(\d+)of(\d+)")
-_BITS = re.compile(r"(\d+)bit(?:-g(\d+))?(-actorder)?")
+# Without leading zeros: one level has one spelling, and so one folder.
+_PATTERN = re.compile(r"([1-9]\d*)of([1-9]\d*)")
+_BITS = re.compile(r"([1-9]\d*)bit(?:-g([1-9]\d*))?(-actorder)?")
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ def kind(level: Level | None) -> str | None:
     if match := _PATTERN.fullmatch(level or ""):
         return "pattern" if 0 < int(match[1]) < int(match[2]) else None
     if match := _BITS.fullmatch(level or ""):
-        possible = int(match[1]) in BITS and match[2] != "0"
-        return ("actorder" if match[3] else "bits") if possible else None
+        return ("actorder" if match[3] else "bits") if int(match[1]) in BITS else None
     return None
 
 

@@ -87,7 +87,7 @@ class Layerwise(Compressor):
 class Pruner(Layerwise):
     """A method whose result is a weight with zeros in a pattern."""
 
-    levels = ("percent", "pattern")
+    levels: tuple[str, ...] = ("percent", "pattern")
 
     def check(self, step: Step, tensors: Mapping[str, Tensor]) -> None:
         for name, tensor in tensors.items():

@@ -7,6 +7,7 @@ import lm_eval
 import pytest
 
 from knowcost.benchmarks.kinds import HARNESS, KINDS
+from knowcost.common.errors import InputError
 from knowcost.score import task_files
 
 
@@ -47,3 +48,8 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path, monkeypatch):
     (tmp_path / "theirs.yaml").write_text("task: another\n")
     assert task_files.digests(tmp_path / "ours.yaml") == [before[0], hashlib.sha256(b"task: another\n").hexdigest()]
     assert len(read) == 3
+
+
+def test_a_kind_without_a_task_file_is_named():
+    with pytest.raises(InputError, match=r"riddle\.yaml: missing; kind 'riddle'"):
+        task_files.task_file("riddle")

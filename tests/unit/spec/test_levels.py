@@ -27,7 +27,7 @@ def test_what_a_level_says(text, kind, percent, words):
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "100", "4of4", "0of4", "5bit", "0bit", "4bit-g0", "", "fifty", "4bit-actorder-g8"]
+    "text", ["0", "100", "4of4", "0of4", "5bit", "0bit", "4bit-g0", "", "fifty", "4bit-actorder-g8", "04bit", "02of4"]
 )
 def test_what_is_no_level(text):
     assert levels.kind(levels.parse(text)) is None

@@ -9,7 +9,7 @@ import time
 import pyarrow.parquet as pq
 import pytest
 from helpers import tiny
-from helpers.workflow import AGGREGATES, SCORES
+from helpers.workflow import AGGREGATES, SCORES, jobs
 
 
 def version_of(project, stage, version):
@@ -53,9 +53,9 @@ def test_a_new_model_runs_its_own_cells_and_the_aggregates(project):
 
 def test_a_new_benchmark_compresses_nothing_and_asks_only_what_is_new(project):
     project.add_row("benchmarks.tsv", "second", "cloze", "second.jsonl", "encoder")
-    assert project.planned() == {"fetch_benchmark": 1} | SCORES | AGGREGATES
     before = (project.folder / "results/one/dense/scores/first.parquet").read_bytes()
     run = project.snakemake()
+    assert jobs(run) == {"fetch_benchmark": 1} | SCORES | AGGREGATES
     assert len(re.findall(r"one \S+ second: ", run.stderr)) == 6
     assert not re.findall(r"one \S+ first: ", run.stderr)
     assert (project.folder / "results/one/dense/scores/first.parquet").read_bytes() == before
@@ -68,11 +68,12 @@ def with_levels(*levels):
 
 @pytest.mark.parametrize(
     ("levels", "batches"),
-    [((10, 20, 40), ("10", "11")), ((20, 30, 40), ("00", "01")), ((20, 40, 60), ("00", "01")), ((40, 20), ())],
-    ids=["front", "middle", "end", "another order"],
+    [((10, 20, 40), ("10", "11")), ((20, 40, 60), ("00", "01")), ((40, 20), ())],
+    ids=["front", "end", "another order"],
 )
 def test_a_new_level_plans_only_the_batches_that_its_variants_fall_into(project, levels, batches):
-    """Two variants are new, and would make one batch too large: it is halved, and the other two stay."""
+    """Two variants are new, and would make one batch too large: it is halved, and the other two stay. (A level in the
+    middle: below.)"""
     project.write_config(with_levels(*levels))
     scores = {f"score_one-float-{bits}": 1 for bits in batches}
     assert project.planned() == ({"compress": 2} | scores | AGGREGATES if batches else {"report": 1})
@@ -81,6 +82,7 @@ def test_a_new_level_plans_only_the_batches_that_its_variants_fall_into(project,
 def test_a_new_level_compresses_and_asks_only_its_variants(project):
     project.write_config(with_levels(20, 30, 40))
     run = project.snakemake()
+    assert jobs(run) == {"compress": 2, "score_one-float-00": 1, "score_one-float-01": 1} | AGGREGATES
     asked = re.findall(r"one (\S+) first: ", run.stderr)
     assert sorted(asked) == ["magnitude-30@attention", "magnitude-30@overall"]
     assert project.planned() == {}
@@ -124,8 +126,8 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
 
     project.write_config(with_data)
     halved = {"score_one-float-10": 1, "score_one-float-11": 1}
-    assert project.planned() == {"fetch_calibration": 1, "calibrate": 1, "compress": 1} | halved | AGGREGATES
-    project.snakemake()
+    run = project.snakemake()
+    assert jobs(run) == {"fetch_calibration": 1, "calibrate": 1, "compress": 1} | halved | AGGREGATES
     assert project.planned() == {}
     manifests = project.folder / "results/one"
     about = json.loads((manifests / "wanda-2of4@overall/manifest.json").read_text())["calibration"]
@@ -141,9 +143,10 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
 
     project.write_config(with_two)
     assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-float-0": 1} | AGGREGATES
-    project.snakemake()
-    assert project.planned() == {}
-    again = json.loads((manifests / "wanda-2of4@overall~again/manifest.json").read_text())["calibration"]
+    manifest = manifests / "wanda-2of4@overall~again/manifest.json"
+    project.snakemake(str(manifest.relative_to(project.folder)))
+    assert project.planned() == {"score_one-float-0": 1} | AGGREGATES
+    again = json.loads(manifest.read_text())["calibration"]
     assert (again["name"], again["seed"]) == ("again", 5)
     assert again["sha256"] != about["sha256"]
 
@@ -154,7 +157,7 @@ def test_a_deleted_cell_comes_back_and_its_neighbours_are_kept(project, deleted,
     before = (folder / "scores/first.parquet").read_bytes()
     shutil.rmtree(folder / deleted) if deleted == "scores" else (folder / deleted).unlink()
     assert project.planned() == {"score_one-float-0": 1} | AGGREGATES
-    run = project.snakemake()
+    run = project.snakemake(str((folder / "scores/first.parquet").relative_to(project.folder)))
     assert re.findall(r"one (\S+) first: ", run.stderr) == asked
     assert (folder / "scores/first.parquet").read_bytes() == before
 
@@ -174,7 +177,7 @@ def test_a_job_that_fails_after_a_change_leaves_no_old_results_and_loses_no_new_
     assert len(set(re.findall(r"one \S+ first: ", run.stderr))) == 5  # the failed job's log is shown again
     code.write_text(text)
     assert project.planned() == {"score_one-int8": 1} | AGGREGATES
-    run = project.snakemake()
+    run = project.snakemake("results/one/int8@overall/scores/first.parquet")
     assert re.findall(r"one (\S+) first: ", run.stderr) == ["int8@overall"]
     counts = {len(pq.read_table(path)) for path in project.folder.glob("results/one/*/scores/first.parquet")}
     assert counts == {7}
@@ -184,7 +187,7 @@ def test_a_cell_cut_short_is_never_taken_for_a_result(project):
     cell = project.folder / "results/one/dense/scores/first.parquet"
     before = cell.read_bytes()
     cell.write_bytes(before[: len(before) // 2])
-    project.snakemake("--forcerun", "score_one-float-1")
+    project.snakemake(str(cell.relative_to(project.folder)), "--forcerun", "score_one-float-1")
     assert cell.read_bytes() == before
 
 

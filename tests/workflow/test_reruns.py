@@ -20,12 +20,8 @@ def version_of(project, stage, version):
     path.write_text(changed)
 
 
-def test_a_finished_run_has_nothing_to_do(finished):
-    assert (finished.folder / "results/report.html").stat().st_size > 1000
-    assert finished.planned() == {}
-
-
-def test_touching_a_script_or_a_rule_reruns_nothing(project):
+def test_a_finished_run_has_nothing_to_do_even_when_a_script_or_a_rule_is_touched(project):
+    assert (project.folder / "results/report.html").stat().st_size > 1000
     now = time.time() + 5
     for path in [*project.folder.glob("workflow/scripts/*.py"), *project.folder.glob("workflow/rules/*.smk")]:
         os.utime(path, (now, now))

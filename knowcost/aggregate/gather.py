@@ -127,8 +127,8 @@ def _gather(cells: Sequence[Cell], files: Files, found: Asked) -> None:
     rows, noises, right = [], [], {}
     for cell in cells:
         frame, about = base if cell is dense else _read(cell.path)
-        _check_prompts(cell, about, dense or first, base[1])
         row = _score_row(cell, frame, about) | {"majority": majority} | _versus(cell, frame, dense, base[0])
+        _check_prompts(cell, about, dense or first, base[1])  # of the same facts, as _versus has seen
         rows.append(row | _sizes(cell, files.manifests))
         if moved := noise.measure(frame):
             noises.append(asdict(cell) | moved)

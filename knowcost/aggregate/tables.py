@@ -44,6 +44,14 @@ FORMATS = {
     "tolerance": SMALL,
     **dict.fromkeys(("tokens", "compared", "matches"), COUNT),
 }
+# The columns that are text. All others are numbers, so that one that is missing throughout is no other type.
+TEXT = {
+    "a", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "claim", "contrast",
+    "discipline", "domain", "dropped", "dtype", "example", "example_answer", "experiment", "family", "gaps",
+    "grouping", "int8_activations", "int8_engine", "kind", "matching", "method", "missing", "model", "not_asked",
+    "paper", "part", "printed_examples", "printed_type", "resampled", "scope", "section", "sentence", "sources",
+    "strength", "strongest", "subject", "variant", "verdict",
+}  # fmt: skip
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
 
@@ -94,9 +102,9 @@ def counts(reasons: Mapping[str, int] | None) -> str:
 def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     """Write a frame as <name>.parquet and <name>.csv, each atomically.
 
-    Numbers are exact in Parquet (int64 for counts, else float64) and have FORMATS' fixed formats in CSV (POINTS for
-    columns it does not list); anything else is text, "" where it is missing. Raises ValueError or TypeError when a
-    count is not a whole number.
+    Columns of TEXT are text, "" where it is missing. All others are numbers, exact in Parquet (int64 for counts, else
+    float64), in FORMATS' fixed formats in CSV (POINTS for those that it does not list). Raises ValueError or TypeError
+    when a count is not a whole number, or another column no number.
     """
     frame = _typed(frame)
     with atomic(Path(folder) / f"{name}.parquet") as temporary:
@@ -117,10 +125,10 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         column = frame[name]
         if FORMATS.get(name) == COUNT:
             columns[name] = pd.to_numeric(column).astype("Int64")
-        elif name in FORMATS or pd.api.types.is_numeric_dtype(column):
-            columns[name] = pd.to_numeric(column).astype("float64")
+        elif name in TEXT:
+            columns[name] = column.astype(object).where(column.notna(), "").astype(str)
         else:
-            columns[name] = column.fillna("").astype(str)
+            columns[name] = pd.to_numeric(column).astype("float64")
     return pd.DataFrame(columns)
 
 

@@ -127,8 +127,9 @@ def _gather(cells: Sequence[Cell], files: Files, found: Asked) -> None:
     rows, noises, right = [], [], {}
     for cell in cells:
         frame, about = base if cell is dense else _read(cell.path)
+        _check_facts(cell, frame, dense or first, base[0])
+        _check_prompts(cell, about, dense or first, base[1])
         row = _score_row(cell, frame, about) | {"majority": majority} | _versus(cell, frame, dense, base[0])
-        _check_prompts(cell, about, dense or first, base[1])  # of the same facts, as _versus has seen
         rows.append(row | _sizes(cell, files.manifests))
         if moved := noise.measure(frame):
             noises.append(asdict(cell) | moved)
@@ -175,15 +176,19 @@ def _check_prompts(cell: Cell, about: Mapping[str, Any], other: Cell, others: Ma
         )
 
 
+def _check_facts(cell: Cell, frame: pd.DataFrame, other: Cell, others: pd.DataFrame) -> None:
+    """Raise InputError when two scores files of one model and benchmark hold different facts."""
+    if not frame["id"].equals(others["id"]):
+        raise InputError(
+            f"{cell.path}: these are not the facts of {other.path} ({len(frame)} against {len(others)} rows, or in "
+            "another order), so no drop can be computed. Delete the older of the two files and run again."
+        )
+
+
 def _versus(cell: Cell, frame: pd.DataFrame, dense: Cell | None, base: pd.DataFrame) -> Row:
-    """What one scores file says beside the dense model's. Raises InputError when the two hold different facts."""
+    """What one scores file says beside the dense model's."""
     if dense is None:
         return {"dense_accuracy": None}
-    if not frame["id"].equals(base["id"]):
-        raise InputError(
-            f"{cell.path}: these are not the facts of {dense.path} ({len(frame)} against {len(base)} rows, or another "
-            "order), so no drop can be computed. Delete the older of the two files and run again."
-        )
     versus = {} if cell is dense else metrics.versus_dense(base["correct"], frame["correct"])
     return {"dense_accuracy": metrics.accuracy(base), **versus}
 

@@ -31,6 +31,7 @@ def demo(tmp_path_factory):
             }
             experiment["levels"] = fewer.get(experiment["name"], [40])
     preset["world"] = {"people": 20, "seed": 1}
+    preset["score"]["variants_per_job"] = 40  # every job imports torch and the harness anew
     (folder / "small.yaml").write_text(yaml.safe_dump(preset))
     run(folder, "--configfile", "small.yaml", "--cores", "2", "--quiet", "rules", "host")
     return folder

@@ -100,6 +100,16 @@ def test_other_prompts_than_the_dense_models_are_refused(tmp_path):
         aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
 
 
+def test_other_facts_are_said_before_other_prompts(tmp_path):
+    cells, manifests, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0], "int8@attention": [1, 1, 1, 0]})
+    about = {"model": "m", "benchmark": "facts"}
+    for path, slug, prompts, count in zip(cells, ("dense", "int8@attention"), ("aa", "bb"), (4, 3), strict=True):
+        rows = [fact | {"correct": True} for fact in FACTS[:count]]
+        fake_results.write_scores(path, rows, variant=slug, prompts_sha256=prompts, **about)
+    with pytest.raises(InputError, match="these are not the facts of"):
+        aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
+
+
 def test_missing_inputs_are_named(tmp_path):
     cells, manifests, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
     with pytest.raises(InputError, match="no cells"):

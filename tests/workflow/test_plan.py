@@ -55,11 +55,11 @@ def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path, preset)
     assert jobs(run)["compress"] == len(design.archives(study(root, preset)))
 
 
-def test_planning_loads_no_torch_and_touches_no_network(root):
-    """A whole dry run of the demo in a fresh process, which then says what it has loaded."""
+def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):
+    """A whole dry run of the demo in a fresh process, which then says what it has loaded; in a folder without results."""
     code = (
         "import sys; from snakemake.cli import main\n"
-        "try: main(['-n', '--configfile', 'config/presets/demo.yaml'])\n"
+        f"try: main(['-n', '--configfile', 'config/presets/demo.yaml', '--directory', {str(tmp_path)!r}])\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "assert 'knowcost.plan.design' in sys.modules\n"
         "print(*({'torch', 'transformers', 'lm_eval', 'datasets'} & sys.modules.keys()))"

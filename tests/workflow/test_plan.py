@@ -56,7 +56,7 @@ def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path, preset)
 
 
 def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):
-    """A whole dry run of the demo in a fresh process, which then says what it has loaded; in a folder without results."""
+    """A whole dry run of the demo in a fresh process and folder; the process then says what it has loaded."""
     code = (
         "import sys; from snakemake.cli import main\n"
         f"try: main(['-n', '--configfile', 'config/presets/demo.yaml', '--directory', {str(tmp_path)!r}])\n"

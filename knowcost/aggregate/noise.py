@@ -22,8 +22,7 @@ from math import nan, sqrt
 import pandas as pd
 
 from knowcost.aggregate.metrics import Z95
-from knowcost.compress.registry import METHODS
-from knowcost.spec.variants import parse
+from knowcost.compress.registry import is_dynamic
 
 COLUMNS = ["family", "model", "variant", "benchmark", "n", "differing", "moved_points", "noise_points"]
 
@@ -50,13 +49,9 @@ def floor(variant: str, measured: Mapping[str, Mapping[str, float]]) -> float:
 
     measured: {variant: what `measure` found} of one model on one benchmark.
     """
-    dynamic = _is_dynamic(variant)
-    alike = [each["noise_points"] for slug, each in measured.items() if _is_dynamic(slug) == dynamic]
+    dynamic = is_dynamic(variant)
+    alike = [each["noise_points"] for slug, each in measured.items() if is_dynamic(slug) == dynamic]
     return max(alike, default=nan)
-
-
-def _is_dynamic(variant: str) -> bool:
-    return any(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from knowcost.compress.methods.rtn import RoundToNearest
 from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
-from knowcost.spec.variants import DENSE, Variant, method_and_data, treatments
+from knowcost.spec.variants import DENSE, Variant, method_and_data, parse, treatments
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
@@ -74,3 +74,8 @@ def check_steps(variant: Variant) -> None:
             raise InputError(f"variant {variant.slug!r}: {step.method} must be the last step")
         if method.scopes and step.scope not in method.scopes:
             raise InputError(f"variant {variant.slug!r}: {step.method} acts on {', '.join(method.scopes)} only")
+
+
+def is_dynamic(slug: str) -> bool:
+    """Whether a variant quantizes activations too, as they come: dynamic int8."""
+    return any(METHODS[step.method].dynamic for step in parse(slug).steps)

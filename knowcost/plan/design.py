@@ -10,7 +10,6 @@ from knowcost.compress import registry
 from knowcost.compress.methods import magnitude
 from knowcost.plan import config
 from knowcost.plan.config import Study
-from knowcost.score.cells import is_int8
 from knowcost.spec import levels, scopes
 from knowcost.spec.levels import Level
 from knowcost.spec.variants import LOST, Step, Variant, parse
@@ -130,7 +129,7 @@ def batches(study: Study) -> list[Batch]:
         asked = tuple(sorted(benchmarks(study, row["family"])))
         parts: dict[str, list[str]] = {}
         for slug in variants(study, row["family"]):
-            parts.setdefault("int8" if is_int8(slug) else "float", []).append(slug)
+            parts.setdefault("int8" if registry.is_dynamic(slug) else "float", []).append(slug)
         for kind, slugs in parts.items():
             for bits, few in _halved(slugs, size):
                 part = f"{kind}-{bits}" if bits else kind

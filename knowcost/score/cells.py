@@ -14,9 +14,8 @@ from knowcost.benchmarks.kinds import HARNESS, KINDS
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import as_metadata, from_metadata
-from knowcost.compress.registry import METHODS
+from knowcost.compress.registry import is_dynamic
 from knowcost.score import task_files
-from knowcost.spec.variants import parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +40,7 @@ class Settings:
 
 def cell_key(manifest: Mapping[str, Any], benchmark: str, settings: Settings) -> str:
     """Hex digest of all that a cell's rows depend on: weights, facts, how they are asked, and this code's version."""
-    int8 = is_int8(manifest["variant"])
+    int8 = is_dynamic(manifest["variant"])
     names = [name for name in OPTIONS if int8 or not name.startswith("int8_")]
     path = paths.benchmark(benchmark)
     depends = {
@@ -62,11 +61,6 @@ def harness(kind: str, family: str) -> dict[str, Any] | None:
     if KINDS[kind].engine_for(family) != HARNESS:
         return None
     return {"version": task_files.harness_version(), "files": task_files.digests(task_files.task_file(kind))}
-
-
-def is_int8(variant: str) -> bool:
-    """Whether a variant has layers in dynamic int8."""
-    return any(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 
 def read(path: str | Path, columns: Sequence[str] | None = None) -> tuple["pa.Table", dict[str, Any]]:

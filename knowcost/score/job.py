@@ -20,9 +20,9 @@ from typing import Any
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.compress.archive import rebuild, storage
-from knowcost.compress.registry import METHODS
+from knowcost.compress.registry import METHODS, is_dynamic
 from knowcost.score import STAGE_VERSION
-from knowcost.score.cells import Settings, cell_key, hand_over, is_int8, is_valid, write
+from knowcost.score.cells import Settings, cell_key, hand_over, is_valid, write
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def _score_variant(
     module, tokenizer = load(folder, settings.dtype, options["device"], options["int8_engine"], settings.remote_code)
     int8_linear.set_activations(module, options["int8_activations"])
     model, variant = manifest["model"], manifest["variant"]
-    batches = plan(module.device.type, options, int8=is_int8(variant))
+    batches = plan(module.device.type, options, int8=is_dynamic(variant))
     respondent, twice = Respondent(module, tokenizer, manifest["family"]), _asked_twice(variant)
     for name, key in stale.items():
         start = time.perf_counter()
@@ -87,7 +87,7 @@ def _score_variant(
 def _about(manifest: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """What every cell of a variant says of the model that was asked, and how it computed."""
     model = {"model": manifest["model"], "variant": manifest["variant"]}
-    if not is_int8(manifest["variant"]):
+    if not is_dynamic(manifest["variant"]):
         return model | {"dtype": settings.dtype}
     int8 = {name: settings.options[name] for name in ("int8_engine", "int8_activations")}
     return model | {"dtype": "float32"} | int8

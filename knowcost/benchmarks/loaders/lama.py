@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from knowcost.benchmarks import layouts
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
@@ -34,17 +35,13 @@ def trex(source: Path) -> Loaded:
 
 def trex_rows(source: Path) -> tuple[list[Path], MakeFact, Path]:
     """(files, function (where, record, path) -> fact, the file of templates) of T-REx."""
-    root = _root(source, "TREx")
-    relations = root / "relations.jsonl"
-    if not relations.is_file():
-        raise InputError(f"{relations} is missing: it holds T-REx's templates and comes with LAMA's data.zip")
+    *paths, relations = layouts.lama("trex", source)
     templates = {}
     for where, record in records(relations):
         template = text(where, record, "template")
         if template.count("[X]") != 1 or template.count("[Y]") != 1:
             raise InputError(f"{where}: a template needs [X] and [Y] once each, found {template!r}")
         templates[text(where, record, "relation")] = template
-    paths = _files(root / "TREx")
     for path in paths:
         if path.stem not in templates:
             raise InputError(f"{path}: {relations} has no template for relation {path.stem}")
@@ -54,7 +51,7 @@ def trex_rows(source: Path) -> tuple[list[Path], MakeFact, Path]:
             "T-REx: %d of %d relations have no file in %s: %s",
             len(missing),
             len(templates),
-            root / "TREx",
+            paths[0].parent,
             " ".join(missing),
         )
 
@@ -83,7 +80,7 @@ def google_re_rows(source: Path) -> tuple[list[Path], MakeFact]:
             "cloze": _sentence(where, record),
         }
 
-    return _files(_root(source, "Google_RE") / "Google_RE"), fact
+    return layouts.lama("google_re", source), fact
 
 
 def squad(source: Path) -> Loaded:
@@ -97,7 +94,7 @@ def squad_rows(source: Path) -> tuple[list[Path], MakeFact]:
     def fact(where: str, record: Record, path: Path) -> Record:
         return {"id": text(where, record, "id"), "relation": None, "subject": None, "cloze": _sentence(where, record)}
 
-    return _files(_root(source, "Squad") / "Squad"), fact
+    return layouts.lama("squad", source), fact
 
 
 def conceptnet(source: Path) -> Loaded:
@@ -117,22 +114,7 @@ def conceptnet_rows(source: Path) -> tuple[list[Path], MakeFact]:
             "cloze": _sentence(where, record),
         }
 
-    return _files(_root(source, "ConceptNet") / "ConceptNet"), fact
-
-
-def _root(source: Path, part: str) -> Path:
-    """The folder that holds `part`: the source, or its data/ as LAMA's zip unpacks."""
-    for root in (source, source / "data"):
-        if (root / part).is_dir():
-            return root
-    raise InputError(f"{source}: expected a folder with {part}/ in it (or data/{part}/), as in LAMA's data.zip")
-
-
-def _files(folder: Path) -> list[Path]:
-    paths = sorted(folder.glob("*.jsonl"))
-    if not paths:
-        raise InputError(f"{folder}: no .jsonl file in it")
-    return paths
+    return layouts.lama("conceptnet", source), fact
 
 
 def _sentence(where: str, record: Record) -> str:

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from knowcost.benchmarks import layouts
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.records import Record, records, text
@@ -61,15 +62,13 @@ def _solved(row: Record) -> str:
 
 def _folder(source: Path, split: str) -> tuple[dict[str, list[Record]], list[Path]]:
     """({subject: rows without id}, the files read) of one split."""
-    paths = sorted((source / split).glob(f"*_{split}.csv"))
-    if not paths:
-        raise InputError(f"{source}: expected {split}/<subject>_{split}.csv in this folder")
+    paths = layouts.mmlu(source, (split,))
     found = {}
     for path in paths:
         with open(path, encoding="utf-8", newline="") as f:
             reader = csv.reader(f)
             rows = [_row(f"{path}:{reader.line_num}", *_cells(path, reader.line_num, cells)) for cells in reader]
-        found[path.name.removesuffix(f"_{split}.csv")] = rows
+        found[path.name[: -len(f"_{split}.csv")]] = rows
     return found, paths
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from knowcost.benchmarks import layouts
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.records import Record, optional, records, text
@@ -31,13 +32,9 @@ def boolq(source: Path) -> Loaded:
 def piqa(source: Path) -> Loaded:
     """Bisk et al. 2020: `goal`, `sol1`, `sol2`, and `label` (0, 1) or a file `<name>-labels.lst` beside `<name>.jsonl`.
 
-    A folder is searched for valid.jsonl, then dev.jsonl (the two names the official archive has had).
+    A folder is searched as layouts.piqa says.
     """
-    if source.is_dir():
-        found = [source / name for name in ("valid.jsonl", "dev.jsonl") if (source / name).is_file()]
-        if not found:
-            raise InputError(f"{source}: expected valid.jsonl or dev.jsonl in this folder")
-        source = found[0]
+    source, *_ = layouts.piqa(source)
 
     def fact(where: str, record: Record) -> Record:
         row = {key: text(where, record, key) for key in ("goal", "sol1", "sol2")}
@@ -45,7 +42,7 @@ def piqa(source: Path) -> Loaded:
 
     loaded = load(source, fact)
     if not all("label" in row for row in loaded.rows):
-        listed = source.with_name(f"{source.stem}-labels.lst")
+        listed = layouts.labels_of(source)
         if not listed.is_file():
             raise InputError(f"{source}: no column 'label', and no {listed.name} beside it")
         labels = listed.read_text().split()

@@ -1,7 +1,6 @@
 """Bring a checkpoint here, and let in only what can be trusted and used."""
 
 import logging
-import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -12,48 +11,12 @@ from huggingface_hub import is_offline_mode
 
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
-from knowcost.common.paths import INDEX, WEIGHTS
 from knowcost.fetch import hub
 from knowcost.fetch.check import check_model, check_small
 from knowcost.fetch.pickles import convert
-from knowcost.fetch.rows import PICKLE, allowed, is_local
+from knowcost.fetch.rows import choose, is_local, is_pickle, is_weights
 
 log = logging.getLogger(__name__)
-
-_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
-PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
-_SMALL = re.compile(
-    r"(generation_)?config\.json|tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json"
-    r"|vocab\.(txt|json)|merges\.txt|chat_template\.(jinja|json)|.+\.model"
-)
-
-
-def choose(names: Collection[str], row: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """(small files, weight files) worth having among a checkpoint's file names; everything else is left behind.
-
-    One set of weights is taken, in transformers' order of preference: model.safetensors, its shards with their index,
-    and only then, if the row allows it, pickles. Raises InputError when there is nothing to take.
-    """
-    small = [n for n in names if _SMALL.fullmatch(n) or (n.endswith(".py") and "remote_code" in allowed(row))]
-    pickles = [name for name in names if PICKLES.fullmatch(name)]
-    if WEIGHTS in names:
-        return small, [WEIGHTS]
-    if INDEX in names:
-        return [*small, INDEX], [name for name in names if _SHARD.fullmatch(name)]
-    if not pickles:
-        held = ", ".join(sorted(names)) or "nothing"
-        raise InputError(f"{row['name']}: {row['source']} has neither {WEIGHTS} nor {INDEX} but only: {held}")
-    if "pickle" not in allowed(row):
-        raise InputError(
-            f"{row['name']}: {row['source']} has no safetensors, only pickled weights ({', '.join(pickles)}), which "
-            "can run code when they are opened. Add `pickle` to the row's allow column to have them read by a loader "
-            "that refuses everything but tensors, or choose a revision with safetensors."
-        )
-    if PICKLE in pickles:
-        return small, [PICKLE]
-    if len(pickles) != int(pickles[0].removesuffix(".bin").rpartition("-")[2]):
-        raise InputError(f"{row['name']}: {row['source']} lacks some of its shards, it has only: {', '.join(pickles)}")
-    return small, pickles
 
 
 def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | Path) -> None:
@@ -69,7 +32,7 @@ def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | 
     digests = {name: place(name) for name in small}
     check_small(row, folder)
     digests |= {name: place(name) for name in weights}
-    original = {name: digests.pop(name) for name in weights if PICKLES.fullmatch(name)}
+    original = {name: digests.pop(name) for name in weights if is_pickle(name)}
     if original:
         digests |= convert(row, folder, list(original))
     source = {
@@ -125,7 +88,7 @@ def _clear(folder: Path, keep: Collection[str]) -> None:
 def _place(origin: Path, folder: Path, name: str) -> dict[str, Any]:
     """Link a weight file of a local folder, or copy a small one. Returns {"sha256", "size"}."""
     path, target = origin / name, folder / name
-    if _SHARD.fullmatch(name) or PICKLES.fullmatch(name) or name == WEIGHTS:
+    if is_weights(name):
         target.unlink(missing_ok=True)
         target.symlink_to(path.resolve())
         log.info("%s: linked to %s", target, path)

@@ -1,12 +1,20 @@
 """What planning needs of the rows of models, benchmarks and calibration data: local or not, and what they depend on."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
 
 PICKLE = "pytorch_model.bin"
 REMOTE = ("https://", "http://", "hf://")
+_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+_PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
+_SMALL = re.compile(
+    r"(generation_)?config\.json|tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json"
+    r"|vocab\.(txt|json)|merges\.txt|chat_template\.(jinja|json)|.+\.model"
+)
 
 
 def is_local(source: str) -> bool:
@@ -45,3 +53,41 @@ def benchmark_inputs(row: Mapping[str, str]) -> list[str]:
 def allowed(row: Mapping[str, str]) -> set[str]:
     """What the user allows of a model, by its row: `pickle`, `remote_code`."""
     return {word.strip() for word in (row.get("allow") or "").split(",")}
+
+
+def is_pickle(name: str) -> bool:
+    """Whether a file of a checkpoint holds pickled weights, by its name."""
+    return bool(_PICKLE.fullmatch(name))
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file of a checkpoint holds weights, pickled or not, by its name."""
+    return name == WEIGHTS or is_pickle(name) or bool(_SHARD.fullmatch(name))
+
+
+def choose(names: Collection[str], row: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """(small files, weight files) worth having among a checkpoint's file names; everything else is left behind.
+
+    One set of weights is taken, in transformers' order of preference: model.safetensors, its shards with their index,
+    and only then, if the row allows it, pickles. Raises InputError when there is nothing to take.
+    """
+    small = [n for n in names if _SMALL.fullmatch(n) or (n.endswith(".py") and "remote_code" in allowed(row))]
+    pickles = [name for name in names if is_pickle(name)]
+    if WEIGHTS in names:
+        return small, [WEIGHTS]
+    if INDEX in names:
+        return [*small, INDEX], [name for name in names if _SHARD.fullmatch(name)]
+    if not pickles:
+        held = ", ".join(sorted(names)) or "nothing"
+        raise InputError(f"{row['name']}: {row['source']} has neither {WEIGHTS} nor {INDEX} but only: {held}")
+    if "pickle" not in allowed(row):
+        raise InputError(
+            f"{row['name']}: {row['source']} has no safetensors, only pickled weights ({', '.join(pickles)}), which "
+            "can run code when they are opened. Add `pickle` to the row's allow column to have them read by a loader "
+            "that refuses everything but tensors, or choose a revision with safetensors."
+        )
+    if PICKLE in pickles:
+        return small, [PICKLE]
+    if len(pickles) != int(pickles[0].removesuffix(".bin").rpartition("-")[2]):
+        raise InputError(f"{row['name']}: {row['source']} lacks some of its shards, it has only: {', '.join(pickles)}")
+    return small, pickles

@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from torch.nn.utils import prune
 
-from knowcost.models import checkpoint
+from knowcost.models import headers
 from knowcost.spec import scopes
 from knowcost.spec.variants import parse
 
@@ -33,7 +33,7 @@ def check(model, out, slug):
 
 def _tensors(folder):
     found = {}
-    for shard in checkpoint.shard_names(folder):
+    for shard in headers.shard_names(folder):
         with safe_open(folder / shard, "pt") as f:
             found |= {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
     return found

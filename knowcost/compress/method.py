@@ -63,7 +63,7 @@ class Compressor:
     `overall` includes the final layer. needs_thresholds, needs_data: the exact thresholds of its scope, or calibration
     data. solves: it may change any weight, not only remove some. scopes and families that it acts on: None for all.
     replaces: nothing is left of what earlier steps did to its scope. prefix: of the names of the archive's weight files
-    (checkpoint.QUANTIZED).
+    (headers.QUANTIZED).
     """
 
     name: str

@@ -16,11 +16,8 @@ import numpy as np
 
 from knowcost.common import files
 from knowcost.common.errors import BrokenPromise, InputError
-from knowcost.common.paths import INDEX, WEIGHTS
+from knowcost.models.headers import read_config, read_header, shard_names
 
-# Prefix of a quantized archive's files: plain from_pretrained then finds no weights, where it would read int8 numbers
-# as weights with no more than a warning.
-QUANTIZED = "int8."
 BLOCK = 1 << 18  # elements handled at a time: a block of float32 is 1 MiB and stays in the processor's cache
 
 # safetensors' name of a type -> how numpy holds it. numpy has no bfloat16: its bits are carried as uint16.
@@ -119,38 +116,6 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def read_header(path: str | Path) -> tuple[dict[str, Any], int]:
-    """(header, offset of the data) of one safetensors file. Raises InputError when it is not one or is cut short."""
-    size = Path(path).stat().st_size
-    try:
-        with open(path, "rb") as f:
-            length = int.from_bytes(f.read(8), "little")
-            if length > size:
-                raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
-            header = json.loads(f.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a safetensors file ({error}); fetch it again") from None
-    expected = 8 + length + max(ends, default=0)
-    if size != expected:
-        raise InputError(f"{path}: {size:,} bytes, but its header promises {expected:,}: cut short; fetch it again")
-    return header, 8 + length
-
-
-def shard_names(folder: str | Path) -> list[str]:
-    """The file names of a checkpoint's shards. Raises InputError when there is neither a single file nor an index."""
-    for prefix in ("", QUANTIZED):
-        index = Path(folder) / (prefix + INDEX)
-        if index.exists():
-            return sorted(set(_read_json(index)["weight_map"].values()))
-        if (Path(folder) / (prefix + WEIGHTS)).exists():
-            return [prefix + WEIGHTS]
-    raise InputError(
-        f"{folder}: neither {WEIGHTS} nor {INDEX}. An archive that is not kept in full is exported first: "
-        "config/README.md, Archives"
-    )
-
-
 class Checkpoint:
     """A folder with config.json and model.safetensors, or an index and its shards. Opens headers only.
 
@@ -160,7 +125,7 @@ class Checkpoint:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.config = _read_json(self.folder / "config.json")
+        self.config = read_config(self.folder)
         self.shards: dict[str, list[str]] = {}
         self.tensors: dict[str, Tensor] = {}
         for shard in shard_names(self.folder):
@@ -168,6 +133,8 @@ class Checkpoint:
             if not path.exists():
                 raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
             tensors = open_shard(path)
+            if twice := sorted(tensors.keys() & self.tensors.keys()):
+                raise InputError(f"{path}: tensor {twice[0]} is in another shard too; remove it from one of them")
             self.shards[shard] = list(tensors)
             self.tensors |= tensors
 
@@ -278,12 +245,3 @@ def write_index(path: str | Path, shards: Mapping[str, Iterable[Tensor]]) -> Non
     weight_map = {tensor.name: shard for shard, tensors in shards.items() for tensor in tensors}
     total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors)
     files.write_json(path, {"metadata": {"total_size": total}, "weight_map": weight_map})
-
-
-def _read_json(path: str | Path) -> Any:
-    try:
-        return files.read_json(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from None

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from knowcost.common.errors import InputError
 from knowcost.models import gpus
-from knowcost.models.checkpoint import Checkpoint, shard_names
+from knowcost.models.checkpoint import Checkpoint
+from knowcost.models.headers import shard_names
 from knowcost.models.formats import SCALE, floats, is_packed
 from knowcost.models.int8_linear import ENGINES
 from knowcost.models.torch_tensors import to_torch

@@ -16,6 +16,7 @@ from knowcost.compress.archive.write import Entries
 from knowcost.models import checkpoint
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor
+from knowcost.models.headers import QUANTIZED
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> En
         shard: [changed.get(name) or base.tensors[name] for name in names]
         for shard, names in manifest["archive"]["shards"].items()
     }
-    prefix = checkpoint.QUANTIZED if next(iter(shards)).startswith(checkpoint.QUANTIZED) else ""
+    prefix = QUANTIZED if next(iter(shards)).startswith(QUANTIZED) else ""
     written = write.write_shards(shards, prefix + paths.INDEX, out)
     files.copy(folder / "config.json", out / "config.json")
     write.copy_small(base, out)

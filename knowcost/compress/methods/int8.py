@@ -15,7 +15,8 @@ import numpy as np
 from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Archived, Compressor
 from knowcost.compress.methods.magnitude import magnitude_bits
-from knowcost.models.checkpoint import NUMPY, QUANTIZED, Tensor, as_float32, from_array
+from knowcost.models.checkpoint import NUMPY, Tensor, as_float32, from_array
+from knowcost.models.headers import QUANTIZED
 from knowcost.models.formats import SCALE
 from knowcost.spec.variants import Step
 

@@ -1,0 +1,89 @@
+"""The door: whether a model is let in, decided before anything is made of it.
+
+Three looks, each with more in hand: `glance` at the files of a folder, while planning and without torch;
+`look_at_small` at config.json and the tokenizer, before any weights come; `look_at_weights` at the whole checkpoint. What is
+wrong is an InputError that names the file, what was found, what was expected and what to do.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knowcost.common.errors import InputError
+from knowcost.common.paths import INDEX, WEIGHTS
+from knowcost.fetch.rows import allowed
+from knowcost.models.checkpoint import Checkpoint
+from knowcost.models.headers import read_config, read_object, read_weight_map
+from knowcost.spec.architectures import family_of
+
+if TYPE_CHECKING:
+    import transformers
+
+log = logging.getLogger(__name__)
+
+_TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"spiece.model"}, {"tokenizer.model"}, {"vocab.json", "merges.txt"})
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def glance(row: Mapping[str, str], folder: Path) -> None:
+    """Refuse a model that cannot be used, as far as the files of its folder show without torch. Raises InputError.
+
+    row: of the model table; folder: what its source names. Weights in pickles are not looked at.
+    """
+    check_files(row, folder)
+    if (folder / WEIGHTS).exists() or (folder / INDEX).exists():
+        check_headers(folder)
+
+
+def check_files(row: Mapping[str, str], folder: Path) -> None:
+    """Refuse a model that needs remote code, is quantized already, of another family or has no tokenizer."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_file() and _is_pointer(path):
+            raise InputError(f"{path}: a pointer of Git LFS, not the file; run `git lfs pull` where it was cloned")
+    config = read_config(folder)
+    for name in ("config.json", "tokenizer_config.json"):
+        if (folder / name).exists() and "auto_map" in read_object(folder / name) and "remote_code" not in allowed(row):
+            raise InputError(
+                f"{folder / name}: model {row['name']} runs code of its own (auto_map). Read that code, then add "
+                "`remote_code` to the row's allow column, or choose another model."
+            )
+    if config.get("quantization_config") is not None:
+        raise InputError(
+            f"{folder / 'config.json'}: quantization_config says that model {row['name']} is quantized already, and "
+            "what compression costs is asked of the model before that; choose the checkpoint that it was made from"
+        )
+    _check_family(row, folder, config.get("model_type"))
+    if not any(all((folder / name).exists() for name in names) for names in _TOKENIZERS):
+        wanted = ", ".join(" + ".join(sorted(names)) for names in _TOKENIZERS)
+        raise InputError(f"{folder}: model {row['name']}: {row['source']} has no tokenizer; expected one of: {wanted}")
+
+
+def _is_pointer(path: Path) -> bool:
+    with open(path, "rb") as f:
+        return f.read(len(_POINTER)) == _POINTER
+
+
+def _check_family(row: Mapping[str, str], folder: Path, architecture: Any) -> None:
+    if not architecture or not isinstance(architecture, str):
+        raise InputError(f"{folder / 'config.json'}: no model_type; model {row['name']} needs a transformers config")
+    try:
+        family = family_of(architecture)
+    except InputError as error:
+        raise InputError(f"{folder / 'config.json'}: model {row['name']}: {error}") from None
+    if family != row["family"]:
+        raise InputError(
+            f"model {row['name']}: the family column says {row['family']!r}, but architecture {architecture!r} "
+            f"({folder / 'config.json'}) is of family {family!r}; correct the family column or the source"
+        )
+
+
+def check_headers(folder: Path) -> Checkpoint:
+    """The Checkpoint in a folder. Raises InputError unless every file is whole and holds what the index lists."""
+    checkpoint = Checkpoint(folder)
+    if not (folder / WEIGHTS).exists():
+        for name, shard in read_weight_map(folder / INDEX).items():
+            if name not in checkpoint.shards[shard]:
+                raise InputError(f"{folder / shard}: no tensor {name}, though {INDEX} lists it; fetch the model again")
+    return checkpoint

@@ -1,0 +1,85 @@
+"""What a checkpoint says of itself: its config.json, its index, and the headers of its safetensors files."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from safetensors import SafetensorError
+
+from knowcost.common import files
+from knowcost.common.errors import InputError
+from knowcost.common.paths import INDEX, WEIGHTS
+
+# Prefix of a quantized archive's files: plain from_pretrained then finds no weights, where it would read int8 numbers
+# as weights with no more than a warning.
+QUANTIZED = "int8."
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """The contents of a checkpoint's config.json. Raises InputError."""
+    return read_object(Path(folder) / "config.json")
+
+
+def read_weight_map(path: str | Path) -> dict[str, str]:
+    """{tensor: file name} of the index of a sharded checkpoint. Raises InputError unless it has one, of plain names."""
+    found = read_object(path).get("weight_map")
+    if not isinstance(found, dict) or not found:
+        raise InputError(f"{path}: expected `weight_map`, tensors to file names; fetch it again")
+    for name, shard in found.items():
+        if not isinstance(shard, str) or not shard.endswith(".safetensors") or re.search(r"[/\\\0]", shard):
+            raise InputError(f"{path}: {name} lies in {shard!r}; expected the name of a .safetensors file beside it")
+    return found
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """The object that a JSON file holds. Raises InputError."""
+    try:
+        value = files.read_json(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; expected a transformers checkpoint in this folder") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error}); fetch it again or repair it") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a JSON object; fetch it again or repair it")
+    return value
+
+
+def read_header(path: str | Path) -> tuple[dict[str, Any], int]:
+    """(header, offset of the data) of one safetensors file.
+
+    Raises InputError when it is not one, by the library's own checks, or is cut short.
+    """
+    size = Path(path).stat().st_size
+    try:
+        with open(path, "rb") as f:
+            length = int.from_bytes(f.read(8), "little")
+            if length > size:
+                raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
+            header = json.loads(f.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
+        if size != expected:
+            raise InputError(f"{path}: {size:,} bytes, but its header promises {expected:,}: cut short; fetch it again")
+        with safetensors.safe_open(path, "numpy"):
+            pass
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, SafetensorError) as error:
+        raise InputError(f"{path}: not a safetensors file ({error}); fetch it again") from None
+    return header, 8 + length
+
+
+def shard_names(folder: str | Path) -> list[str]:
+    """The file names of a checkpoint's shards. Raises InputError when there is neither a single file nor an index."""
+    for prefix in ("", QUANTIZED):
+        if (Path(folder) / (prefix + WEIGHTS)).exists():  # transformers prefers it too, whatever an index says
+            return [prefix + WEIGHTS]
+        index = Path(folder) / (prefix + INDEX)
+        if index.exists():
+            return sorted(set(read_weight_map(index).values()))
+    raise InputError(
+        f"{folder}: neither {WEIGHTS} nor {INDEX}. An archive that is not kept in full is exported first: "
+        "config/README.md, Archives"
+    )

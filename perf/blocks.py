@@ -49,7 +49,8 @@ def make_model(folder, layers, width, hidden, **_):
     config |= {"vocab_size": VOCABULARY, "hidden_size": width, "intermediate_size": hidden}
     config |= {"num_hidden_layers": layers, "num_attention_heads": 8}
     files.write_json(folder / "config.json", config)
-    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": {}})
+    names = {tensor.name: [tensor.name] for tensor in tensors}
+    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": {}, "names": names})
 
 
 def make_windows(path, samples, length, **_):

@@ -20,12 +20,20 @@ LEVELS = [10, 20, 30, 40, 50, 60, 70, 80, 90]
 
 
 def make_model(folder):
-    """A BERT-base of random weights: 110 million parameters, float32."""
+    """A fetched model: what is in the folder, else a BERT-base of random weights (110 million parameters, float32)."""
     import torch
     from transformers import BertConfig, BertForMaskedLM
 
-    torch.manual_seed(0)
-    BertForMaskedLM(BertConfig()).save_pretrained(folder)
+    from knowcost.common import files, paths
+    from knowcost.fetch import config, weights
+    from knowcost.models.checkpoint import Checkpoint
+
+    if not folder.exists():
+        torch.manual_seed(0)
+        BertForMaskedLM(BertConfig()).save_pretrained(folder)
+    names = weights.fills(Checkpoint(folder), config.described_model(folder))
+    hashes = {path.name: {"sha256": files.sha256(path)} for path in folder.iterdir()}
+    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 
 
 def published(folder, out, levels):
@@ -91,18 +99,13 @@ def main():
 
 
 def compare(options, work):
-    from knowcost.common import files, paths
-
     model = work / "model"
-    # In a process of its own: a child's peak memory counts from that of the process that started it.
     if options.model:
         model.mkdir()
         for file in options.model.iterdir():
             (model / file.name).symlink_to(file.resolve())
-    else:
-        subprocess.run([sys.executable, __file__, "--way", "make", "--model", model], check=True, capture_output=True)
-    hashes = {p.name: {"sha256": files.sha256(p)} for p in model.iterdir()}
-    files.write_json(model / paths.SOURCE, {"source": "bench", "files": hashes})
+    # In a process of its own: a child's peak memory counts from that of the process that started it.
+    subprocess.run([sys.executable, __file__, "--way", "make", "--model", model], check=True, capture_output=True)
     for way in ("published", "ours"):
         (work / way).mkdir()
     theirs = measure("published", model, work / "published", options.levels)

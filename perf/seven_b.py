@@ -61,7 +61,8 @@ def make_model(folder, layers):
     config |= {"num_hidden_layers": layers, "num_attention_heads": 32, "dtype": "float16"}
     files.write_json(folder / "config.json", config)
     hashes = {path.name: storage.describe(path) for path in sorted(folder.iterdir())}
-    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes})
+    names = {tensor.name: [tensor.name] for tensor in tensors}
+    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 
 
 def _random(name, shape, seed):

@@ -1,13 +1,12 @@
 """The door: whether a model is let in, decided before anything is made of it.
 
 Three looks, each with more in hand: `glance` at the files of a folder, while planning and without torch;
-`look_at_small` at config.json and the tokenizer, before any weights come; `look_at_weights` at the whole checkpoint. What is
-wrong is an InputError that names the file, what was found, what was expected and what to do.
+`look_at_small` at config.json and the tokenizer, before any weights come; `look_at_weights` at the whole checkpoint.
+What is wrong is an InputError that names the file, what was found, what was expected and what to do.
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"spiece.model"}, {"tokenizer.model"}, {"vocab.json", "merges.txt"})
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -87,3 +87,35 @@ def check_headers(folder: Path) -> Checkpoint:
             if name not in checkpoint.shards[shard]:
                 raise InputError(f"{folder / shard}: no tensor {name}, though {INDEX} lists it; fetch the model again")
     return checkpoint
+
+
+def look_at_small(row: Mapping[str, str], folder: Path) -> "transformers.PreTrainedModel":
+    """The model that config.json describes, without weights, when it and the tokenizer can be used.
+
+    folder: the fetched small files. Raises InputError.
+    """
+    from knowcost.fetch.config import described_model
+
+    check_files(row, folder)
+    return described_model(folder, "remote_code" in allowed(row))
+
+
+def look_at_weights(folder: Path, model: "transformers.PreTrainedModel") -> dict[str, Any]:
+    """What source.json says of a whole checkpoint that is let in; model: as look_at_small gives it.
+
+    Returns {"architecture": model_type, "dtype": stored types of the floating-point tensors, comma-separated,
+    "parameters": their elements, a tied tensor counted as often as it is stored, "names": {tensor: the parameters of
+    the model that it fills, [] where transformers ignores it}}. Reads all weights, in blocks. Raises InputError.
+    """
+    from knowcost.fetch import weights
+
+    found = check_headers(folder)
+    names = weights.fills(found, model)
+    weights.check_values(found)
+    floats = [tensor for tensor in found.tensors.values() if tensor.dtype in _DTYPES]
+    return {
+        "architecture": found.model_type,
+        "dtype": ",".join(sorted({_DTYPES[tensor.dtype] for tensor in floats})),
+        "parameters": sum(tensor.size for tensor in floats),
+        "names": names,
+    }

@@ -11,8 +11,7 @@ from huggingface_hub import is_offline_mode
 
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
-from knowcost.fetch import hub
-from knowcost.fetch.check import check_model, check_small
+from knowcost.fetch import door, hub
 from knowcost.fetch.pickles import convert
 from knowcost.fetch.rows import choose, is_local, is_pickle, is_weights
 
@@ -30,7 +29,7 @@ def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | 
     small, weights = choose(names, row)
     _clear(folder, {*small, *weights})
     digests = {name: place(name) for name in small}
-    check_small(row, folder)
+    model = door.look_at_small(row, folder)
     digests |= {name: place(name) for name in weights}
     original = {name: digests.pop(name) for name in weights if is_pickle(name)}
     if original:
@@ -42,7 +41,7 @@ def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | 
         "requested_revision": None if is_local(row["source"]) else row.get("revision") or "main",
         "commit": commit,
         "files": digests,
-        **check_model(row, folder),
+        **door.look_at_weights(folder, model),
     }
     if original:
         source["converted_from"] = original

@@ -13,7 +13,8 @@ from knowcost.spec.architectures import Architecture, architecture
 class Base(Checkpoint):
     """A fetched model, its final layer untied: the head is a tensor of its own even where the file shares it.
 
-    Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it). Raises
+    Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it), fills
+    ({parameter of the model: its tensor here}, as the door found it), ignored (tensors that fill nothing). Raises
     InputError when a file was written after source.json and is no longer what that says.
     """
 
@@ -24,13 +25,30 @@ class Base(Checkpoint):
         self._check_bytes()
         self.parameters = sum(t.size for t in self.tensors.values() if t.dtype in checkpoint.FLOATS)
         block = architecture(self.model_type)
+        names = self._names()
+        self.ignored = {name for name, parameters in names.items() if not parameters}
+        self.fills = {parameter: name for name, parameters in names.items() for parameter in parameters}
         self.head = f"{block.final}.weight"
-        self.embedding = self._one(block.embedding)
+        self.embedding = self._named_after_itself(block.embedding)
         self.tied = self._is_tied()
         self.copies: set[str] = set()  # tensors that the file does not hold by themselves
         scopes.check_claimed(self.model_type, self.modules)
         if self.tied:
             self._untie(block)
+
+    @property
+    def modules(self) -> list[str]:
+        """As of a Checkpoint, without what fills nothing."""
+        return [name for name in super().modules if f"{name}.weight" not in self.ignored]
+
+    def _names(self) -> dict[str, list[str]]:
+        names = self.source.get("names")
+        if not isinstance(names, dict) or names.keys() != self.tensors.keys():
+            raise InputError(
+                f"{self.folder / paths.SOURCE}: does not say what the tensors of this checkpoint are; delete it and "
+                "run Snakemake again to fetch the model anew"
+            )
+        return names
 
     def _check_bytes(self) -> None:
         """Nothing is made of a checkpoint that is not, byte for byte, what was fetched."""
@@ -41,11 +59,22 @@ class Base(Checkpoint):
                     f"delete {self.folder / paths.SOURCE} and run Snakemake again to fetch it anew"
                 )
 
-    def _one(self, pattern: str) -> Tensor:
-        found = [name for name in self.names if scopes.matches(f"{pattern}.weight", name)]
+    def _named_after_itself(self, pattern: str) -> Tensor:
+        """The input embedding, which a file may hold under the name of a parameter that is tied to it.
+
+        It takes its own name then, so that a head that is untied has another.
+        """
+        found = [(parameter, name) for parameter, name in self.fills.items() if _is_weight(pattern, parameter)]
         if len(found) != 1:
-            raise InputError(f"{self.folder}: expected one tensor {pattern}.weight, found {found or 'none'}")
-        return self.tensors[found[0]]
+            raise InputError(f"{self.folder}: expected one parameter {pattern}.weight, found {found or 'none'}")
+        [(own, name)] = found
+        if _is_weight(pattern, name):
+            return self.tensors[name]
+        stored = self.tensors.pop(name)
+        self.tensors[own] = Tensor(own, stored.dtype, stored.shape, stored.blocks)
+        self.shards = {shard: [own if n == name else n for n in names] for shard, names in self.shards.items()}
+        self.fills |= {parameter: own for parameter, tensor in self.fills.items() if tensor == name}
+        return self.tensors[own]
 
     def _is_tied(self) -> bool:
         """As transformers 5 decides: the head is missing, or equal to the embedding and not declared separate."""
@@ -65,3 +94,8 @@ class Base(Checkpoint):
             if name in self.copies:
                 self.shards[shard].append(name)
             self.tensors[name] = Tensor(name, original.dtype, original.shape, original.blocks)
+            self.fills |= {parameter: name for parameter in self.fills if parameter == name}
+
+
+def _is_weight(pattern: str, name: str) -> bool:
+    return scopes.matches(f"{pattern}.weight", name)

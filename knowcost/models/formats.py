@@ -14,7 +14,7 @@ PACKED = "_packed"
 
 def is_packed(config: Mapping[str, Any]) -> bool:
     """Whether a config.json is that of an archive with packed weights."""
-    return config.get("quantization_config", {}).get("format") == FORMAT
+    return (config.get("quantization_config") or {}).get("format") == FORMAT
 
 
 def floats(archive: checkpoint.Checkpoint) -> dict[str, checkpoint.Tensor]:

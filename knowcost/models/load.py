@@ -1,6 +1,5 @@
 """Archives as torch models, ready to be asked: the only way in this project from a folder to a module."""
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,23 +12,18 @@ from safetensors.torch import load_file
 
 from knowcost.common.errors import InputError
 from knowcost.models import gpus
+from knowcost.models.blueprint import AUTO, configuration, model_class
 from knowcost.models.checkpoint import Checkpoint
-from knowcost.models.headers import shard_names
 from knowcost.models.formats import SCALE, floats, is_packed
+from knowcost.models.headers import read_config, shard_names
 from knowcost.models.int8_linear import ENGINES
+from knowcost.models.names import resolve
 from knowcost.models.torch_tensors import to_torch
-from knowcost.spec import scopes
 from knowcost.spec.architectures import family_of
 
 transformers.utils.logging.disable_progress_bar()
 
 log = logging.getLogger(__name__)
-
-AUTO = {
-    "encoder": transformers.AutoModelForMaskedLM,
-    "encoder_decoder": transformers.AutoModelForSeq2SeqLM,
-    "decoder": transformers.AutoModelForCausalLM,
-}
 
 
 def load(
@@ -46,22 +40,23 @@ def load(
     Raises InputError when the folder lacks weights that the architecture has, or has some that it lacks.
     """
     folder = Path(folder)
-    config = json.loads((folder / "config.json").read_text())
-    packed = is_packed(config)
-    quantized = config.pop("quantization_config", None) is not None and not packed
-    auto = AUTO[family_of(config["model_type"])]
+    stored = read_config(folder)
+    packed = is_packed(stored)
+    quantized = stored.get("quantization_config") is not None and not packed
+    config = configuration(folder, remote_code)
     options = {"trust_remote_code": remote_code}
     place = pick_device(device, quantized and engine == "torch")
     spread = needs_several_gpus(folder, dtype, quantized, place)
     if packed:
         state = {name: to_torch(tensor) for name, tensor in floats(Checkpoint(folder)).items()}
-        model = _from_state(auto, folder, config, state, getattr(torch, dtype))
+        model = _from_state(folder, config, state, getattr(torch, dtype))
         model = _spread(model) if spread else model.to(place)
     elif quantized:
-        model = _load_quantized(auto, folder, config, engine)
+        model = _load_quantized(folder, config, engine)
         model = _spread(model) if spread else model.to(place)
     else:
-        loading = {"dtype": getattr(torch, dtype), "device_map": "auto" if spread else None}
+        loading = {"config": config, "dtype": getattr(torch, dtype), "device_map": "auto" if spread else None}
+        auto = AUTO[family_of(config.model_type)]
         model, info = auto.from_pretrained(folder, output_loading_info=True, **loading, **options)
         _check_loaded(folder, info)
         model = model if spread else model.to(place)
@@ -103,15 +98,18 @@ def _spread(model: transformers.PreTrainedModel) -> transformers.PreTrainedModel
     return model
 
 
-def _load_quantized(auto: Any, folder: Path, config: dict[str, Any], engine: str) -> transformers.PreTrainedModel:
+def _load_quantized(folder: Path, config: transformers.PreTrainedConfig, engine: str) -> transformers.PreTrainedModel:
     """Build the model with the int8 values as floats, then put quantized layers in the place of those linears."""
     state = _state(folder)
     weights = {name: state.pop(name + SCALE) for name in [n.removesuffix(SCALE) for n in state if n.endswith(SCALE)]}
     int8 = {name: state[name] for name in weights}
     state = {name: tensor.float() for name, tensor in state.items()}
-    model = _from_state(auto, folder, config, state, torch.float32)
+    model = _from_state(folder, config, state, torch.float32)
+    filled = {tensors[0]: parameter for parameter, tensors in resolve(model, state).sources.items()}
     for name, weight in int8.items():
-        path = _module_path(model, name.removesuffix(".weight"))
+        if name not in filled:
+            raise InputError(f"{folder}: int8 weight {name} fills no layer of the model; make the archive anew")
+        path = filled[name].removesuffix(".weight")
         parent, _, child = path.rpartition(".")
         linear = model.get_submodule(path)
         setattr(model.get_submodule(parent), child, ENGINES[engine](weight, weights[name], linear.bias))
@@ -119,28 +117,13 @@ def _load_quantized(auto: Any, folder: Path, config: dict[str, Any], engine: str
 
 
 def _from_state(
-    auto: Any, folder: Path, config: dict[str, Any], state: dict[str, torch.Tensor], dtype: torch.dtype
+    folder: Path, config: transformers.PreTrainedConfig, state: dict[str, torch.Tensor], dtype: torch.dtype
 ) -> transformers.PreTrainedModel:
     """The model of a state dict in memory."""
-    config = transformers.AutoConfig.for_model(**config)
-    cls = auto._model_mapping[type(config)]
-    model, info = cls.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
+    loading = {"config": config, "state_dict": state, "dtype": dtype}
+    model, info = model_class(config).from_pretrained(None, output_loading_info=True, **loading)
     _check_loaded(folder, info)
     return model
-
-
-def _module_path(model: torch.nn.Module, name: str) -> str:
-    """A module's path in the built model; checkpoints of base models lack its prefix ("bert.", "model.")."""
-    paths = [path for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
-    found = scopes.counterpart(name, paths)
-    if found is None:
-        last = name.rpartition(".")[2]
-        near = [path for path in paths if path.rpartition(".")[2] == last]
-        raise InputError(
-            f"{name}: expected one linear layer of that name in the model; of those called {last} it has "
-            f"{', '.join(near) or 'none'}"
-        )
-    return found
 
 
 def _state(folder: Path) -> dict[str, torch.Tensor]:

@@ -60,7 +60,7 @@ def _shared(model: transformers.PreTrainedModel, sources: dict[str, list[str]]) 
     groups: dict[str, list[str]] = {}
     for target, source in getattr(model, "all_tied_weights_keys", {}).items():
         groups.setdefault(source, [source]).append(target)
-    shared = {}
+    shared: dict[str, str] = {}
     for group in groups.values():
         stored = [parameter for parameter in group if parameter in sources]
         if stored:

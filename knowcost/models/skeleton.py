@@ -2,17 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-import accelerate
 import torch
-import transformers
 
-from knowcost.common.errors import InputError
+from knowcost.models import blueprint
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor
-from knowcost.models.load import AUTO
 from knowcost.models.torch_tensors import DTYPES, to_torch
-from knowcost.spec import scopes
-from knowcost.spec.architectures import family_of
 
 
 class Skeleton:
@@ -27,12 +22,10 @@ class Skeleton:
     def __init__(self, base: Base, tensors: Mapping[str, Tensor], device: torch.device) -> None:
         self.tensors, self.device = dict(tensors), device
         self.dtype = torch.float32 if device.type == "cpu" else DTYPES[base.embedding.dtype]
-        config = transformers.AutoConfig.from_pretrained(base.folder)
+        config = blueprint.configuration(base.folder)
         config.use_cache = False
-        with accelerate.init_empty_weights(include_buffers=False):
-            auto = AUTO[family_of(base.model_type)]
-            self.model = auto.from_config(config, dtype=self.dtype).eval()
-        self.names = self._checkpoint_names(base)
+        self.model = blueprint.empty(config, self.dtype, buffers=False)
+        self.names = base.fills
         # (module, name of the parameter, its stand-in on the meta device)
         self._present: list[tuple[torch.nn.Module, str, torch.nn.Parameter]] = []
         for path, module in self.model.named_modules():
@@ -59,21 +52,6 @@ class Skeleton:
         """{path: (name, nn.Linear)} of the layers with these weights (names in the checkpoint), in that order."""
         paths = {self.names[f"{p}.weight"]: p for p, m in self.model.named_modules() if isinstance(m, torch.nn.Linear)}
         return {paths[name]: (name, self.model.get_submodule(paths[name])) for name in weights}
-
-    def _checkpoint_names(self, base: Base) -> dict[str, str]:
-        """{path of a parameter: its name in the checkpoint}. Raises InputError when the checkpoint lacks a weight."""
-        tied = getattr(self.model, "all_tied_weights_keys", {})
-        names: dict[str, str] = {}
-        missing = []
-        for path, _ in self.model.named_parameters(remove_duplicate=False):
-            found = scopes.counterpart(path, self.tensors, tied.get(path))
-            if found is None:
-                missing.append(path)
-            else:
-                names[path] = found
-        if missing:
-            raise InputError(f"{base.folder}: the weights do not fill the architecture; missing {missing}")
-        return names
 
 
 def _join(path: str, name: str) -> str:

@@ -74,27 +74,11 @@ def blocks(model_type: str | None, names: Collection[str]) -> list[tuple[int, st
     return [(stack, name) for stack, pattern in enumerate(patterns) for name in names if matches(pattern, name)]
 
 
-def counterpart(name: str, names: Collection[str], tied: str | None = None) -> str | None:
-    """What a layer or tensor of a built model is called in a checkpoint, or the other way round; None if nothing is it.
-
-    names: those of the other side. The same name counts first; then the only one that is it but for a prefix ("bert.",
-    "model.") which either of the two lacks; then likewise an old checkpoint's name of it (`_before_rename`); at last,
-    in the same order, `tied`: the name of the tensor that it shares.
-    """
-    for each in (name, tied):
-        for wanted in dict.fromkeys((each, _before_rename(each))) if each else ():
-            if wanted in names:
-                return wanted
-            near = [other for other in names if other.endswith(f".{wanted}") or wanted.endswith(f".{other}")]
-            if len(near) == 1:
-                return near[0]
-    return None
-
-
-def _before_rename(name: str) -> str:
-    """Old checkpoints (bert-base-uncased) call a LayerNorm's parameters gamma and beta."""
-    start, _, last = name.rpartition(".")
-    return f"{start}.{dict(weight='gamma', bias='beta')[last]}" if last in ("weight", "bias") else name
+def in_block(model_type: str | None, name: str) -> bool:
+    """Whether a tensor lies in one of the blocks that the architecture's stacks are made of."""
+    parts = name.split(".")
+    owners = [".".join(parts[:end]) for end in range(1, len(parts))]
+    return any(matches(pattern, owner) for pattern in architecture(model_type).blocks for owner in owners)
 
 
 def check_claimed(model_type: str | None, names: Iterable[str]) -> None:

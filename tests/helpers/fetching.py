@@ -5,18 +5,34 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
+import transformers
 
 from knowcost.common.errors import InputError
 
 REPO = "org/tiny"
-RAMP = {
-    "bert.embeddings.word_embeddings.weight": np.arange(12, dtype=np.float32).reshape(4, 3),
-    "bert.encoder.layer.0.intermediate.dense.weight": -np.ones((2, 3), np.float16),
-    "bert.embeddings.position_ids": np.arange(5),
-}
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *["paris", "is", "in", "france", "."]]
+CONFIG = transformers.BertConfig(
+    vocab_size=len(WORDS), hidden_size=4, num_hidden_layers=1, num_attention_heads=2, intermediate_size=6,
+    max_position_embeddings=16,
+)  # fmt: skip
+TIED = ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
+
+
+def _weights():
+    """A BERT of one layer, {name: numpy array}: half of it in float16, with a buffer of old versions."""
+    torch.manual_seed(0)
+    state = transformers.BertForMaskedLM(CONFIG).state_dict()
+    arrays = {name: tensor.numpy() for name, tensor in state.items() if name not in TIED}
+    halved = "bert.encoder.layer.0.intermediate.dense.weight"
+    return {**arrays, halved: arrays[halved].astype(np.float16), "bert.embeddings.position_ids": np.arange(16)}
+
+
+RAMP = _weights()
+PARAMETERS = sum(p.numel() for p in transformers.BertForMaskedLM(CONFIG).parameters())  # torch counts a tied one once
 SMALL = {
-    "config.json": json.dumps({"model_type": "bert", "tie_word_embeddings": True}).encode(),
-    "vocab.txt": b"[PAD]\n[MASK]\na\nb\n",
+    "config.json": json.dumps(CONFIG.to_dict() | {"tie_word_embeddings": True}).encode(),
+    "vocab.txt": "".join(f"{word}\n" for word in WORDS).encode(),
     "tokenizer_config.json": b"{}",
 }
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
-from knowcost.models.load import AUTO
+from knowcost.models.blueprint import AUTO
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
 from knowcost.spec.families import COMMON_SCOPES

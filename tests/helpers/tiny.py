@@ -4,6 +4,9 @@ import torch
 import transformers as tf
 
 from knowcost.common import files, paths
+from knowcost.fetch import weights
+from knowcost.fetch.config import described_model
+from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec.architectures import family_of
 
 SIZES = {"vocab_size": 120, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -61,9 +64,16 @@ def fetched(kind, folder, dtype=torch.float32, shard="5GB", seed=0):
         config = files.read_json(folder / "config.json") | {"tie_word_embeddings": False}
         files.write_json(folder / "config.json", config)
     _tokenizer(folder)
-    hashes = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(folder.iterdir())}
-    files.write_json(folder / paths.SOURCE, {"source": "test", "files": hashes})
+    write_source(folder)
     return made
+
+
+def write_source(folder):
+    """source.json of a checkpoint's folder, as the fetch stage writes it."""
+    (folder / paths.SOURCE).unlink(missing_ok=True)
+    hashes = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(folder.iterdir())}
+    names = weights.fills(Checkpoint(folder), described_model(folder))
+    files.write_json(folder / paths.SOURCE, {"source": "test", "files": hashes, "names": names})
 
 
 def _tokenizer(folder):

@@ -245,8 +245,7 @@ def streams(config: Any, windows: torch.Tensor) -> list[torch.Tensor]:
     if not config.is_encoder_decoder:
         return [windows]
     half = windows.shape[1] // 2
-    start = config.decoder_start_token_id
-    starts = torch.full_like(windows[:, :1], config.pad_token_id if start is None else start)
+    starts = torch.full_like(windows[:, :1], config.decoder_start_token_id)
     return [windows[:, :half], torch.cat([starts, windows[:, half:-1]], dim=1)]
 
 

@@ -16,8 +16,8 @@ from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Archived, Compressor
 from knowcost.compress.methods.magnitude import magnitude_bits
 from knowcost.models.checkpoint import NUMPY, Tensor, as_float32, from_array
-from knowcost.models.headers import QUANTIZED
 from knowcost.models.formats import SCALE
+from knowcost.models.headers import QUANTIZED
 from knowcost.spec.variants import Step
 
 

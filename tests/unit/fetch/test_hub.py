@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 import safetensors.numpy
-from helpers.fetching import RAMP, REPO, SMALL, checkpoint, refused, row, sharded, write
+from helpers.fetching import PARAMETERS, RAMP, REPO, SMALL, checkpoint, refused, row, sharded, write
 
 # the hub, when all goes well
 
@@ -19,6 +19,7 @@ def test_hub(server, get, caplog):
     contents = checkpoint()
     commit = server.add(REPO, {**contents, **unwanted, "README.md": b"r", "model.py": b"x"})
     source = get(row())
+    assert source.pop("names").keys() == RAMP.keys()
     assert sorted(p.name for p in get.folder.iterdir()) == sorted([*contents, "source.json"])
     assert all((get.folder / name).read_bytes() == data for name, data in contents.items())
     assert source == {
@@ -30,7 +31,7 @@ def test_hub(server, get, caplog):
         "architecture": "bert",
         "files": {n: {"sha256": hashlib.sha256(d).hexdigest(), "size": len(d)} for n, d in contents.items()},
         "dtype": "float16,float32",
-        "parameters": 12 + 6,
+        "parameters": PARAMETERS,
     }
     assert json.loads(get.lock.read_text()) == {"source": REPO, "requested_revision": "main", "commit": commit}
     assert any("model.safetensors" in line and "MB in" in line for line in caplog.messages)
@@ -38,14 +39,14 @@ def test_hub(server, get, caplog):
 
 def test_shards(server, get):
     server.add(REPO, sharded())
-    assert get(row())["parameters"] == 18
+    assert get(row())["parameters"] == PARAMETERS
 
 
 def test_pinned_commit_needs_no_lock(server, get):
     old = server.add(REPO, checkpoint())
     server.add(REPO, checkpoint({**RAMP, "extra": np.ones(1, np.float32)}))
     source = get(row(revision=old))
-    assert (source["commit"], source["parameters"], get.lock.exists()) == (old, 18, False)
+    assert (source["commit"], source["parameters"], get.lock.exists()) == (old, PARAMETERS, False)
 
 
 def test_moved_main_is_refused(server, get):
@@ -75,7 +76,7 @@ def test_complete_files_are_kept(server, get):
 def test_broken_connection_resumes(server, get, monkeypatch):
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)  # it resumes at whole chunks
-    weights = {"w": np.random.default_rng(0).standard_normal(20_000, np.float32)}
+    weights = RAMP | {"w": np.random.default_rng(0).standard_normal(20_000, np.float32)}
     server.add(REPO, checkpoint(weights))
     server.cut["model.safetensors"] = 30_000
     get(row())
@@ -102,7 +103,7 @@ def test_stale_files_of_an_earlier_source_go(server, get, tmp_path):
 def test_busy_hub_is_asked_again(server, get, caplog, path):
     server.add(REPO, checkpoint())
     server.fail(path, 503, times=1)
-    assert get(row())["parameters"] == 18
+    assert get(row())["parameters"] == PARAMETERS
     if path == "/api/models":
         assert any("503" in line and "trying again" in line for line in caplog.messages)
 
@@ -133,7 +134,7 @@ def test_gated(server, get, monkeypatch):
     server.gated.add(REPO)
     refused(get, row(), "tiny", REPO, "gated", "HF_TOKEN")
     monkeypatch.setenv("HF_TOKEN", "secret")
-    assert get(row())["parameters"] == 18
+    assert get(row())["parameters"] == PARAMETERS
     server.fail("/api/", 403)
     refused_row = row("org/other")
     (get.folder / "source.json").unlink()
@@ -158,7 +159,7 @@ def test_wrong_checksum(server, get, name):
     refused(get, row(), str(get.folder / name), *digests, "deleted")
     assert not (get.folder / name).exists()
     server.bodies.clear()
-    assert get(row())["parameters"] == 18
+    assert get(row())["parameters"] == PARAMETERS
 
 
 def test_offline(server, get, monkeypatch):

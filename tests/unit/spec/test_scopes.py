@@ -79,27 +79,3 @@ def test_patterns_match_whole_parts_only():
     assert scopes.matches("layer.#.output.dense", "bert.encoder.layer.3.output.dense")
     assert not scopes.matches("layer.#.output.dense", "bert.encoder.layer.3.attention.output.dense")
     assert not scopes.matches("shared", "notshared")
-
-
-@pytest.mark.parametrize(
-    ("name", "names", "expected"),
-    [
-        ("lm_head", ["model.lm_head", "lm_head"], "lm_head"),  # the same name before one with a prefix
-        ("encoder.layer.0.fc", ["bert.encoder.layer.0.fc", "bert.encoder.layer.1.fc"], "bert.encoder.layer.0.fc"),
-        ("bert.encoder.layer.0.fc", ["encoder.layer.0.fc", "encoder.layer.10.fc"], "encoder.layer.0.fc"),
-        ("layer.0.fc", ["encoder.layer.0.fc", "decoder.layer.0.fc"], None),  # which of the two nobody can know
-        ("fc", ["encoder.other_fc"], None),
-        ("bert.LayerNorm.weight", ["LayerNorm.gamma", "LayerNorm.beta"], "LayerNorm.gamma"),
-        ("bert.LayerNorm.bias", ["bert.LayerNorm.gamma", "bert.LayerNorm.beta"], "bert.LayerNorm.beta"),
-        ("bert.LayerNorm.weight", ["LayerNorm.weight", "LayerNorm.gamma"], "LayerNorm.weight"),
-    ],
-)
-def test_a_layer_is_found_in_a_checkpoint_that_calls_it_otherwise(name, names, expected):
-    assert scopes.counterpart(name, names) == expected
-
-
-def test_a_tied_weight_is_read_under_the_name_of_the_one_it_shares_unless_it_has_its_own():
-    embedding = ["model.embed_tokens.weight"]
-    assert scopes.counterpart("lm_head.weight", embedding, "embed_tokens.weight") == embedding[0]
-    assert scopes.counterpart("lm_head.weight", [*embedding, "lm_head.weight"], *embedding) == "lm_head.weight"
-    assert scopes.counterpart("lm_head.weight", embedding) is None

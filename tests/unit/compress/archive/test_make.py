@@ -17,8 +17,9 @@ from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
 from knowcost.compress.archive.make import Inputs
 from knowcost.models import checkpoint
+from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import Checkpoint
-from knowcost.models.load import AUTO, load
+from knowcost.models.load import load
 from knowcost.spec import scopes
 from knowcost.spec.architectures import family_of
 from knowcost.spec.variants import parse

@@ -12,7 +12,8 @@ from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage
-from knowcost.models.load import AUTO, load
+from knowcost.models.blueprint import AUTO
+from knowcost.models.load import load
 from knowcost.score import cells
 from knowcost.spec.architectures import family_of
 

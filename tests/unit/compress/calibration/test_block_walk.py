@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import tiny
 from helpers.calibrated import KINDS, LENGTH, calibrated
+from safetensors.torch import load_file, save_file
 
 from knowcost.common.errors import InputError
 from knowcost.compress.calibration import block_walk
@@ -181,16 +182,21 @@ def test_a_token_that_the_embedding_lacks_is_an_error(tmp_path):
         block_walk.embed(work.base.embedding, ids, torch.float32)
 
 
-def test_names_of_old_and_bare_checkpoints_are_found(tmp_path):
+def test_a_bare_checkpoint_with_old_names_is_walked_through_alike(tmp_path):
     """bert-base-uncased calls LayerNorm's parameters gamma and beta; a bare model's names have no prefix."""
-    _, work, _ = prepared("bert", tmp_path)
-    renamed = {}
-    for name, tensor in work.base.tensors.items():
-        old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-        renamed[old.removeprefix("bert.")] = tensor
-    skeleton = Skeleton(work.base, renamed, torch.device("cpu"))
-    assert skeleton.names["bert.encoder.layer.0.output.LayerNorm.weight"] == "encoder.layer.0.output.LayerNorm.gamma"
-    assert set(skeleton.names.values()) <= set(renamed)
-    del renamed["encoder.layer.1.output.LayerNorm.beta"]
-    with pytest.raises(InputError, match=r"missing \['bert\.encoder\.layer\.1\.output\.LayerNorm\.bias'\]"):
-        Skeleton(work.base, renamed, torch.device("cpu"))
+    tiny.fetched("bert", tmp_path / "new")
+    old = tmp_path / "old"
+    tiny.fetched("bert", old)
+    state = load_file(old / "model.safetensors")
+    renamed = {_old(name): tensor for name, tensor in state.items()}
+    save_file(renamed, old / "model.safetensors", {"format": "pt"})
+    tiny.write_source(old)
+    skeletons = [Skeleton(base, base.tensors, torch.device("cpu")) for base in (Base(tmp_path / "new"), Base(old))]
+    found = [{p: s.tensors[n].whole().tobytes() for p, n in s.names.items()} for s in skeletons]
+    assert found[0] == found[1]
+    assert skeletons[1].names["bert.embeddings.LayerNorm.weight"] == "embeddings.LayerNorm.gamma"
+
+
+def _old(name):
+    old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+    return old.removeprefix("bert.")

@@ -7,8 +7,8 @@ from helpers import tiny
 from torch.nn.utils import prune
 
 from knowcost.compress.archive import make as archive
+from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import as_float32, from_array, from_float32
-from knowcost.models.load import AUTO
 from knowcost.spec.architectures import fresh_head_deviation
 
 

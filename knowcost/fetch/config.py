@@ -1,0 +1,54 @@
+"""config.json tried: whether transformers reads it and can build the model that it describes."""
+
+from pathlib import Path
+from typing import Any
+
+import transformers
+
+from knowcost.common.errors import InputError
+from knowcost.models import blueprint
+from knowcost.models.headers import read_config
+
+DEEPEST = 1000  # layers: more than any model has, and few enough to be built at once
+
+
+def described_model(folder: Path, remote_code: bool = False) -> transformers.PreTrainedModel:
+    """The model that a folder's config.json describes, without weights.
+
+    Raises InputError with the key that transformers does not take, what it found there and what it expects.
+    """
+    path = folder / "config.json"
+    config = read_config(folder)
+    for key, value in config.items():
+        if "layer" in key and isinstance(value, int) and value > DEEPEST:
+            raise InputError(f"{path}: {key} is {value:,}, expected at most {DEEPEST:,}; repair the key")
+    try:
+        model = blueprint.empty(blueprint.configuration(folder, remote_code), remote_code=remote_code)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:  # each architecture raises its own: KeyError, RuntimeError, AssertionError, ...
+        raise InputError(f"{path}: {_what_is_wrong(config, error)}") from error
+    blueprint.model_class(model.config)
+    return model
+
+
+def _what_is_wrong(config: dict[str, Any], error: Exception) -> str:
+    """The key of a config.json without which transformers takes it, what stands there and what it says to that."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    version = f"transformers {transformers.__version__}"
+    for key in config:
+        if key == "model_type":
+            continue
+        try:
+            default = getattr(_built({k: v for k, v in config.items() if k != key}).config, key, None)
+        except Exception:
+            continue
+        return (
+            f"{key} is {config[key]!r}, which {version} does not take ({type(error).__name__}: {said}); correct it, or "
+            f"remove the key, for which {default!r} then counts"
+        )
+    return f"{version} cannot build this model ({type(error).__name__}: {said}); repair the file or fetch it again"
+
+
+def _built(config: dict[str, Any]) -> transformers.PreTrainedModel:
+    return blueprint.empty(blueprint.described(config))

@@ -1,0 +1,152 @@
+"""A checkpoint's tensors held against the model that its config.json describes, and their values."""
+
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
+from knowcost.models import checkpoint
+from knowcost.models.blueprint import AUTO
+from knowcost.models.checkpoint import FLOATS, Checkpoint, Tensor
+from knowcost.models.names import Names, resolve
+from knowcost.spec import scopes
+from knowcost.spec.architectures import architecture, family_of
+
+log = logging.getLogger(__name__)
+
+
+def fills(found: Checkpoint, model: transformers.PreTrainedModel) -> dict[str, list[str]]:
+    """{tensor: the parameters that it fills} of a checkpoint and of the model that its config.json describes.
+
+    A tensor that transformers ignores fills none. model: without weights. Raises InputError unless the tensors fill the
+    model, each parameter once, in its shape and a type of floats. What
+    transformers ignores is let in, but for tensors of a block, or of a module that the model has: those say that
+    config.json describes another model.
+    """
+    names = resolve(model, found.tensors)
+    wanted = model.state_dict()
+    _refuse_missing(found, model, names)
+    for parameter, own in names.sources.items():
+        if len(own) > 1:
+            raise InputError(
+                f"{found.folder}: {' and '.join(own)} would both be {parameter}; remove the one that is not meant"
+            )
+        _check_tensor(found, found.tensors[own[0]], parameter, wanted[parameter])
+    _refuse_strangers(found, model, names)
+    _refuse_untied(found, model, names)
+    if names.ignored:
+        log.info("%s: transformers ignores %d tensors: %s", found.folder, len(names.ignored), ", ".join(names.ignored))
+    filled: dict[str, list[str]] = {name: [] for name in found.names}
+    for parameter, tensor in names.tensors.items():
+        filled[tensor].append(parameter)
+    return filled
+
+
+def _refuse_missing(found: Checkpoint, model: transformers.PreTrainedModel, names: Names) -> None:
+    if not names.missing:
+        return
+    inside = [name for name in names.missing if name.startswith(f"{model.base_model_prefix}.")]
+    family = family_of(found.model_type)
+    if names.sources and not inside and family != "encoder_decoder":
+        raise InputError(
+            f"{found.folder}: no head for family {family!r}: {AUTO[family].__name__} needs {_some(names.missing)}, "
+            "which the file lacks; choose the checkpoint that was saved with this head"
+        )
+    raise InputError(
+        f"{found.folder}: the weights do not fill the model that config.json describes, which also has "
+        f"{_some(names.missing)}; take config.json and weights from the same checkpoint"
+    )
+
+
+def _check_tensor(found: Checkpoint, tensor: Tensor, parameter: str, wanted: torch.Tensor) -> None:
+    where = f"{found.folder}: tensor {tensor.name}"
+    if wanted.is_floating_point() and tensor.dtype == "F64":
+        raise InputError(f"{where} has type F64, expected one of {', '.join(FLOATS)}; save the model in float32")
+    if wanted.is_floating_point() and tensor.dtype not in FLOATS:
+        raise InputError(
+            f"{where} has type {tensor.dtype}, expected one of {', '.join(FLOATS)}: this model is quantized already; "
+            "choose the one that it was made from"
+        )
+    if tensor.shape != tuple(wanted.shape):
+        raise InputError(
+            f"{where} has shape {list(tensor.shape)}, but config.json asks for {list(wanted.shape)} ({parameter}); "
+            "take config.json and weights from the same checkpoint"
+        )
+
+
+def _refuse_strangers(found: Checkpoint, model: transformers.PreTrainedModel, names: Names) -> None:
+    """Raise InputError for an ignored tensor that says that config.json describes another model."""
+    owners = {name for name, module in model.named_modules() if module._parameters}
+    for name, target in names.ignored.items():
+        if _known_to_be_ignored(model, target):
+            continue
+        parent = target.rpartition(".")[0]
+        if (
+            parent in owners
+            or f"{model.base_model_prefix}.{parent}" in owners
+            or scopes.in_block(found.model_type, name)
+        ):
+            raise InputError(
+                f"{found.folder}: the model that config.json describes has no place for tensor {name} and would answer "
+                "without it; take config.json and weights from the same checkpoint"
+            )
+
+
+def _known_to_be_ignored(model: transformers.PreTrainedModel, name: str) -> bool:
+    """Whether transformers drops a tensor without a word: buffers of old versions, and what a class names.
+
+    As PreTrainedModel._adjust_missing_and_unexpected_keys decides.
+    """
+    buffers = {buffer.rpartition(".")[2] for buffer, _ in model.named_buffers()}
+    old = name.rpartition(".")[2]
+    patterns = model._keys_to_ignore_on_load_unexpected or ()
+    return (old in ("position_ids", "inv_freq") and old in buffers) or any(re.search(each, name) for each in patterns)
+
+
+def _refuse_untied(found: Checkpoint, model: transformers.PreTrainedModel, names: Names) -> None:
+    """Raise InputError for tied parameters that are stored with different values, unless it is the head that differs.
+
+    transformers unties them then. A head of its own is handled; a second input embedding is not.
+    """
+    final = architecture(found.model_type).final
+    for target, source in getattr(model, "all_tied_weights_keys", {}).items():
+        if scopes.matches(final, target.rpartition(".")[0]) or not {target, source} <= names.sources.keys():
+            continue
+        one, other = (found.tensors[names.sources[parameter][0]] for parameter in (target, source))
+        if not checkpoint.same_bytes(one, other):
+            raise InputError(
+                f"{found.folder}: {one.name} and {other.name} differ, but are one embedding in this architecture; "
+                "remove the one that is not meant"
+            )
+
+
+def _some(names: list[str]) -> str:
+    """The first few names."""
+    rest = f" and {len(names) - 4} more" if len(names) > 5 else ""
+    return ", ".join(names[: 4 if rest else 5]) + rest
+
+
+def check_values(found: Checkpoint) -> None:
+    """Raise InputError for NaN or infinity in a tensor of floats. Reads all of them, in blocks."""
+    progress = Progress(log)
+    for shard, held in found.shards.items():
+        for name in held:
+            _check_finite(found.folder / shard, found.tensors[name])
+            progress.say("%s: checking values", found.folder / shard)
+
+
+def _check_finite(path: Path, tensor: Tensor) -> None:
+    # NaN and infinity are the values whose exponent bits are all ones, whatever the type.
+    kinds = {"F64": ("u8", 0x7FF << 52), "F32": ("u4", 0x7F800000), "F16": ("u2", 0x7C00), "BF16": ("u2", 0x7F80)}
+    if tensor.dtype not in kinds:
+        return
+    kind, exponent = kinds[tensor.dtype]
+    ones = np.array(exponent, kind)
+    for block in tensor.blocks():
+        if (block.view(kind) & ones == ones).any():
+            raise InputError(f"{path}: tensor {tensor.name} holds NaN or infinity; choose a sound checkpoint")

@@ -1,0 +1,54 @@
+"""A checkpoint held against the model that its config.json describes. Expected values are transformers' own."""
+
+import contextlib
+import json
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+from helpers.fetching import SMALL, checkpoint, write
+
+from knowcost.common.errors import InputError
+from knowcost.fetch import weights
+from knowcost.models.checkpoint import Checkpoint
+
+
+def bf16(value):
+    """A shard with one bfloat16 tensor, written by hand."""
+    data = np.array([0x3F80, value, 0x3F80], "<u2").tobytes()
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [3], "data_offsets": [0, 6]}}).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16])
+def test_nan_and_infinity(tmp_path, kind, value):
+    largest = np.full(9, np.finfo(kind).max, kind)
+    weights.check_values(Checkpoint(write(tmp_path, checkpoint({"fine": largest}))))
+    bad = largest.copy()
+    bad[7] = value
+    write(tmp_path, checkpoint({"fine": largest, "bad.weight": bad}))
+    with pytest.raises(InputError, match=r"model\.safetensors: tensor bad\.weight holds NaN"):
+        weights.check_values(Checkpoint(tmp_path))
+
+
+@pytest.mark.parametrize(("bits", "finite"), [(0x7F7F, True), (0xFF7F, True), (0x7F80, False), (0xFFC0, False)])
+def test_nan_in_bfloat16(tmp_path, bits, finite):
+    folder = write(tmp_path, {**SMALL, "model.safetensors": bf16(bits)})
+    with contextlib.nullcontext() if finite else pytest.raises(InputError, match="tensor w holds NaN"):
+        weights.check_values(Checkpoint(folder))
+
+
+def test_check_is_bounded_in_memory(tmp_path):
+    folder = write(tmp_path / "m", SMALL)
+    size = 160 << 20
+    header = json.dumps({"w": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]}}).encode()
+    with open(folder / "model.safetensors", "wb") as f:
+        f.write(struct.pack("<Q", len(header)) + header)
+        f.truncate(8 + len(header) + size)  # zeros that take no disk
+    tracemalloc.start()
+    weights.check_values(Checkpoint(folder))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 << 20

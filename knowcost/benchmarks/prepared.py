@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowcost.benchmarks import ids
 from knowcost.benchmarks.formats import FORMATS, kind_of
-from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.kinds import KINDS, Kind
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import as_metadata, from_metadata
@@ -48,11 +49,12 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
         raise InputError(f"benchmark {row['name']}: {source} does not exist; check `source` in the benchmark table")
     module, function = FORMATS[row["format"]][1].split(".")
     loaded = getattr(importlib.import_module(f"knowcost.benchmarks.loaders.{module}"), function)(source)
+    repeated = ids.settle(loaded.rows)
+    if repeated:
+        loaded.dropped["duplicate"] += repeated
     if not loaded.rows:
         raise InputError(f"benchmark {row['name']}: no usable row in {source} (dropped: {dict(loaded.dropped)})")
-    twice = [name for name, count in Counter(r["id"] for r in loaded.rows).items() if count > 1]
-    if twice:
-        raise InputError(f"{source}: {len(twice)} ids occur more than once, the first is {twice[0]!r}; make ids unique")
+    _log_two_right(row["name"], loaded.rows, KINDS[kind])
 
     folder = source if source.is_dir() else source.parent
     metadata: dict[str, Any] = {
@@ -82,6 +84,20 @@ def metadata(path: str | Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     return from_metadata(pq.read_schema(path).metadata, path)
+
+
+def _log_two_right(name: str, rows: list[Record], kind: Kind) -> None:
+    """Say how many facts offer the right answer twice: public data do, and are asked as they stand, as harnesses do."""
+    if not kind.choices:
+        return
+    count = 0
+    for row in rows:
+        if "candidates" not in kind.columns or row.get("candidates"):
+            choices, right = kind.choices(row)
+            said = [choice.strip() for choice in choices]
+            count += said.count(said[right]) > 1
+    if count:
+        log.warning("%s: %d facts offer the right answer twice; only one of the two counts as right", name, count)
 
 
 def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str | Path) -> None:

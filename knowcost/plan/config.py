@@ -1,6 +1,5 @@
 """The configuration, checked before anything runs: unknown keys, missing columns and impossible values are errors."""
 
-import csv
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -14,6 +13,7 @@ import yaml
 from knowcost.benchmarks.formats import kind_of, with_companions
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
 from knowcost.common.errors import InputError
+from knowcost.common.records import table
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
 from knowcost.plan import schema
@@ -163,16 +163,11 @@ def _table(path: str, kind: str) -> dict[str, Row]:
     if not file.exists():
         raise InputError(f"{kind}: no table {path!r}, neither here nor in the workflow's folder")
     rows: dict[str, Row] = {}
-    with open(file, newline="") as f:
-        lines = (line for line in f if line.strip() and not line.startswith("#"))
-        for row in csv.DictReader(lines, delimiter="\t"):
-            row = {key: (value or "").strip() for key, value in row.items() if key} | (
-                {"": "cells beyond the last column"} if None in row else {}
-            )
-            schema.check(row, kind, f"{path}: row {row.get('name')!r}")
-            if row["name"] in rows:
-                raise InputError(f"{path}: two rows are named {row['name']!r}")
-            rows[row["name"]] = row
+    for where, row in table(file):
+        schema.check(row, kind, f"{where}: row {row.get('name')!r}")
+        if row["name"] in rows:
+            raise InputError(f"{where}: two rows are named {row['name']!r}")
+        rows[row["name"]] = row
     if not rows:
         raise InputError(f"{path}: no rows")
     return rows

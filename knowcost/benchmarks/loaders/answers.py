@@ -3,26 +3,27 @@
 A row has the `answers` that count as right, the one to show first.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import Record, records, text
+from knowcost.common.fields import as_text, listed, optional, part, text
+from knowcost.common.reading import document, lines, shown, suffix
+from knowcost.common.records import Record, records
 
 EVIDENCE = 3072  # characters of evidence, as LLM-KICK's code cuts it
 
 
 def webquestions(source: Path) -> Loaded:
     """Berant et al. 2013: a JSON array (.json) of `qText` and `answers`; on the hub `question` and `answers`."""
-    found = _array(source) if source.suffix == ".json" else records(source)
+    found = _questions(source, document(source)) if suffix(source) == ".json" else records(source)
     rows = []
     for number, (where, record) in enumerate(found):
         question = text(where, record, "qText" if "qText" in record else "question")
-        row = {"id": record.get("qId") or str(number), "question": question}
-        rows.append(_row(where, row, record.get("answers")))
+        row = {"id": optional(where, record, "qId") or str(number), "question": question}
+        rows.append(_row(where, row, listed(where, record, "answers")))
     return Loaded(rows, [source])
 
 
@@ -40,9 +41,11 @@ def triviaqa_open(source: Path) -> Loaded:
     """
     loaded = Loaded([], [source])
     for where, record in records(source):
-        pages = [(record.get("entity_pages") or {}).get("wiki_context")]
-        pages.append((record.get("search_results") or {}).get("search_context"))
-        evidence = "".join(page[0] for page in pages if page)[:EVIDENCE]
+        pages = listed(where, part(where, record, "entity_pages"), "wiki_context")[:1]
+        pages += listed(where, part(where, record, "search_results"), "search_context")[:1]
+        if not all(isinstance(page, str) for page in pages):
+            raise InputError(f"{where}: the evidence must be lists of texts, found {shown(pages)}")
+        evidence = "".join(pages)[:EVIDENCE]
         if evidence.strip():
             loaded.rows.append({**_trivia(where, record), "evidence": evidence})
         else:
@@ -53,55 +56,68 @@ def triviaqa_open(source: Path) -> Loaded:
 def freebaseqa(source: Path) -> Loaded:
     """Jiang et al. 2019: the official JSON (`Questions`, each with `RawQuestion` and its parses' answers), or lines of
     `question | answer`."""
-    if source.suffix != ".json":
+    if suffix(source) != ".json":
         return _freebase_lines(source)
-    document = _document(source)
-    if not isinstance(document, dict) or not isinstance(document.get("Questions"), list):
+    whole = document(source)
+    if not isinstance(whole, dict) or "Questions" not in whole:
         raise InputError(f"{source}: expected FreebaseQA's JSON, an object with `Questions`")
     rows = []
-    for number, record in enumerate(document["Questions"]):
-        where = f"{source}, question {number}"
-        answers = [answer for parse in record["Parses"] for answer in parse["Answers"]]
+    for where, record in _questions(source, whole["Questions"]):
+        answers = [
+            name
+            for parse_where, parse in _objects(where, record, "Parses")
+            for answer_where, answer in _objects(parse_where, parse, "Answers")
+            for name in listed(answer_where, answer, "AnswersName")
+        ]
         row = {"id": text(where, record, "Question-ID"), "question": text(where, record, "RawQuestion")}
-        rows.append(_row(where, row, [name for answer in answers for name in answer["AnswersName"] or ()]))
+        rows.append(_row(where, row, answers))
     return Loaded(rows, [source])
 
 
 def _freebase_lines(source: Path) -> Loaded:
-    rows = []
-    with open(source, encoding="utf-8-sig") as f:
-        for number, line in enumerate(f):
-            question, bar, answer = (part.strip() for part in line.rpartition("|"))
-            if question.startswith('"') and question.endswith('"'):  # quoted as in CSV
-                question = question[1:-1].replace('""', '"')
-            if not (question and bar and answer):
-                raise InputError(f"{source}:{number + 1}: expected `question | answer`, found {line.strip()!r}")
-            rows.append(_row(f"{source}:{number + 1}", {"id": str(number), "question": question}, [answer]))
+    rows: list[Record] = []
+    for where, line in lines(source):
+        if not line.strip():
+            continue
+        question, bar, answer = (part.strip() for part in line.rpartition("|"))
+        if question.startswith('"') and question.endswith('"'):  # quoted as in CSV
+            question = question[1:-1].replace('""', '"').strip()
+        if not (question and bar and answer):
+            raise InputError(f"{where}: expected `question | answer`, found {shown(line.strip())}")
+        rows.append(_row(where, {"id": str(len(rows)), "question": question}, [answer]))
     return Loaded(rows, [source])
 
 
 def _trivia(where: str, record: Record) -> Record:
-    answer = record.get("answer") or {}
+    answer = part(where, record, "answer")
     row = {"id": text(where, record, "question_id"), "question": text(where, record, "question")}
-    return _row(where, row, [answer.get("value"), *(answer.get("aliases") or ())])
+    return _row(where, row, [answer.get("value"), *listed(where, answer, "aliases")])
 
 
-def _row(where: str, row: Record, answers: Iterable[object] | None) -> Record:
-    distinct = list(dict.fromkeys(each for each in answers or () if isinstance(each, str) and each.strip()))
+def _row(where: str, row: Record, answers: list[Any]) -> Record:
+    """The row with its distinct answers; null and blanks, which the official files have, say nothing."""
+    said = [as_text(each) for each in answers if each is not None]
+    if None in said:
+        raise InputError(f"{where}: answers must be texts, found {shown(answers)}")
+    distinct = list(dict.fromkeys(each for each in said if each and each.strip()))
     if not distinct:
-        raise InputError(f"{where}: expected at least one answer, found {answers}; a test split may hide them")
+        raise InputError(f"{where}: expected at least one answer, found {shown(answers)}; a test split may hide them")
     return {"relation": None, **row, "answers": distinct}
 
 
-def _array(source: Path) -> list[tuple[str, Record]]:
-    document = _document(source)
-    if not isinstance(document, list):
-        raise InputError(f"{source}: expected a JSON array of questions, found {type(document).__name__}")
-    return [(f"{source}, question {number}", record) for number, record in enumerate(document)]
+def _questions(source: Path, found: Any) -> Iterator[tuple[str, Record]]:
+    """The questions of a JSON document, each with its place."""
+    if not isinstance(found, list):
+        raise InputError(f"{source}: expected a JSON array of questions, found {type(found).__name__}")
+    for number, record in enumerate(found):
+        where = f"{source}, question {number}"
+        if not isinstance(record, dict):
+            raise InputError(f"{where}: expected a JSON object, found {shown(record)}")
+        yield where, record
 
 
-def _document(source: Path) -> Any:
-    try:
-        return json.loads(source.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{source}: not JSON ({error}); fetch it again") from None
+def _objects(where: str, record: Record, key: str) -> Iterator[tuple[str, Record]]:
+    for number, each in enumerate(listed(where, record, key)):
+        if not isinstance(each, dict):
+            raise InputError(f"{where}: {key!r} must hold JSON objects, found {shown(each)}")
+        yield f"{where}, {key} {number}", each

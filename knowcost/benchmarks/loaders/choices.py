@@ -4,15 +4,14 @@ The texts go to lm-eval's templates with every space as it stands. `id` and `rel
 own number, `ind`, is not unique.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from knowcost.benchmarks.kinds import LETTERS
 from knowcost.benchmarks.loaders.tasks import load
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import Record, text
+from knowcost.common.fields import index, or_empty, part, text, texts
+from knowcost.common.records import Record
 
 
 def arc(source: Path) -> Loaded:
@@ -22,12 +21,15 @@ def arc(source: Path) -> Loaded:
     def fact(where: str, record: Record) -> Record:
         if "query" in record:
             question = text(where, record, "query").removeprefix("Question: ").removesuffix("\nAnswer:")
-            return {"question": question, **_options(where, record["choices"], record["gold"])}
-        choices = record.get("choices") or {}
-        labels, key = list(choices.get("label") or []), text(where, record, "answerKey")
+            options = _options(where, record, "choices")
+            return {"question": question, "options": options, "label": index(where, record, "gold", len(options))}
+        choices, key = part(where, record, "choices"), text(where, record, "answerKey")
+        options, labels = _options(where, choices, "text"), texts(where, choices, "label")
+        if len(labels) != len(options) or len(set(labels)) != len(labels):
+            raise InputError(f"{where}: 'label' must name each of the {len(options)} choices, found {labels}")
         if key not in labels:
             raise InputError(f"{where}: 'answerKey' must be one of the labels {labels}, found {key!r}")
-        return {"question": text(where, record, "question"), **_options(where, choices["text"], labels.index(key))}
+        return {"question": text(where, record, "question"), "options": options, "label": labels.index(key)}
 
     return load(source, fact)
 
@@ -37,7 +39,7 @@ def sciq(source: Path) -> Loaded:
     names = ("question", "distractor1", "distractor2", "distractor3", "correct_answer")
 
     def fact(where: str, record: Record) -> Record:
-        return {**{name: text(where, record, name) for name in names}, "support": record.get("support") or ""}
+        return {**{name: text(where, record, name) for name in names}, "support": or_empty(where, record, "support")}
 
     return load(source, fact)
 
@@ -46,22 +48,19 @@ def hellaswag(source: Path) -> Loaded:
     """Zellers et al. 2019: `activity_label`, `ctx_a`, `ctx_b` (may be empty), `endings`, and `label`, an index."""
 
     def fact(where: str, record: Record) -> Record:
-        endings = record.get("endings")
-        options = _options(where, endings, record.get("label"))
-        row = {name: text(where, record, name) for name in ("activity_label", "ctx_a")}
-        return {**row, "ctx_b": record.get("ctx_b") or "", "endings": options["options"], "label": options["label"]}
+        endings = _options(where, record, "endings")
+        return {
+            **{name: text(where, record, name) for name in ("activity_label", "ctx_a")},
+            "ctx_b": or_empty(where, record, "ctx_b"),
+            "endings": endings,
+            "label": index(where, record, "label", len(endings)),
+        }
 
     return load(source, fact)
 
 
-def _options(where: str, options: Iterable[Any] | None, label: Any) -> Record:
-    """{"options", "label"} of texts and the index of the right one, which the hub sometimes has as text."""
-    options = list(options if options is not None else [])
-    if not 2 <= len(options) <= len(LETTERS) or not all(isinstance(each, str) and each.strip() for each in options):
-        raise InputError(f"{where}: expected 2 to {len(LETTERS)} non-empty answers to choose from, found {options}")
-    if str(label) not in map(str, range(len(options))):
-        raise InputError(
-            f"{where}: the right answer must be a number below {len(options)}, found {label!r}; "
-            "a split without labels (test) cannot be scored"
-        )
-    return {"options": options, "label": int(label)}
+def _options(where: str, record: Record, key: str) -> list[str]:
+    options = texts(where, record, key)
+    if not 2 <= len(options) <= len(LETTERS):
+        raise InputError(f"{where}: {key!r} must hold 2 to {len(LETTERS)} answers to choose from, found {options}")
+    return options

@@ -14,11 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from knowcost.benchmarks import layouts
+from knowcost.benchmarks import ids, layouts
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import Record, optional, records, text
+from knowcost.common.fields import optional, text
+from knowcost.common.reading import shown
+from knowcost.common.records import Record, records
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +38,14 @@ def trex(source: Path) -> Loaded:
 def trex_rows(source: Path) -> tuple[list[Path], MakeFact, Path]:
     """(files, function (where, record, path) -> fact, the file of templates) of T-REx."""
     *paths, relations = layouts.lama("trex", source)
-    templates = {}
+    templates: dict[str, str] = {}
     for where, record in records(relations):
         template = text(where, record, "template")
         if template.count("[X]") != 1 or template.count("[Y]") != 1:
             raise InputError(f"{where}: a template needs [X] and [Y] once each, found {template!r}")
-        templates[text(where, record, "relation")] = template
+        relation = text(where, record, "relation")
+        if templates.setdefault(relation, template) != template:
+            raise InputError(f"{where}: a second template for {relation}, {template!r}; expected one for each relation")
     for path in paths:
         if path.stem not in templates:
             raise InputError(f"{path}: {relations} has no template for relation {path.stem}")
@@ -120,7 +124,7 @@ def conceptnet_rows(source: Path) -> tuple[list[Path], MakeFact]:
 def _sentence(where: str, record: Record) -> str:
     sentences = record.get("masked_sentences")
     if not isinstance(sentences, list) or not sentences or not isinstance(sentences[0], str):
-        raise InputError(f"{where}: 'masked_sentences' must be a list of texts, found {sentences!r}")
+        raise InputError(f"{where}: 'masked_sentences' must be a list of texts, found {shown(sentences)}")
     return sentences[0]
 
 
@@ -128,7 +132,7 @@ def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
     """Make a fact of every line by `fact(where, record, path)`, which gives all but the answer; drop the unusable."""
     rows: list[Record] = []
     dropped: Counter[str] = Counter()
-    seen, texts = set(), set()
+    seen, said = set(), set()
     for path in paths:
         for where, record in records(path):
             row = fact(where, record, path)
@@ -143,27 +147,12 @@ def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
                 dropped["duplicate"] += 1
             else:
                 seen.add(identity)
-                texts.add(identity[1:])
+                said.add(identity[1:])
                 rows.append({**row, "answer": answer})
-    if len(texts) < len(rows):
+    if len(said) < len(rows):
         log.info(
             "%d facts repeat the sentence and answer of another fact (entities of one name); kept",
-            len(rows) - len(texts),
+            len(rows) - len(said),
         )
-    distinguish(rows)
+    ids.distinguish(rows)
     return Loaded(rows, list(paths), dropped)
-
-
-def distinguish(rows: list[Record]) -> None:
-    """Make ids unique, in place: an id stays if it is unique, else the relation is added, and if need be a number."""
-    count = Counter(row["id"] for row in rows)
-    for row in rows:
-        if count[row["id"]] > 1 and row["relation"]:
-            row["id"] = f"{row['id']}:{row['relation']}"
-    count = Counter(row["id"] for row in rows)
-    number: Counter[str] = Counter()
-    for row in rows:
-        name = row["id"]
-        if count[name] > 1:
-            row["id"] = f"{name}:{number[name]}"
-            number[name] += 1

@@ -13,7 +13,8 @@ from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.loaders import lama
 from knowcost.benchmarks.loaders.lama import MakeFact
 from knowcost.benchmarks.prepared import Loaded
-from knowcost.common.records import Record, optional, records
+from knowcost.common.fields import optional
+from knowcost.common.records import Record, records
 
 GOOGLE_RE = {  # relation: LAMA's template (Petroni et al. 2019, table 1 and scripts/run_experiments.py)
     "place_of_birth": "[X] was born in [MASK] .",
@@ -64,5 +65,4 @@ def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
             else:
                 rows.append({**row, "answer": answer})
             seen.add(row["cloze"])
-    lama.distinguish(rows)
     return Loaded(rows, list(paths), dropped)

@@ -6,17 +6,17 @@ row's relation. Subjects take turns (the first question of each, then the second
 many of each.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from knowcost.benchmarks import layouts
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import Record, records, text
+from knowcost.common.fields import index, text, texts
+from knowcost.common.reading import cells, shown
+from knowcost.common.records import Record, records
 
 LETTERS = "ABCD"
 SHOTS = 5
@@ -65,28 +65,27 @@ def _folder(source: Path, split: str) -> tuple[dict[str, list[Record]], list[Pat
     paths = layouts.mmlu(source, (split,))
     found = {}
     for path in paths:
-        with open(path, encoding="utf-8", newline="") as f:
-            reader = csv.reader(f)
-            rows = [_row(f"{path}:{reader.line_num}", *_cells(path, reader.line_num, cells)) for cells in reader]
-        found[path.name[: -len(f"_{split}.csv")]] = rows
+        found[path.name[: -len(f"_{split}.csv")]] = rows = [_official(where, row) for where, row in cells(path)]
+        if not rows:
+            raise InputError(f"{path}: no question in it; fetch MMLU again, or delete the file")
     return found, paths
 
 
-def _cells(path: Path, line: int, cells: list[str]) -> tuple[str, list[str], int]:
-    if len(cells) != 6 or cells[5] not in LETTERS:
-        raise InputError(f"{path}:{line}: expected a question, four answers and one of A to D, found {cells}")
-    return cells[0], cells[1:5], LETTERS.index(cells[5])
+def _official(where: str, row: list[str]) -> Record:
+    """A row of the official files: a question, the answers, a letter."""
+    *said, letter = row
+    if len(said) != 1 + len(LETTERS) or not all(cell.strip() for cell in said) or letter.strip() not in list(LETTERS):
+        raise InputError(f"{where}: expected a question, four answers and one of A to D, found {shown(row)}")
+    return {"question": said[0], "options": said[1:], "label": LETTERS.index(letter.strip())}
 
 
 def _file(source: Path) -> dict[str, list[Record]]:
     found = defaultdict(list)
     for where, record in records(source):
-        row = _row(where, text(where, record, "question"), record.get("choices"), record.get("answer"))
+        options = texts(where, record, "choices")
+        if len(options) != len(LETTERS):
+            raise InputError(f"{where}: expected four `choices`, found {shown(options)}")
+        row: Record = {"question": text(where, record, "question"), "options": options}
+        row["label"] = index(where, record, "answer", len(LETTERS))
         found[text(where, record, "subject")].append(row)
     return found
-
-
-def _row(where: str, question: str, options: object, label: Any) -> Record:
-    if not isinstance(options, list) or len(options) != 4 or label not in range(4):
-        raise InputError(f"{where}: expected four `choices` and an `answer` from 0 to 3, found {options} and {label!r}")
-    return {"question": question, "options": [str(each) for each in options], "label": label}

@@ -1,4 +1,4 @@
-"""A benchmark of one's own: JSON lines or CSV (.csv) with `id`, the text (`cloze` or `question`) and `answer`.
+"""A benchmark of one's own: JSON lines or CSV (.csv, .tsv) with `id`, the text (`cloze` or `question`) and `answer`.
 
 Optional columns: `relation`, `subject` (only with cloze) and `candidates`, a JSON list, in CSV separated by `|`. White
 space around values is removed. Nothing is dropped: whoever writes a file of their own wants to hear of a wrong line.
@@ -10,7 +10,8 @@ from pathlib import Path
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import Record, optional, records, text
+from knowcost.common.fields import optional, text
+from knowcost.common.records import Record, records
 
 
 def cloze(source: Path) -> Loaded:
@@ -46,8 +47,6 @@ def question(source: Path) -> Loaded:
 
 def _records(source: Path, required: set[str], allowed: set[str]) -> Iterator[tuple[str, Record]]:
     """The file's records, checked for missing and unknown columns and for ids that occur twice."""
-    if not source.is_file():
-        raise InputError(f"{source}: expected one file, JSON lines or CSV")
     seen: dict[str, str] = {}
     for where, record in records(source):
         record = {key: value.strip() if isinstance(value, str) else value for key, value in record.items()}

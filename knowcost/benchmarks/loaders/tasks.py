@@ -7,12 +7,13 @@ public data does not). Other columns are ignored.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from knowcost.benchmarks import layouts
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import Record, optional, records, text
+from knowcost.common.fields import index, optional, text
+from knowcost.common.reading import lines, shown
+from knowcost.common.records import Record, records
 
 
 def boolq(source: Path) -> Loaded:
@@ -23,7 +24,7 @@ def boolq(source: Path) -> Loaded:
         return {
             "question": text(where, record, "question"),
             "passage": text(where, record, "passage"),
-            "label": _label(where, key, record.get(key)),
+            "label": _yes_or_no(where, record, key),
         }
 
     return load(source, fact, "idx")
@@ -37,23 +38,34 @@ def piqa(source: Path) -> Loaded:
     source, *_ = layouts.piqa(source)
 
     def fact(where: str, record: Record) -> Record:
-        row = {key: text(where, record, key) for key in ("goal", "sol1", "sol2")}
-        return {**row, "label": _label(where, "label", record["label"])} if "label" in record else row
+        row: Record = {key: text(where, record, key) for key in ("goal", "sol1", "sol2")}
+        return row | ({"label": index(where, record, "label", 2)} if "label" in record else {})
 
     loaded = load(source, fact)
-    if not all("label" in row for row in loaded.rows):
-        listed = layouts.labels_of(source)
-        if not listed.is_file():
-            raise InputError(f"{source}: no column 'label', and no {listed.name} beside it")
-        labels = listed.read_text().split()
-        if len(labels) != len(loaded.rows) or not set(labels) <= {"0", "1"}:
-            raise InputError(
-                f"{listed}: expected {len(loaded.rows)} lines of 0 or 1, one for each row of "
-                f"{source.name}, found {len(labels)} lines with {sorted(set(labels))[:5]}"
-            )
-        loaded.rows = [{**row, "label": int(label)} for row, label in zip(loaded.rows, labels, strict=True)]
-        loaded.files.append(listed)
+    without = [row for row in loaded.rows if "label" not in row]
+    if without:
+        _read_labels(layouts.labels_of(source), without, loaded)
     return loaded
+
+
+def _read_labels(beside: Path, without: list[Record], loaded: Loaded) -> None:
+    """Give PIQA's rows the labels of a file of lines beside theirs."""
+    source = loaded.files[0]
+    if len(without) < len(loaded.rows):
+        raise InputError(f"{source}: row {without[0]['id']!r} has no 'label', but others have; give all or none")
+    if not beside.is_file():
+        raise InputError(f"{source}: no column 'label', and no {beside.name} beside it")
+    labels = [(where, line.strip()) for where, line in lines(beside) if line.strip()]
+    wrong = [(where, label) for where, label in labels if label not in ("0", "1")]
+    if wrong:
+        raise InputError(f"{wrong[0][0]}: expected 0 or 1, found {shown(wrong[0][1])}")
+    if len(labels) != len(without):
+        raise InputError(
+            f"{beside}: expected {len(without)} lines of 0 or 1, one for each row of {source.name}, found {len(labels)}"
+        )
+    for row, (_, label) in zip(without, labels, strict=True):
+        row["label"] = int(label)
+    loaded.files.append(beside)
 
 
 def winogrande(source: Path) -> Loaded:
@@ -72,8 +84,6 @@ def winogrande(source: Path) -> Loaded:
 
 def load(source: Path, fact: Callable[[str, Record], Record], official_id: str = "id") -> Loaded:
     """Make a row of every record by `fact(where, record)`, and add id and relation."""
-    if not source.is_file():
-        raise InputError(f"{source}: expected one file: JSON lines, CSV or parquet")
     rows = []
     for number, (where, record) in enumerate(records(source)):
         name = optional(where, record, "id") or optional(where, record, official_id) or str(number)
@@ -81,10 +91,12 @@ def load(source: Path, fact: Callable[[str, Record], Record], official_id: str =
     return Loaded(rows, [source])
 
 
-def _label(where: str, key: str, value: Any) -> int:
-    if value not in (0, 1):  # True == 1 and False == 0; -1 is how the hub hides the labels of a test split
-        raise InputError(
-            f"{where}: {key!r} must be 0, 1, true or false, found {value!r}; "
-            "a split without labels (test) cannot be scored"
-        )
-    return int(value)
+def _yes_or_no(where: str, record: Record, key: str) -> int:
+    """1 for true, 0 for false, which CSV has as words."""
+    value = record.get(key)
+    words = {"true": 1, "false": 0}
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    return index(where, record, key, 2)

@@ -9,10 +9,11 @@ from pathlib import Path
 from knowcost.benchmarks.loaders.tasks import load
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.records import Record, passage, records, text
+from knowcost.common.fields import passage, text
+from knowcost.common.reading import PLAIN, plain, shown, suffix
+from knowcost.common.records import Record, records
 
 C4_DOCUMENTS = 1100  # how many SparseGPT's and Wanda's code takes of the validation split's first file
-PLAIN = (".txt", ".raw")
 
 
 def lambada(source: Path) -> Loaded:
@@ -20,8 +21,9 @@ def lambada(source: Path) -> Loaded:
 
     def fact(where: str, record: Record) -> Record:
         passage = text(where, record, "text")
-        if len(passage.split(" ")) < 2:
-            raise InputError(f"{where}: 'text' needs a last word and something before it, found {passage!r}")
+        before, _, word = passage.rpartition(" ")
+        if not before.strip() or not word.strip():
+            raise InputError(f"{where}: 'text' needs a last word and something before it, found {shown(passage)}")
         return {"text": passage}
 
     return load(source, fact)
@@ -32,9 +34,8 @@ def running(source: Path) -> Loaded:
 
     Lines are joined by blank lines, as GPTQ's and SparseGPT's code joins the hub's rows.
     """
-    if source.suffix in PLAIN:
-        with open(source, encoding="utf-8") as f:
-            texts = [line if line.strip() else "" for line in f]  # as the hub has them
+    if suffix(source) in PLAIN:
+        texts = [line if line.strip() else "" for line in plain(source)]  # as the hub has them
     else:
         texts = [passage(where, record) for where, record in records(source)]
     return Loaded(_joined(texts, "\n\n"), [source])
@@ -53,6 +54,8 @@ def lines(source: Path) -> Loaded:
 
 
 def _joined(texts: list[str], by: str) -> list[Record]:
+    if not any(each.strip() for each in texts):
+        return []
     last = len(texts) - 1
     return [
         {"id": str(number), "relation": None, "text": each + by * (number < last)} for number, each in enumerate(texts)

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import files, records
+from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.common.fields import passage
+from knowcost.common.reading import PLAIN, plain, suffix
+from knowcost.common.records import records
 
 BATCH = 1_000  # texts written at a time
 
@@ -41,8 +44,8 @@ def texts_of(config: Mapping[str, Any], name: str) -> str:
 def prepare(row: Mapping[str, Any], source: Path, out: Path) -> None:
     """Write the texts of a local file to `out`, an Arrow file with the column `text` that is read without copying.
 
-    row: the config's section `calibration`. source: JSON lines (also .gz), CSV or Parquet with a column `text`; of any
-    other file with the suffix .txt or .raw the whole is one text. Raises InputError.
+    row: the config's section `calibration`. source: JSON lines, CSV or Parquet with a column `text`; of a file
+    with the suffix .txt or .raw the whole is one text. Raises InputError.
     """
     import pyarrow as pa
 
@@ -50,27 +53,25 @@ def prepare(row: Mapping[str, Any], source: Path, out: Path) -> None:
     if source.is_dir():
         raise InputError(f"calibration: {source} is a folder; `calibration.source` needs one file")
     schema = pa.schema([("text", pa.string())])
-    count = 0
+    count, blank = 0, True
     batch: list[str] = []
     with files.atomic(out) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
         for text in _texts(source):
             batch.append(text)
             count += 1
+            blank = blank and not text.strip()
             if len(batch) == BATCH:
                 file.write_batch(pa.record_batch([batch], schema=schema))
                 batch = []
         file.write_batch(pa.record_batch([batch], schema=schema))
-        if not count:
+        if blank:
             raise InputError(f"{source}: no text in it; `calibration.source` needs some")
     log.info("calibration data %s: %d texts from %s", row["name"], count, source)
 
 
 def _texts(source: Path) -> Iterator[str]:
-    if source.suffix in (".txt", ".raw"):
-        try:
-            yield source.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{source}: not UTF-8 ({error}); `calibration.source` needs text") from None
+    if suffix(source) in PLAIN:
+        yield "".join(plain(source))
         return
-    for where, record in records.records(source):
-        yield records.passage(where, record)
+    for where, record in records(source):
+        yield passage(where, record)

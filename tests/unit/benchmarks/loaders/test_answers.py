@@ -31,6 +31,15 @@ def test_triviaqa_puts_the_answer_before_its_other_names(tmp_path):
         assert about["kind"] == format
 
 
+def test_triviaqa_with_an_id_that_stands_twice(tmp_path):
+    """The hub's rc.nocontext has such: questions that were asked of two sources."""
+    other = {**TRIVIA, "answer": {"value": "Bob", "aliases": []}}
+    source = jsonl(tmp_path / "t.jsonl", TRIVIA, {**TRIVIA, "question_id": "tc_2"}, TRIVIA, other)
+    rows, about = prepare("triviaqa", source, tmp_path / "out.parquet")
+    assert [(row["id"], row["answers"][0]) for row in rows] == [("tc_1:0", "Bo"), ("tc_2", "Bo"), ("tc_1:1", "Bob")]
+    assert about["rows"] == 3 and about["dropped"] == {"duplicate": 1}
+
+
 def test_triviaqa_with_its_evidence(tmp_path):
     """Rows in the form of the hub's configuration rc, written by hand."""
     pages, search = {"wiki_context": ["W" * 3000, "second"]}, {"search_context": ["S" * 3000]}
@@ -56,7 +65,7 @@ def test_freebaseqa_official_and_lines_agree(tmp_path):
     assert rows == [
         {"id": "f1", "relation": None, "question": 'Which is "a | play"?', "answers": ["king lear", "lear"]}
     ]
-    (tmp_path / "f.txt").write_text('"Which is ""a | play""?" | king lear \n')
+    (tmp_path / "f.txt").write_text('\ufeff"Which is ""a | play""?" | king lear \r\n  \r\n')
     lines, _ = prepare("freebaseqa", tmp_path / "f.txt", tmp_path / "out.parquet")
     assert lines == [{**rows[0], "id": "0", "answers": ["king lear"]}]
 
@@ -65,8 +74,16 @@ def test_freebaseqa_official_and_lines_agree(tmp_path):
     ("format", "name", "text", "match"),
     [
         ("webquestions", "w.json", "{}", r"w\.json: expected a JSON array of questions, found dict"),
-        ("webquestions", "w.json", "[", r"w\.json: not JSON"),
+        ("webquestions", "w.json", "[", r"w\.json:1: not valid JSON"),
         ("webquestions", "w.json", '[{"qText": "q", "answers": []}]', r"question 0: expected at least one answer"),
+        ("webquestions", "w.csv", "question,answers\nq,Rome\n", r"w\.csv:2: 'answers' must be a list, found 'Rome'"),
+        ("webquestions", "w.json", '[{"qText": "q", "answers": [{}]}]', r"question 0: answers must be texts"),
+        ("webquestions", "w.json", '["q"]', r"w\.json, question 0: expected a JSON object, found 'q'"),
+        ("triviaqa", "t.jsonl", '{"question": "q", "question_id": "1", "answer": "Bo"}', "'answer' must hold named"),
+        ("triviaqa_open", "t.jsonl", '{"entity_pages": ["p"]}', r"t\.jsonl:1: 'entity_pages' must hold named values"),
+        ("triviaqa_open", "t.jsonl", '{"entity_pages": {"wiki_context": "page"}}', "'wiki_context' must be a list"),
+        ("freebaseqa", "f.json", '{"Questions": [{"RawQuestion": "q", "Question-ID": "1"}]}', "at least one answer"),
+        ("freebaseqa", "f.json", '{"Questions": [{"Parses": ["p"]}]}', "question 0: 'Parses' must hold JSON objects"),
         ("triviaqa", "t.jsonl", '{"question": "q", "question_id": "1", "answer": {}}', "a test split may hide them"),
         ("freebaseqa", "f.json", "[]", "an object with `Questions`"),
         ("freebaseqa", "f.txt", "a | b\nno bar\n", r"f\.txt:2: expected `question \| answer`"),

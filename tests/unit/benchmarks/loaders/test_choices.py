@@ -42,8 +42,12 @@ def test_arc_as_on_the_hub_and_as_in_earlier_harnesses(tmp_path):
     ("more", "match"),
     [
         ({"answerKey": "3"}, r"a\.jsonl:1: 'answerKey' must be one of the labels \['1', '2'\], found '3'"),
-        ({"choices": {"text": ["ice"], "label": ["2"]}}, "2 to 5 non-empty answers"),
-        ({"choices": {"text": ["ice", " "], "label": ["1", "2"]}}, "2 to 5 non-empty answers"),
+        ({"choices": {"text": ["ice", "fire"], "label": ["1", "2", "3"]}}, "'label' must name each of the 2 choices"),
+        ({"choices": {"text": ["ice", "fire"], "label": ["2", "2"]}}, "'label' must name each of the 2 choices"),
+        ({"choices": ["ice", "fire"]}, r"a\.jsonl:1: 'choices' must hold named values, found \['ice', 'fire'\]"),
+        ({"choices": {"label": ["1", "2"]}}, "'text' must be a list of non-empty texts, found no such key"),
+        ({"choices": {"text": ["ice"], "label": ["2"]}}, "2 to 5 answers"),
+        ({"choices": {"text": ["ice", " "], "label": ["1", "2"]}}, "list of non-empty texts"),
     ],
 )
 def test_arc_that_cannot_be_read(tmp_path, more, match):
@@ -119,8 +123,38 @@ def test_mmlu_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match=r"expected test/<subject>_test\.csv"):
         prepare("mmlu", tmp_path, tmp_path / "out.parquet")
     hidden = {"question": "q", "subject": "law", "choices": list("abcd"), "answer": -1}
-    with pytest.raises(InputError, match=r"four `choices` and an `answer` from 0 to 3"):
+    with pytest.raises(InputError, match=r"h\.jsonl:1: 'answer' must be 0, 1, 2 or 3, found -1"):
         prepare("mmlu", jsonl(tmp_path / "h.jsonl", hidden), tmp_path / "out.parquet")
+    for choices in (["a", "b", "c", None], list("abc"), "abcd", ["a", "b", "c", " "]):
+        with pytest.raises(InputError, match=r"h\.jsonl:1: .*choices"):
+            prepare("mmlu", jsonl(tmp_path / "h.jsonl", hidden | {"choices": choices}), tmp_path / "out.parquet")
+    (tmp_path / "m/test/law_test.csv").write_text("")
+    with pytest.raises(InputError, match=r"law_test\.csv: no question in it"):
+        prepare("mmlu", tmp_path / "m", tmp_path / "out.parquet")
+
+
+@pytest.mark.parametrize("row", ["q,1,2,3,4,", "q,1,2,3,4,AB", "q,1,2,3,4,a", "q,1,,3,4,A", ",1,2,3,4,A", "q,1,2,3,A"])
+def test_mmlu_row_without_an_answer_of_four(tmp_path, row):
+    source = official(tmp_path / "m", law=([LINE.format("first", "B"), row], []))
+    with pytest.raises(InputError, match=r"law_test\.csv:2: expected a question, four answers and one of A to D"):
+        prepare("mmlu", source, tmp_path / "out.parquet")
+
+
+def test_mmlu_with_a_byte_order_mark_and_blanks_behind_the_letter(tmp_path):
+    source = official(tmp_path / "m", law=(["\ufeff" + LINE.format("Größe?", "C "), " "], []))
+    (row,), _ = prepare("mmlu", source, tmp_path / "out.parquet")
+    assert (row["question"], row["label"]) == ("Größe?", 2)
+
+
+def test_an_answer_that_is_offered_twice_is_asked_and_said(tmp_path, caplog):
+    rows, _ = prepare(
+        "arc",
+        jsonl(
+            tmp_path / "a.jsonl", ARC, ARC | {"id": "q2", "choices": {"text": ["fire", "fire "], "label": ["1", "2"]}}
+        ),
+        tmp_path / "out.parquet",
+    )
+    assert len(rows) == 2 and "1 facts offer the right answer twice" in caplog.text
 
 
 def test_the_real_files(shared, tmp_path):

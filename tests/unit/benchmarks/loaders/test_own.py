@@ -37,6 +37,18 @@ def test_csv_equals_json_lines(tmp_path):
     ]
 
 
+def test_a_cell_as_long_as_an_article(tmp_path):
+    cloze = "word " * 28_000 + "is in [MASK] ."  # 140,014 characters; csv's own limit is 131,072
+    (row,) = prepare(tmp_path, f"id,cloze,answer\na,{cloze},Italy\n", name="mine.CSV")
+    assert row["cloze"] == cloze
+
+
+def test_tabs_and_blank_lines(tmp_path):
+    tsv = "id\tcloze\tanswer\na\tRome, old, is in [MASK] .\tItaly\n\t\t\n  \n\n"
+    (row,) = prepare(tmp_path, tsv, name="mine.tsv")
+    assert (row["cloze"], row["answer"]) == ("Rome, old, is in [MASK] .", "Italy")
+
+
 def test_numbers_are_taken_as_text(tmp_path):
     row = prepare(tmp_path, [{**CLOZE, "id": 3, "answer": 1941}])[0]
     assert (row["id"], row["answer"]) == ("3", "1941")

@@ -35,16 +35,24 @@ def test_own_ids_and_relations_are_kept(tmp_path):
     assert prepare("winogrande", source, tmp_path / "out.parquet")[0][0]["id"] == "3QHITW-2"
 
 
-def test_repeated_ids_are_refused(tmp_path):
-    source = jsonl(tmp_path / "b.jsonl", {**BOOLQ, "id": "x"}, {**BOOLQ, "id": "x"})
-    with pytest.raises(InputError, match="1 ids occur more than once, the first is 'x'"):
+def test_labels_as_csv_has_them(tmp_path):
+    (tmp_path / "b.CSV").write_text("question,passage,answer\nq,p,True\nq,p,false\nq,p,1\n")
+    assert [row["label"] for row in prepare("boolq", tmp_path / "b.CSV", tmp_path / "out.parquet")[0]] == [1, 0, 1]
+    (tmp_path / "p.tsv").write_text("goal\tsol1\tsol2\tlabel\ng\ta\tb\t1\n")
+    assert prepare("piqa", tmp_path / "p.tsv", tmp_path / "out.parquet")[0][0]["label"] == 1
+
+
+@pytest.mark.parametrize("answer", [2, -1, 1.0, "yes", "", None, [True], {}])
+def test_an_answer_that_is_neither_yes_nor_no(tmp_path, answer):
+    source = jsonl(tmp_path / "b.jsonl", BOOLQ, {**BOOLQ, "answer": answer})
+    with pytest.raises(InputError, match=r"b\.jsonl:2: 'answer' must be 0 or 1, found"):
         prepare("boolq", source, tmp_path / "out.parquet")
 
 
 def test_hidden_labels_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"t\.jsonl:2: 'label' must be 0, 1.*found -1.*test"):
+    with pytest.raises(InputError, match=r"t\.jsonl:2: 'label' must be 0 or 1.*found -1.*test"):
         prepare("boolq", jsonl(tmp_path / "t.jsonl", BOOLQ, {**BOOLQ, "label": -1}), tmp_path / "out.parquet")
-    with pytest.raises(InputError, match=r"t\.jsonl:1: 'answer' must be 0, 1.*found None"):
+    with pytest.raises(InputError, match=r"t\.jsonl:1: 'answer' must be 0 or 1.*found None"):
         prepare("boolq", jsonl(tmp_path / "t.jsonl", {**BOOLQ, "answer": None}), tmp_path / "out.parquet")
     with pytest.raises(InputError, match=r"t\.jsonl:1: 'answer' must be a non-empty text"):
         prepare("winogrande", jsonl(tmp_path / "t.jsonl", {**WINOGRANDE, "answer": ""}), tmp_path / "out.parquet")
@@ -73,6 +81,12 @@ def test_piqa_labels_missing_or_of_another_file(tmp_path):
         prepare("piqa", source, tmp_path / "out.parquet")
     (tmp_path / "valid-labels.lst").write_text("1\n")
     with pytest.raises(InputError, match="expected 2 lines of 0 or 1"):
+        prepare("piqa", source, tmp_path / "out.parquet")
+    (tmp_path / "valid-labels.lst").write_text("1\n\n2\n")
+    with pytest.raises(InputError, match=r"valid-labels\.lst:3: expected 0 or 1, found '2'"):
+        prepare("piqa", source, tmp_path / "out.parquet")
+    jsonl(source, PIQA, {**PIQA, "label": 1})
+    with pytest.raises(InputError, match=r"valid\.jsonl: row '0' has no 'label', but others have"):
         prepare("piqa", source, tmp_path / "out.parquet")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"expected valid\.jsonl or dev\.jsonl"):

@@ -38,11 +38,36 @@ def test_lines_keep_their_ids(tmp_path):
     assert [(row["id"], row["relation"]) for row in rows] == [("x", "r"), ("1", None)] and about["kind"] == "lines"
 
 
+@pytest.mark.parametrize("name", ["w.RAW", "w.txt"])
+def test_a_byte_order_mark_is_no_text(tmp_path, name):
+    (tmp_path / name).write_bytes("\ufeffGröße\r\n".encode())
+    assert prepare("text", tmp_path / name, tmp_path / "out.parquet")[0][0]["text"] == "Größe\n"
+
+
+def test_another_encoding_is_named_with_its_line(tmp_path):
+    (tmp_path / "w.txt").write_bytes("one\n\nGröße\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"w\.txt:3: not UTF-8: byte 0xf6 after b'Gr'"):
+        prepare("text", tmp_path / "w.txt", tmp_path / "out.parquet")
+
+
+@pytest.mark.parametrize(("format", "name"), [("text", "w.txt"), ("text", "w.jsonl"), ("c4", "w.jsonl")])
+def test_a_text_without_a_word_is_refused(tmp_path, format, name):
+    (tmp_path / name).write_text(" \n\n" if name == "w.txt" else '{"text": " "}\n{"text": null}\n')
+    with pytest.raises(InputError, match=rf"no usable row in .*{name}"):
+        prepare(format, tmp_path / name, tmp_path / "out.parquet")
+
+
+@pytest.mark.parametrize("text", ["a b ", " word"])
+def test_lambada_needs_both_a_word_and_what_stands_before_it(tmp_path, text):
+    with pytest.raises(InputError, match=r"l\.jsonl:1: 'text' needs a last word and something before it"):
+        prepare("lambada", jsonl(tmp_path / "l.jsonl", {"text": text}), tmp_path / "out.parquet")
+
+
 @pytest.mark.parametrize(
     ("format", "line", "problem"),
     [
         ("text", {"page": "a"}, "no `text`, only page; rename the column"),
-        ("c4", {"text": 3}, "`text` is 3, expected text"),
+        ("c4", {"text": 3}, "'text' must be a text, found 3"),
         ("lines", {"text": " "}, "'text' must be a non-empty text"),
     ],
 )

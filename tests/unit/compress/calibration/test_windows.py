@@ -124,9 +124,9 @@ def test_too_little_text_is_an_error(tmp_path, model, options, message):
     ("name", "content", "message"),
     [
         ("a.jsonl", b'{"content": "x"}\n', "a.jsonl:1: no `text`, only content"),
-        ("a.jsonl", b'{"text": 3}\n', "a.jsonl:1: `text` is 3, expected text"),
+        ("a.jsonl", b'{"text": 3}\n', "a.jsonl:1: 'text' must be a text, found 3"),
         ("a.jsonl", b"{", "a.jsonl:1: not valid JSON"),
-        ("a.txt", b"\xff\xfe\xff", "a.txt: not UTF-8"),
+        ("a.txt", b"\xff\xfe\xff", "a.txt:1: not UTF-8"),
         ("a.json.gz", b"not a gzip file", "a.json.gz: not a whole gzip file"),
         ("a.json.gz", gzip.compress(b'{"text": "x"}\n' * 999, mtime=0)[:-20], "a.json.gz: not a whole gzip file"),
         ("a.jsonl", b"", "a.jsonl: no text"),

@@ -5,22 +5,20 @@ Three looks, each with more in hand: `glance` at the files of a folder, while pl
 What is wrong is an InputError that names the file, what was found, what was expected and what to do.
 """
 
-import logging
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
-from knowcost.fetch.rows import allowed
+from knowcost.fetch.rows import allowed, choose, is_pickle
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.headers import read_config, read_object, read_weight_map
 from knowcost.spec.architectures import family_of
 
 if TYPE_CHECKING:
     import transformers
-
-log = logging.getLogger(__name__)
 
 _TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"spiece.model"}, {"tokenizer.model"}, {"vocab.json", "merges.txt"})
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -32,16 +30,19 @@ def glance(row: Mapping[str, str], folder: Path) -> None:
 
     row: of the model table; folder: what its source names. Weights in pickles are not looked at.
     """
-    check_files(row, folder)
-    if (folder / WEIGHTS).exists() or (folder / INDEX).exists():
+    small, weights = choose([path.name for path in sorted(folder.iterdir()) if path.is_file()], row)
+    check_files(row, folder, small)
+    _refuse_pointers(folder, weights)
+    if not is_pickle(weights[0]):
         check_headers(folder)
 
 
-def check_files(row: Mapping[str, str], folder: Path) -> None:
-    """Refuse a model that needs remote code, is quantized already, of another family or has no tokenizer."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_file() and _is_pointer(path):
-            raise InputError(f"{path}: a pointer of Git LFS, not the file; run `git lfs pull` where it was cloned")
+def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) -> None:
+    """Refuse a model that needs remote code, is quantized already, of another family or has no tokenizer.
+
+    small: the names of its small files, which are in `folder`. Raises InputError.
+    """
+    _refuse_pointers(folder, small)
     config = read_config(folder)
     for name in ("config.json", "tokenizer_config.json"):
         if (folder / name).exists() and "auto_map" in read_object(folder / name) and "remote_code" not in allowed(row):
@@ -60,9 +61,13 @@ def check_files(row: Mapping[str, str], folder: Path) -> None:
         raise InputError(f"{folder}: model {row['name']}: {row['source']} has no tokenizer; expected one of: {wanted}")
 
 
-def _is_pointer(path: Path) -> bool:
-    with open(path, "rb") as f:
-        return f.read(len(_POINTER)) == _POINTER
+def _refuse_pointers(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        with open(folder / name, "rb") as f:
+            if f.read(len(_POINTER)) == _POINTER:
+                raise InputError(
+                    f"{folder / name}: a pointer of Git LFS, not the file; run `git lfs pull` where it was cloned"
+                )
 
 
 def _check_family(row: Mapping[str, str], folder: Path, architecture: Any) -> None:
@@ -89,18 +94,28 @@ def check_headers(folder: Path) -> Checkpoint:
     return checkpoint
 
 
-def look_at_small(row: Mapping[str, str], folder: Path) -> "transformers.PreTrainedModel":
+def look_at_small(row: Mapping[str, str], folder: Path, small: Collection[str]) -> "transformers.PreTrainedModel":
     """The model that config.json describes, without weights, when it and the tokenizer can be used.
 
-    folder: the fetched small files. Raises InputError.
+    small: the names of the fetched small files in `folder`. Raises InputError.
     """
     from knowcost.fetch.config import described_model
 
-    check_files(row, folder)
-    return described_model(folder, "remote_code" in allowed(row))
+    check_files(row, folder, small)
+    with _of_row(row):
+        return described_model(folder, "remote_code" in allowed(row))
 
 
-def look_at_weights(folder: Path, model: "transformers.PreTrainedModel") -> dict[str, Any]:
+@contextlib.contextmanager
+def _of_row(row: Mapping[str, str]) -> Iterator[None]:
+    """What is wrong with a fetched copy is wrong with the row's source."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"model {row['name']} ({row['source']}): {error}") from error.__cause__
+
+
+def look_at_weights(row: Mapping[str, str], folder: Path, model: "transformers.PreTrainedModel") -> dict[str, Any]:
     """What source.json says of a whole checkpoint that is let in; model: as look_at_small gives it.
 
     Returns {"architecture": model_type, "dtype": stored types of the floating-point tensors, comma-separated,
@@ -109,9 +124,10 @@ def look_at_weights(folder: Path, model: "transformers.PreTrainedModel") -> dict
     """
     from knowcost.fetch import weights
 
-    found = check_headers(folder)
-    names = weights.fills(found, model)
-    weights.check_values(found)
+    with _of_row(row):
+        found = check_headers(folder)
+        names = weights.fills(found, model)
+        weights.check_values(found)
     floats = [tensor for tensor in found.tensors.values() if tensor.dtype in _DTYPES]
     return {
         "architecture": found.model_type,

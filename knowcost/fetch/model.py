@@ -25,11 +25,12 @@ def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | 
     checked before the weights come. Raises InputError for whatever the user can put right.
     """
     folder = Path(folder)
+    (folder / paths.SOURCE).unlink(missing_ok=True)
     names, place, commit, lock = _origin(row, folder, lock_path)
     small, weights = choose(names, row)
     _clear(folder, {*small, *weights})
     digests = {name: place(name) for name in small}
-    model = door.look_at_small(row, folder)
+    model = door.look_at_small(row, folder, small)
     digests |= {name: place(name) for name in weights}
     original = {name: digests.pop(name) for name in weights if is_pickle(name)}
     if original:
@@ -41,7 +42,7 @@ def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | 
         "requested_revision": None if is_local(row["source"]) else row.get("revision") or "main",
         "commit": commit,
         "files": digests,
-        **door.look_at_weights(folder, model),
+        **door.look_at_weights(row, folder, model),
     }
     if original:
         source["converted_from"] = original
@@ -61,6 +62,7 @@ def _origin(
             raise InputError(f"{row['name']}: there is no folder {local}; correct the source column, or make it")
         if local.resolve() == folder.resolve():
             raise InputError(f"{row['name']}: {local} is where the fetched copy goes; keep the original elsewhere")
+        door.glance(row, local)
         return _names(local), partial(_place, local, folder), None, None
     if is_offline_mode():
         local = hub.cached(row)

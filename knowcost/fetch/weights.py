@@ -34,7 +34,8 @@ def fills(found: Checkpoint, model: transformers.PreTrainedModel) -> dict[str, l
     for parameter, own in names.sources.items():
         if len(own) > 1:
             raise InputError(
-                f"{found.folder}: {' and '.join(own)} would both be {parameter}; remove the one that is not meant"
+                f"{found.file_of(own[0])}: {' and '.join(own)} would both be {parameter}; remove "
+                "the one that is not meant"
             )
         _check_tensor(found, found.tensors[own[0]], parameter, wanted[parameter])
     _refuse_strangers(found, model, names)
@@ -64,7 +65,7 @@ def _refuse_missing(found: Checkpoint, model: transformers.PreTrainedModel, name
 
 
 def _check_tensor(found: Checkpoint, tensor: Tensor, parameter: str, wanted: torch.Tensor) -> None:
-    where = f"{found.folder}: tensor {tensor.name}"
+    where = f"{found.file_of(tensor.name)}: tensor {tensor.name}"
     if wanted.is_floating_point() and tensor.dtype == "F64":
         raise InputError(f"{where} has type F64, expected one of {', '.join(FLOATS)}; save the model in float32")
     if wanted.is_floating_point() and tensor.dtype not in FLOATS:
@@ -92,8 +93,8 @@ def _refuse_strangers(found: Checkpoint, model: transformers.PreTrainedModel, na
             or scopes.in_block(found.model_type, name)
         ):
             raise InputError(
-                f"{found.folder}: the model that config.json describes has no place for tensor {name} and would answer "
-                "without it; take config.json and weights from the same checkpoint"
+                f"{found.file_of(name)}: the model that config.json describes has no place for tensor {name} "
+                "and would answer without it; take config.json and weights from the same checkpoint"
             )
 
 
@@ -120,8 +121,8 @@ def _refuse_untied(found: Checkpoint, model: transformers.PreTrainedModel, names
         one, other = (found.tensors[names.sources[parameter][0]] for parameter in (target, source))
         if not checkpoint.same_bytes(one, other):
             raise InputError(
-                f"{found.folder}: {one.name} and {other.name} differ, but are one embedding in this architecture; "
-                "remove the one that is not meant"
+                f"{found.file_of(one.name)}: {one.name} and {other.name} differ, but are one embedding in this "
+                "architecture; remove the one that is not meant"
             )
 
 

@@ -142,6 +142,10 @@ class Checkpoint:
     def model_type(self) -> str | None:
         return self.config.get("model_type")
 
+    def file_of(self, name: str) -> Path:
+        """The file that holds a tensor."""
+        return self.folder / next(shard for shard, names in self.shards.items() if name in names)
+
     @property
     def names(self) -> list[str]:
         """All tensor names in the documented order (`natural`)."""

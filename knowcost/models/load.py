@@ -64,7 +64,7 @@ def load(
         log.info("%s: spread over %s", folder, ", ".join(sorted({str(d) for d in model.hf_device_map.values()})))
     # lm-eval ties weights once more on whatever it is given; that would undo an untied head and fails on int8 layers.
     model.tie_weights = lambda *args, **kwargs: None
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, config=config, **options)
     return model.eval(), tokenizer
 
 

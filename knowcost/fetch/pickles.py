@@ -9,13 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
 from knowcost.models import checkpoint
-from knowcost.models.checkpoint import NUMPY
+from knowcost.models.checkpoint import Tensor
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture
 
@@ -36,7 +34,8 @@ def convert(row: Mapping[str, str], folder: Path, names: Iterable[str]) -> dict[
         target = name.replace("pytorch_model", "model").replace(".bin", ".safetensors")
         log.info("%s: converting to %s", folder / name, target)
         tensors = _unpickle(row, folder / name)
-        shards[target] = [checkpoint.from_array(n, *_array(t)) for n, t in _without_tied(folder, tensors).items()]
+        kept = _without_tied(folder, tensors)
+        shards[target] = [_tensor(folder / name, each, tensor) for each, tensor in kept.items()]
         digests[target] = checkpoint.write_shard(folder / target, shards[target])
         (folder / name).unlink()
     if WEIGHTS not in shards:
@@ -56,19 +55,23 @@ def _unpickle(row: Mapping[str, str], path: Path) -> dict[str, "torch.Tensor"]:
             f"{path}: refused, since it is damaged or holds more than tensors. Model {row['name']} needs a revision "
             f"with safetensors. ({str(error).strip().splitlines()[0]})"
         ) from error
-    if not isinstance(tensors, dict) or not all(isinstance(t, torch.Tensor) for t in tensors.values()):
+    held = tensors.items() if isinstance(tensors, dict) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in held):
         raise InputError(f"{path}: expected a state dict, names to tensors; save the model as safetensors instead")
+    for name, tensor in tensors.items():
+        if tensor.layout is not torch.strided:
+            raise InputError(f"{path}: tensor {name} is {tensor.layout}, expected plain arrays; save them as such")
     return tensors
 
 
 def _without_tied(folder: Path, tensors: dict[str, "torch.Tensor"]) -> dict[str, "torch.Tensor"]:
-    import transformers
+    from knowcost.models.blueprint import configuration
 
-    config = files.read_json(folder / "config.json")
+    config = configuration(folder)
     # The default differs by architecture, and a config.json may leave it out: transformers knows.
-    if not getattr(transformers.AutoConfig.from_pretrained(folder), "tie_word_embeddings", False):
+    if not getattr(config, "tie_word_embeddings", False):
         return tensors
-    embedding = architecture(config["model_type"]).embedding
+    embedding = architecture(config.model_type).embedding
     first: dict[tuple, str] = {}
     kept = {}
     for name, tensor in tensors.items():
@@ -81,12 +84,14 @@ def _without_tied(folder: Path, tensors: dict[str, "torch.Tensor"]) -> dict[str,
     return kept
 
 
-def _array(tensor: "torch.Tensor") -> tuple[str, np.ndarray]:
-    """(safetensors' name of the type, numpy array) of a torch tensor; bfloat16 as uint16 bits."""
-    import torch
+def _tensor(path: Path, name: str, value: "torch.Tensor") -> Tensor:
+    """A Tensor of a torch tensor. Raises InputError for a type that is not handled."""
+    from knowcost.models.torch_tensors import from_torch
 
-    tensor = tensor.contiguous()
-    if tensor.dtype == torch.bfloat16:
-        return "BF16", tensor.view(torch.int16).numpy().view(np.uint16)
-    array = tensor.numpy()
-    return next(name for name, kind in NUMPY.items() if array.dtype == kind and name != "BF16"), array
+    try:
+        return from_torch(name, value)
+    except (TypeError, RuntimeError, StopIteration):
+        raise InputError(
+            f"{path}: tensor {name} is {value.dtype}, expected float32, float16 or bfloat16; choose "
+            "the checkpoint that it was made from"
+        ) from None

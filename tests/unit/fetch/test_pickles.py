@@ -7,6 +7,7 @@ import os
 import pickle
 
 import pytest
+import torch
 from helpers.fetching import REPO, SMALL, refused, row, write
 
 # pickles
@@ -14,7 +15,6 @@ from helpers.fetching import REPO, SMALL, refused, row, write
 
 def tiny(kind):
     """A real model with random weights that transformers has to tie again on loading, and how to load it."""
-    import torch
     import transformers
 
     torch.manual_seed(0)
@@ -30,8 +30,6 @@ def tiny(kind):
 
 
 def pickled(state, **options):
-    import torch
-
     buffer = io.BytesIO()
     torch.save(state, buffer, **options)
     return buffer.getvalue()
@@ -44,8 +42,6 @@ def repository(model, tmp_path, **weights):
 
 @pytest.mark.parametrize("kind", ["bert", "t5"])
 def test_pickle(server, get, tmp_path, kind):
-    import torch
-
     model = tiny(kind)
     data = pickled(model.state_dict())
     server.add(REPO, repository(model, tmp_path, **{"pytorch_model.bin": data}))
@@ -66,8 +62,6 @@ def test_pickle(server, get, tmp_path, kind):
 
 def test_pickle_in_shards_untied_old_format(tmp_path, get):
     """An old-format pickle cannot be mapped; tensors that share memory though the config unties them are both kept."""
-    import torch
-
     model = tiny("bert")
     model.config.tie_word_embeddings = False
     state = model.state_dict()
@@ -95,6 +89,25 @@ def test_pickle_in_shards_untied_old_format(tmp_path, get):
     (origin / "pytorch_model-2-of-2.bin").unlink()
     (get.folder / "source.json").unlink()
     refused(get, row(origin, allow="pickle"), "lacks some of its shards")
+
+
+ODD = {
+    "float8": lambda t: t.to(torch.float8_e4m3fn),
+    "sparse": lambda t: t.to_sparse(),
+    "complex": lambda t: t.to(torch.complex64),
+    "quantized": lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
+}
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+@pytest.mark.parametrize("kind", ODD)
+def test_a_tensor_that_is_no_array_of_floats_is_named(tmp_path, get, kind):
+    model = tiny("bert")
+    name = "bert.encoder.layer.0.output.dense.weight"
+    state = model.state_dict()
+    data = pickled(state | {name: ODD[kind](state[name])})
+    origin = write(tmp_path / "origin", repository(model, tmp_path, **{"pytorch_model.bin": data}))
+    refused(get, row(origin, allow="pickle"), "pytorch_model.bin")
 
 
 class Danger:

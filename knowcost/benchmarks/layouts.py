@@ -77,7 +77,8 @@ def piqa(source: Path) -> list[Path]:
 
 def labels_of(source: Path) -> Path:
     """Where the labels of a file of PIQA lie if its rows have none."""
-    return source.with_name(f"{source.stem}-labels.lst")
+    stem = Path(source.stem).stem if source.suffix.lower() == ".gz" else source.stem
+    return source.with_name(f"{stem}-labels.lst")
 
 
 def _inside(folder: Path, ending: str) -> list[Path]:

@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,7 @@ def plain(path: Path) -> list[str]:
 
 def parsed(where: str, text: str) -> Any:
     """What a line of JSON says. Raises InputError, beginning with `where`, where it is none or says no text."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:  # also whole numbers of more digits than Python takes
-        raise InputError(f"{where}: not valid JSON ({error}); {TRUNCATED}") from None
+    value = _loads(text, where, [where])
     _refuse_half_characters(where, text)
     return value
 
@@ -94,14 +91,29 @@ def parsed(where: str, text: str) -> Any:
 def document(path: Path) -> Any:
     """What a file that is one JSON document says. Raises InputError, naming file and line."""
     placed = list(lines(path))
-    try:
-        value = json.loads("".join(line for _, line in placed))
-    except (ValueError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise InputError(f"{path}{line}: not valid JSON ({error}); {TRUNCATED}") from None
+    value = _loads("".join(line for _, line in placed), str(path), [where for where, _ in placed] or [f"{path}:1"])
     for where, line in placed:
         _refuse_half_characters(where, line)
     return value
+
+
+def _loads(text: str, whole: str, of_line: Sequence[str]) -> Any:
+    """whole, of_line: where the text stands, and where each of its lines does."""
+    try:
+        return json.loads(text, object_pairs_hook=_each_key_once)
+    except json.JSONDecodeError as error:
+        where = of_line[min(error.lineno, len(of_line)) - 1]  # a text that was cut ends in the line after its last
+        raise InputError(f"{where}: not valid JSON ({error}); {TRUNCATED}") from None
+    except (ValueError, RecursionError) as error:  # a key twice, a number of more digits than Python takes
+        raise InputError(f"{whole}: not readable as JSON: {error}") from None
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs. JSON lets a key stand twice, and its readers disagree on which of the two counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"a key stands twice in one object: {shown([key for key, _ in pairs])}")
+    return found
 
 
 def _refuse_half_characters(where: str, line: str) -> None:

@@ -13,6 +13,7 @@ from knowcost.common.fields import as_text, listed, optional, part, text
 from knowcost.common.reading import document, lines, shown, suffix
 from knowcost.common.records import Record, records
 
+HIDDEN = "<unk>"  # what the hub's TriviaQA has as the answer of every question of its test split
 EVIDENCE = 3072  # characters of evidence, as LLM-KICK's code cuts it
 
 
@@ -91,7 +92,8 @@ def _freebase_lines(source: Path) -> Loaded:
 def _trivia(where: str, record: Record) -> Record:
     answer = part(where, record, "answer")
     row = {"id": text(where, record, "question_id"), "question": text(where, record, "question")}
-    return _row(where, row, [answer.get("value"), *listed(where, answer, "aliases")])
+    value = None if answer.get("value") == HIDDEN else answer.get("value")
+    return _row(where, row, [value, *listed(where, answer, "aliases")])
 
 
 def _row(where: str, row: Record, answers: list[Any]) -> Record:

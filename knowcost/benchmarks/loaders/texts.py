@@ -21,9 +21,11 @@ def lambada(source: Path) -> Loaded:
 
     def fact(where: str, record: Record) -> Record:
         passage = text(where, record, "text")
-        before, _, word = passage.rpartition(" ")
-        if not before.strip() or not word.strip():
-            raise InputError(f"{where}: 'text' needs a last word and something before it, found {shown(passage)}")
+        if passage != passage.rstrip() or not passage.rpartition(" ")[0].strip():
+            raise InputError(
+                f"{where}: 'text' needs a last word, after which nothing stands, and something before it, found "
+                f"{shown(passage)}"
+            )
         return {"text": passage}
 
     return load(source, fact)

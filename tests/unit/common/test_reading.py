@@ -67,8 +67,9 @@ def test_a_document_is_read_whole(tmp_path):
         (b'[1,\n2,\n"\\ud83d"]', r"a\.json:3: '\\ud83d' is half of a surrogate pair"),
         (b"[1,\n2,,\n3]", r"a\.json:2: not valid JSON"),
         (b"", r"a\.json:1: not valid JSON"),
-        (b"9" * 5000, r"a\.json: not valid JSON"),  # json.loads: ValueError, no JSONDecodeError
-        (b"[" * 100_000, r"a\.json: not valid JSON"),  # RecursionError
+        (b"[1,\n", r"a\.json:1: not valid JSON"),
+        (b"9" * 5000, r"a\.json: not readable as JSON"),  # json.loads: ValueError, no JSONDecodeError
+        (b"[" * 100_000, r"a\.json: not readable as JSON"),  # RecursionError
     ],
 )
 def test_a_document_that_is_none(tmp_path, content, message):

@@ -79,6 +79,12 @@ def test_freebaseqa_official_and_lines_agree(tmp_path):
         ("webquestions", "w.csv", "question,answers\nq,Rome\n", r"w\.csv:2: 'answers' must be a list, found 'Rome'"),
         ("webquestions", "w.json", '[{"qText": "q", "answers": [{}]}]', r"question 0: answers must be texts"),
         ("webquestions", "w.json", '["q"]', r"w\.json, question 0: expected a JSON object, found 'q'"),
+        (
+            "triviaqa",
+            "t.jsonl",
+            '{"question": "q", "question_id": "1", "answer": {"value": "<unk>", "aliases": []}}',
+            r"t\.jsonl:1: expected at least one answer.*a test split may hide them",
+        ),
         ("triviaqa", "t.jsonl", '{"question": "q", "question_id": "1", "answer": "Bo"}', "'answer' must hold named"),
         ("triviaqa_open", "t.jsonl", '{"entity_pages": ["p"]}', r"t\.jsonl:1: 'entity_pages' must hold named values"),
         ("triviaqa_open", "t.jsonl", '{"entity_pages": {"wiki_context": "page"}}', "'wiki_context' must be a list"),

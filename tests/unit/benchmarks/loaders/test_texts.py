@@ -11,7 +11,9 @@ from knowcost.common.errors import InputError
 def test_lambada_keeps_its_text(tmp_path):
     rows, about = prepare("lambada", jsonl(tmp_path / "l.jsonl", {"text": "a\n\nb  c"}), tmp_path / "out.parquet")
     assert rows == [{"id": "0", "relation": None, "text": "a\n\nb  c"}] and about["kind"] == "lambada"
-    with pytest.raises(InputError, match="needs a last word and something before it, found 'word'"):
+    with pytest.raises(
+        InputError, match="needs a last word, after which nothing stands, and something before it, found 'word'"
+    ):
         prepare("lambada", jsonl(tmp_path / "l.jsonl", {"text": "word"}), tmp_path / "out.parquet")
 
 
@@ -57,9 +59,9 @@ def test_a_text_without_a_word_is_refused(tmp_path, format, name):
         prepare(format, tmp_path / name, tmp_path / "out.parquet")
 
 
-@pytest.mark.parametrize("text", ["a b ", " word"])
+@pytest.mark.parametrize("text", ["a b ", "a b\n", " word"])
 def test_lambada_needs_both_a_word_and_what_stands_before_it(tmp_path, text):
-    with pytest.raises(InputError, match=r"l\.jsonl:1: 'text' needs a last word and something before it"):
+    with pytest.raises(InputError, match=r"l\.jsonl:1: 'text' needs a last word, after which nothing stands"):
         prepare("lambada", jsonl(tmp_path / "l.jsonl", {"text": text}), tmp_path / "out.parquet")
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 
 from knowcost.common.errors import InputError
@@ -24,6 +25,7 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
             raise InputError(f"{path}: {key} is {value:,}, expected at most {DEEPEST:,}; repair the key")
     try:
         model = blueprint.empty(blueprint.configuration(folder, remote_code), remote_code=remote_code)
+        _try(model)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # each architecture raises its own: KeyError, RuntimeError, AssertionError, ...
@@ -51,4 +53,13 @@ def _what_is_wrong(config: dict[str, Any], error: Exception) -> str:
 
 
 def _built(config: dict[str, Any]) -> transformers.PreTrainedModel:
-    return blueprint.empty(blueprint.described(config))
+    model = blueprint.empty(blueprint.described(config))
+    _try(model)
+    return model
+
+
+@torch.no_grad()
+def _try(model: transformers.PreTrainedModel) -> None:
+    """Let a model without weights read a few tokens: some keys are looked at only then. Raises what it raises."""
+    ids = torch.zeros(1, 3, dtype=torch.int64, device="meta")
+    model(input_ids=ids, **{"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})

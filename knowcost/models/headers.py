@@ -24,9 +24,10 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 def read_weight_map(path: str | Path) -> dict[str, str]:
     """{tensor: file name} of the index of a sharded checkpoint. Raises InputError unless it has one, of plain names."""
-    found = read_object(path).get("weight_map")
-    if not isinstance(found, dict) or not found:
-        raise InputError(f"{path}: expected `weight_map`, tensors to file names; fetch it again")
+    index = read_object(path)
+    found = index.get("weight_map")
+    if not isinstance(index.get("metadata"), dict) or not isinstance(found, dict) or not found:
+        raise InputError(f"{path}: expected `metadata` and `weight_map`, tensors to file names; fetch it again")
     for name, shard in found.items():
         if not isinstance(shard, str) or not shard.endswith(".safetensors") or re.search(r"[/\\\0]", shard):
             raise InputError(f"{path}: {name} lies in {shard!r}; expected the name of a .safetensors file beside it")

@@ -147,7 +147,7 @@ def test_a_tensor_in_two_shards_is_refused(tmp_path, get):
     for shard, held in parts.items():
         save_file({name: state[name] for name in held}, origin / shard, {"format": "pt"})
     weight_map = {name: shard for shard, held in parts.items() for name in held}
-    (origin / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    (origin / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
     refused(get, about, "model-00002-of-00002.safetensors", names[8], "another shard")
 
 

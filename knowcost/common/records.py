@@ -8,6 +8,8 @@ from typing import Any
 from knowcost.common.errors import InputError
 from knowcost.common.reading import BYTE_ORDER_MARK, cells, lines, parsed, suffix
 
+BATCH = 1_000  # rows of a Parquet file in memory; one may hold whole documents
+
 Record = dict[str, Any]  # a row: {column: value}
 
 
@@ -45,6 +47,8 @@ def _json_records(path: Path) -> Iterator[tuple[str, Record]]:
         line = line.removeprefix(BYTE_ORDER_MARK)  # files that were put together have them inside
         if not line.strip():
             continue
+        if line.lstrip().startswith("["):
+            raise InputError(f"{where}: expected JSON lines, one object a line, found the beginning of an array")
         record = parsed(where, line)
         if not isinstance(record, dict):
             raise InputError(f"{where}: expected a JSON object, one a line, found {type(record).__name__}")
@@ -85,7 +89,7 @@ def _parquet_records(path: Path) -> Iterator[tuple[str, Record]]:
             names = Counter(file.schema_arrow.names)
             if max(names.values(), default=1) > 1:
                 raise InputError(f"{path}: a column name occurs twice: {names.most_common(1)[0][0]!r}")
-            for batch in file.iter_batches():
+            for batch in file.iter_batches(BATCH):
                 for record in batch.to_pylist():
                     yield f"{path}, row {number}", record
                     number += 1

@@ -80,7 +80,7 @@ def _freebase_lines(source: Path) -> Loaded:
     for where, line in lines(source):
         if not line.strip():
             continue
-        question, bar, answer = (part.strip() for part in line.rpartition("|"))
+        question, bar, answer = (piece.strip() for piece in line.rpartition("|"))
         if question.startswith('"') and question.endswith('"'):  # quoted as in CSV
             question = question[1:-1].replace('""', '"').strip()
         if not (question and bar and answer):

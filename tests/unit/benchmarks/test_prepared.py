@@ -69,7 +69,7 @@ def test_truncated_line_is_named_and_leaves_no_output(tmp_path):
 def test_line_that_is_no_object_or_not_utf8(tmp_path):
     source = tmp_path / "mine.jsonl"
     source.write_bytes(b'\n["a"]\n')
-    with pytest.raises(InputError, match=r"mine\.jsonl:2: expected a JSON object, one a line, found list"):
+    with pytest.raises(InputError, match=r"mine\.jsonl:2: expected JSON lines, one object a line, found the beginning"):
         prepare(source, tmp_path / "out.parquet")
     source.write_bytes(b'{"id": "\xe9"}\n')
     with pytest.raises(InputError, match=r"mine\.jsonl:1: not UTF-8"):

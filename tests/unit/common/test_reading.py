@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import json
+import re
 
 import pytest
 
@@ -99,3 +100,9 @@ def test_cells_as_csv_has_them(tmp_path):
 def test_quotes_that_do_not_match_are_named_where_they_begin(tmp_path, content, line):
     with pytest.raises(InputError, match=rf"a\.csv:{line}: not CSV .*a quote"):
         list(cells(write(tmp_path, "a.csv", content)))
+
+
+def test_who_reads_benchmarks_and_texts_opens_no_file_past_this_module(root):
+    readers = [*root.glob("knowcost/benchmarks/loaders/*.py"), root / "knowcost/compress/calibration/texts.py"]
+    past = re.compile(r"\b(open\(|read_text|read_bytes|csv\.|json\.|pq\.)")
+    assert len(readers) > 8 and not [path.name for path in readers if past.search(path.read_text("utf-8"))]

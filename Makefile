@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
+export PYTHONUTF8 := 1
 READY := .venv/.ready
 SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 

@@ -1,6 +1,7 @@
 """The `knowcost` command (also `python -m knowcost`): small things to ask of a run, in the folder where it was made."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,7 @@ COMMANDS: dict[str, tuple[Callable[[], None], str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong input is shown without a traceback."""
+    speak_anyhow()
     run, _ = COMMANDS[_parser().parse_args(arguments).command]
     try:
         run()
@@ -22,6 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"knowcost: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def speak_anyhow() -> None:
+    """Let characters that the terminal's encoding lacks be printed as escapes, rather than end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

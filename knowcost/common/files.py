@@ -80,11 +80,11 @@ def as_json(value: Any) -> str:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as JSON (as_json), atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(as_json(value))
+        temporary.write_text(as_json(value), encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
-    return json.loads(Path(path).read_text())
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def copy(source: str | Path, target: str | Path) -> None:

@@ -36,7 +36,7 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
     console = logging.StreamHandler(sys.__stderr__)
     console.addFilter(lambda record: record.name.startswith("knowcost"))
     console.setFormatter(logging.Formatter("  %(message)s"))
-    file = logging.FileHandler(path, mode="w")
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
     file.setFormatter(logging.Formatter(FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
     logging.captureWarnings(True)

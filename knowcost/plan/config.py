@@ -41,7 +41,9 @@ class Study:
 
 
 def use_this_package() -> None:
-    """Make every Python that this process starts import the package beside this workflow, installed or not."""
+    """Make every Python that this process starts import the package beside this workflow, installed or not, and read
+    and write UTF-8 whatever the locale."""
+    os.environ["PYTHONUTF8"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
@@ -51,7 +53,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. Raises InputError on the first
     thing that is wrong.
     """
-    config = _merged(yaml.safe_load(DEFAULTS.read_text()), schema.typed(dict(given), "config"))
+    config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
     models = _table(config["models"], "models")
     benchmarks = _table(config["benchmarks"], "benchmarks")
@@ -178,7 +180,7 @@ def check_families(study: Study) -> None:
     for name, row in study.models.items():
         file = Path(row["source"]) / "config.json"
         if file.is_file():
-            model_type = json.loads(file.read_text()).get("model_type")
+            model_type = json.loads(file.read_text(encoding="utf-8")).get("model_type")
             found = family_of(model_type)
             if found != row["family"]:
                 raise InputError(

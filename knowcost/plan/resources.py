@@ -58,7 +58,7 @@ def _fetched(row: Row) -> Size:
 
 @functools.lru_cache(maxsize=1024)  # every resource of every job asks
 def _read_source(path: Path, _changed: tuple[int, int]) -> Size:
-    source = json.loads(path.read_text())
+    source = json.loads(path.read_text(encoding="utf-8"))
     weights = [entry["size"] for name, entry in source["files"].items() if name.endswith(".safetensors")]
     return Size(int(source["parameters"]), sum(weights) / 1e9)
 
@@ -68,7 +68,7 @@ def _local(row: Row) -> Size | None:
         return None
     folder = Path(row["source"])
     weights = list(folder.glob("*.safetensors")) or list(folder.glob("pytorch_model*.bin"))
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     stored = sum(path.stat().st_size for path in weights)
     return Size(stored // BYTES.get(config.get("dtype") or config.get("torch_dtype"), 4), stored / 1e9)
 

@@ -52,7 +52,7 @@ def _typed(value: Any, schema: dict[str, Any]) -> Any:
 
 @functools.cache
 def _schema(name: str) -> dict[str, Any]:
-    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
 
 
 def _validator(schema: dict[str, Any]) -> Any:

@@ -54,7 +54,7 @@ def write(inputs: Inputs, out: str | Path) -> None:
         **_run(data, inputs),
     )
     with atomic(out) as temporary:
-        temporary.write_text(page)
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -63,5 +63,5 @@ def _read(path: Path, changed: int, size: int) -> tuple[str, tuple[str, ...]]:
 
     The base loader knows no tags: `!function` would import code.
     """
-    named = yaml.load(path.read_text(), yaml.BaseLoader).get("include", [])
+    named = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader).get("include", [])
     return files.sha256(path), (named,) if isinstance(named, str) else tuple(named)

@@ -33,7 +33,7 @@ class Architecture:
 @functools.cache
 def architectures() -> dict[str, Architecture]:
     """The table: {config.json's model_type: Architecture}."""
-    return {name: Architecture(**block) for name, block in yaml.safe_load(TABLE.read_text()).items()}
+    return {name: Architecture(**block) for name, block in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}
 
 
 def architecture(model_type: str | None) -> Architecture:

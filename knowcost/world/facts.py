@@ -270,7 +270,8 @@ def write(folder: str | Path, facts: Sequence[Fact], seed: int = 0) -> None:
     tables |= {"lines": lines(facts)} | asked | {"texts": texts(facts, asked)}
     for name, rows in tables.items():
         with atomic(Path(folder) / f"{name}.jsonl") as temporary:
-            temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            temporary.write_text(text, encoding="utf-8")
 
 
 def read(folder: str | Path, name: str) -> list[Any]:
@@ -278,5 +279,5 @@ def read(folder: str | Path, name: str) -> list[Any]:
     path = Path(folder) / f"{name}.jsonl"
     if not path.is_file():
         raise InputError(f"{path} is missing: write the world first (knowcost.world.facts.write)")
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [Fact(**row) for row in rows] if name == "facts" else rows

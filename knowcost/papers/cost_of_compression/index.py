@@ -24,7 +24,7 @@ SHOWN = "int8"  # what paper.yaml calls Tables 3 to 5: the dense model, int8, an
 @functools.cache
 def contents() -> dict[str, Any]:
     """paper.yaml: {experiments, scopes, tables, figures}."""
-    return yaml.safe_load(LIST.read_text())
+    return yaml.safe_load(LIST.read_text(encoding="utf-8"))
 
 
 def numbers(

@@ -29,7 +29,7 @@ def table(name: str) -> list[dict[str, str]]:
     """
     if name not in TABLES:
         raise InputError(f"no published table {name!r}; there are: {', '.join(TABLES)}")
-    with open(FOLDER / f"{name}.csv", newline="") as f:
+    with open(FOLDER / f"{name}.csv", newline="", encoding="utf-8") as f:
         return list(csv.DictReader(f))
 
 

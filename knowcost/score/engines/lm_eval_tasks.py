@@ -53,11 +53,11 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
     asked = [name for name, each in KINDS.items() if each.engine == HARNESS]
     if kind not in asked:
         raise InputError(f"{path}: expected a benchmark of kind {', '.join(asked)}; this one is of kind {kind}")
-    template = task_files.task_file(kind).read_text()
+    template = task_files.task_file(kind).read_text(encoding="utf-8")
     places = {"TASKS": task_files.harness_folder(), "PARQUET": Path(path).resolve()}
     quoted = {name: json.dumps(str(place))[1:-1] for name, place in places.items()}
     with tempfile.TemporaryDirectory() as folder, quiet():
-        Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted))
+        Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted), encoding="utf-8")
         manager = TaskManager(include_path=folder, include_defaults=False)
         return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
 

@@ -18,6 +18,7 @@ from knowcost.models.formats import SCALE, floats, is_packed
 from knowcost.models.headers import read_config, shard_names
 from knowcost.models.int8_linear import ENGINES
 from knowcost.models.names import resolve
+from knowcost.models.tokenizers import load_tokenizer
 from knowcost.models.torch_tensors import to_torch
 from knowcost.spec.architectures import family_of
 
@@ -64,8 +65,8 @@ def load(
         log.info("%s: spread over %s", folder, ", ".join(sorted({str(d) for d in model.hf_device_map.values()})))
     # lm-eval ties weights once more on whatever it is given; that would undo an untied head and fails on int8 layers.
     model.tie_weights = lambda *args, **kwargs: None
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, config=config, **options)
-    return model.eval(), tokenizer
+    rows = model.get_input_embeddings().weight.shape[0]
+    return model.eval(), load_tokenizer(folder, rows, remote_code)
 
 
 def pick_device(device: str, cpu_only: bool = False) -> torch.device:

@@ -43,10 +43,11 @@ def draw(
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
-    import transformers
 
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder, trust_remote_code=remote_code)
-    config = transformers.AutoConfig.from_pretrained(model_folder, trust_remote_code=remote_code)
+    from knowcost.models import blueprint, tokenizers
+
+    config = blueprint.configuration(model_folder, remote_code)
+    tokenizer = tokenizers.load_tokenizer(model_folder, config.vocab_size, remote_code)
     length = min(options["length"], longest(config, tokenizer))
     with pa.memory_map(str(texts_file)) as source:
         texts = pa.ipc.open_file(source).read_all()["text"]

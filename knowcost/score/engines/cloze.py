@@ -20,6 +20,7 @@ from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
+from knowcost.models.tokenizers import check_asked
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
@@ -48,11 +49,7 @@ def ask(
     Raises InputError if model or tokenizer cannot fill a mask, or the model computes NaN.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
-    if tokenizer.mask_token is None:
-        raise InputError(
-            "this model's tokenizer has no mask token: a cloze benchmark needs a masked language model "
-            "(family `encoder`)"
-        )
+    check_asked(tokenizer, respondent.family)
     facts = prepared.read(benchmark_file)[0].slice(0, limit).to_pylist()
     dropped = _encode(facts, tokenizer, positions(model.config) or float("inf"))
     asked = [fact for fact in facts if fact["dropped"] is None]

@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
+from knowcost.models.tokenizers import check_asked
 from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -37,6 +38,7 @@ def ask(
     for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
+    check_asked(tokenizer, respondent.family)
     facts = prepared.read(benchmark_file)[0].slice(0, limit).to_pylist()
     asked: list[Fact] = []
     cut_off = 0

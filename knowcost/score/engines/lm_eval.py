@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
+from knowcost.models.tokenizers import check_asked
 from knowcost.score.engines import lm_eval_tasks
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -55,7 +56,7 @@ def ask(
             f"{benchmark_file}: {type(model).__name__} cannot be asked questions of kind {kind}: that takes a decoder "
             "or an encoder-decoder. Take the model's family out of this benchmark's column `families`"
         )
-    _check_tokenizer(tokenizer, model.config)
+    check_asked(tokenizer, respondent.family)
     with _as_it_is(model), lm_eval_tasks.quiet():
         tokens = plan.generated_tokens if task.OUTPUT_TYPE == "generate_until" else plan.harness_tokens
         asker = Asker(model, tokenizer, plan.prompts, tokens, plan.one_length)
@@ -174,19 +175,6 @@ class Asker(HFLM):
         if pos + 1 == self._start + size:
             self._start = pos + 1
         return size
-
-
-def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, config: transformers.PretrainedConfig) -> None:
-    name = tokenizer.name_or_path or type(tokenizer).__name__
-    if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
-        raise InputError(f"tokenizer {name}: it has neither a bos nor an eos token, and the harness needs one")
-    ends = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"][-1]
-    if ends and not config.is_encoder_decoder:
-        # the harness takes an answer's tokens to be those after as many as the prompt alone has
-        raise InputError(
-            f"tokenizer {name}: it ends a text with a special token; with a decoder the harness would then score that "
-            "token in place of the answer's first. Switch this off in its config (add_eos_token, or the post-processor)"
-        )
 
 
 @contextlib.contextmanager

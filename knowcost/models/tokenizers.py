@@ -1,0 +1,97 @@
+"""Tokenizers of checkpoints: the only way in this project from a folder to one, and what asking takes of it."""
+
+from pathlib import Path
+
+import transformers
+from transformers import PreTrainedTokenizerBase
+
+from knowcost.common.errors import InputError
+from knowcost.models.blueprint import configuration
+
+# What a tokenizer may be read from, as far as checkpoints come with them; `.model` is sentencepiece's.
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+         "merges.txt", "vocab.txt", "*.model")  # fmt: skip
+
+
+def load_tokenizer(folder: str | Path, rows: int, remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """The tokenizer in a checkpoint's folder, which pads with a token that the model knows.
+
+    rows: of the model's input embedding; remote_code: whether code of the checkpoint's own may run. A padding token
+    that is missing or lies beyond the rows is replaced by the one that lm-evaluation-harness takes, the unknown token,
+    or by another special one: the attention mask hides it. Raises InputError for a tokenizer that transformers cannot
+    read.
+    """
+    folder = Path(folder)
+    config = configuration(folder, remote_code)
+    options = {"config": config, "trust_remote_code": remote_code, "local_files_only": True}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+        if not _is_row(tokenizer.pad_token_id, rows):
+            _pad_with_another(tokenizer, rows)
+    except (InputError, KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # what tokenizers' Rust code raises when it panics is no Exception
+        raise unusable(folder, error) from error
+    return tokenizer
+
+
+def unusable(folder: str | Path, error: BaseException) -> InputError:
+    """What to say of a folder's tokenizer that raises an error."""
+    found = sorted({path.name for pattern in FILES for path in Path(folder).glob(pattern)})
+    said = " ".join(str(error).split())[:300]
+    return InputError(
+        f"{folder}: transformers {transformers.__version__} cannot use the tokenizer in {', '.join(found) or 'it'} "
+        f"({type(error).__name__}: {said}); repair these files or fetch them again"
+    )
+
+
+def _is_row(token: int | None, rows: int) -> bool:
+    return token is not None and 0 <= token < rows
+
+
+def _pad_with_another(tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
+    names = ("unk_token", "eos_token", "bos_token", "sep_token", "cls_token", "mask_token")
+    for name in names:
+        if _is_row(getattr(tokenizer, f"{name}_id"), rows):
+            tokenizer.pad_token = getattr(tokenizer, name)
+            return
+    raise InputError(
+        f"tokenizer {tokenizer.name_or_path}: no padding token below {rows:,}, the rows of the embedding, nor another "
+        f"special one that could take its place; name one in tokenizer_config.json ({', '.join(names)})"
+    )
+
+
+def check_asked(tokenizer: PreTrainedTokenizerBase, family: str) -> None:
+    """Raise InputError, naming the tokenizer, unless the models of a family can be asked with it.
+
+    An encoder takes a mask that is one token; the others a token that ends an answer, and decoders a tokenizer that
+    adds none by itself.
+    """
+    name = f"tokenizer {tokenizer.name_or_path or type(tokenizer).__name__}"
+    if family == "encoder":
+        _check_mask(tokenizer, name)
+        return
+    if tokenizer.eos_token_id is None:
+        raise InputError(f"{name}: no token ends a text; name it as eos_token in tokenizer_config.json")
+    ends = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"][-1:]
+    if ends == [1] and family == "decoder":
+        # the harness takes an answer's tokens to be those after as many as the prompt alone has
+        raise InputError(
+            f"{name}: it ends a text with a special token; with a decoder the harness would then score that token in "
+            "place of the answer's first. Switch this off in its config (add_eos_token, or the post-processor)"
+        )
+
+
+def _check_mask(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    if tokenizer.mask_token is None:
+        raise InputError(
+            f"{name}: no mask token, and a cloze benchmark needs one; name it as mask_token in tokenizer_config.json, "
+            "or choose a masked language model (family `encoder`)"
+        )
+    found = tokenizer(f"a {tokenizer.mask_token} b")["input_ids"].count(tokenizer.mask_token_id)
+    if found != 1 or tokenizer.mask_token_id == tokenizer.unk_token_id:
+        raise InputError(
+            f"{name}: its mask token {tokenizer.mask_token!r} is not one token of a text (id "
+            f"{tokenizer.mask_token_id}, found {found} times in a text that holds it once); correct mask_token in "
+            "tokenizer_config.json"
+        )

@@ -9,7 +9,9 @@ import transformers
 from knowcost.common.errors import InputError
 from knowcost.models import blueprint
 from knowcost.models.headers import read_config
+from knowcost.spec.architectures import positions
 
+SHORTEST = 2  # tokens of a text that anything can be asked about
 DEEPEST = 1000  # layers: more than any model has, and few enough to be built at once
 
 
@@ -31,6 +33,8 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
     except Exception as error:  # each architecture raises its own: KeyError, RuntimeError, AssertionError, ...
         raise InputError(f"{path}: {_what_is_wrong(config, error)}") from error
     blueprint.model_class(model.config)
+    if (room := positions(model.config)) is not None and room < SHORTEST:
+        raise InputError(f"{path}: max_position_embeddings leaves {room} tokens for a text; repair the key")
     return model
 
 

@@ -58,7 +58,7 @@ def positions(config: Any) -> int | None:
     config: transformers'.
     """
     rows = getattr(config, "max_position_embeddings", None)
-    if rows and architecture(config.model_type).padding_positions:
+    if rows is not None and architecture(config.model_type).padding_positions:
         rows -= config.pad_token_id + 1
     return rows
 

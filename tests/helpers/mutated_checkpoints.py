@@ -5,13 +5,13 @@ import functools
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import hypothesis
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save
 
-from helpers import tiny
+from helpers import mutations, tiny
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 VALUES = [None, True, False, -1, 0, 1, 2, 3, 7, 16, 119, 120, 121, 1.5, 2048.0, 10**9, "", "x", "16", "gelu", [], [1],
@@ -50,13 +50,17 @@ def write(folder: Path, held: dict[str, bytes]) -> None:
         (folder / name).write_bytes(data)
 
 
-@dataclass(frozen=True)
 class Mutated:
-    """A tiny model of a kind, {file name: bytes}, and what was done to it."""
+    """A tiny model of a kind, {file name: bytes}, and what was done to it. No dataclass: hypothesis prints those."""
 
-    kind: str
-    held: dict[str, bytes] = field(repr=False)
-    done: list[str]
+    def __init__(self, kind: str, held: dict[str, bytes], done: list[str]) -> None:
+        self.kind, self.held, self.done = kind, held, done
+
+    def __repr__(self) -> str:
+        return f"{self.kind}: {'; '.join(self.done)}"
+
+
+settings = hypothesis.settings(mutations.settings, phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink])
 
 
 @st.composite

@@ -5,7 +5,6 @@ KNOWCOST_FUZZ says how many examples; `make fuzz` takes many.
 
 import json
 import logging
-import os
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,14 @@ import torch
 import transformers
 from helpers import tiny
 from helpers.fetching import row
-from helpers.mutated_checkpoints import NEUTRAL, checkpoint, mutated, write
-from hypothesis import HealthCheck, event, given, settings
+from helpers.mutated_checkpoints import NEUTRAL, checkpoint, mutated, settings, write
+from hypothesis import event, given
 
 from knowcost.common.errors import InputError
 from knowcost.fetch.model import fetch_model
 from knowcost.models.load import load
 from knowcost.spec.architectures import family_of
 
-EXAMPLES = int(os.environ.get("KNOWCOST_FUZZ", 0))
 AUTO = {
     "encoder": transformers.AutoModelForMaskedLM,
     "encoder_decoder": transformers.AutoModelForSeq2SeqLM,
@@ -46,10 +44,7 @@ def quiet():
     logging.disable(logging.NOTSET)
 
 
-@settings(
-    max_examples=EXAMPLES or 60, deadline=None, derandomize=not EXAMPLES, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+@settings
 @given(mutated(sorted(tiny.MODELS)))
 def test_a_mutated_checkpoint_is_refused_by_name_or_read_as_transformers_reads_it(tmp_path_factory, example):
     base = tmp_path_factory.getbasetemp()

@@ -1,5 +1,7 @@
 """Tokenizers of checkpoints: the only way in this project from a folder to one, and what asking takes of it."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import transformers
@@ -16,45 +18,44 @@ FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "
 def load_tokenizer(folder: str | Path, rows: int, remote_code: bool = False) -> PreTrainedTokenizerBase:
     """The tokenizer in a checkpoint's folder, which pads with a token that the model knows.
 
-    rows: of the model's input embedding; remote_code: whether code of the checkpoint's own may run. A padding token
-    that is missing or lies beyond the rows is replaced by the one that lm-evaluation-harness takes, the unknown token,
-    or by another special one: the attention mask hides it. Raises InputError for a tokenizer that transformers cannot
-    read.
+    rows: of the model's input embedding; remote_code: whether code of the checkpoint's own may run. Raises InputError
+    for a tokenizer that transformers cannot read.
     """
-    folder = Path(folder)
-    config = configuration(folder, remote_code)
-    options = {"config": config, "trust_remote_code": remote_code, "local_files_only": True}
+    return padding_within(read_tokenizer(folder, remote_code), rows)
+
+
+def read_tokenizer(folder: str | Path, remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """The tokenizer in a checkpoint's folder as it is. Raises InputError when transformers cannot read it."""
+    options = {"config": configuration(Path(folder), remote_code), "trust_remote_code": remote_code}
+    with naming(folder):
+        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, **options)
+
+
+@contextlib.contextmanager
+def naming(folder: str | Path) -> Iterator[None]:
+    """Whatever is raised inside is an InputError that says it of the tokenizer in a folder."""
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
-        if not _is_row(tokenizer.pad_token_id, rows):
-            _pad_with_another(tokenizer, rows)
+        yield
     except (InputError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # what tokenizers' Rust code raises when it panics is no Exception
-        raise unusable(folder, error) from error
-    return tokenizer
+        found = sorted({path.name for pattern in FILES for path in Path(folder).glob(pattern)})
+        said = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{folder}: transformers {transformers.__version__} cannot use the tokenizer in {', '.join(found) or 'it'} "
+            f"({type(error).__name__}: {said}); repair these files or fetch them again"
+        ) from error
 
 
-def unusable(folder: str | Path, error: BaseException) -> InputError:
-    """What to say of a folder's tokenizer that raises an error."""
-    found = sorted({path.name for pattern in FILES for path in Path(folder).glob(pattern)})
-    said = " ".join(str(error).split())[:300]
-    return InputError(
-        f"{folder}: transformers {transformers.__version__} cannot use the tokenizer in {', '.join(found) or 'it'} "
-        f"({type(error).__name__}: {said}); repair these files or fetch them again"
-    )
-
-
-def _is_row(token: int | None, rows: int) -> bool:
-    return token is not None and 0 <= token < rows
-
-
-def _pad_with_another(tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
-    names = ("unk_token", "eos_token", "bos_token", "sep_token", "cls_token", "mask_token")
+def padding_within(tokenizer: PreTrainedTokenizerBase, rows: int) -> PreTrainedTokenizerBase:
+    """The tokenizer itself. A padding token that is missing or lies beyond the rows is replaced by the one that
+    lm-evaluation-harness takes, the unknown token, or by another special one: the attention mask hides it."""
+    names = ("pad_token", "unk_token", "eos_token", "bos_token", "sep_token", "cls_token", "mask_token")
     for name in names:
-        if _is_row(getattr(tokenizer, f"{name}_id"), rows):
-            tokenizer.pad_token = getattr(tokenizer, name)
-            return
+        if (token := getattr(tokenizer, f"{name}_id")) is not None and 0 <= token < rows:
+            if name != "pad_token":
+                tokenizer.pad_token = getattr(tokenizer, name)
+            return tokenizer
     raise InputError(
         f"tokenizer {tokenizer.name_or_path}: no padding token below {rows:,}, the rows of the embedding, nor another "
         f"special one that could take its place; name one in tokenizer_config.json ({', '.join(names)})"

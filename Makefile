@@ -7,7 +7,7 @@ export PYTHONUTF8 := 1
 READY := .venv/.ready
 SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 
-.PHONY: demo test lint faults slurm bench clean
+.PHONY: demo test fuzz lint faults slurm bench clean
 
 demo: $(READY)
 	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
@@ -15,6 +15,11 @@ demo: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+
+# Spoiled files: as many of each kind as KNOWCOST_FUZZ says, other ones each time; make test takes a few, the same ones.
+fuzz: $(READY)
+	KNOWCOST_FUZZ=$${KNOWCOST_FUZZ:-1000} OMP_NUM_THREADS=1 \
+	  $(BIN)/python -m pytest -n $(CORES) $$(find tests/unit -name 'test_mutated*.py')
 
 lint: $(READY)
 	$(BIN)/ruff check .

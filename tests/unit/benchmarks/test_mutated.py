@@ -1,7 +1,7 @@
 """Spoiled benchmark files of every format: the same rows where it does not matter, else rows that can be asked, or an
 InputError that names the file. Never another exception.
 
-KNOWCOST_FUZZ=3000 pytest tests/unit/benchmarks/test_mutated.py tries many, other ones each time.
+KNOWCOST_FUZZ says how many examples; `make fuzz` takes many, other ones each time.
 """
 
 import gzip

@@ -15,22 +15,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import huggingface_hub
-import requests
 from huggingface_hub import errors
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils.sha import git_hash
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.fetch import network
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 WAITS = (2, 8, 30)  # seconds before the second, third and fourth try
+NO_NETWORK = (
+    "Check the network, the proxy variables and HF_ENDPOINT, then run again; or put a local file or folder in the "
+    "source column."
+)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _BUSY = (408, 429, 500, 502, 503, 504)
-_BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+network.for_hub()
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,11 @@ class Repository:
 
 
 def api() -> huggingface_hub.HfApi:
-    return huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    """huggingface_hub's client for the hub that HF_ENDPOINT names. Raises InputError when that is no address."""
+    endpoint = os.environ.get("HF_ENDPOINT")
+    if endpoint and not endpoint.startswith(("https://", "http://")):
+        raise InputError(f"HF_ENDPOINT is {endpoint!r}; expected an address that begins with https://, or unset it")
+    return huggingface_hub.HfApi(endpoint=endpoint)
 
 
 def _status(error: BaseException) -> int | None:
@@ -56,14 +65,15 @@ def _status(error: BaseException) -> int | None:
 
 def _unanswered(error: BaseException) -> bool:
     """Whether the other side was not reached or broke off."""
-    # errors.HTTPError is the base of the errors of the HTTP library that huggingface_hub uses, whichever that is
-    kinds = (errors.HTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, *_BROKEN)
+    kinds = (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, *network.PASSING)
     return _status(error) is None and (isinstance(error, kinds) or "Consistency check failed" in str(error))
 
 
 def _passing(error: BaseException) -> bool:
     """Whether trying again may help."""
-    return _status(error) in _BUSY or (_unanswered(error) and not huggingface_hub.is_offline_mode())
+    if network.unreachable(error) or huggingface_hub.is_offline_mode():
+        return False
+    return _status(error) in _BUSY or _unanswered(error)
 
 
 def retry(action: Callable[[], T], what: str) -> T:
@@ -118,10 +128,14 @@ def _problem(error: BaseException) -> str | None:
         return f"access refused (HTTP {status}). Set HF_TOKEN to a token that may read it."
     if status is not None:
         return f"the hub keeps answering HTTP {status}. Try again later, or name a mirror in HF_ENDPOINT."
+    if dead := network.unreachable(error):
+        return f"{dead}. {NO_NETWORK}"
+    if _unanswered(error) and huggingface_hub.is_offline_mode():
+        return "HF_HUB_OFFLINE is set and it is not here yet. Unset it, or put a local file in the source column."
     if _unanswered(error):
         return (
-            f"the download failed ({first_line(error)}). Check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, then "
-            "run again: files that are complete are kept."
+            f"the download failed ({first_line(error)}). Check the connection and HF_ENDPOINT, then run again: "
+            "files that are complete are kept."
         )
     return None
 
@@ -129,7 +143,7 @@ def _problem(error: BaseException) -> str | None:
 def repository(row: Mapping[str, str]) -> Repository:
     """Resolve a model row's revision and list the files there. Returns Repository. Raises InputError."""
     source, revision = row["source"], row.get("revision") or "main"
-    action = partial(api().model_info, source, revision=revision, files_metadata=True)
+    action = partial(api().model_info, source, revision=revision, files_metadata=True, timeout=network.SECONDS)
     info = ask(action, row, source, revision, "the list of files")
     commit = revision if COMMIT.fullmatch(revision) else info.sha
     return Repository(source, commit, {s.rfilename: s for s in info.siblings})

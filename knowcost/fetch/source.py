@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
 import filelock
-import requests
+import httpx2
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
-from knowcost.fetch import hub, unpack
+from knowcost.fetch import hub, network, unpack
 from knowcost.fetch.rows import REMOTE
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -86,13 +86,15 @@ def _plain_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
     if target.exists():
         return target
 
+    client = network.Client(headers={"Accept-Encoding": "identity"})
+
     def once() -> None:
         _check_scheme(row, url)
-        with requests.get(url, stream=True, timeout=(10, 60), headers={"Accept-Encoding": "identity"}) as response:
-            _check_scheme(row, response.url)
+        with client.stream("GET", url) as response:
+            _check_scheme(row, str(response.url))
             response.raise_for_status()
             with files.atomic(target) as temporary, open(temporary, "wb") as f:
-                for block in response.iter_content(1 << 20):
+                for block in response.iter_raw(1 << 20):
                     f.write(block)
                     progress.say("%s: %.1f MB", target, f.tell() / 1e6)
 
@@ -100,7 +102,9 @@ def _plain_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
     progress = Progress(log)
     try:
         hub.retry(once, url)
-    except requests.RequestException as error:
+    except network.Unreachable as error:
+        raise InputError(f"{row['name']}: {url}: {error}. {hub.NO_NETWORK}") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise InputError(
             f"{row['name']}: {url}: {hub.first_line(error)}. Try again later; if the file has moved, correct the "
             "source column, or download it by hand and put its path there."

@@ -126,7 +126,7 @@ def test_not_found(server, get):
 
 def test_nobody_answers(server, get, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    refused(get, row(), "download failed", "HF_ENDPOINT", "HF_HUB_OFFLINE")
+    refused(get, row(), "tiny", REPO, "127.0.0.1 cannot be reached", "refused", "HF_ENDPOINT", "source column")
 
 
 def test_gated(server, get, monkeypatch):

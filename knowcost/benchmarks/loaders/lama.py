@@ -11,7 +11,7 @@ Decisions, all counted in the metadata or the log:
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from knowcost.benchmarks import ids, layouts
@@ -128,27 +128,36 @@ def _sentence(where: str, record: Record) -> str:
     return sentences[0]
 
 
+def placed(paths: Iterable[Path], fact: MakeFact) -> Iterator[tuple[str, Record, Record]]:
+    """(where, record, fact) of every line of the files, each of which has some; the fact lacks its answer."""
+    for path in paths:
+        empty = True
+        for where, record in records(path):
+            empty = False
+            yield where, record, fact(where, record, path)
+        if empty:
+            raise InputError(f"{path}: no fact in it; fetch LAMA again, or delete the file")
+
+
 def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
-    """Make a fact of every line by `fact(where, record, path)`, which gives all but the answer; drop the unusable."""
+    """Every fact with its answer; the unusable are dropped and counted."""
     rows: list[Record] = []
     dropped: Counter[str] = Counter()
     seen, said = set(), set()
-    for path in paths:
-        for where, record in records(path):
-            row = fact(where, record, path)
-            answer = optional(where, record, "obj_label")
-            masks = row["cloze"].count(MASK)
-            identity = (row["id"], row["relation"], row["cloze"], answer)
-            if answer is None:
-                dropped["no_answer"] += 1
-            elif masks != 1:
-                dropped["several_masks" if masks else "no_mask"] += 1
-            elif identity in seen:
-                dropped["duplicate"] += 1
-            else:
-                seen.add(identity)
-                said.add(identity[1:])
-                rows.append({**row, "answer": answer})
+    for where, record, row in placed(paths, fact):
+        answer = optional(where, record, "obj_label")
+        masks = row["cloze"].count(MASK)
+        identity = (row["id"], row["relation"], row["cloze"], answer)
+        if answer is None:
+            dropped["no_answer"] += 1
+        elif masks != 1:
+            dropped["several_masks" if masks else "no_mask"] += 1
+        elif identity in seen:
+            dropped["duplicate"] += 1
+        else:
+            seen.add(identity)
+            said.add(identity[1:])
+            rows.append({**row, "answer": answer})
     if len(said) < len(rows):
         log.info(
             "%d facts repeat the sentence and answer of another fact (entities of one name); kept",

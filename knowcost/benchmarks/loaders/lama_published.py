@@ -14,7 +14,7 @@ from knowcost.benchmarks.loaders import lama
 from knowcost.benchmarks.loaders.lama import MakeFact
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.fields import optional
-from knowcost.common.records import Record, records
+from knowcost.common.records import Record
 
 GOOGLE_RE = {  # relation: LAMA's template (Petroni et al. 2019, table 1 and scripts/run_experiments.py)
     "place_of_birth": "[X] was born in [MASK] .",
@@ -52,17 +52,15 @@ def conceptnet(source: Path) -> Loaded:
 def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
     rows, seen = [], set()
     dropped: Counter[str] = Counter()
-    for path in paths:
-        for where, record in records(path):
-            row = fact(where, record, path)
-            answer = optional(where, record, "obj_label")
-            if answer is None:
-                dropped["no_answer"] += 1
-            elif row["cloze"] in seen:
-                dropped["same_sentence"] += 1
-            elif MASK not in row["cloze"]:
-                dropped["no_mask"] += 1
-            else:
-                rows.append({**row, "answer": answer})
-            seen.add(row["cloze"])
+    for where, record, row in lama.placed(paths, fact):
+        answer = optional(where, record, "obj_label")
+        if answer is None:
+            dropped["no_answer"] += 1
+        elif row["cloze"] in seen:
+            dropped["same_sentence"] += 1
+        elif MASK not in row["cloze"]:
+            dropped["no_mask"] += 1
+        else:
+            rows.append({**row, "answer": answer})
+        seen.add(row["cloze"])
     return Loaded(rows, list(paths), dropped)

@@ -78,6 +78,17 @@ def test_wrong_folder_says_what_is_expected(tmp_path, format):
         prepare(format, tmp_path, tmp_path / "out.parquet")
 
 
+@pytest.mark.parametrize("format", ["lama_trex", "lama_trex_published"])
+def test_a_relation_without_a_fact_and_a_second_template_are_named(lama, format):
+    (lama / "TREx" / "P1923.jsonl").write_text("\n")
+    with pytest.raises(InputError, match=r"P1923\.jsonl: no fact in it"):
+        prepare(format, lama, lama / "out.parquet")
+    with open(lama / "relations.jsonl", "a") as f:
+        f.write('{"relation": "P19", "template": "[X] is from [Y] ."}\n')
+    with pytest.raises(InputError, match=r"relations\.jsonl:3: a second template for P19"):
+        prepare(format, lama, lama / "out.parquet")
+
+
 def conceptnet(uuid, *sentences, answer="bed", **more):
     return {
         "uuid": uuid,

@@ -31,6 +31,7 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
             os.environ[variable] = str(threads)
     if not online:
         os.environ.update(dict.fromkeys(OFFLINE, "1"))
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # it is one more request that may wait for a network
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     console = logging.StreamHandler(sys.__stderr__)

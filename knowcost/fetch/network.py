@@ -34,20 +34,16 @@ class Client(httpx2.Client):
         except (ValueError, ImportError, httpx2.InvalidURL) as error:
             raise InputError(f"{_proxies()}: no proxy that can be used ({error}); correct the variable") from None
         self._answered: set[tuple[str, int | None]] = set()
-        self._dead: dict[tuple[str, int | None], str] = {}  # not tried again: huggingface_hub asks on the side, too
 
     def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """As httpx2's. Raises Unreachable instead of a failed connection to a host that has not answered yet."""
-        if said := self._dead.get((request.url.host, request.url.port)):
-            raise Unreachable(said)
         try:
             response = super().send(request, **options)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-            host = (error.request.url.host, error.request.url.port)
-            if host in self._answered:
+            url = error.request.url
+            if (url.host, url.port) in self._answered:
                 raise
-            self._dead[host] = _why(error.request.url, error)
-            raise Unreachable(self._dead[host]) from error
+            raise Unreachable(_why(url, error)) from error
         self._answered |= {(each.url.host, each.url.port) for each in (*response.history, response)}
         return response
 

@@ -35,6 +35,7 @@ def connections(server, monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
     monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)  # as log.setup has it
     network.for_hub()  # a client that has met nobody
     yield attempts
     network.for_hub()

@@ -13,7 +13,7 @@ from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.fetch import door, hub
 from knowcost.fetch.pickles import convert
-from knowcost.fetch.rows import choose, is_local, is_pickle, is_weights
+from knowcost.fetch.rows import choose, is_local, is_pickle, is_weights, names_in
 
 log = logging.getLogger(__name__)
 
@@ -63,18 +63,14 @@ def _origin(
         if local.resolve() == folder.resolve():
             raise InputError(f"{row['name']}: {local} is where the fetched copy goes; keep the original elsewhere")
         door.glance(row, local)
-        return _names(local), partial(_place, local, folder), None, None
+        return names_in(local), partial(_place, local, folder), None, None
     if is_offline_mode():
         local = hub.cached(row)
-        return _names(local), partial(_place, local, folder), local.name, hub.pin(row, local.name, lock_path)
+        return names_in(local), partial(_place, local, folder), local.name, hub.pin(row, local.name, lock_path)
     repository = hub.repository(row)
     lock = hub.pin(row, repository.commit, lock_path)
     names = [name for name in repository.files if "/" not in name]
     return names, partial(hub.download, row, repository, folder=folder), repository.commit, lock
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
 def _clear(folder: Path, keep: Collection[str]) -> None:

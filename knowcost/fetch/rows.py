@@ -4,6 +4,9 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from knowcost import world
+from knowcost.benchmarks import layouts
+from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
 
@@ -35,19 +38,48 @@ def benchmark_columns(row: Mapping[str, str]) -> dict[str, str]:
 def local_inputs(row: Mapping[str, str]) -> list[str]:
     """The files of a local model that its fetching depends on; [] for a model on the hub.
 
-    A folder that does not exist yet is taken to become one with model.safetensors, since the workflow will make it.
+    All that are taken (`choose`), so that one that is edited, added or removed is seen. Of a folder that `choose`
+    refuses those that it looked at, and of one that is not there none: the job that fetches it will say what is wrong.
+    But one that was there when the model was fetched, and is there no more, is no reason to fetch it again.
     """
+    folder = Path(row["source"])
     if not is_local(row["source"]):
         return []
-    folder = Path(row["source"])
-    kinds = (WEIGHTS, INDEX, PICKLE, f"{PICKLE}.index.json")
-    weights = next((name for name in kinds if (folder / name).exists()), WEIGHTS)
-    return [str(folder / "config.json"), str(folder / weights)]
+    if is_taught(row["source"]) or (not folder.is_dir() and Path(paths.model_source(row["name"])).exists()):
+        return [str(folder / name) for name in world.CHECKPOINT]
+    return [declared(folder / name) for name in _looked_at(names_in(folder), row)]
+
+
+def _looked_at(names: Collection[str], row: Mapping[str, str]) -> list[str]:
+    try:
+        small, weights = choose(names, row)
+    except InputError:
+        return [name for name in names if is_weights(name) or _SMALL.fullmatch(name)]
+    return [*small, *weights]
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of the files in a folder, in order; [] where there is none."""
+    return sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+
+
+def is_taught(source: str) -> bool:
+    """Whether a model's source is a folder that the workflow itself makes (knowcost/world)."""
+    return source.startswith(f"{world.MODELS}/")
 
 
 def benchmark_inputs(row: Mapping[str, str]) -> list[str]:
-    """The file or folder that preparing a local benchmark depends on; [] for one that is downloaded."""
-    return [] if row["source"].startswith(REMOTE) else [str(Path(row["source"]))]
+    """The files that preparing a local benchmark, or calibration data, reads; [] for one that is downloaded."""
+    if row["source"].startswith(REMOTE):
+        return []
+    return [declared(path) for path in layouts.files_of(row.get("format", ""), row["source"])]
+
+
+def declared(path: Path) -> str:
+    """A path as an input of Snakemake's. Raises InputError for one that Snakemake would take for a pattern."""
+    if set("{}<>") & set(str(path)):
+        raise InputError(f"{path}: Snakemake reads {{}} and <> in a path as patterns; rename the file")
+    return str(path)
 
 
 def allowed(row: Mapping[str, str]) -> set[str]:

@@ -1,6 +1,5 @@
 """The configuration, checked before anything runs: unknown keys, missing columns and impossible values are errors."""
 
-import json
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ import yaml
 
 from knowcost.benchmarks.formats import kind_of, with_companions
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
+from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.common.records import table
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
 from knowcost.plan import schema
 from knowcost.spec import levels
-from knowcost.spec.architectures import family_of
 from knowcost.spec.variants import SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +55,8 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
     models = _table(config["models"], "models")
+    for name in models.keys() & {Path(path).name for path in (paths.TABLES, paths.FIGURES, paths.REPORT)}:
+        raise InputError(f"{config['models']}: no model may be called {name!r}, as what lies beside it in results/ is")
     benchmarks = _table(config["benchmarks"], "benchmarks")
     for name, row in benchmarks.items():
         _check_benchmark(f"{config['benchmarks']}: {name}", row)
@@ -75,6 +76,11 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
             "set it to batch, or int8_engine to knowcost"
         )
     return Study(config, models, benchmarks, _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb))
+
+
+def nothing() -> Study:
+    """A Study of no models and no benchmarks, configured by the defaults alone."""
+    return Study(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), {}, {})
 
 
 def _gpu_memory_gb(configured: Any, of_site: Any) -> float | None:
@@ -173,16 +179,3 @@ def _table(path: str, kind: str) -> dict[str, Row]:
     if not rows:
         raise InputError(f"{path}: no rows")
     return rows
-
-
-def check_families(study: Study) -> None:
-    """Raise InputError when a local model's config.json already contradicts its row, before any job starts."""
-    for name, row in study.models.items():
-        file = Path(row["source"]) / "config.json"
-        if file.is_file():
-            model_type = json.loads(file.read_text(encoding="utf-8")).get("model_type")
-            found = family_of(model_type)
-            if found != row["family"]:
-                raise InputError(
-                    f"model {name!r}: family is {row['family']!r}, but {model_type!r} in {file} is {found!r}"
-                )

@@ -1,56 +1,113 @@
-"""Whether the models can hold what a study asks of them, said before any job starts.
+"""What the models that are on this machine already, local or fetched, show before any job starts.
 
-Levels such as 2of4 or 4bit-g128 need layers whose width they divide, and a scope needs a layer. For checkpoints that
-are on this machine already, fetched or local, that is seen in the headers of their files. A model that is still to be
-downloaded is looked at by its own compress jobs, each before its work begins (compress/archive/write.py).
+A model that is broken is named; its own jobs will fail, and those of the others need not wait for it. What contradicts
+a sound model is a mistake of the configuration and ends the planning: another family than its row says, since variants
+and benchmarks follow from the family, or a level that its layers cannot hold (2of4 or 4bit-g128 need layers whose width
+they divide, and a scope needs a layer). A model that is still to be downloaded is looked at when it is fetched
+(fetch/door.py), and by its compress jobs, each before its work begins (compress/archive/write.py).
 """
 
 import functools
 from collections.abc import Iterable
 from pathlib import Path
 
-from knowcost.common import files, paths
+from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.models.checkpoint import Checkpoint
+from knowcost.fetch import door, rows
+from knowcost.models.checkpoint import Checkpoint, Tensor
+from knowcost.models.headers import read_config, read_object
 from knowcost.plan import design
 from knowcost.plan.config import Row, Study
 from knowcost.spec import scopes
-from knowcost.spec.architectures import architecture
+from knowcost.spec.architectures import architecture, family_of
 from knowcost.spec.variants import Variant, parse
 
 
-def check(study: Study) -> None:
-    """Raise InputError for the first variant of the Study that its model cannot hold, naming model, step and layer."""
+def check(study: Study) -> list[str]:
+    """What is broken of the Study's models that are here: a sentence for each such model, with its row and a remedy.
+
+    Raises InputError for the first row, or the first variant, that contradicts a sound model.
+    """
+    broken = []
     for name, row in study.models.items():
-        folder = _here(name, row)
-        if folder:
-            try:
-                _check_model(folder, [parse(slug) for slug in design.variants(study, row["family"])])
-            except InputError as error:
-                raise InputError(f"model {name!r}: {error}") from None
+        where = f"{study.config['models']}: row {name!r}: "
+        _check_family(where, row)
+        try:
+            checkpoint = _opened(row)
+        except (InputError, OSError) as error:
+            broken.append(
+                f"{where}{error}. Until that is mended the jobs of this model will fail; those of the other models "
+                "run, all of them with --keep-going."
+            )
+            continue
+        if checkpoint:
+            _check_variants(where, checkpoint, [parse(slug) for slug in design.variants(study, row["family"])])
+    return broken
 
 
-def _here(name: str, row: Row) -> Path | None:
-    """The folder of a model's safetensors, or None."""
-    fetched, local = Path(paths.model_source(name)), Path(row["source"])
-    if fetched.is_file() and files.read_json(fetched).get("source") == row["source"]:
+def _check_family(where: str, row: Row) -> None:
+    try:
+        folder = _here(row)
+        model_type = read_config(folder)["model_type"] if folder else None
+        found = family_of(model_type) if model_type else row["family"]
+    except (InputError, OSError, KeyError, TypeError):  # broken, as _opened will say
+        return
+    if found != row["family"]:
+        raise InputError(
+            f"{where}family is {row['family']!r}, but {model_type!r} in {folder}/config.json is {found!r}; correct the "
+            "column family or the source"
+        )
+
+
+def _here(row: Row) -> Path | None:
+    """The folder of a model that is on this machine, or None. What the workflow itself makes counts once it is fetched.
+
+    Raises InputError where a local one is missing, and for a source.json that cannot be read: Snakemake takes it for a
+    model that was fetched.
+    """
+    fetched, local = Path(paths.model_source(row["name"])), Path(row["source"])
+    try:
+        origin = read_object(fetched).get("source") if fetched.is_file() else None
+    except InputError:
+        raise InputError(f"{fetched}: damaged; delete it, and the model is fetched again") from None
+    if local.is_dir() and not rows.is_taught(row["source"]):
+        return local
+    if origin == row["source"]:
         return fetched.parent
-    return local if (local / "config.json").is_file() and any(local.glob("*.safetensors")) else None
+    if rows.is_local(row["source"]) and not rows.is_taught(row["source"]):
+        raise InputError(f"there is no folder {local}; correct the source column, or make it")
+    return None
 
 
-def _check_model(folder: Path, variants: Iterable[Variant]) -> None:
-    found = Checkpoint(folder)
+def _opened(row: Row) -> Checkpoint | None:
+    """The checkpoint of a model that is here, None where there is none or it is in pickles. Raises InputError."""
+    folder = _here(row)
+    if folder is None:
+        return None
+    rows.choose(rows.names_in(folder), row)
+    door.glance(row, folder)
+    return Checkpoint(folder) if any(folder.glob("*.safetensors")) else None
+
+
+def _check_variants(where: str, found: Checkpoint, variants: Iterable[Variant]) -> None:
+    """Raise InputError for the first variant that the model cannot hold, naming step and layer."""
     block = architecture(found.model_type)
     tensors = {name.removesuffix(".weight"): found.tensors[f"{name}.weight"] for name in found.modules}
-    if block.final not in tensors:  # tied
-        embeddings = [tensor for name, tensor in tensors.items() if scopes.matches(block.embedding, name)]
-        tensors |= dict.fromkeys([block.final], *embeddings[:1])
+    embeddings = [tensor for name, tensor in tensors.items() if scopes.matches(block.embedding, name)]
+    if block.final not in tensors and embeddings:  # tied
+        tensors[block.final] = embeddings[0]
 
     @functools.cache
-    def taken(method: str, grouping: str, scope: str) -> list[str]:
-        return registry.weights(method, grouping, scope, found.model_type, tensors)
+    def taken(method: str, grouping: str, scope: str) -> dict[str, Tensor]:
+        try:
+            names = registry.weights(method, grouping, scope, found.model_type, tensors)
+        except InputError:  # a part is missing, or has names that only transformers resolves: the door will see
+            return {}
+        return {name: tensors[name.removesuffix(".weight")] for name in names}
 
     for step in dict.fromkeys(step for variant in variants for step in variant.steps):
-        names = taken(step.method, step.grouping, step.scope)
-        registry.METHODS[step.method].check(step, {name: tensors[name.removesuffix(".weight")] for name in names})
+        try:
+            registry.METHODS[step.method].check(step, taken(step.method, step.grouping, step.scope))
+        except InputError as error:
+            raise InputError(f"{where}{error}") from None

@@ -5,7 +5,6 @@ third for three times.
 """
 
 import functools
-import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -15,6 +14,7 @@ from knowcost.common import paths
 from knowcost.compress import registry
 from knowcost.fetch import rows
 from knowcost.models.gpus import BYTES, gpus_for, weights_gb
+from knowcost.models.headers import read_config, read_object
 from knowcost.plan.config import Row, Study
 from knowcost.spec.variants import parse
 
@@ -43,7 +43,14 @@ def size(row: Row) -> Size:
     for find in finders:
         try:
             found = find(row)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not there, or not what it should be
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ):  # not there, or not what it should be
             continue
         if found and found.parameters > 0:
             return found
@@ -58,7 +65,7 @@ def _fetched(row: Row) -> Size:
 
 @functools.lru_cache(maxsize=1024)  # every resource of every job asks
 def _read_source(path: Path, _changed: tuple[int, int]) -> Size:
-    source = json.loads(path.read_text(encoding="utf-8"))
+    source = read_object(path)
     weights = [entry["size"] for name, entry in source["files"].items() if name.endswith(".safetensors")]
     return Size(int(source["parameters"]), sum(weights) / 1e9)
 
@@ -67,10 +74,11 @@ def _local(row: Row) -> Size | None:
     if not rows.is_local(row["source"]):
         return None
     folder = Path(row["source"])
-    weights = list(folder.glob("*.safetensors")) or list(folder.glob("pytorch_model*.bin"))
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    stored = sum(path.stat().st_size for path in weights)
-    return Size(stored // BYTES.get(config.get("dtype") or config.get("torch_dtype"), 4), stored / 1e9)
+    _, weights = rows.choose(rows.names_in(folder), row)
+    config = read_config(folder)
+    stored = sum((folder / name).stat().st_size for name in weights)
+    dtype = str(config.get("dtype") or config.get("torch_dtype"))
+    return Size(stored // BYTES.get(dtype, 4), stored / 1e9)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
 """What a configuration and its tables may hold: values get the types of the schemas, and what is wrong is an error."""
 
+import datetime
 import functools
+import re
+from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +14,79 @@ import yaml
 from knowcost.common.errors import InputError
 
 SCHEMAS = Path(__file__).with_name("schemas")
+_EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")  # to YAML a text, unless there is a point and a sign
 
 
 def check(value: Any, name: str, where: str) -> None:
     """Raise InputError, which begins with `where`, for the first thing that the schema `name` does not allow."""
-    errors = sorted(_validator(_schema(name)).iter_errors(value), key=lambda e: list(map(str, e.path)))
+    errors = sorted(_Validator(_schema(name)).iter_errors(value), key=lambda e: list(map(str, e.path)))
     if errors:
         error = errors[0]
         key = ".".join(str(part) for part in error.absolute_path)
-        allowed = ""
-        if error.validator == "additionalProperties":
-            allowed = f"; known keys here: {', '.join(error.schema.get('properties', {}))}"
         raise InputError(
-            f"{where}: {f'{key}: ' if key else ''}{error.message}{allowed}; config/README.md explains the keys"
+            f"{where}: {f'{key}: ' if key else ''}{error.message}{_allowed(error)}; config/README.md explains the keys"
         )
 
 
-def typed(value: Any, name: str) -> Any:
-    """The value with every text that the schema `name` does not allow read as YAML, where that is allowed.
+def _allowed(error: jsonschema.ValidationError) -> str:
+    """What the message of an error leaves out of what would be right."""
+    schema: Any = error.schema
+    if error.validator == "additionalProperties":
+        return f"; known keys here: {', '.join(schema.get('properties', {}))}"
+    if error.validator == "anyOf":
+        return f": {yaml.safe_dump(error.validator_value, default_flow_style=True, width=200).strip()}"
+    if error.validator == "pattern" and "description" in schema:
+        return f" ({schema['description']})"
+    if error.validator_value == "string" and isinstance(error.instance, bool | int | float | datetime.date):
+        return "; put a text in quotes"
+    return "; leave the key out to have the default" if error.instance is None else ""
 
-    Snakemake hands over what stands inside `--config "gpu={memory_gb: 80}"` as text, and `limit=null` too.
+
+def typed(value: Any, name: str) -> Any:
+    """The value with what stands in another type than the schema `name` wants read as that type, where that is sure.
+
+    A text is read as YAML: Snakemake hands over what stands inside `--config "gpu={memory_gb: 80}"` as text, and
+    `limit=null` too. Where a text is wanted, a whole number or a date is the text that was written; where a whole
+    number is, 1e3 is one. No text becomes of other numbers (1.10 was perhaps written) and of yes and no.
     """
     return _typed(value, _schema(name))
 
 
 def _typed(value: Any, schema: dict[str, Any]) -> Any:
-    if isinstance(value, str) and not _validator(schema).is_valid(value):
-        try:
-            read = yaml.safe_load(value)
-        except yaml.YAMLError:
-            return value
-        fits = isinstance(read, dict | list) or _validator(schema).is_valid(read)
-        return _typed(read, schema) if fits and not isinstance(read, str) else value
     if isinstance(value, dict):
         others = schema.get("additionalProperties") or {}
         return {key: _typed(item, schema.get("properties", {}).get(key, others)) for key, item in value.items()}
     if isinstance(value, list):
         return [_typed(item, schema.get("items", {})) for item in value]
+    if isinstance(value, float) and value.is_integer() and _wants(schema, "integer"):
+        return int(value)
+    if isinstance(value, int | datetime.date) and not isinstance(value, bool):
+        return str(value) if _wants(schema, "string") and not _wants(schema, "integer") else value
+    if isinstance(value, str) and not _Validator(schema).is_valid(value):
+        return _read(value, schema)
     return value
+
+
+def _read(text: str, schema: dict[str, Any]) -> Any:
+    """A text that the schema does not allow, read as YAML where that is allowed; else as it is."""
+    try:
+        read = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):  # of a date that there is not
+        return text
+    if isinstance(read, str):
+        if not _EXPONENT.fullmatch(read):
+            return text
+        read = float(read)
+    read = _typed(read, schema)
+    return read if isinstance(read, dict | list) or _Validator(schema).is_valid(read) else text
+
+
+def _wants(schema: dict[str, Any], kind: str) -> bool:
+    """Whether a schema, or one of its alternatives, takes values of a type."""
+    kinds = schema.get("type", [])
+    return kind in ([kinds] if isinstance(kinds, str) else kinds) or any(
+        _wants(o, kind) for o in schema.get("anyOf", ())
+    )
 
 
 @functools.cache
@@ -55,5 +94,20 @@ def _schema(name: str) -> dict[str, Any]:
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
 
 
-def _validator(schema: dict[str, Any]) -> Any:
-    return jsonschema.Draft202012Validator(schema)
+def _is_number(checker: Any, value: Any) -> bool:
+    """Not infinity, and not what is no number, which YAML writes .inf and .nan."""
+    is_type = jsonschema.Draft202012Validator.TYPE_CHECKER.is_type
+    return is_type(value, "number") and (isinstance(value, int) or isfinite(value))
+
+
+def _matches(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """As a pattern is meant: $ is the end, and not the place before a line break that ends the text."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    validators={"pattern": _matches},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number),
+)

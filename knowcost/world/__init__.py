@@ -4,3 +4,7 @@ STAGE_VERSION = "5"
 
 # The files that facts.write makes, without ".jsonl".
 FILES = ("facts", "cloze", "ranked", "lines", "boolq", "piqa", "winogrande", "texts")
+
+# What a taught model's folder holds, as far as jobs depend on it.
+MODELS = "resources/world/models"
+CHECKPOINT = ("config.json", "model.safetensors", "tokenizer.json")

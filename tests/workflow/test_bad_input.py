@@ -1,7 +1,10 @@
 """Bad input is a clear message, and no job starts or no result is kept."""
 
+import shutil
+
 import numpy as np
 import pytest
+from helpers.workflow import jobs
 from safetensors.numpy import load_file, save_file
 
 
@@ -46,12 +49,42 @@ def test_a_wrong_row_starts_no_job(project):
 def test_a_level_that_a_local_model_cannot_hold_starts_no_job(project):
     experiment = {"name": "x", "steps": ["wanda"], "scopes": ["overall"], "levels": ["5of10"]}
     project.write_config(lambda config: config["study"]["experiments"].append(experiment))
-    refused(project, "model 'one': wanda-5of10@overall: ", "bert.encoder.layer.0")
+    refused(project, "models.tsv: row 'one': wanda-5of10@overall: ", "bert.encoder.layer.0")
 
 
 def second_model(project):
     project.add_row("models.tsv", "two", "encoder", "./checkpoints/distilbert")
     return project.folder / "checkpoints/distilbert"
+
+
+def test_a_broken_model_is_named_and_stops_no_other(project):
+    folder = second_model(project)
+    shutil.copytree(folder, project.folder / "checkpoints/sound")
+    project.add_row("models.tsv", "three", "encoder", "./checkpoints/sound")
+    project.add_row("models.tsv", "four", "encoder", "./nowhere")
+    (folder / "config.json").write_text('{"model_type": "distil')
+    fetched = [f"resources/models/{name}/source.json" for name in ("two", "three", "four")]
+    wrong = ["checkpoints/distilbert/config.json: not JSON", "there is no folder nowhere"]
+    planned = project.snakemake("-n", *fetched)
+    assert jobs(planned) == {"fetch_model": 3}
+    for row, problem in zip(("two", "four"), wrong, strict=True):
+        assert f"models.tsv: row '{row}': {problem}" in planned.stderr
+    run = project.snakemake("--keep-going", *fetched, check=False)
+    assert run.returncode != 0
+    assert [(project.folder / path).exists() for path in fetched] == [False, True, False]
+    for name, problem in zip(("two", "four"), wrong, strict=True):
+        assert problem in (project.folder / f"logs/fetch/{name}.log").read_text()
+
+
+def test_unlocking_needs_no_sound_configuration(project):
+    locks = project.folder / ".snakemake/locks"
+    locks.mkdir()
+    (locks / "0.input.lock").write_text("results/one/thresholds.json\n")
+    (project.folder / "checkpoints/bert/config.json").write_text("{")
+    (project.folder / "resources/models/one/source.json").write_text("")
+    project.write_config(lambda config: config.update(models="nowhere.tsv", modles="x", score=None))
+    project.snakemake("--unlock")
+    assert not locks.exists()
 
 
 def test_a_missing_tokenizer(project):

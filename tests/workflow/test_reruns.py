@@ -11,6 +11,8 @@ import pytest
 from helpers import tiny
 from helpers.workflow import AGGREGATES, SCORES, jobs
 
+BATCH_OF_DENSE = ["dense", "magnitude-40@attention", "magnitude-40@overall"]
+
 
 def version_of(project, stage, version):
     path = project.folder / "knowcost" / stage
@@ -145,6 +147,40 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
     again = json.loads(manifest.read_text())["calibration"]
     assert (again["name"], again["seed"]) == ("again", 5)
     assert again["sha256"] != about["sha256"]
+
+
+def test_a_tokenizer_that_is_edited_in_place_is_fetched_and_asked_again(project):
+    folder = project.folder / "checkpoints/bert"
+    for path in folder.iterdir():
+        os.utime(path)
+    assert project.planned() == {}  # touched, and the same
+    again = {"fetch_model": 1, "thresholds": 1, "compress": 6} | SCORES | AGGREGATES
+    (folder / "added_tokens.json").write_text("{}")
+    assert project.planned() == again
+    (folder / "added_tokens.json").unlink()
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer | {"model_max_length": 17}))
+    assert project.planned() == again
+    cell = "results/one/dense/scores/first.parquet"
+    run = project.snakemake(cell)
+    assert sorted(re.findall(r"one (\S+) first: ", run.stderr)) == BATCH_OF_DENSE
+    run = project.snakemake(cell, "--forcerun", "fetch_model")
+    assert jobs(run)["fetch_model"] == 1
+    assert not re.findall(r"one (\S+) first: ", run.stderr)
+
+
+def test_a_line_added_inside_the_folder_of_a_benchmark_is_read_again(project):
+    squad = project.folder / "lama/Squad/test.jsonl"
+    squad.parent.mkdir(parents=True)
+    line = '{"id": "%s", "masked_sentences": ["w7 w1 [MASK]"], "obj_label": "w3"}\n'
+    squad.write_text(line % "a")
+    project.add_row("benchmarks.tsv", "squad", "lama_squad", "./lama", "encoder")
+    prepared = "resources/benchmarks/squad.parquet"
+    project.snakemake(prepared)
+    assert "Nothing to be done" in str(project.snakemake("-n", prepared))
+    squad.write_text(line % "a" + line % "b")
+    assert jobs(project.snakemake(prepared)) == {"fetch_benchmark": 1}
+    assert pq.read_table(project.folder / prepared)["id"].to_pylist() == ["a", "b"]
 
 
 @pytest.mark.parametrize(("deleted", "asked"), [("scores", ["magnitude-20@attention"]), ("scores/first.parquet", [])])

@@ -31,12 +31,20 @@ def gpu_memory_of_site():
     return found and (found.raw if found.is_evaluable() else found.value)
 
 
-try:
-    STUDY = configuration.load(config, gpu_memory_of_site())
-    configuration.check_families(STUDY)
-    BATCHES = design.batches(STUDY)
+def study():
+    """The checked study. Unlocking needs no plan, so there nothing that a configuration refers to is read."""
+    if "--unlock" in sys.argv:
+        return configuration.nothing()
+    checked = configuration.load(config, gpu_memory_of_site())
     if workflow.is_main_process:  # not again in every job
-        fitting.check(STUDY)
+        for broken in fitting.check(checked):
+            print(broken, file=sys.stderr)  # where --quiet and -n leave it alone, unlike Snakemake's own log
+    return checked
+
+
+try:
+    STUDY = study()
+    BATCHES = design.batches(STUDY)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -23,7 +23,7 @@ rule teach:
     input:
         rules.invent_world.output,
     output:
-        [f"resources/world/models/{{family}}/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json")],
+        [f"{world.MODELS}/{{family}}/{name}" for name in world.CHECKPOINT],
     log:
         paths.log("world", "teach-{family}"),
     benchmark:

@@ -3,47 +3,10 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from helpers.fetching import PARAMETERS, REPO, checkpoint, refused, row, sharded, write
-
-from knowcost.fetch import rows
-
-# sources and what Snakemake depends on
-
-
-def test_sources(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine").mkdir()
-    assert all(rows.is_local(s) for s in ("./a", "../a", "/a/b", "resources/world/llama", "mine"))
-    assert not any(rows.is_local(s) for s in ("bert-base-uncased", "google/flan-t5-base"))
-    assert rows.local_inputs(row()) == []
-
-
-@pytest.mark.parametrize(
-    ("held", "weights"),
-    [
-        ([], "model.safetensors"),
-        (["pytorch_model.bin"], "pytorch_model.bin"),
-        (["pytorch_model.bin", "model.safetensors"], "model.safetensors"),
-        (["model.safetensors.index.json"], "model.safetensors.index.json"),
-    ],
-)
-def test_local_inputs(tmp_path, held, weights):
-    if held:
-        write(tmp_path / "m", dict.fromkeys(held, b""))
-    assert rows.local_inputs(row(tmp_path / "m")) == [str(tmp_path / "m" / name) for name in ("config.json", weights)]
-
-
-def test_planning_loads_nothing_heavy(root):
-    heavy = "{'torch', 'numpy', 'huggingface_hub'}"
-    script = f"import sys, knowcost.fetch.rows; print([*({heavy} & sys.modules.keys())])"
-    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
 
 # local folders, and what is let in
 

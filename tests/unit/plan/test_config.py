@@ -2,6 +2,7 @@
 plan, is shown in tests/workflow/test_bad_input.py.)"""
 
 import copy
+import math
 
 import pytest
 from helpers import tiny
@@ -45,9 +46,9 @@ def project(tmp_path, checkpoints, monkeypatch):
 def plan(project):
     """What the workflow does before anything else (workflow/rules/common.smk)."""
     study = config.load(project.config)
-    config.check_families(study)
-    fitting.check(study)
-    return design.batches(study)
+    batches = design.batches(study)
+    assert fitting.check(study) == []
+    return batches
 
 
 def refused(project, *expected):
@@ -89,6 +90,21 @@ def experiment(key, value):
         ),
         (lambda c: c.update(compress={"device": "tpu"}), ["compress.device: 'tpu' does not match"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
+        (lambda c: c.update(models=""), ["models: '' does not match", "path of the model table"]),
+        (lambda c: c.update(score=None), ["score: None is not of type 'object'; leave the key out"]),
+        (lambda c: c.update(study=[]), ["study: [] is not of type 'object'"]),
+        (lambda c: c.update(gpu={"memory_gb": math.nan}), ["gpu.memory_gb: nan is not", "type: [number, 'null']"]),
+        (lambda c: c.update(gpu={"memory_gb": ".inf"}), ["gpu.memory_gb: '.inf' is not", "const: auto"]),
+        (lambda c: c["study"].update(tolerance=math.inf), ["study.tolerance: inf is not of type 'number'"]),
+        (lambda c: c.update(limit=True), ["limit: True is not of type 'integer'"]),
+        (lambda c: c.update(limit=10**400), ["limit: ", "greater than the maximum of 1000000000"]),
+        (lambda c: c.update(title=1.5), ["title: 1.5 is not of type 'string'; put a text in quotes"]),
+        (lambda c: c.update(calibration={"name": "con/../x"}), ["calibration.name: 'con/../x' does not match"]),
+        (lambda c: c.update(calibration={"name": "c4\n"}), ["calibration.name: 'c4\\n' does not match"]),
+        (
+            lambda c: c.update(calibration={"source": "{a}.txt"}),
+            ["calibration.source: '{a}.txt'", "Snakemake", "rename"],
+        ),
         (lambda c: c["study"].update(tolerance=1), ["study.tolerance: 1 is greater than or equal to the maximum of 1"]),
         (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),
         (lambda c: c.update(archive="zip"), ["archive: 'zip' is not one of ['full', 'changed', 'recipe']"]),
@@ -105,6 +121,13 @@ def test_a_wrong_key_or_value_starts_no_job(project, change, expected):
     [
         ("models.tsv", ("two", "decodr", "./x"), ["row 'two'", "'decodr' is not one of"]),
         ("models.tsv", ("one", "encoder", "./x"), ["two rows are named 'one'"]),
+        ("models.tsv", ("tables", "encoder", "./x"), ["models.tsv: no model may be called 'tables'"]),
+        *[
+            ("models.tsv", (name, "encoder", "./x"), ["models.tsv", "does not match"])
+            for name in ("-x", ".", "a/../b", "a b")
+        ],
+        ("models.tsv", ("a" * 101, "encoder", "./x"), ["models.tsv", "is too long"]),
+        ("models.tsv", ("two", "encoder", "./<x>"), ["row 'two': source: './<x>' does not match", "Snakemake"]),
         ("models.tsv", ("two", "decoder", "./checkpoints/bert"), ["no benchmark asks models of family 'decoder'"]),
         (
             "benchmarks.tsv",
@@ -123,13 +146,15 @@ def test_a_wrong_row_starts_no_job(project, table, cells, expected):
 def test_a_family_that_contradicts_the_architecture_starts_no_job(project):
     project.add_row("models.tsv", "two", "decoder", "./checkpoints/bert")
     project.add_row("benchmarks.tsv", "b", "boolq", "first.jsonl", "decoder")
-    refused(project, "model 'two': family is 'decoder', but 'bert'", "is 'encoder'")
+    refused(
+        project, "models.tsv: row 'two': family is 'decoder', but 'bert' in checkpoints/bert/config.json is 'encoder'"
+    )
 
 
 @pytest.mark.parametrize(
     ("step", "level", "expected"),
     [
-        ("wanda", "5of10", "model 'one': wanda-5of10@overall: "),
+        ("wanda", "5of10", "models.tsv: row 'one': wanda-5of10@overall: "),
         ("rtn", "4bit-g64", "do not divide into groups of 64; take a divisor"),
     ],
 )

@@ -1,18 +1,19 @@
 import json
+import shutil
 
 import pytest
 from helpers import tiny
 
 from knowcost.common import paths
 from knowcost.common.errors import InputError
-from knowcost.plan import fitting
+from knowcost.plan import fitting, resources
 from knowcost.plan.config import Study
 
 
 def study(source, steps, levels, scopes=("overall",), family="decoder"):
     experiment = {"name": "x", "steps": steps, "scopes": list(scopes), "levels": levels}
     config = {"study": {"groupings": ["paper"], "protocols": ["corrected"], "experiments": [experiment]}}
-    config["calibration"] = {"name": "c4"}
+    config |= {"calibration": {"name": "c4"}, "models": "models.tsv"}
     return Study(config, {"m": {"name": "m", "family": family, "source": str(source)}}, {})
 
 
@@ -35,7 +36,7 @@ def here(tmp_path, monkeypatch):
     ],
 )
 def test_a_level_that_no_layer_can_hold(here, steps, level, scopes, expected):
-    with pytest.raises(InputError, match=f"model 'm': {expected}"):
+    with pytest.raises(InputError, match=f"models.tsv: row 'm': {expected}"):
         fitting.check(study(here / "llama", steps, [level], scopes))
 
 
@@ -46,9 +47,11 @@ def test_a_tied_head_is_as_wide_as_the_embedding(here):
 
 
 def test_what_fits_passes_and_a_model_that_is_not_here_is_not_asked(here):
-    fitting.check(study(here / "llama", ["wanda"], [50, "2of4", "4of8"], ["overall", "attention", "final"]))
-    fitting.check(study(here / "llama", ["gptq"], ["4bit-g8", "3bit-g4-actorder", "8bit"]))
-    fitting.check(study("some/hub-id", ["wanda"], ["5of10"]))
+    assert (
+        fitting.check(study(here / "llama", ["wanda"], [50, "2of4", "4of8"], ["overall", "attention", "final"])) == []
+    )
+    assert fitting.check(study(here / "llama", ["gptq"], ["4bit-g8", "3bit-g4-actorder", "8bit"])) == []
+    assert fitting.check(study("some/hub-id", ["wanda"], ["5of10"])) == []
 
 
 def test_a_fetched_copy_counts_only_while_the_table_names_its_source(here):
@@ -57,4 +60,58 @@ def test_a_fetched_copy_counts_only_while_the_table_names_its_source(here):
     source.write_text(json.dumps(json.loads(source.read_text()) | {"source": "some/hub-id"}))
     with pytest.raises(InputError, match="do not divide"):
         fitting.check(study("some/hub-id", ["wanda"], ["5of10"]))
-    fitting.check(study("another/hub-id", ["wanda"], ["5of10"]))
+    assert fitting.check(study("another/hub-id", ["wanda"], ["5of10"])) == []
+
+
+def cut(name):
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:20])
+
+
+@pytest.mark.parametrize(
+    ("breaks", "expected"),
+    [
+        (cut("config.json"), "llama/config.json: not JSON"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "llama/config.json: expected a JSON object"),
+        (
+            lambda folder: (folder / "config.json").write_text('{"model_type": ["llama"]}'),
+            "llama/config.json: no model_type",
+        ),
+        (
+            lambda folder: (folder / "config.json").write_text('{"model_type": "mamba"}'),
+            "architecture 'mamba' is not known",
+        ),
+        (lambda folder: (folder / "config.json").write_text("[" * 100_000), "llama/config.json: not JSON"),
+        (lambda folder: (folder / "config.json").unlink(), "llama/config.json: missing"),
+        (lambda folder: [(folder / "config.json").unlink(), (folder / "config.json").mkdir()], "llama/config.json"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "llama has no tokenizer"),
+        (cut("model.safetensors"), "llama/model.safetensors: not a safetensors file"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "has neither model.safetensors nor"),
+        (lambda folder: shutil.rmtree(folder), "there is no folder llama; correct the source column, or make it"),
+    ],
+)
+def test_a_broken_model_is_named_with_its_row_and_stops_no_other(here, breaks, expected):
+    asked = study("./llama", ["gptq"], ["4bit-g12"])
+    tiny.fetched("llama", here / "sound")
+    asked.models["sound"] = {"name": "sound", "family": "decoder", "source": "./sound"}
+    breaks(here / "llama")
+    with pytest.raises(InputError, match=r"models\.tsv: row 'sound': gptq-4bit-g12@overall: "):
+        fitting.check(asked)  # the other one is looked at all the same
+    del asked.models["sound"]
+    [broken] = fitting.check(asked)
+    assert broken.startswith("models.tsv: row 'm': ") and expected in broken
+    assert resources.size(asked.models["m"]).parameters > 0  # a guess, and no error
+
+
+@pytest.mark.parametrize("contents", ["", '{"files": ', "[]"])
+def test_a_damaged_note_on_a_fetched_model_is_named(here, contents):
+    tiny.fetched("llama", here / paths.model_dir("m"))
+    (here / paths.model_source("m")).write_text(contents)
+    [broken] = fitting.check(study("some/hub-id", ["wanda"], [50]))
+    assert broken.startswith("models.tsv: row 'm': resources/models/m/source.json: damaged; delete it")
+
+
+def test_an_index_beside_whole_weights_does_not_count(here):
+    (here / "llama/model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "model-00001-of-00009.safetensors"}}'
+    )
+    assert fitting.check(study("./llama", ["wanda"], [50])) == []

@@ -78,6 +78,7 @@ def test_a_local_folder_is_measured_by_its_files(here):
     (here / "x").mkdir()
     for shard in (1, 2):
         (here / f"x/model-0000{shard}-of-00002.safetensors").write_bytes(bytes(3_000_000))
+    (here / "x/model.safetensors.index.json").touch()
     (here / "x/pytorch_model.bin").write_bytes(bytes(9_000_000))  # not taken when there are safetensors
     for key, parameters in (("dtype", 3_000_000), ("torch_dtype", 3_000_000), ("nothing", 1_500_000)):
         (here / "x/config.json").write_text(json.dumps({key: "bfloat16"}))
@@ -98,7 +99,16 @@ def test_a_fetched_model_is_measured_by_its_source_file_even_after_it_changed(he
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"parameters": "many", "files": {}}', '{"parameters": 0, "files": {}}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        *(f'{{"parameters": {what}, "files": {{}}}}' for what in ('"many"', "0", "Infinity")),
+        "[" * 10**5,
+    ],
+    ids=lambda text: text[:30],
 )
 def test_a_damaged_source_file_does_not_stop_the_plan(here, text):
     (here / "resources/models/m").mkdir(parents=True)

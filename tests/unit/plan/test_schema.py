@@ -1,5 +1,6 @@
 """Values get the types that the schema of the configuration gives them."""
 
+import datetime
 from contextlib import nullcontext
 
 import pytest
@@ -24,14 +25,26 @@ from knowcost.spec.families import FAMILIES
         ({"score": {"threads": "4", "batch_size": "auto"}}, {"score": {"threads": 4, "batch_size": "auto"}}),
         ({"study": {"tolerance": "0.1"}}, {"study": {"tolerance": 0.1}}),
         ({"study": {"protocols": "[corrected]"}}, {"study": {"protocols": ["corrected"]}}),
+        # as YAML has them, or does not
+        ({"limit": 1000.0, "study": {"tolerance": 0.05}}, {"limit": 1000, "study": {"tolerance": 0.05}}),
+        ({"limit": "1e3", "study": {"tolerance": "5e-2"}}, {"limit": 1000, "study": {"tolerance": 0.05}}),
+        (
+            {"score": {"threads": 2.0}, "gpu": {"memory_gb": 80.0}},
+            {"score": {"threads": 2}, "gpu": {"memory_gb": 80.0}},
+        ),
+        ({"title": 2024, "calibration": {"name": 7}}, {"title": "2024", "calibration": {"name": "7"}}),
+        ({"title": datetime.date(2024, 1, 5)}, {"title": "2024-01-05"}),
         # texts where texts may stand, and what no reading makes right
         ({"title": "100"}, {"title": "100"}),
         ({"calibration": {"name": "null"}}, {"calibration": {"name": "null"}}),
+        ({"title": 1.1, "archive": False, "limit": True}, {"title": 1.1, "archive": False, "limit": True}),
+        ({"limit": "2024-02-31", "world": {"seed": "1e400"}}, {"limit": "2024-02-31", "world": {"seed": "1e400"}}),
         ({"limit": "many", "gpu": "{", "modles": "1"}, {"limit": "many", "gpu": "{", "modles": "1"}),
     ],
 )
 def test_texts_are_read_where_the_schema_wants_something_else(given, expected):
-    assert schema.typed(given, "config") == expected
+    read = schema.typed(given, "config")
+    assert (read, repr(read)) == (expected, repr(expected))  # 1000.0 == 1000
 
 
 @pytest.mark.parametrize("families", ["", "encodr", *FAMILIES, ", ".join(FAMILIES), f"{FAMILIES[0]},"])

@@ -83,11 +83,12 @@ def labels_of(source: Path) -> Path:
 
 def _inside(folder: Path, ending: str) -> list[Path]:
     """The files of a folder whose names end so, in lower case or not, in order; hidden ones are no data."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.name.lower().endswith(ending) and not path.name.startswith(".") and path.is_file()
-    )
+    try:
+        found = sorted(folder.iterdir())
+    except PermissionError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
+    named = [path for path in found if path.name.lower().endswith(ending) and not path.name.startswith(".")]
+    return [path for path in named if path.is_file()]
 
 
 _LAYOUTS: dict[str, Callable[[Path], list[Path]]] = {

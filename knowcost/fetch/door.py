@@ -6,6 +6,7 @@ What is wrong is an InputError that names the file, what was found, what was exp
 """
 
 import contextlib
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
 from knowcost.fetch.rows import allowed, choose, is_pickle
+from knowcost.fetch.tokenizer import check_files as check_tokenizer_files
+from knowcost.fetch.tokenizer import check_tokenizer
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.headers import read_config, read_object, read_weight_map
 from knowcost.spec.architectures import family_of
 
 if TYPE_CHECKING:
     import transformers
+
+log = logging.getLogger(__name__)
 
 _TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"spiece.model"}, {"tokenizer.model"}, {"vocab.json", "merges.txt"})
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -43,6 +48,7 @@ def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) ->
     small: the names of its small files, which are in `folder`. Raises InputError.
     """
     _refuse_pointers(folder, small)
+    check_tokenizer_files(folder)
     config = read_config(folder)
     for name in ("config.json", "tokenizer_config.json"):
         if (folder / name).exists() and "auto_map" in read_object(folder / name) and "remote_code" not in allowed(row):
@@ -103,7 +109,12 @@ def look_at_small(row: Mapping[str, str], folder: Path, small: Collection[str]) 
 
     check_files(row, folder, small)
     with _of_row(row):
-        return described_model(folder, "remote_code" in allowed(row))
+        remote_code = "remote_code" in allowed(row)
+        model = described_model(folder, remote_code)
+        rows = model.get_input_embeddings().weight.shape[0]
+        for sentence in check_tokenizer(row["name"], folder, row["family"], rows, remote_code=remote_code):
+            log.warning(sentence)
+        return model
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ def tiny(kind):
         )
         model = transformers.BertForMaskedLM(config)
     else:
-        config = transformers.T5Config(vocab_size=30, d_model=8, d_kv=4, d_ff=12, num_layers=1, num_heads=2)
+        config = transformers.T5Config(vocab_size=140, d_model=8, d_kv=4, d_ff=12, num_layers=1, num_heads=2)
         model = transformers.T5ForConditionalGeneration(config)
     return model.eval()
 

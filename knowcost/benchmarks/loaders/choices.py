@@ -11,6 +11,7 @@ from knowcost.benchmarks.loaders.tasks import load
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.fields import index, or_empty, part, text, texts
+from knowcost.common.reading import shown
 from knowcost.common.records import Record
 
 
@@ -26,9 +27,9 @@ def arc(source: Path) -> Loaded:
         choices, key = part(where, record, "choices"), text(where, record, "answerKey")
         options, labels = _options(where, choices, "text"), texts(where, choices, "label")
         if len(labels) != len(options) or len(set(labels)) != len(labels):
-            raise InputError(f"{where}: 'label' must name each of the {len(options)} choices, found {labels}")
+            raise InputError(f"{where}: 'label' must name each of the {len(options)} choices, found {shown(labels)}")
         if key not in labels:
-            raise InputError(f"{where}: 'answerKey' must be one of the labels {labels}, found {key!r}")
+            raise InputError(f"{where}: 'answerKey' must be one of the labels {labels}, found {shown(key)}")
         return {"question": text(where, record, "question"), "options": options, "label": labels.index(key)}
 
     return load(source, fact)
@@ -62,5 +63,7 @@ def hellaswag(source: Path) -> Loaded:
 def _options(where: str, record: Record, key: str) -> list[str]:
     options = texts(where, record, key)
     if not 2 <= len(options) <= len(LETTERS):
-        raise InputError(f"{where}: {key!r} must hold 2 to {len(LETTERS)} answers to choose from, found {options}")
+        raise InputError(
+            f"{where}: {key!r} must hold 2 to {len(LETTERS)} answers to choose from, found {shown(options)}"
+        )
     return options

@@ -11,6 +11,7 @@ from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.fields import optional, text
+from knowcost.common.reading import shown
 from knowcost.common.records import Record, records
 
 
@@ -22,7 +23,7 @@ def cloze(source: Path) -> Loaded:
         if row["cloze"].count(MASK) != 1:
             raise InputError(
                 f"{where}: 'cloze' needs {MASK} exactly once, found it {row['cloze'].count(MASK)} times: "
-                f"{row['cloze']!r}; write one line per blank"
+                f"{shown(row['cloze'])}; write one line per blank"
             )
         rows.append({**row, "subject": optional(where, record, "subject")})
     return Loaded(rows, [source])
@@ -40,7 +41,7 @@ def question(source: Path) -> Loaded:
         if len(row["candidates"]) < 2:
             raise InputError(
                 f"{source}: question {row['id']!r} has nothing to choose from: all rows of relation "
-                f"{row['relation']!r} have the answer {row['answer']!r}; give `candidates`"
+                f"{row['relation']!r} have the answer {shown(row['answer'])}; give `candidates`"
             )
     return Loaded(rows, [source])
 
@@ -82,10 +83,11 @@ def _candidates(where: str, value: object, answer: str) -> list[str] | None:
         return None
     listed = value.split("|") if isinstance(value, str) else value
     if not isinstance(listed, list) or not all(isinstance(c, str) and c.strip() for c in listed):
-        raise InputError(f"{where}: 'candidates' must be a list of texts (in CSV separated by |), found {value!r}")
+        raise InputError(f"{where}: 'candidates' must be a list of texts (in CSV separated by |), found {shown(value)}")
     distinct = list(dict.fromkeys(c.strip() for c in listed))
     if answer not in distinct or len(distinct) < 2:
         raise InputError(
-            f"{where}: 'candidates' must hold the answer {answer!r} and at least one other, found {distinct}"
+            f"{where}: 'candidates' must hold the answer {shown(answer)} and at least one other, "
+            f"found {shown(distinct)}"
         )
     return distinct

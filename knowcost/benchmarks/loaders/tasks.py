@@ -74,9 +74,9 @@ def winogrande(source: Path) -> Loaded:
     def fact(where: str, record: Record) -> Record:
         row = {key: text(where, record, key) for key in ("sentence", "option1", "option2", "answer")}
         if row["sentence"].count("_") != 1:
-            raise InputError(f"{where}: 'sentence' needs exactly one _, found {row['sentence']!r}")
+            raise InputError(f"{where}: 'sentence' needs exactly one _, found {shown(row['sentence'])}")
         if row["answer"] not in ("1", "2"):
-            raise InputError(f"{where}: 'answer' must be 1 or 2, found {row['answer']!r}")
+            raise InputError(f"{where}: 'answer' must be 1 or 2, found {shown(row['answer'])}")
         return row
 
     return load(source, fact, "qID")

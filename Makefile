@@ -4,6 +4,10 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 export PYTHONUTF8 := 1
+# Snakemake and pip want a folder for their caches where the home folder cannot be written, too.
+ifneq ($(shell test -w ~ && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+endif
 READY := .venv/.ready
 SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 

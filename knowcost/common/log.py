@@ -34,6 +34,7 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # it is one more request that may wait for a network
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    _spare_the_home()
     console = logging.StreamHandler(sys.__stderr__)
     console.addFilter(lambda record: record.name.startswith("knowcost"))
     console.setFormatter(logging.Formatter("  %(message)s"))
@@ -44,6 +45,13 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
     sys.excepthook = _report
     if "SLURM_JOB_ID" in os.environ:
         logging.getLogger("knowcost").info(_where(os.environ))
+
+
+def _spare_the_home() -> None:
+    """Where the home folder cannot be written, caches that XDG_CACHE_HOME does not move go beside the run's records."""
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        for variable in ("MPLCONFIGDIR", "TRITON_HOME"):
+            os.environ.setdefault(variable, str(Path(".snakemake/caches", variable).absolute()))
 
 
 class Progress:

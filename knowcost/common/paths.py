@@ -3,6 +3,11 @@
 Paths are relative to the working directory and plain strings, so that Snakemake's wildcards ("{model}") pass through.
 """
 
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from knowcost.common.errors import InputError
+
 SOURCE = "source.json"  # written last by fetch: its presence says that the folder beside it is whole
 MANIFEST = "manifest.json"  # written last by compress: likewise
 
@@ -13,6 +18,28 @@ DOWNLOADS = "resources/downloads"
 TABLES = "results/tables"
 FIGURES = "results/figures"
 REPORT = "results/report.html"
+
+
+def given(path: str) -> str:
+    """A path or source as people write it, as the stages read it: `~` and `~user` are home folders, `file://` a path.
+
+    Hub ids and other addresses stay as they are. Raises InputError for what looks like a path and leads nowhere.
+    """
+    if path.startswith("file:"):
+        address = urlsplit(path)
+        if address.netloc not in ("", "localhost") or not address.path.startswith("/"):
+            raise InputError(f"{path!r}: expected file:///absolute/path, or the path alone")
+        return unquote(address.path)
+    if path.startswith("~"):
+        try:
+            return str(Path(path).expanduser())
+        except RuntimeError:
+            raise InputError(
+                f"{path!r}: no such home folder; write the whole path (a file of that name is ./~...)"
+            ) from None
+    if ("\\" in path or path.startswith("$")) and not Path(path).exists():
+        raise InputError(f"{path!r}: a path is written with /, and without variables; write ~ for your home folder")
+    return path
 
 
 def model_dir(model: str) -> str:

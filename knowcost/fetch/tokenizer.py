@@ -40,7 +40,7 @@ def _check_text(path: Path, beginning: bytes) -> None:
     if beginning.startswith(b"\xef\xbb\xbf"):
         raise InputError(f"{path}: begins with a byte-order mark, which becomes part of its first token; remove it")
     try:
-        path.read_text("utf-8")
+        path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error}); fetch it again") from None
 
@@ -126,7 +126,7 @@ def _check_case(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     said = read_object(settings) if settings.exists() else {}
     if (folder / "tokenizer.json").exists() or not (folder / "vocab.txt").exists() or "do_lower_case" in said:
         return
-    words = [word for word in (folder / "vocab.txt").read_text("utf-8").split() if word.isalpha()]
+    words = [word for word in (folder / "vocab.txt").read_text(encoding="utf-8").split() if word.isalpha()]
     for key, is_such in (("do_lower_case", _has_capitals), ("strip_accents", _has_accents)):
         such = [word for word in words if is_such(word)]
         lost = [word for word in such if tokenizer.tokenize(word) != [word]]

@@ -52,8 +52,13 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. Raises InputError on the first
     thing that is wrong.
     """
+    if os.pathsep in str(ROOT):
+        raise InputError(f"{ROOT}: Python takes {os.pathsep!r} for the end of a folder's name; rename the folder")
     config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
+    config["calibration"] = _with_path(config["calibration"], "calibration")
+    others = config["other_calibrations"].items()
+    config["other_calibrations"] = {name: _with_path(data, f"other_calibrations.{name}") for name, data in others}
     models = _table(config["models"], "models")
     for name in models.keys() & {Path(path).name for path in (paths.TABLES, paths.FIGURES, paths.REPORT)}:
         raise InputError(f"{config['models']}: no model may be called {name!r}, as what lies beside it in results/ is")
@@ -167,7 +172,8 @@ def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[st
 
 def _table(path: str, kind: str) -> dict[str, Row]:
     """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings."""
-    file = Path(path) if Path(path).exists() else ROOT / path
+    file = Path(paths.given(path))
+    file = file if file.exists() else ROOT / file
     if not file.exists():
         raise InputError(f"{kind}: no table {path!r}, neither here nor in the workflow's folder")
     rows: dict[str, Row] = {}
@@ -175,7 +181,15 @@ def _table(path: str, kind: str) -> dict[str, Row]:
         schema.check(row, kind, f"{where}: row {row.get('name')!r}")
         if row["name"] in rows:
             raise InputError(f"{where}: two rows are named {row['name']!r}")
-        rows[row["name"]] = row
+        rows[row["name"]] = _with_path(row, f"{where}: row {row['name']!r}")
     if not rows:
         raise InputError(f"{path}: no rows")
     return rows
+
+
+def _with_path(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A row or section whose source, if it has one, is as the stages read it."""
+    try:
+        return {**row, "source": paths.given(row["source"])} if "source" in row else {**row}
+    except InputError as error:
+        raise InputError(f"{where}: source: {error}") from None

@@ -88,3 +88,24 @@ def test_long_work_says_every_five_seconds_how_far_it_is(monkeypatch, caplog):
         "read 4 of 12, 6 s so far", "read 8 of 12, 12 s so far", "read 12 of 12, 18 s so far",
     ]  # fmt: skip
     assert progress.seconds == 18.0 and caplog.records[0].name == "knowcost.x"
+
+
+HOMELESS = """
+from knowcost.common import log
+log.setup("job.log")
+import matplotlib.font_manager, matplotlib
+print(matplotlib.get_configdir())
+"""
+
+
+def test_a_home_folder_that_cannot_be_written_is_left_alone(tmp_path, root):
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(root), "HOME": "/proc/nothing"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(tmp_path / ".snakemake/caches/MPLCONFIGDIR")
+    assert "failed" not in (tmp_path / "job.log").read_text() + done.stderr

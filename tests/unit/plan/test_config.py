@@ -162,3 +162,35 @@ def test_a_level_that_a_local_model_cannot_hold_starts_no_job(project, step, lev
     experiment = {"name": "x", "steps": [step], "scopes": ["overall"], "levels": [level]}
     project.write_config(lambda config: config["study"]["experiments"].append(experiment))
     refused(project, expected, "bert.encoder.layer.0")
+
+
+def test_tables_and_sources_in_the_home_folder(project, monkeypatch):
+    home = project.folder
+    monkeypatch.setenv("HOME", str(home))
+    (home / "models.tsv").write_text("name\tfamily\tsource\none\tencoder\t~/checkpoints/bert\n")
+    (home / "benchmarks.tsv").write_text(
+        f"name\tformat\tsource\tfamilies\nfirst\tcloze\tfile://{home}/first.jsonl\tencoder\n"
+    )
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    project.config |= {"models": "~/models.tsv", "benchmarks": "~/benchmarks.tsv"}
+    project.config |= {"calibration": {"source": "~/c.txt"}, "other_calibrations": {"more": {"source": "~/d.txt"}}}
+    assert plan(project)
+    study = config.load(project.config)
+    assert study.models["one"]["source"] == f"{home}/checkpoints/bert"
+    assert study.benchmarks["first"]["source"] == f"{home}/first.jsonl"
+    assert study.config["calibration"]["source"] == f"{home}/c.txt"
+    assert study.config["other_calibrations"]["more"]["source"] == f"{home}/d.txt"
+
+
+def test_a_home_folder_of_nobody_is_named_with_its_row(project):
+    project.add_row("models.tsv", "two", "encoder", "~nobody-of-this-name/bert")
+    with pytest.raises(InputError, match=r"models\.tsv:3: row 'two': source: .*no such home folder"):
+        plan(project)
+
+
+def test_a_folder_that_cannot_stand_in_pythonpath(project, monkeypatch):
+    monkeypatch.setattr(config, "ROOT", config.ROOT / "a:b")
+    with pytest.raises(InputError, match=r"a:b: .*rename the folder"):
+        plan(project)

@@ -1,5 +1,6 @@
 """What planning needs of the rows of models, benchmarks and calibration data: local or not, and what they depend on."""
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ _SMALL = re.compile(
 
 def is_local(source: str) -> bool:
     """Whether a model's source names a folder rather than a repository on the hub."""
-    return source.startswith(("./", "../", "/", "resources/")) or Path(source).is_dir()
+    return source.startswith(("./", "../", "/", "resources/")) or os.path.isdir(source)
 
 
 def columns(row: Mapping[str, str]) -> dict[str, str]:
@@ -45,7 +46,7 @@ def local_inputs(row: Mapping[str, str]) -> list[str]:
     folder = Path(row["source"])
     if not is_local(row["source"]):
         return []
-    if is_taught(row["source"]) or (not folder.is_dir() and Path(paths.model_source(row["name"])).exists()):
+    if is_taught(row["source"]) or (not os.path.isdir(folder) and Path(paths.model_source(row["name"])).exists()):
         return [str(folder / name) for name in world.CHECKPOINT]
     return [declared(folder / name) for name in _looked_at(names_in(folder), row)]
 
@@ -60,7 +61,7 @@ def _looked_at(names: Collection[str], row: Mapping[str, str]) -> list[str]:
 
 def names_in(folder: Path) -> list[str]:
     """The names of the files in a folder, in order; [] where there is none."""
-    return sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return sorted(path.name for path in folder.iterdir() if path.is_file()) if os.path.isdir(folder) else []
 
 
 def is_taught(source: str) -> bool:

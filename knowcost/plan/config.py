@@ -173,8 +173,8 @@ def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[st
 def _table(path: str, kind: str) -> dict[str, Row]:
     """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings."""
     file = Path(paths.given(path))
-    file = file if file.exists() else ROOT / file
-    if not file.exists():
+    file = file if os.path.exists(file) else ROOT / file
+    if not os.path.exists(file):  # which, unlike Path.exists, has an answer to paths that are too long
         raise InputError(f"{kind}: no table {path!r}, neither here nor in the workflow's folder")
     rows: dict[str, Row] = {}
     for where, row in table(file):

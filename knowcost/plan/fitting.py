@@ -8,6 +8,7 @@ they divide, and a scope needs a layer). A model that is still to be downloaded 
 """
 
 import functools
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _here(row: Row) -> Path | None:
         origin = read_object(fetched).get("source") if fetched.is_file() else None
     except InputError:
         raise InputError(f"{fetched}: damaged; delete it, and the model is fetched again") from None
-    if local.is_dir() and not rows.is_taught(row["source"]):
+    if os.path.isdir(local) and not rows.is_taught(row["source"]):
         return local
     if origin == row["source"]:
         return fetched.parent

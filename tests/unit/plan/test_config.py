@@ -91,6 +91,8 @@ def experiment(key, value):
         (lambda c: c.update(compress={"device": "tpu"}), ["compress.device: 'tpu' does not match"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
         (lambda c: c.update(models=""), ["models: '' does not match", "path of the model table"]),
+        (lambda c: c.update(models="a" * 5000), ["no table 'aaa"]),
+        (experiment("levels", ["9" * 5000]), ["study.experiments.0.levels.0", "is too long"]),
         (lambda c: c.update(score=None), ["score: None is not of type 'object'; leave the key out"]),
         (lambda c: c.update(study=[]), ["study: [] is not of type 'object'"]),
         (lambda c: c.update(gpu={"memory_gb": math.nan}), ["gpu.memory_gb: nan is not", "type: [number, 'null']"]),

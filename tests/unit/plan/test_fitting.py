@@ -102,6 +102,12 @@ def test_a_broken_model_is_named_with_its_row_and_stops_no_other(here, breaks, e
     assert resources.size(asked.models["m"]).parameters > 0  # a guess, and no error
 
 
+def test_a_source_that_is_too_long_for_a_path_is_named(here):
+    [broken] = fitting.check(study(f"./{'a' * 300}", ["wanda"], [50]))
+    assert broken.startswith("models.tsv: row 'm': there is no folder aaa")
+    assert fitting.check(study("a" * 300, ["wanda"], [50])) == []  # the hub will say what it is
+
+
 @pytest.mark.parametrize("contents", ["", '{"files": ', "[]"])
 def test_a_damaged_note_on_a_fetched_model_is_named(here, contents):
     tiny.fetched("llama", here / paths.model_dir("m"))

@@ -52,8 +52,6 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. Raises InputError on the first
     thing that is wrong.
     """
-    if os.pathsep in str(ROOT):
-        raise InputError(f"{ROOT}: Python takes {os.pathsep!r} for the end of a folder's name; rename the folder")
     config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
     config["calibration"] = _with_path(config["calibration"], "calibration")

@@ -17,7 +17,7 @@ from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
-from knowcost.plan import design, fitting, resources
+from knowcost.plan import design, fitting, place, resources
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import parse as parse_variant
@@ -35,6 +35,8 @@ def study():
     """The checked study. Unlocking needs no plan, so there nothing that a configuration refers to is read."""
     if "--unlock" in sys.argv:
         return configuration.nothing()
+    if workflow.is_main_process:
+        place.check(configuration.ROOT)
     checked = configuration.load(config, gpu_memory_of_site())
     if workflow.is_main_process:  # not again in every job
         for broken in fitting.check(checked):

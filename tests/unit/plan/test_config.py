@@ -190,9 +190,3 @@ def test_a_home_folder_of_nobody_is_named_with_its_row(project):
     project.add_row("models.tsv", "two", "encoder", "~nobody-of-this-name/bert")
     with pytest.raises(InputError, match=r"models\.tsv:3: row 'two': source: .*no such home folder"):
         plan(project)
-
-
-def test_a_folder_that_cannot_stand_in_pythonpath(project, monkeypatch):
-    monkeypatch.setattr(config, "ROOT", config.ROOT / "a:b")
-    with pytest.raises(InputError, match=r"a:b: .*rename the folder"):
-        plan(project)

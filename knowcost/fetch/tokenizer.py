@@ -57,15 +57,16 @@ def check_tokenizer(name: str, folder: Path, family: str, rows: int, *, remote_c
     check_files(folder)
     _check_longest(folder)
     tokenizer = tokenizers.read_tokenizer(folder, remote_code)
-    padding = tokenizer.pad_token
     with tokenizers.naming(folder):
-        beyond = _check_rows(tokenizer, folder, rows, padding)
+        padding = tokenizer.pad_token if tokenizers.beyond(tokenizer, folder, rows) else None
         tokenizers.padding_within(tokenizer, rows)
-        _check_texts(tokenizer, folder, rows)
-        _check_vocabulary(tokenizer, folder)
+        _check_texts(tokenizer, tokenizers.main_file(folder), rows)
+        _check_vocabulary(tokenizer, tokenizers.main_file(folder))
         _check_case(tokenizer, folder)
         tokenizers.check_asked(tokenizer, family)
-        told = [*beyond, *_doubts(tokenizer, rows)]
+        told = _doubts(tokenizer, rows)
+    if padding:
+        told.append(f"padding token {padding!r} has no row among {rows:,}; {tokenizer.pad_token!r} pads instead")
     return [f"model {name}: {sentence}" for sentence in told]
 
 
@@ -76,38 +77,22 @@ def _check_longest(folder: Path) -> None:
         raise InputError(f"{path}: model_max_length is {longest!r}, expected a number of tokens; correct or remove it")
 
 
-def _check_rows(tokenizer: "PreTrainedTokenizerBase", folder: Path, rows: int, padding: str | None) -> list[str]:
-    """What to tell of a padding token beyond the embedding's rows. Raises InputError for any other token there: a text
-    that holds it would stop the model in the middle of a run."""
-    beyond = sorted((i, token) for token, i in tokenizer.get_vocab().items() if not 0 <= i < rows)
-    others = [(i, token) for i, token in beyond if token != padding]
-    if others:
-        more = f" (and {len(others) - 1:,} more)" if len(others) > 1 else ""
-        raise InputError(
-            f"{_file(folder)}: token {others[0][1]!r} has id {others[0][0]:,}{more}, but the model's embedding has "
-            f"{rows:,} rows; remove what was added to the vocabulary, or take the tokenizer of this very model"
-        )
-    return [f"padding token {padding!r} has no row among {rows:,}; another one pads" for _ in beyond]
-
-
-def _check_texts(tokenizer: "PreTrainedTokenizerBase", folder: Path, rows: int) -> None:
+def _check_texts(tokenizer: "PreTrainedTokenizerBase", file: Path, rows: int) -> None:
     """Raise InputError where a text gets no tokens, or tokens that the model lacks; what transformers raises else."""
     for text in _TRIED:
         found = tokenizer(text, verbose=False)["input_ids"]
         unknown = [i for i in found if not 0 <= i < rows]
         if unknown:
             raise InputError(
-                f"{_file(folder)}: gives id {unknown[0]:,} for {text[:40]!r}, but the model's embedding has {rows:,} "
+                f"{file}: gives id {unknown[0]:,} for {text[:40]!r}, but the model's embedding has {rows:,} "
                 "rows; take the tokenizer of this very model"
             )
     tokenizer.decode([0, rows - 1])
     if not tokenizer(_PLAIN, add_special_tokens=False)["input_ids"]:
-        raise InputError(
-            f"{_file(folder)}: makes no token of {_PLAIN!r}; fetch the files of this model's tokenizer again"
-        )
+        raise InputError(f"{file}: makes no token of {_PLAIN!r}; fetch the files of this model's tokenizer again")
 
 
-def _check_vocabulary(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+def _check_vocabulary(tokenizer: "PreTrainedTokenizerBase", file: Path) -> None:
     """Raise InputError for a tokenizer that knows none of its own words."""
     own = [word for word, _ in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]) if word.isalpha()][:200]
     if not own or tokenizer.unk_token_id is None:
@@ -115,7 +100,7 @@ def _check_vocabulary(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> Non
     found = tokenizer(own, add_special_tokens=False)["input_ids"]
     if all(set(ids) <= {tokenizer.unk_token_id} for ids in found):
         raise InputError(
-            f"{_file(folder)}: knows none of the words of its own vocabulary, such as {own[0]!r}; correct what "
+            f"{file}: knows none of the words of its own vocabulary, such as {own[0]!r}; correct what "
             "tokenizer_config.json says of it (do_lower_case, tokenizer_class), or fetch it again"
         )
 
@@ -157,9 +142,3 @@ def _doubts(tokenizer: "PreTrainedTokenizerBase", rows: int) -> list[str]:
             f"its tokenizer has {len(tokenizer):,} tokens, its embedding {rows:,} rows; is the tokenizer whole?"
         )
     return told
-
-
-def _file(folder: Path) -> Path:
-    """The file that most of a tokenizer comes from."""
-    names = ("tokenizer.json", "vocab.txt", "vocab.json")
-    return next((folder / name for name in names if (folder / name).exists()), folder)

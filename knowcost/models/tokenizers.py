@@ -19,9 +19,11 @@ def load_tokenizer(folder: str | Path, rows: int, remote_code: bool = False) -> 
     """The tokenizer in a checkpoint's folder, which pads with a token that the model knows.
 
     rows: of the model's input embedding; remote_code: whether code of the checkpoint's own may run. Raises InputError
-    for a tokenizer that transformers cannot read.
+    for a tokenizer that transformers cannot read, or that has a token beyond the rows that does not pad.
     """
-    return padding_within(read_tokenizer(folder, remote_code), rows)
+    tokenizer = read_tokenizer(folder, remote_code)
+    beyond(tokenizer, folder, rows)
+    return padding_within(tokenizer, rows)
 
 
 def read_tokenizer(folder: str | Path, remote_code: bool = False) -> PreTrainedTokenizerBase:
@@ -45,6 +47,26 @@ def naming(folder: str | Path) -> Iterator[None]:
             f"{folder}: transformers {transformers.__version__} cannot use the tokenizer in {', '.join(found) or 'it'} "
             f"({type(error).__name__}: {said}); repair these files or fetch them again"
         ) from error
+
+
+def beyond(tokenizer: PreTrainedTokenizerBase, folder: str | Path, rows: int) -> bool:
+    """Whether the padding token lies beyond the rows of an embedding. Raises InputError for any other token there: a
+    text that holds it would stop the model in the middle of a run."""
+    found = sorted((i, token) for token, i in tokenizer.get_vocab().items() if not 0 <= i < rows)
+    others = [(i, token) for i, token in found if token != tokenizer.pad_token]
+    if others:
+        more = f" (and {len(others) - 1:,} more)" if len(others) > 1 else ""
+        raise InputError(
+            f"{main_file(folder)}: token {others[0][1]!r} has id {others[0][0]:,}{more}, but the model's embedding has "
+            f"{rows:,} rows; remove what was added to the vocabulary, or take the tokenizer of this very model"
+        )
+    return bool(found)
+
+
+def main_file(folder: str | Path) -> Path:
+    """The file that most of a tokenizer comes from."""
+    paths = [Path(folder, name) for name in ("tokenizer.json", "vocab.txt", "vocab.json")]
+    return next((path for path in paths if path.exists()), Path(folder))
 
 
 def padding_within(tokenizer: PreTrainedTokenizerBase, rows: int) -> PreTrainedTokenizerBase:

@@ -1,9 +1,10 @@
 """A model is asked a benchmark: by the engine of its kind, in batches that fit into memory, twice if need be."""
 
+import contextlib
 import functools
 import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
-from knowcost.common.errors import BrokenPromise
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.score.measures import MEASURES, Measure
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -68,10 +69,32 @@ def _ask(
     kind = prepared.metadata(benchmark_file)["kind"]
     # imported by its name: a job that asks encoders alone need not wait for the harness
     engine = importlib.import_module(f"knowcost.score.engines.{KINDS[kind].engine_for(respondent.family)}")
-    rows, metadata = engine.ask(respondent, benchmark_file, limit, plan)
+    with _within_embedding(respondent):
+        rows, metadata = engine.ask(respondent, benchmark_file, limit, plan)
     if rows.schema != _measure(kind).schema:
         raise BrokenPromise(f"{engine.__name__}: rows of kind {kind} are not those of its measure: {rows.schema}")
     return rows, metadata | {"kind": kind}
+
+
+@contextlib.contextmanager
+def _within_embedding(respondent: Respondent) -> Iterator[None]:
+    """Raise InputError for a text that holds a token without a row, as a padding token may be, before the model does
+    something worse."""
+    embedding, tokenizer = respondent.model.get_input_embeddings(), respondent.tokenizer
+
+    def look(module: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
+        most = int(arguments[0].max())
+        if most >= module.weight.shape[0]:
+            raise InputError(
+                f"tokenizer {tokenizer.name_or_path}: a text of the benchmark holds {tokenizer.decode([most])!r}, "
+                f"whose id {most:,} is beyond the {module.weight.shape[0]:,} rows of the model's embedding; take it out"
+            )
+
+    handle = embedding.register_forward_pre_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _measure(kind: str) -> Measure:

@@ -19,6 +19,7 @@ from typing import Any
 
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
+from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import METHODS, is_dynamic
 from knowcost.score import STAGE_VERSION
@@ -76,7 +77,10 @@ def _score_variant(
     respondent, twice = Respondent(module, tokenizer, manifest["family"]), _asked_twice(variant)
     for name, key in stale.items():
         start = time.perf_counter()
-        rows, metadata = asking.ask(respondent, paths.benchmark(name), settings.limit, batches, twice=twice)
+        try:
+            rows, metadata = asking.ask(respondent, paths.benchmark(name), settings.limit, batches, twice=twice)
+        except InputError as error:
+            raise InputError(f"{model} {variant}, benchmark {name}: {error}") from error
         metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name} | _about(manifest, settings)
         write(paths.kept_scores(model, variant, name), rows, metadata)
         hand_over(model, variant, name)

@@ -44,7 +44,8 @@ def ask(
     token id is first, so `correct` is rank == 1. unprompted: with candidates, whether the answer is also the first of
     the whole vocabulary; else null. logprob is the answer's natural-log probability over the whole vocabulary. Rows are
     dropped, counted by reason and logged: answer_not_one_token (the answer is not one token of this vocabulary),
-    candidates_not_one_token (fewer than two candidates are), too_long (for the model's positions).
+    candidates_not_one_token (fewer than two candidates are), too_long (for the model's positions), not_one_mask (the
+    sentence holds the tokenizer's mask token itself).
 
     Raises InputError if model or tokenizer cannot fill a mask, or the model computes NaN.
     """
@@ -99,10 +100,8 @@ def _encode(facts: list[Fact], tokenizer: PreTrainedTokenizerBase, positions: fl
     lost: Counter[str] = Counter()
     for fact, tokens in zip(facts, encoded, strict=True):
         if tokens.count(tokenizer.mask_token_id) != 1:
-            raise InputError(
-                f"fact {fact['id']}: expected one mask token after tokenizing {fact['cloze']!r}, "
-                f"found {tokens.count(tokenizer.mask_token_id)}"
-            )
+            fact["dropped"] = "not_one_mask"
+            continue
         fact["tokens"], fact["mask"] = tokens, tokens.index(tokenizer.mask_token_id)
         fact["target"], fact["choices"] = token(fact["answer"], fact), None
         if fact["candidates"] is not None:

@@ -3,8 +3,9 @@
 Differences from cloze.py beside it: every mask of a sentence counts, with the row's one answer; the most probable token
 is compared as decoded text, the prediction in lower case and the answer as the tokenizer gives it back, so that an
 answer of several tokens is always wrong, and one with a capital letter is for a cased vocabulary; sentences are cut at
-128 tokens. For RoBERTa a space is put before sentence and answer. The published code padded everything to 128 tokens
-and shuffled batches of 512: that changes nothing but dynamic int8, whose batches cannot be drawn again.
+128 tokens, or where the model's positions end. For RoBERTa a space is put before sentence and answer. The published
+code padded everything to 128 tokens and shuffled batches of 512: that changes nothing but dynamic int8, whose batches
+cannot be drawn again.
 """
 
 import logging
@@ -22,7 +23,7 @@ from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
-from knowcost.spec.architectures import architecture
+from knowcost.spec.architectures import architecture, positions
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,10 @@ def ask(
     facts = prepared.read(benchmark_file)[0].slice(0, limit).to_pylist()
     asked: list[Fact] = []
     cut_off = 0
+    space = " " if architecture(model.config.model_type).published_space else ""
+    most = min(POSITIONS, positions(model.config) or POSITIONS)
     for fact in facts:
-        places = _encode(fact, tokenizer, " " if architecture(model.config.model_type).published_space else "")
+        places = _encode(fact, tokenizer, space, most)
         asked += places
         cut_off += not places
     with torch.inference_mode(), states_at(model) as at:
@@ -62,10 +65,10 @@ def ask(
     }
 
 
-def _encode(fact: Fact, tokenizer: PreTrainedTokenizerBase, space: str) -> list[Fact]:
+def _encode(fact: Fact, tokenizer: PreTrainedTokenizerBase, space: str, most: int) -> list[Fact]:
     """One dict per mask of a fact: id, relation, answer (as decoded text), tokens and the mask's place among them."""
     text = space + fact["cloze"].replace(MASK, tokenizer.mask_token)
-    tokens = tokenizer(text, truncation=True, max_length=POSITIONS)["input_ids"]
+    tokens = tokenizer(text, truncation=True, max_length=most)["input_ids"]
     answer = tokenizer(space + fact["answer"], truncation=True, max_length=ANSWER_POSITIONS)["input_ids"]
     answer = tokenizer.decode(answer, skip_special_tokens=True)
     masks = [place for place, token in enumerate(tokens) if token == tokenizer.mask_token_id]

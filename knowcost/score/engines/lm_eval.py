@@ -8,7 +8,8 @@ on disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second
 import contextlib
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from knowcost.score.rows import FACTS
 
 log = logging.getLogger(__name__)
 
+NO_TOKENS = "no_tokens"
+UNASKED = (0.0, False)  # in the place of what the harness expects for a fact that is dropped
+
 
 def ask(
     respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
@@ -46,11 +50,14 @@ def ask(
     logprob. `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite,
     as a destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
     such a fact has no prediction (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts
-    the prompts whose left end did not fit the model's window. Raises InputError for a benchmark, model or tokenizer
-    that the harness cannot ask.
+    the prompts whose left end did not fit the model's window. Facts are dropped, counted by reason and logged, where
+    one of their texts cannot be asked, for a question with fewer choices is another question: too_long (an answer alone
+    passes the window), no_tokens (the tokenizer makes nothing of it), no_completion (a cloze without candidates, or
+    with nothing before its blank). Raises InputError for a benchmark, model or tokenizer that the harness cannot ask.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     kind, task, facts = lm_eval_tasks.task(str(benchmark_file), files.sha256(benchmark_file))
+    askable = lm_eval_tasks.askable(kind, facts[:limit])
     if not model.can_generate():
         raise InputError(
             f"{benchmark_file}: {type(model).__name__} cannot be asked questions of kind {kind}: that takes a decoder "
@@ -60,13 +67,17 @@ def ask(
     with _as_it_is(model), lm_eval_tasks.quiet():
         tokens = plan.generated_tokens if task.OUTPUT_TYPE == "generate_until" else plan.harness_tokens
         asker = Asker(model, tokenizer, plan.prompts, tokens, plan.one_length)
-        result = asker.ask(task, limit)
-    samples = result["samples"][kind]
-    rows, not_finite = lm_eval_tasks.rows(kind, facts, samples)
+        result = asker.ask(task, len(askable))
+    samples = [sample for sample in result["samples"][kind] if sample["doc_id"] not in asker.dropped]
+    rows, not_finite = lm_eval_tasks.rows(kind, askable, samples)
+    dropped = Counter(asker.dropped.values())
+    dropped["no_completion"] = len(facts[:limit]) - len(askable)
+    for reason, count in (dropped := +dropped).items():
+        log.warning("%d of %d facts dropped: %s", count, len(facts[:limit]), reason)
     metadata = {
         "limit": limit,
         "asked": len(rows),
-        "dropped": {},
+        "dropped": dict(sorted(dropped.items())),
         "not_finite": not_finite,
         "truncated": asker.truncated,
         "harness": f"lm_eval {lm_eval.__version__}",
@@ -93,6 +104,7 @@ class Asker(HFLM):
         self.tokens_per_batch = tokens_per_batch
         self.one_length = one_length
         self.truncated = 0
+        self.dropped: dict[int, str] = {}  # the number of a fact that cannot be asked: why
 
     @property
     def plan(self) -> str:
@@ -102,22 +114,35 @@ class Asker(HFLM):
             return f"harness, batch size {self.prompts_per_batch}{length}"
         return f"harness, batches of at most {self.tokens_per_batch} tokens{length}"
 
-    def ask(self, task: ConfigurableTask, limit: int | None) -> dict[str, Any]:
-        """The harness's result for one task."""
+    def ask(self, task: ConfigurableTask, limit: int) -> dict[str, Any]:
+        """The harness's result for the first facts of a task; what it says of those in `dropped` means nothing."""
         tasks = {"tasks": {task.task_name: task}}
         return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
-        return super().loglikelihood(requests, disable_tqdm=True)
+        for request in requests:
+            prompt, answer = request.args
+            if not prompt and not self.tok_encode(answer, add_special_tokens=False):
+                self.dropped[request.doc_id] = NO_TOKENS
+        asked = [request for request in requests if request.doc_id not in self.dropped]
+        self._facts = [request.doc_id for request in asked]
+        answers = dict(zip(map(id, asked), super().loglikelihood(asked, disable_tqdm=True), strict=True))
+        return [answers.get(id(request), UNASKED) for request in requests]
 
     def _loglikelihood_tokens(self, requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        for fact, (_, context, answer) in zip(self._facts, requests, strict=True):
+            if not context or not answer:
+                self.dropped[fact] = NO_TOKENS
+            elif len(answer) > self.max_length:
+                self.dropped[fact] = "too_long"
+        kept = [i for i, fact in enumerate(self._facts) if fact not in self.dropped]
         causal = self.backend == "causal"
         room = self.max_length + 1 if causal else self.max_length
-        lengths = [len(ctx) + len(cont) if causal else len(ctx) for _, ctx, cont in requests]
-        self.truncated = sum(length > room for length in lengths)
+        lengths = {i: len(requests[i][1]) + (len(requests[i][2]) if causal else 0) for i in kept}
+        self.truncated = sum(length > room for length in lengths.values())
         self._progress = Progress(log)
-        sizes = [(min(n, room), 0 if causal else len(r[2])) for n, r in zip(lengths, requests, strict=True)]
-        answers: list[Any] = [None] * len(requests)
+        sizes = {i: (min(lengths[i], room), 0 if causal else len(requests[i][2])) for i in kept}
+        answers: list[Any] = [UNASKED] * len(requests)
         for group in self._groups(sizes):
             self._start = 0
             found = super()._loglikelihood_tokens([requests[i] for i in group], *args, **kwargs)
@@ -131,12 +156,14 @@ class Asker(HFLM):
         room = self.max_length - new if self.backend == "causal" else self.max_length
         if room < 1:
             raise InputError(f"the model's window of {self.max_length} tokens has no room to generate {new}")
-        lengths = [len(ids) for ids in self.tokenizer([r.args[0] for r in requests], verbose=False)["input_ids"]]
-        self.truncated = sum(length > room for length in lengths)
-        answers: list[Any] = [None] * len(requests)
+        found = self.tokenizer([r.args[0] for r in requests], verbose=False)["input_ids"]
+        lengths = {i: len(ids) for i, ids in enumerate(found) if ids}
+        self.dropped = {request.doc_id: NO_TOKENS for i, request in enumerate(requests) if i not in lengths}
+        self.truncated = sum(length > room for length in lengths.values())
+        answers = [""] * len(requests)
         progress, done = Progress(log), 0
         with _greedy(self.model, self.tokenizer.eos_token_id):
-            for group in self._groups([min(length, room) for length in lengths]):
+            for group in self._groups({i: min(length, room) for i, length in lengths.items()}):
                 group = sorted(group, key=lambda i: -lengths[i])
                 while group:
                     size = self._fitting(min(lengths[group[0]], room) + new)
@@ -149,12 +176,12 @@ class Asker(HFLM):
                     progress.say("answered %d of %d prompts", done, len(requests))
         return answers
 
-    def _groups(self, sizes: list[Any]) -> list[list[int]]:
+    def _groups(self, sizes: Mapping[int, Any]) -> list[list[int]]:
         """Lists of the numbers of requests that may share a batch: all, or those of one size."""
         if not self.one_length:
-            return [list(range(len(sizes)))]
+            return [list(sizes)] if sizes else []
         groups: dict[Any, list[int]] = {}
-        for i, size in enumerate(sizes):
+        for i, size in sizes.items():
             groups.setdefault(size, []).append(i)
         return [groups[size] for size in sorted(groups)]
 
@@ -165,6 +192,13 @@ class Asker(HFLM):
     def _model_call(self, *args: Any, **kwargs: Any) -> Any:
         with _without_cache(self.model):
             return super()._model_call(*args, **kwargs)
+
+    def _model_generate(self, context: Any, max_length: int, *args: Any, **kwargs: Any) -> Any:
+        """The harness counts the prompt as part of the answer of an encoder-decoder too: an answer's length would
+        follow from the prompts that share its batch."""
+        if self.backend == "seq2seq":
+            max_length += 1 - context.shape[1]  # 1: the token that the decoder starts with
+        return super()._model_generate(context, max_length, *args, **kwargs)
 
     def _batch_scheduler(self, pos: int, n_reordered_requests: list[Any]) -> int:
         """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""
@@ -209,11 +243,16 @@ def _greedy(model: PreTrainedModel, end: int | None) -> Iterator[None]:
     """Leave out what a checkpoint says about sampling, beams and penalties: greedy is greedy for every model.
 
     Its tokens stay, and the tokenizer's `end` ends an answer too: the harness would go on while others in the batch do.
+    A decoder starts as it does where log-likelihoods are asked.
     """
     kept = model.generation_config
-    tokens = {name: getattr(kept, name, None) for name in ("bos_token_id", "pad_token_id", "decoder_start_token_id")}
     ends = kept.eos_token_id if isinstance(kept.eos_token_id, list) else [kept.eos_token_id]
-    tokens["eos_token_id"] = sorted({*ends, end} - {None}) or None
+    start = getattr(model.config, "decoder_start_token_id", None)
+    tokens = {
+        "bos_token_id": kept.bos_token_id,
+        "eos_token_id": sorted({token for token in [*ends, end] if isinstance(token, int)}) or None,
+        "decoder_start_token_id": kept.decoder_start_token_id if start is None else start,
+    }
     model.generation_config = transformers.GenerationConfig(**tokens)
     try:
         yield

@@ -39,7 +39,22 @@ def documents(parquet: str, **metadata: Any) -> dict[str, datasets.Dataset]:
     """What the harness calls for a task's data (the `custom_dataset` of tasks/*.yaml): {split: datasets.Dataset}."""
     table, about = prepared.read(parquet)
     document = KINDS[about["kind"]].document
-    return {"validation": datasets.Dataset.from_list([row | document(row) for row in table.to_pylist()])}
+    rows = askable(about["kind"], table.to_pylist())
+    return {"validation": datasets.Dataset.from_list([{**row, **document(row)} for row in rows])}
+
+
+def askable(kind: str, facts: list[Row]) -> list[Row]:
+    """Those of a kind's facts that the harness can be asked, whatever the model. Raises InputError if none is."""
+    found, why = [], None
+    for fact in facts:
+        try:
+            KINDS[kind].document(fact)
+            found.append(fact)
+        except InputError as error:
+            why = why or error
+    if why and not found:
+        raise why
+    return found
 
 
 @functools.lru_cache(maxsize=16)
@@ -63,14 +78,15 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
 
 
 def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """(rows of rows.FACTS, how many had a log-likelihood that is not finite) from the harness's samples.
+    """(rows of rows.FACTS, how many had a log-likelihood that is not finite) from the harness's samples of facts.
 
-    A fact with such a log-likelihood has no prediction ("") and is not correct. Raises RuntimeError if the harness's
-    verdict does not follow from its answers and the kind.
+    samples: their `doc_id` is the place among the facts. A fact with such a log-likelihood has no prediction ("") and
+    is not correct. Raises RuntimeError if the harness's verdict does not follow from its answers and the kind.
     """
     about = KINDS[kind]
     made, not_finite = [], 0
-    for i, (fact, sample) in enumerate(zip(facts, samples, strict=False)):
+    for sample in samples:
+        fact = facts[sample["doc_id"]]
         found = sample["filtered_resps"]
         if about.choices:
             choices, place = about.choices(fact)
@@ -84,7 +100,7 @@ def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple
         else:
             row, right = _greedy([answer for _, answer in sample["arguments"]], found)
         row = {"answer": about.answers(fact)[0]} | row if about.answers else row
-        if sample["doc_id"] != i or bool(sample[about.metric]) != right:
+        if sample["doc"]["id"] != fact["id"] or bool(sample[about.metric]) != right:
             raise RuntimeError(f"{kind} {fact['id']}: lm_eval {lm_eval.__version__} reads it differently from knowcost")
         finite = bool(np.isfinite(row.pop("logprobs")).all())
         not_finite += not finite

@@ -29,7 +29,7 @@ def arc(source: Path) -> Loaded:
         if len(labels) != len(options) or len(set(labels)) != len(labels):
             raise InputError(f"{where}: 'label' must name each of the {len(options)} choices, found {shown(labels)}")
         if key not in labels:
-            raise InputError(f"{where}: 'answerKey' must be one of the labels {labels}, found {shown(key)}")
+            raise InputError(f"{where}: 'answerKey' must be one of the labels {shown(labels)}, found {shown(key)}")
         return {"question": text(where, record, "question"), "options": options, "label": labels.index(key)}
 
     return load(source, fact)

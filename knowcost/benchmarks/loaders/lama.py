@@ -42,10 +42,10 @@ def trex_rows(source: Path) -> tuple[list[Path], MakeFact, Path]:
     for where, record in records(relations):
         template = text(where, record, "template")
         if template.count("[X]") != 1 or template.count("[Y]") != 1:
-            raise InputError(f"{where}: a template needs [X] and [Y] once each, found {template!r}")
+            raise InputError(f"{where}: a template needs [X] and [Y] once each, found {shown(template)}")
         relation = text(where, record, "relation")
         if templates.setdefault(relation, template) != template:
-            raise InputError(f"{where}: a second template for {relation}, {template!r}; expected one for each relation")
+            raise InputError(f"{where}: a second template for {shown(relation)}, {shown(template)}; expected one")
     for path in paths:
         if path.stem not in templates:
             raise InputError(f"{path}: {relations} has no template for relation {path.stem}")

@@ -40,8 +40,8 @@ def question(source: Path) -> Loaded:
         row["candidates"] = row["candidates"] or sorted(answers[row["relation"]])
         if len(row["candidates"]) < 2:
             raise InputError(
-                f"{source}: question {row['id']!r} has nothing to choose from: all rows of relation "
-                f"{row['relation']!r} have the answer {shown(row['answer'])}; give `candidates`"
+                f"{source}: question {shown(row['id'])} has nothing to choose from: all rows of relation "
+                f"{shown(row['relation'])} have the answer {shown(row['answer'])}; give `candidates`"
             )
     return Loaded(rows, [source])
 
@@ -54,7 +54,7 @@ def _records(source: Path, required: set[str], allowed: set[str]) -> Iterator[tu
         unknown = sorted(record.keys() - required - allowed)
         if unknown:
             raise InputError(
-                f"{where}: unknown column {', '.join(map(repr, unknown))}; "
+                f"{where}: unknown column {', '.join(map(shown, unknown))}; "
                 f"known are {', '.join(sorted(required | allowed))}"
             )
         missing = sorted(required - record.keys())
@@ -62,7 +62,9 @@ def _records(source: Path, required: set[str], allowed: set[str]) -> Iterator[tu
             raise InputError(f"{where}: column {', '.join(map(repr, missing))} is missing")
         name = text(where, record, "id")
         if name in seen:
-            raise InputError(f"{where}: id {name!r} was used before, at {seen[name]}; every row needs an id of its own")
+            raise InputError(
+                f"{where}: id {shown(name)} was used before, at {seen[name]}; every row needs an id of its own"
+            )
         seen[name] = where
         yield where, record
 

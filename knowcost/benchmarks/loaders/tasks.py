@@ -52,7 +52,7 @@ def _read_labels(beside: Path, without: list[Record], loaded: Loaded) -> None:
     """Give PIQA's rows the labels of a file of lines beside theirs."""
     source = loaded.files[0]
     if len(without) < len(loaded.rows):
-        raise InputError(f"{source}: row {without[0]['id']!r} has no 'label', but others have; give all or none")
+        raise InputError(f"{source}: row {shown(without[0]['id'])} has no 'label', but others have; give all or none")
     if not beside.is_file():
         raise InputError(f"{source}: no column 'label', and no {beside.name} beside it")
     labels = [(where, line.strip()) for where, line in lines(beside) if line.strip()]

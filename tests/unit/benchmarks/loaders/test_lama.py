@@ -85,7 +85,7 @@ def test_a_relation_without_a_fact_and_a_second_template_are_named(lama, format)
         prepare(format, lama, lama / "out.parquet")
     with open(lama / "relations.jsonl", "a") as f:
         f.write('{"relation": "P19", "template": "[X] is from [Y] ."}\n')
-    with pytest.raises(InputError, match=r"relations\.jsonl:3: a second template for P19"):
+    with pytest.raises(InputError, match=r"relations\.jsonl:3: a second template for 'P19'"):
         prepare(format, lama, lama / "out.parquet")
 
 

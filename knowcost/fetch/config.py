@@ -33,9 +33,24 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
     except Exception as error:  # each architecture raises its own: KeyError, RuntimeError, AssertionError, ...
         raise InputError(f"{path}: {_what_is_wrong(config, error)}") from error
     blueprint.model_class(model.config)
+    _check_generation(folder)
     if (room := positions(model.config)) is not None and room < SHORTEST:
         raise InputError(f"{path}: max_position_embeddings leaves {room} tokens for a text; repair the key")
     return model
+
+
+def _check_generation(folder: Path) -> None:
+    """Raise InputError where transformers does not take the tokens and settings of generation_config.json."""
+    path = folder / "generation_config.json"
+    try:
+        if path.exists():
+            transformers.GenerationConfig.from_pretrained(folder)
+    except Exception as error:  # ValueError, TypeError, OSError, ...
+        said = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: transformers {transformers.__version__} does not take it ({type(error).__name__}: {said}); "
+            "correct it, or remove the file"
+        ) from error
 
 
 def _what_is_wrong(config: dict[str, Any], error: Exception) -> str:

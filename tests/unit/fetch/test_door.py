@@ -164,6 +164,13 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path, get):
         (tmp_path / "origin" / name).write_bytes(kept)
 
 
+def test_a_generation_config_that_transformers_does_not_take_is_named(tmp_path, get):
+    about = brought("opt", tmp_path)
+    path = tmp_path / "origin/generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token_id": "16"}))
+    refused(get, about, "generation_config.json", "remove the file")
+
+
 NEUTRAL = {"return_dict": False, "output_hidden_states": True, "output_attentions": True, "use_cache": None,
            "torchscript": True, "torch_dtype": "float16", "dtype": "float99", "attn_implementation": "nope",
            "_attn_implementation": "flash_attention_2", "gradient_checkpointing": "yes"}  # fmt: skip

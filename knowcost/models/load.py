@@ -15,6 +15,7 @@ from knowcost.models import gpus
 from knowcost.models.blueprint import AUTO, configuration, model_class
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.formats import SCALE, floats, is_packed
+from knowcost.models.generation import tokens_only
 from knowcost.models.headers import read_config, shard_names
 from knowcost.models.int8_linear import ENGINES
 from knowcost.models.names import resolve
@@ -57,6 +58,7 @@ def load(
         model = _spread(model) if spread else model.to(place)
     else:
         loading = {"config": config, "dtype": getattr(torch, dtype), "device_map": "auto" if spread else None}
+        loading["generation_config"] = tokens_only(folder, config)
         auto = AUTO[family_of(config.model_type)]
         model, info = auto.from_pretrained(folder, output_loading_info=True, **loading, **options)
         _check_loaded(folder, info)
@@ -121,7 +123,7 @@ def _from_state(
     folder: Path, config: transformers.PreTrainedConfig, state: dict[str, torch.Tensor], dtype: torch.dtype
 ) -> transformers.PreTrainedModel:
     """The model of a state dict in memory."""
-    loading = {"config": config, "state_dict": state, "dtype": dtype}
+    loading = {"config": config, "state_dict": state, "dtype": dtype, "generation_config": tokens_only(folder, config)}
     model, info = model_class(config).from_pretrained(None, output_loading_info=True, **loading)
     _check_loaded(folder, info)
     return model

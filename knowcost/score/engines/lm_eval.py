@@ -249,7 +249,6 @@ def _greedy(model: PreTrainedModel, end: int | None) -> Iterator[None]:
     ends = kept.eos_token_id if isinstance(kept.eos_token_id, list) else [kept.eos_token_id]
     start = getattr(model.config, "decoder_start_token_id", None)
     tokens = {
-        "bos_token_id": kept.bos_token_id,
         "eos_token_id": sorted({token for token in [*ends, end] if isinstance(token, int)}) or None,
         "decoder_start_token_id": kept.decoder_start_token_id if start is None else start,
     }

@@ -38,7 +38,7 @@ def draw(
     They are drawn with Python's generator exactly as in IST-DASLab/sparsegpt and locuslab/wanda (datautils.py, get_c4
     and get_wikitext2), so that the same texts, tokenizer and seed give the authors' windows: `join` false, a random
     text that is longer than a window, and a random part of it (C4); true, a random part of all texts joined by blanks
-    (WikiText-2). Raises InputError when the texts are too short.
+    (WikiText-2). Raises InputError when the texts are too short, or hold a token that the model lacks.
     """
     import numpy as np
     import pyarrow as pa
@@ -54,6 +54,11 @@ def draw(
         take = _from_all if options["join"] else _from_each
         taken = take(texts, lambda text: tokenizer(text, verbose=False).input_ids, length, options)
     windows = np.array(taken, np.int64)
+    if (most := int(windows.max())) >= config.vocab_size:
+        raise InputError(
+            f"{_who(options)}: the text holds {tokenizer.convert_ids_to_tokens(most)!r}, token {most:,} of the "
+            f"tokenizer in {model_folder}, but the model's embedding has {config.vocab_size:,} rows; take it out"
+        )
     about = {key: options[key] for key in ("name", "source", "join", "samples", "seed")}
     digest = hashlib.sha256(windows.astype("<i8").tobytes()).hexdigest()
     about |= {"length": length, "texts": len(texts), "sha256": digest}
@@ -78,7 +83,7 @@ def longest(config: transformers.PretrainedConfig, tokenizer: transformers.PreTr
     T5's positions are relative, without an end: the 512 of its training count.
     """
     most = positions(config) or getattr(config, "n_positions", 512)
-    return min(most, tokenizer.model_max_length) * (2 if config.is_encoder_decoder else 1)
+    return int(min(most, tokenizer.model_max_length)) * (2 if config.is_encoder_decoder else 1)
 
 
 def _from_each(texts: pa.ChunkedArray, encode: Encode, length: int, options: Mapping[str, Any]) -> list[list[int]]:

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import json
 import random
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -118,6 +119,24 @@ def test_too_little_text_is_an_error(tmp_path, model, options, message):
     with pytest.raises(InputError, match=message):
         drawn(tmp_path, model, **options)
     assert not (tmp_path / "windows.parquet").exists()
+
+
+def test_a_token_without_a_row_is_named_with_text_and_tokenizer(tmp_path, model):
+    copy = shutil.copytree(model, tmp_path / "model")
+    settings = json.loads((copy / "tokenizer_config.json").read_text()) | {"pad_token": "<padding>"}
+    (copy / "tokenizer_config.json").write_text(json.dumps(settings))
+    expected, _ = drawn(tmp_path, model)
+    assert np.array_equal(drawn(tmp_path, copy)[0], expected)  # as long as no text holds it, it does not matter
+    source = written(tmp_path / "other.jsonl", [f"{text} <padding>" * 4 for text in TEXTS])
+    with pytest.raises(InputError, match=rf"mine \(mine\.jsonl\): .*'<padding>', token 120 .*{copy}.* 120 rows"):
+        drawn(tmp_path, copy, source)
+
+
+def test_texts_that_are_empty_or_say_nothing_are_passed_over(tmp_path, model):
+    source = written(tmp_path / "other.jsonl", ["", " \n", TEXTS[5]])
+    ids, _ = drawn(tmp_path, model, source)
+    text = encoded(model, TEXTS[5])
+    assert all(window.tolist() in [text[i : i + 20] for i in range(len(text) - 20)] for window in ids)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 SCORES = {"score_one-float-0": 1, "score_one-float-1": 1, "score_one-int8": 1}
 AGGREGATES = {"tables": 1, "figures": 1, "report": 1}  # jobs that any change of the cells asks for
 CONFIG = {
+    "title": "Größe der Modelle",
     "models": "models.tsv",
     "benchmarks": "benchmarks.tsv",
     "limit": None,
@@ -60,7 +61,7 @@ class Project:
     def write_config(self, change=lambda config: None):
         config = json.loads(json.dumps(CONFIG))
         change(config)
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
 
     def add_row(self, table, *cells):
         with open(self.folder / table, "a") as f:
@@ -79,7 +80,8 @@ class Project:
         return ["--configfile", "config.yaml", "--cores", "2", *options]
 
     def _environment(self):
-        return {"PYTHONPATH": str(self.folder), "HF_HUB_OFFLINE": "1"}
+        place = {"LC_ALL": "C", "HOME": "/proc/nothing", "XDG_CACHE_HOME": str(self.folder / ".cache")}
+        return {"PYTHONPATH": str(self.folder), "HF_HUB_OFFLINE": "1", **place}
 
     def planned(self):
         """{rule: how many jobs would run}, by a dry run."""

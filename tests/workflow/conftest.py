@@ -1,4 +1,8 @@
-"""A small project of its own: a copy of the workflow, two tiny models and two benchmarks, run once to the end."""
+"""A small project of its own: a copy of the workflow, two tiny models and two benchmarks, run once to the end.
+
+It stands where a workflow finds it hard: a folder with an odd name, a home folder that cannot be written, a locale of C
+(helpers/workflow.py).
+"""
 
 import shutil
 
@@ -7,17 +11,21 @@ from helpers import tiny
 from helpers.copies import copy_workflow
 from helpers.workflow import Project, facts
 
+MODELS = "name\tfamily\tsource\tnote\none\tencoder\t./checkpoints/bert\tGröße\n"
+ODD = "my study (ü) it's [1] 50%20 & #"
+
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A project that was run to the end. Not to be changed: see `project`."""
-    folder = tmp_path_factory.mktemp("project")
+    folder = tmp_path_factory.mktemp("project") / ODD
+    folder.mkdir()
     copy_workflow(folder)
     for number, kind in enumerate(("bert", "distilbert")):
         tiny.fetched(kind, folder / "checkpoints" / kind, seed=number)
     facts(folder / "first.jsonl", 40)
     facts(folder / "second.jsonl", 30)
-    (folder / "models.tsv").write_text("name\tfamily\tsource\none\tencoder\t./checkpoints/bert\n")
+    (folder / "models.tsv").write_text(MODELS, encoding="utf-8")
     (folder / "benchmarks.tsv").write_text("name\tformat\tsource\tfamilies\nfirst\tcloze\tfirst.jsonl\tencoder\n")
     project = Project(folder)
     project.write_config()
@@ -28,5 +36,5 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def project(finished, tmp_path):
     """A copy of the finished project, times and all, that a test may change."""
-    shutil.copytree(finished.folder, tmp_path / "p", symlinks=True)
-    return Project(tmp_path / "p")
+    shutil.copytree(finished.folder, tmp_path / ODD, symlinks=True)
+    return Project(tmp_path / ODD)

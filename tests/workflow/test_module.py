@@ -19,6 +19,8 @@ use rule * from knowcost
 
 
 def test_a_module_needs_only_the_keys_that_differ(root, tmp_path):
+    tmp_path /= "my other study (ü)"
+    tmp_path.mkdir()
     (tmp_path / "Snakefile").write_text(OUTER.format(snakefile=root / "Snakefile"))
     (tmp_path / "models.tsv").write_text("name\tfamily\tsource\nmine\tencoder\tgoogle-bert/bert-base-uncased\n")
     experiment = {"name": "p", "steps": ["magnitude"], "scopes": ["overall"], "levels": [50]}

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx2
 import huggingface_hub
 from huggingface_hub import errors
 from huggingface_hub.hf_api import RepoSibling
@@ -32,6 +33,7 @@ NO_NETWORK = (
     "Check the network, the proxy variables and HF_ENDPOINT, then run again; or put a local file or folder in the "
     "source column."
 )
+_NO_ANSWER = (ValueError, KeyError, TypeError, AttributeError)  # huggingface_hub, at what is not the hub's JSON
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _BUSY = (408, 429, 500, 502, 503, 504)
 
@@ -101,7 +103,9 @@ def ask(action: Callable[[], T], row: Mapping[str, str], source: str, revision: 
     where = f"{row['name']}: {what} of {source} at revision {revision}"
     try:
         return retry(action, where)
-    except (errors.HTTPError, errors.HFValidationError, OSError) as error:
+    except InputError:
+        raise
+    except (errors.HTTPError, httpx2.InvalidURL, OSError, *_NO_ANSWER) as error:
         problem = _problem(error)
         if problem is None:
             raise
@@ -137,6 +141,8 @@ def _problem(error: BaseException) -> str | None:
             f"the download failed ({first_line(error)}). Check the connection and HF_ENDPOINT, then run again: "
             "files that are complete are kept."
         )
+    if not isinstance(error, OSError):
+        return f"no answer that a hub gives ({type(error).__name__}: {first_line(error)}). Check HF_ENDPOINT."
     return None
 
 
@@ -145,6 +151,8 @@ def repository(row: Mapping[str, str]) -> Repository:
     source, revision = row["source"], row.get("revision") or "main"
     action = partial(api().model_info, source, revision=revision, files_metadata=True, timeout=network.SECONDS)
     info = ask(action, row, source, revision, "the list of files")
+    if info.sha is None or info.siblings is None:
+        raise InputError(f"{row['name']}: the hub does not list the files of {source}; check HF_ENDPOINT")
     commit = revision if COMMIT.fullmatch(revision) else info.sha
     return Repository(source, commit, {s.rfilename: s for s in info.siblings})
 

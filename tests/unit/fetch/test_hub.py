@@ -129,6 +129,17 @@ def test_nobody_answers(server, get, monkeypatch):
     refused(get, row(), "tiny", REPO, "127.0.0.1 cannot be reached", "refused", "HF_ENDPOINT", "source column")
 
 
+@pytest.mark.parametrize("answer", [b"<html>Welcome", b"{}", b"[1]", b'{"id": 1}', b"\xff"])
+def test_something_that_is_no_hub(server, get, answer):
+    server.plain[f"/api/models/{REPO}/revision/main"] = answer
+    refused(get, row(), "tiny", REPO, "HF_ENDPOINT")
+
+
+def test_an_address_that_is_none(server, get, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://[bad")
+    refused(get, row(), "tiny", "HF_ENDPOINT")
+
+
 def test_gated(server, get, monkeypatch):
     server.add(REPO, checkpoint())
     server.gated.add(REPO)

@@ -33,10 +33,23 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
     except Exception as error:  # each architecture raises its own: KeyError, RuntimeError, AssertionError, ...
         raise InputError(f"{path}: {_what_is_wrong(config, error)}") from error
     blueprint.model_class(model.config)
+    _check_start(path, model)
     _check_generation(folder)
     if (room := positions(model.config)) is not None and room < SHORTEST:
         raise InputError(f"{path}: max_position_embeddings leaves {room} tokens for a text; repair the key")
     return model
+
+
+def _check_start(path: Path, model: transformers.PreTrainedModel) -> None:
+    """Raise InputError for a decoder that starts with a token that its embedding lacks."""
+    if not model.config.is_encoder_decoder:
+        return
+    start, rows = model.config.decoder_start_token_id, model.get_input_embeddings().weight.shape[0]
+    if start is None or not 0 <= start < rows:
+        raise InputError(
+            f"{path}: the decoder starts with token {start} (decoder_start_token_id or, without that, pad_token_id), "
+            f"expected one of the {rows:,} of the embedding; correct these keys"
+        )
 
 
 def _check_generation(folder: Path) -> None:

@@ -30,7 +30,8 @@ NOT_THE_MODELS = (
 def configuration(folder: str | Path, remote_code: bool = False) -> transformers.PreTrainedConfig:
     """The configuration of a checkpoint, without what a score must not depend on (NOT_THE_MODELS).
 
-    An encoder-decoder without decoder_start_token_id starts with its padding, as T5 does. remote_code: whether code of
+    An encoder-decoder without decoder_start_token_id starts with its padding, as T5 does, and pads with what it starts
+    with where there is no pad_token_id. remote_code: whether code of
     the checkpoint's own may run. Raises what transformers raises.
     """
     config = read_config(folder)
@@ -39,8 +40,10 @@ def configuration(folder: str | Path, remote_code: bool = False) -> transformers
         made = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=True)
     else:
         made = described(config)
-    if made.is_encoder_decoder and getattr(made, "decoder_start_token_id", None) is None:
-        made.decoder_start_token_id = made.pad_token_id
+    if made.is_encoder_decoder:
+        start, padding = getattr(made, "decoder_start_token_id", None), made.pad_token_id
+        made.decoder_start_token_id = padding if start is None else start
+        made.pad_token_id = start if padding is None else padding
     return made
 
 

@@ -45,9 +45,9 @@ def _check_start(path: Path, model: transformers.PreTrainedModel) -> None:
     if not model.config.is_encoder_decoder:
         return
     start, rows = model.config.decoder_start_token_id, model.get_input_embeddings().weight.shape[0]
-    if start is None or not 0 <= start < rows:
+    if type(start) is not int or not 0 <= start < rows:
         raise InputError(
-            f"{path}: the decoder starts with token {start} (decoder_start_token_id or, without that, pad_token_id), "
+            f"{path}: the decoder starts with token {start!r} (decoder_start_token_id or, without that, pad_token_id), "
             f"expected one of the {rows:,} of the embedding; correct these keys"
         )
 

@@ -80,6 +80,9 @@ CASES = {
     "a null size": ("llama", dict, {"intermediate_size": None}, ["config.json", "intermediate_size", "None"]),
     "padding beyond the vocabulary": ("llama", dict, {"pad_token_id": 120}, ["config.json", "pad_token_id", "120"]),
     "a million layers": ("llama", dict, {"num_hidden_layers": 10**6}, ["num_hidden_layers", "1,000,000", "1,000"]),
+    "a start beyond the vocabulary": ("t5", dict, {"decoder_start_token_id": 121},
+                                      ["config.json", "token 121", "decoder_start_token_id", "120"]),
+    "two starts": ("t5", dict, {"decoder_start_token_id": [1]}, ["config.json", "token [1]", "decoder_start_token_id"]),
     "labels that are none": ("bert", dict, {"id2label": 3}, ["config.json", "id2label", "3"]),
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ from knowcost.fetch.model import fetch_model
 from knowcost.models.load import load
 from knowcost.spec.architectures import family_of
 
+TEXT = "w1 w2 [MASK] w3 </s> x w113"
 AUTO = {
     "encoder": transformers.AutoModelForMaskedLM,
     "encoder_decoder": transformers.AutoModelForSeq2SeqLM,
@@ -33,7 +34,14 @@ def plain(folder, family):
     config = transformers.AutoConfig.for_model(**config)
     model, info = AUTO[family].from_pretrained(folder, config=config, dtype=torch.float32, output_loading_info=True)
     assert not info["missing_keys"] and not info["mismatched_keys"]
-    return tiny.logits(model.eval())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, config=config)
+    return tiny.logits(model.eval()), tokenizer(TEXT)["input_ids"]
+
+
+def same(folder, expected):
+    """Whether our loader computes and reads as expected (`plain`)."""
+    model, tokenizer = load(folder)
+    return torch.equal(tiny.logits(model), expected[0]) and tokenizer(TEXT)["input_ids"] == expected[1]
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +67,7 @@ def test_a_mutated_checkpoint_is_refused_by_name_or_read_as_transformers_reads_i
         assert named(str(error), origin, folder), f"names no file: {error}"
         return
     event("let in")
-    ours = tiny.logits(load(folder)[0])
-    assert torch.equal(ours, plain(origin, family))
+    assert same(folder, plain(origin, family))
 
 
 def named(text: str, *folders: Path) -> bool:
@@ -74,4 +81,4 @@ def test_every_kind_is_let_in_as_it_is(tmp_path):
             write(tmp_path / "origin", dict(checkpoint(kind, shards)))
             family = family_of(kind.removesuffix("-tied"))
             fetch_model(row(tmp_path / "origin", family=family), tmp_path / "model", lock_path=tmp_path / "lock.json")
-            assert torch.equal(tiny.logits(load(tmp_path / "model")[0]), plain(tmp_path / "origin", family))
+            assert same(tmp_path / "model", plain(tmp_path / "origin", family))

@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,14 @@ def shared():
     if not (folder / "data").is_dir():
         pytest.skip("no ../shared with real data on this machine")
     return folder
+
+
+@pytest.fixture
+def quiet():
+    """Nothing is logged: thousands of refused files would say so much that hypothesis' report is lost in it."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)

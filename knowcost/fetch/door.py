@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
-from knowcost.fetch.rows import allowed, choose, is_pickle
+from knowcost.fetch.rows import allowed, choose, is_pickle, names_in
 from knowcost.fetch.tokenizer import check_files as check_tokenizer_files
 from knowcost.fetch.tokenizer import check_tokenizer
 from knowcost.models.checkpoint import Checkpoint
@@ -35,7 +35,7 @@ def glance(row: Mapping[str, str], folder: Path) -> None:
 
     row: of the model table; folder: what its source names. Weights in pickles are not looked at.
     """
-    small, weights = choose([path.name for path in sorted(folder.iterdir()) if path.is_file()], row)
+    small, weights = choose(names_in(folder), row)
     check_files(row, folder, small)
     _refuse_pointers(folder, weights)
     if not is_pickle(weights[0]):

@@ -1,5 +1,6 @@
 """A model's tokenizer tried: whether it is whole, is this model's, and can be asked with."""
 
+import codecs
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 _OBJECTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
             "generation_config.json")  # fmt: skip
 _LINES = ("vocab.txt", "merges.txt")
-_POINTER = b"version https://git-lfs.github.com/spec/"
 _PLAIN = "The capital of France is Paris."
 _TRIED = (_PLAIN, "Größe, Straße, naïve café", "東京は日本の首都です。", "👩‍👧 😀", "", " \n\t", "word " * 3000)
 
@@ -24,9 +24,7 @@ def check_files(folder: Path) -> None:
         if not path.is_file():
             continue
         with open(path, "rb") as f:
-            beginning = f.read(len(_POINTER))
-        if beginning == _POINTER:
-            raise InputError(f"{path}: a pointer of Git LFS, not the file; run `git lfs pull` where it was cloned")
+            beginning = f.read(len(codecs.BOM_UTF8))
         if not beginning:
             raise InputError(f"{path}: empty; fetch it again")
         if path.name in _OBJECTS:
@@ -37,7 +35,7 @@ def check_files(folder: Path) -> None:
 
 def _check_text(path: Path, beginning: bytes) -> None:
     """transformers reads such a file as UTF-8, and a byte-order mark as part of its first token."""
-    if beginning.startswith(b"\xef\xbb\xbf"):
+    if beginning == codecs.BOM_UTF8:
         raise InputError(f"{path}: begins with a byte-order mark, which becomes part of its first token; remove it")
     try:
         path.read_text(encoding="utf-8")

@@ -24,9 +24,8 @@ def fills(found: Checkpoint, model: transformers.PreTrainedModel) -> dict[str, l
     """{tensor: the parameters that it fills} of a checkpoint and of the model that its config.json describes.
 
     A tensor that transformers ignores fills none. model: without weights. Raises InputError unless the tensors fill the
-    model, each parameter once, in its shape and a type of floats. What
-    transformers ignores is let in, but for tensors of a block, or of a module that the model has: those say that
-    config.json describes another model.
+    model, each parameter once, in its shape and a type of floats. What transformers ignores is let in, but for tensors
+    of a block, or of a module that the model has: those say that config.json describes another model.
     """
     names = resolve(model, found.tensors)
     wanted = model.state_dict()

@@ -31,8 +31,8 @@ def configuration(folder: str | Path, remote_code: bool = False) -> transformers
     """The configuration of a checkpoint, without what a score must not depend on (NOT_THE_MODELS).
 
     An encoder-decoder without decoder_start_token_id starts with its padding, as T5 does, and pads with what it starts
-    with where there is no pad_token_id. remote_code: whether code of
-    the checkpoint's own may run. Raises what transformers raises.
+    with where there is no pad_token_id. remote_code: whether code of the checkpoint's own may run; its configuration is
+    taken as it is then. Raises what transformers raises.
     """
     config = read_config(folder)
     config.pop("quantization_config", None)

@@ -86,7 +86,6 @@ def _opened(row: Row) -> Checkpoint | None:
     folder = _here(row)
     if folder is None:
         return None
-    rows.choose(rows.names_in(folder), row)
     door.glance(row, folder)
     return Checkpoint(folder) if any(folder.glob("*.safetensors")) else None
 

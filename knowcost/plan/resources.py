@@ -43,14 +43,8 @@ def size(row: Row) -> Size:
     for find in finders:
         try:
             found = find(row)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-        ):  # not there, or not what it should be
+        # not there, or not what it should be
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             continue
         if found and found.parameters > 0:
             return found

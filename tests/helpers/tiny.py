@@ -9,6 +9,11 @@ from knowcost.fetch.config import described_model
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec.architectures import family_of
 
+AUTO = {
+    "encoder": tf.AutoModelForMaskedLM,
+    "encoder_decoder": tf.AutoModelForSeq2SeqLM,
+    "decoder": tf.AutoModelForCausalLM,
+}
 SIZES = {"vocab_size": 120, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 WIDE = SIZES | {"intermediate_size": 24}
 

@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-import transformers
 from helpers import tiny
 from helpers.fetching import refused, row
 from safetensors.torch import load_file, save_file
@@ -53,9 +52,24 @@ def plus(**tensors):
     return lambda state: state | {name.replace("__", "."): t for name, t in tensors.items()}
 
 
+def bitsandbytes(state):
+    """As save_pretrained stores a model that was loaded in 8 bit: integers, and a scale for each row."""
+    return state | {LAYER: state[LAYER].mul(99).char(), LAYER.replace("weight", "SCB"): torch.ones(16)}
+
+
+def compressed_tensors(state):
+    return state | {LAYER: state[LAYER].mul(99).char(), f"{LAYER}_scale": torch.ones(1)}
+
+
 QUANTIZED = {"quant_method": "bitsandbytes", "load_in_8bit": True}
 CASES = {
-    "quantized": ("llama", dict, {"quantization_config": QUANTIZED}, ["config.json", "quantization_config"]),
+    "bitsandbytes": ("llama", bitsandbytes, {"quantization_config": QUANTIZED}, ["config.json", "quantization_config"]),
+    "bitsandbytes without its note": ("llama", bitsandbytes, {}, [LAYER, "I8", "quantized already"]),
+    "compressed-tensors": ("llama", compressed_tensors, {"quantization_config": {"quant_method": "compressed-tensors"}},
+                           ["config.json", "quantization_config"]),
+    "compressed-tensors without its note": ("llama", compressed_tensors, {}, [LAYER, "I8", "quantized already"]),
+    "a scale beside a weight": ("llama", lambda state: state | {f"{LAYER}_scale": torch.ones(1)}, {},
+                                ["no place", f"{LAYER}_scale"]),
     "integers": ("llama", retyped(torch.int8, LAYER), {}, [LAYER, "I8", "quantized already"]),
     "float64": ("llama", retyped(torch.float64), {}, ["F64", "float32"]),
     "float8": ("llama", retyped(torch.float8_e4m3fn, LAYER), {}, [LAYER, "F8_E4M3"]),
@@ -100,11 +114,7 @@ def logits(folder):
 
 def plain(folder, kind):
     """The logits that transformers computes."""
-    auto = {
-        "encoder": transformers.AutoModelForMaskedLM,
-        "encoder_decoder": transformers.AutoModelForSeq2SeqLM,
-        "decoder": transformers.AutoModelForCausalLM,
-    }[family_of(kind.removesuffix("-tied"))]
+    auto = tiny.AUTO[family_of(kind.removesuffix("-tied"))]
     return tiny.logits(auto.from_pretrained(folder, dtype=torch.float32).eval())
 
 
@@ -160,11 +170,12 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path, get):
     (tmp_path / "origin/flax_model.msgpack").write_text(pointer)  # nothing that is read
     get(about)
     (get.folder / "source.json").unlink()
-    for name in ("tokenizer.json", "model.safetensors"):
-        kept = (tmp_path / "origin" / name).read_bytes()
-        (tmp_path / "origin" / name).write_text(pointer)
-        refused(get, about, name, "Git LFS", "git lfs pull")
-        (tmp_path / "origin" / name).write_bytes(kept)
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "x.model", "model.safetensors"):
+        path = tmp_path / "origin" / name
+        kept = path.read_bytes() if path.exists() else None
+        path.write_text(pointer)
+        refused(get, about, str(path), "Git LFS", "git lfs pull")
+        path.unlink() if kept is None else path.write_bytes(kept)
 
 
 def test_a_generation_config_that_transformers_does_not_take_is_named(tmp_path, get):

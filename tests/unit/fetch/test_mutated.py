@@ -4,7 +4,6 @@ KNOWCOST_FUZZ says how many examples; `make fuzz` takes many.
 """
 
 import json
-import logging
 from pathlib import Path
 
 import pytest
@@ -20,19 +19,18 @@ from knowcost.fetch.model import fetch_model
 from knowcost.models.load import load
 from knowcost.spec.architectures import family_of
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 TEXT = "w1 w2 [MASK] w3 </s> x w113"
-AUTO = {
-    "encoder": transformers.AutoModelForMaskedLM,
-    "encoder_decoder": transformers.AutoModelForSeq2SeqLM,
-    "decoder": transformers.AutoModelForCausalLM,
-}
 
 
 def plain(folder, family):
     """(logits, tokens of a text) by transformers alone, without the keys of config.json that are no part of a model."""
     config = {k: v for k, v in json.loads((folder / "config.json").read_text()).items() if k not in NEUTRAL}
     config = transformers.AutoConfig.for_model(**config)
-    model, info = AUTO[family].from_pretrained(folder, config=config, dtype=torch.float32, output_loading_info=True)
+    model, info = tiny.AUTO[family].from_pretrained(
+        folder, config=config, dtype=torch.float32, output_loading_info=True
+    )
     assert not info["missing_keys"] and not info["mismatched_keys"]
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, config=config)
     return tiny.logits(model.eval()), tokenizer(TEXT)["input_ids"]
@@ -42,14 +40,6 @@ def same(folder, expected):
     """Whether our loader computes and reads as expected (`plain`)."""
     model, tokenizer = load(folder)
     return torch.equal(tiny.logits(model), expected[0]) and tokenizer(TEXT)["input_ids"] == expected[1]
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    transformers.utils.logging.set_verbosity_error()
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @settings

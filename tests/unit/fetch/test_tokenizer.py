@@ -12,7 +12,6 @@ from knowcost.fetch.tokenizer import check_files, check_tokenizer
 
 UNCASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "capital", "of", "is", ".", "rome", "paris", "##s"]
 CASED = [*UNCASED[:-3], "Rome", "Paris", "##S"]
-POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 466062\n"
 
 
 @pytest.fixture
@@ -56,10 +55,9 @@ def test_a_real_one_is_let_in_without_a_word(shared):
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model"])
-@pytest.mark.parametrize(("content", "said"), [(POINTER, "pointer of Git LFS"), ("", "empty")])
-def test_a_file_that_is_not_the_file_is_named(llama, name, content, said):
-    (llama / name).write_text(content)
-    with pytest.raises(InputError, match=rf"{llama / name}: .*{said}"):
+def test_an_empty_file_is_named(llama, name):
+    (llama / name).write_text("")
+    with pytest.raises(InputError, match=rf"{llama / name}: empty"):
         check_files(llama)
 
 

@@ -3,11 +3,9 @@
 Right is what the model as it was answers, wherever what was changed does not change what it computes and reads.
 """
 
-import logging
 from pathlib import Path
 
 import pytest
-import transformers
 from helpers import questions, tiny
 from helpers.asking import PLAN, respondent
 from helpers.fetching import row
@@ -20,6 +18,8 @@ from knowcost.fetch.model import fetch_model
 from knowcost.models.load import load
 from knowcost.score.ask import ask
 from knowcost.spec.architectures import family_of
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 TEXT = "w1 w2 w3 w4 w5 w6 w7"
 FACTS = {
@@ -38,14 +38,6 @@ def place(tmp_path_factory):
     for kind, facts in FACTS.items():
         questions.write(folder / f"{kind}.parquet", kind, facts)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    transformers.utils.logging.set_verbosity_error()
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def answers(kind: str, held: dict[str, bytes], place: Path) -> dict[str, object]:

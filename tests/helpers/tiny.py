@@ -68,7 +68,7 @@ def fetched(kind, folder, dtype=torch.float32, shard="5GB", seed=0):
     if kind == "t5":  # transformers writes the key as true, whatever the weights
         config = files.read_json(folder / "config.json") | {"tie_word_embeddings": False}
         files.write_json(folder / "config.json", config)
-    _tokenizer(folder)
+    save_tokenizer(folder)
     write_source(folder)
     return made
 
@@ -81,7 +81,8 @@ def write_source(folder):
     files.write_json(folder / paths.SOURCE, {"source": "test", "files": hashes, "names": names})
 
 
-def _tokenizer(folder):
+def save_tokenizer(folder):
+    """A tokenizer of 120 words, five of them special."""
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "</s>", *(f"w{i}" for i in range(114))]
     from tokenizers import Tokenizer, models, pre_tokenizers
 

@@ -13,7 +13,7 @@ from knowcost.common.paths import INDEX, WEIGHTS
 
 PICKLE = "pytorch_model.bin"
 REMOTE = ("https://", "http://", "hf://")
-_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+_SHARD = re.compile(r"[^/]+-\d+-of-\d+\.safetensors")  # the index says what it is called before that
 _PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 _SMALL = re.compile(
     r"(generation_)?config\.json|tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json"
@@ -55,7 +55,7 @@ def _looked_at(names: Collection[str], row: Mapping[str, str]) -> list[str]:
     try:
         small, weights = choose(names, row)
     except InputError:
-        return [name for name in names if is_weights(name) or _SMALL.fullmatch(name)]
+        return [name for name in names if is_weights(name) or name == INDEX or _SMALL.fullmatch(name)]
     return [*small, *weights]
 
 
@@ -109,7 +109,13 @@ def choose(names: Collection[str], row: Mapping[str, str]) -> tuple[list[str], l
     if WEIGHTS in names:
         return small, [WEIGHTS]
     if INDEX in names:
-        return [*small, INDEX], [name for name in names if _SHARD.fullmatch(name)]
+        shards = [name for name in names if _SHARD.fullmatch(name)]
+        if not shards:
+            raise InputError(
+                f"{row['name']}: {row['source']} has {INDEX} but none of its shards (...-00001-of-00002.safetensors); "
+                "fetch it again"
+            )
+        return [*small, INDEX], shards
     if not pickles:
         held = ", ".join(sorted(names)) or "nothing"
         raise InputError(f"{row['name']}: {row['source']} has neither {WEIGHTS} nor {INDEX} but only: {held}")

@@ -150,18 +150,30 @@ def test_a_stale_index_beside_whole_weights_is_not_read(tmp_path, get):
     assert get(about)["parameters"] == sum(p.numel() for p in tiny.model("llama").parameters())
 
 
-def test_a_tensor_in_two_shards_is_refused(tmp_path, get):
-    about = brought("llama", tmp_path)
-    origin = tmp_path / "origin"
+def in_two_shards(origin, stem, common=0):
+    """Store the weights in two shards; returns the names of the tensors, of which `common` are in both."""
     state = load_file(origin / "model.safetensors")
     (origin / "model.safetensors").unlink()
     names = sorted(state)
-    parts = {"model-00001-of-00002.safetensors": names[:9], "model-00002-of-00002.safetensors": names[8:]}
+    parts = {f"{stem}-00001-of-00002.safetensors": names[:9], f"{stem}-00002-of-00002.safetensors": names[9 - common :]}
     for shard, held in parts.items():
         save_file({name: state[name] for name in held}, origin / shard, {"format": "pt"})
     weight_map = {name: shard for shard, held in parts.items() for name in held}
     (origin / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    return names
+
+
+def test_a_tensor_in_two_shards_is_refused(tmp_path, get):
+    about = brought("llama", tmp_path)
+    names = in_two_shards(tmp_path / "origin", "model", common=1)
     refused(get, about, "model-00002-of-00002.safetensors", names[8], "another shard")
+
+
+def test_shards_may_have_another_name(tmp_path, get):
+    about = brought("llama", tmp_path)
+    in_two_shards(tmp_path / "origin", "pytorch_model")
+    get(about)
+    assert torch.equal(logits(get.folder), plain(tmp_path / "origin", "llama"))
 
 
 def test_a_pointer_of_git_lfs_is_named(tmp_path, get):

@@ -86,6 +86,10 @@ def cut(name):
         (lambda folder: (folder / "tokenizer.json").unlink(), "llama has no tokenizer"),
         (cut("model.safetensors"), "llama/model.safetensors: not a safetensors file"),
         (lambda folder: (folder / "model.safetensors").unlink(), "has neither model.safetensors nor"),
+        (
+            lambda folder: (folder / "model.safetensors").rename(folder / "model.safetensors.index.json"),
+            "has model.safetensors.index.json but none of its shards",
+        ),
         (lambda folder: shutil.rmtree(folder), "there is no folder llama; correct the source column, or make it"),
     ],
 )

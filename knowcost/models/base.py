@@ -30,6 +30,7 @@ class Base(Checkpoint):
         self.fills = {parameter: name for name, parameters in names.items() for parameter in parameters}
         self.head = f"{block.final}.weight"
         self.embedding = self._named_after_itself(block.embedding)
+        self._name_head(block)
         self.tied = self._is_tied()
         self.copies: set[str] = set()  # tensors that the file does not hold by themselves
         scopes.check_claimed(self.model_type, self.modules)
@@ -68,13 +69,24 @@ class Base(Checkpoint):
         if len(found) != 1:
             raise InputError(f"{self.folder}: expected one parameter {pattern}.weight, found {found or 'none'}")
         [(own, name)] = found
-        if _is_weight(pattern, name):
-            return self.tensors[name]
+        if not _is_weight(pattern, name):
+            self._rename(name, own)
+        return self.tensors[self.fills[own]]
+
+    def _name_head(self, block: Architecture) -> None:
+        """Give a head, and its bias, that a file holds under names of its own ("model.lm_head.weight", as who saves a
+        module that wraps the model has it) the names of the parameters they are."""
+        wanted = (self.head, block.final_bias, f"{block.final}.bias")
+        for parameter in [name for name in wanted if name in self.fills]:
+            name = self.fills[parameter]
+            if name not in self.fills and name != self.embedding.name:
+                self._rename(name, parameter)
+
+    def _rename(self, name: str, own: str) -> None:
         stored = self.tensors.pop(name)
         self.tensors[own] = Tensor(own, stored.dtype, stored.shape, stored.blocks)
         self.shards = {shard: [own if n == name else n for n in names] for shard, names in self.shards.items()}
         self.fills |= {parameter: own for parameter, tensor in self.fills.items() if tensor == name}
-        return self.tensors[own]
 
     def _is_tied(self) -> bool:
         """As transformers 5 decides: the head is missing, or equal to the embedding and not declared separate."""

@@ -26,6 +26,15 @@ def moved(old, new):
     return lambda state: {new if name == old else name: tensor for name, tensor in state.items()}
 
 
+def inside(prefix):
+    """As who saves a module that holds the model writes it; transformers takes off the prefix of its base model."""
+
+    def wrapped(state):
+        return {prefix + name: tensor for name, tensor in state.items()}
+
+    return wrapped
+
+
 def with_others(state):
     return state | OTHERS
 
@@ -36,6 +45,11 @@ WAYS = [
     ("llama-tied", moved(EMBEDDING, "lm_head.weight")),
     ("opt", moved("model.decoder.embed_tokens.weight", "lm_head.weight")),
     ("bert", old_names),
+    ("t5", inside("transformer.")),
+    ("llama", inside("model.")),
+    ("llama-tied", inside("model.")),
+    ("bert", inside("bert.")),
+    ("albert", inside("albert.")),
     ("bert", with_others),
     ("llama", with_others),
 ]

@@ -13,7 +13,7 @@ from knowcost.common.log import Progress
 from knowcost.models import checkpoint
 from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import FLOATS, Checkpoint, Tensor
-from knowcost.models.names import Names, resolve
+from knowcost.models.names import Names, resolve, tied
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
 
@@ -114,15 +114,18 @@ def _refuse_untied(found: Checkpoint, model: transformers.PreTrainedModel, names
     transformers unties them then. A head of its own is handled; a second input embedding is not.
     """
     final = architecture(found.model_type).final
-    for target, source in getattr(model, "all_tied_weights_keys", {}).items():
-        if scopes.matches(final, target.rpartition(".")[0]) or not {target, source} <= names.sources.keys():
-            continue
-        one, other = (found.tensors[names.sources[parameter][0]] for parameter in (target, source))
-        if not checkpoint.same_bytes(one, other):
-            raise InputError(
-                f"{found.file_of(one.name)}: {one.name} and {other.name} differ, but are one embedding in this "
-                "architecture; remove the one that is not meant"
-            )
+    for group in tied(model):
+        stored = [
+            found.tensors[names.sources[parameter][0]]
+            for parameter in group
+            if parameter in names.sources and not scopes.matches(final, parameter.rpartition(".")[0])
+        ]
+        for other in stored[1:]:
+            if not checkpoint.same_bytes(stored[0], other):
+                raise InputError(
+                    f"{found.file_of(other.name)}: {other.name} and {stored[0].name} differ, but are one embedding in "
+                    "this architecture; remove the one that is not meant"
+                )
 
 
 def _some(names: list[str]) -> str:

@@ -55,13 +55,18 @@ def resolve(model: transformers.PreTrainedModel, names: Iterable[str]) -> Names:
     return Names(sources, shared, ignored, missing)
 
 
-def _shared(model: transformers.PreTrainedModel, sources: dict[str, list[str]]) -> dict[str, str]:
-    """Of every group of tied parameters, those without a tensor: they share the first that has one."""
+def tied(model: transformers.PreTrainedModel) -> list[list[str]]:
+    """The groups of parameters that are one tensor by a model's configuration."""
     groups: dict[str, list[str]] = {}
     for target, source in getattr(model, "all_tied_weights_keys", {}).items():
         groups.setdefault(source, [source]).append(target)
+    return list(groups.values())
+
+
+def _shared(model: transformers.PreTrainedModel, sources: dict[str, list[str]]) -> dict[str, str]:
+    """Of every group of tied parameters, those without a tensor: they share the first that has one."""
     shared: dict[str, str] = {}
-    for group in groups.values():
+    for group in tied(model):
         stored = [parameter for parameter in group if parameter in sources]
         if stored:
             shared |= {parameter: sources[stored[0]][0] for parameter in group if parameter not in sources}

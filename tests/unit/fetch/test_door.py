@@ -52,6 +52,11 @@ def plus(**tensors):
     return lambda state: state | {name.replace("__", "."): t for name, t in tensors.items()}
 
 
+def two_embeddings(state):
+    state = renamed("shared.weight", "encoder.embed_tokens.weight")(state)
+    return state | {"decoder.embed_tokens.weight": torch.ones(120, 16)}
+
+
 def bitsandbytes(state):
     """As save_pretrained stores a model that was loaded in 8 bit: integers, and a scale for each row."""
     return state | {LAYER: state[LAYER].mul(99).char(), LAYER.replace("weight", "SCB"): torch.ones(16)}
@@ -86,6 +91,7 @@ CASES = {
                    ["LayerNorm.gamma", "LayerNorm.weight", "both"]),
     "two embeddings": ("t5", plus(decoder__embed_tokens__weight=torch.ones(120, 16)), {},
                        ["decoder.embed_tokens.weight", "shared.weight", "differ"]),
+    "two embeddings and no shared one": ("t5", two_embeddings, {}, ["decoder.embed", "encoder.embed", "differ"]),
     "a float where a whole number is expected": ("llama", dict, {"max_position_embeddings": 2048.0},
                                                  ["config.json", "max_position_embeddings", "2048.0", "expected int"]),
     "an unknown activation": ("llama", dict, {"hidden_act": "SiLU"}, ["config.json", "hidden_act", "'SiLU'", "'silu'"]),

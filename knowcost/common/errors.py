@@ -7,3 +7,8 @@ class InputError(ValueError):
 
 class BrokenPromise(Exception):
     """A stage did not make what it says it makes: a bug or a broken machine, so it is shown with its traceback."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first; its type where it says nothing."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

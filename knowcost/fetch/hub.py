@@ -21,7 +21,7 @@ from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils.sha import git_hash
 
 from knowcost.common import files
-from knowcost.common.errors import InputError
+from knowcost.common.errors import InputError, first_line
 from knowcost.fetch import network
 
 log = logging.getLogger(__name__)
@@ -89,10 +89,6 @@ def retry(action: Callable[[], T], what: str) -> T:
             log.warning("%s: %s; trying again in %s s", what, first_line(error), wait)
             time.sleep(wait)
     return action()
-
-
-def first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def ask(action: Callable[[], T], row: Mapping[str, str], source: str, revision: str, what: str) -> T:

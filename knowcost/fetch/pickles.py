@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowcost.common import files
-from knowcost.common.errors import InputError
+from knowcost.common.errors import InputError, first_line
 from knowcost.common.paths import INDEX, WEIGHTS
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Tensor
@@ -53,7 +53,7 @@ def _unpickle(row: Mapping[str, str], path: Path) -> dict[str, "torch.Tensor"]:
     except Exception as error:  # pickle, zipfile and torch each raise their own
         raise InputError(
             f"{path}: refused, since it is damaged or holds more than tensors. Model {row['name']} needs a revision "
-            f"with safetensors. ({str(error).strip().splitlines()[0]})"
+            f"with safetensors. ({first_line(error)})"
         ) from error
     held = tensors.items() if isinstance(tensors, dict) else [(None, None)]
     if not all(isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in held):

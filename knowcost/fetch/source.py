@@ -12,7 +12,7 @@ import filelock
 import httpx2
 
 from knowcost.common import files
-from knowcost.common.errors import InputError
+from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
 from knowcost.fetch import hub, network, unpack
 from knowcost.fetch.rows import REMOTE
@@ -106,7 +106,7 @@ def _plain_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
         raise InputError(f"{row['name']}: {url}: {error}. {hub.NO_NETWORK}") from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise InputError(
-            f"{row['name']}: {url}: {hub.first_line(error)}. Try again later; if the file has moved, correct the "
+            f"{row['name']}: {url}: {first_line(error)}. Try again later; if the file has moved, correct the "
             "source column, or download it by hand and put its path there."
         ) from error
     log.info("%s: %.1f MB in %.1f s", target, target.stat().st_size / 1e6, progress.seconds)

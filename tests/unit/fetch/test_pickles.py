@@ -107,7 +107,15 @@ def test_a_tensor_that_is_no_array_of_floats_is_named(tmp_path, get, kind):
     state = model.state_dict()
     data = pickled(state | {name: ODD[kind](state[name])})
     origin = write(tmp_path / "origin", repository(model, tmp_path, **{"pytorch_model.bin": data}))
-    refused(get, row(origin, allow="pickle"), "pytorch_model.bin")
+    refused(get, row(origin, allow="pickle"), "pytorch_model.bin", f"tensor {name} is torch.")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 5000])
+def test_a_pickle_that_was_cut_is_named(tmp_path, get, kept):
+    model = tiny("bert")
+    data = pickled(model.state_dict())
+    origin = write(tmp_path / "origin", repository(model, tmp_path, **{"pytorch_model.bin": data[:kept]}))
+    refused(get, row(origin, allow="pickle"), "pytorch_model.bin: refused, since it is damaged")
 
 
 class Danger:

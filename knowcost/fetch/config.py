@@ -94,4 +94,8 @@ def _built(config: dict[str, Any]) -> transformers.PreTrainedModel:
 def _try(model: transformers.PreTrainedModel) -> None:
     """Let a model without weights read a few tokens: some keys are looked at only then. Raises what it raises."""
     ids = torch.zeros(1, 3, dtype=torch.int64, device="meta")
-    model(input_ids=ids, **{"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})
+    try:
+        model(input_ids=ids, **{"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})
+    except RuntimeError as error:
+        if "meta tensors" not in str(error):  # a model may look at a value, as dynamic rotary positions do: no key's fault
+            raise

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+import transformers
 from helpers import tiny
 
 from knowcost.common.errors import InputError
@@ -34,3 +35,14 @@ def test_a_decoder_that_cannot_start_is_refused(tmp_path, start, padding):
     t5(tmp_path, decoder_start_token_id=start, pad_token_id=padding)
     with pytest.raises(InputError, match=rf"{tmp_path / 'config.json'}: .*start.* token .*120"):
         described_model(tmp_path)
+
+
+def test_a_model_that_looks_at_its_positions_is_let_in(tmp_path):
+    tiny.fetched("llama", tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["rope_parameters"]
+    rope = {"rope_theta": 10000.0, "rope_scaling": {"type": "dynamic", "factor": 2.0}}
+    (tmp_path / "config.json").write_text(json.dumps(config | rope))
+    described_model(tmp_path)
+    plain = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    assert torch.equal(tiny.logits(load(tmp_path, device="cpu")[0]), tiny.logits(plain))

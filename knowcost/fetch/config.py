@@ -97,5 +97,7 @@ def _try(model: transformers.PreTrainedModel) -> None:
     try:
         model(input_ids=ids, **{"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})
     except RuntimeError as error:
-        if "meta tensors" not in str(error):  # a model may look at a value, as dynamic rotary positions do: no key's fault
+        if "meta tensors" not in str(
+            error
+        ):  # a model may look at a value, as dynamic rotary positions do: no key's fault
             raise

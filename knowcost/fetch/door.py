@@ -138,7 +138,7 @@ def look_at_weights(row: Mapping[str, str], folder: Path, model: "transformers.P
     with _of_row(row):
         found = check_headers(folder)
         names = weights.fills(found, model)
-        weights.check_values(found)
+        weights.check_values(found, names)
     floats = [tensor for tensor in found.tensors.values() if tensor.dtype in _DTYPES]
     return {
         "architecture": found.model_type,

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def _refuse_missing(found: Checkpoint, model: transformers.PreTrainedModel, name
     if names.sources and not inside and family != "encoder_decoder":
         raise InputError(
             f"{found.folder}: no head for family {family!r}: {AUTO[family].__name__} needs {_some(names.missing)}, "
-            "which the file lacks; choose the checkpoint that was saved with this head"
+            "which the file lacks; choose the checkpoint that was saved with this head, or say "
+            '"tie_word_embeddings": true in config.json if its head is its embedding'
         )
     raise InputError(
         f"{found.folder}: the weights do not fill the model that config.json describes, which also has "
@@ -134,11 +136,14 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[: 4 if rest else 5]) + rest
 
 
-def check_values(found: Checkpoint) -> None:
-    """Raise InputError for NaN or infinity in a tensor of floats. Reads all of them, in blocks."""
+def check_values(found: Checkpoint, fills: Mapping[str, list[str]]) -> None:
+    """Raise InputError for NaN or infinity in a tensor of floats that fills a parameter. Reads all of them, in blocks.
+
+    fills: {tensor: its parameters}, as the function of this name gives it.
+    """
     progress = Progress(log)
     for shard, held in found.shards.items():
-        for name in held:
+        for name in filter(fills.get, held):
             _check_finite(found.folder / shard, found.tensors[name])
             progress.say("%s: checking values", found.folder / shard)
 

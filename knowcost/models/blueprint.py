@@ -74,5 +74,7 @@ def empty(
     Raises what transformers raises.
     """
     auto = AUTO[family_of(config.model_type)]
-    with accelerate.init_empty_weights(include_buffers=buffers):
+    # accelerate leaves buffers alone; torch's own context takes all, a table of positions of any length too
+    place = torch.device("meta") if buffers else accelerate.init_empty_weights(include_buffers=False)
+    with place:
         return auto.from_config(config, dtype=dtype, trust_remote_code=remote_code).eval()

@@ -81,6 +81,9 @@ def _within_embedding(respondent: Respondent) -> Iterator[None]:
     """Raise InputError for a text that holds a token without a row, as a padding token may be, before the model does
     something worse."""
     embedding, tokenizer = respondent.model.get_input_embeddings(), respondent.tokenizer
+    if max(tokenizer.get_vocab().values()) < embedding.weight.shape[0]:
+        yield
+        return
 
     def look(module: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
         most = int(arguments[0].max())

@@ -1,5 +1,6 @@
 """config.json tried: whether transformers reads it and can build the model that it describes."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
     for key, value in config.items():
         if "layer" in key and isinstance(value, int) and value > DEEPEST:
             raise InputError(f"{path}: {key} is {value:,}, expected at most {DEEPEST:,}; repair the key")
+        if isinstance(value, float) and not isfinite(value):
+            raise InputError(f"{path}: {key} is {value}, expected a number; repair the key")
     try:
         model = blueprint.empty(blueprint.configuration(folder, remote_code), remote_code=remote_code)
         _try(model)

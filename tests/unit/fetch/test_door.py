@@ -103,6 +103,7 @@ CASES = {
     "a start beyond the vocabulary": ("t5", dict, {"decoder_start_token_id": 121},
                                       ["config.json", "token 121", "decoder_start_token_id", "120"]),
     "two starts": ("t5", dict, {"decoder_start_token_id": [1]}, ["config.json", "token [1]", "decoder_start_token_id"]),
+    "no number": ("llama", dict, {"rms_norm_eps": float("nan")}, ["config.json", "rms_norm_eps is nan"]),
     "labels that are none": ("bert", dict, {"id2label": 3}, ["config.json", "id2label", "3"]),
 }  # fmt: skip
 

@@ -50,7 +50,9 @@ def answers(kind: str, held: dict[str, bytes], place: Path) -> dict[str, object]
         archive.make_archive("m", slug, archive.Inputs(place / "model"), place / slug)
         model, tokenizer = load(place / slug)
         found[f"{slug} logits"] = tiny.logits(model).nan_to_num(1e9).tolist()
-        found["tokens"] = tokenizer([TEXT, "w1 w3"])["input_ids"]
+        found["tokens"] = tokenizer([TEXT, "w1 w3"])["input_ids"], tokenizer.model_max_length, tokenizer.eos_token_id
+        starts = getattr(model.config, "decoder_start_token_id", None)
+        found["ends"] = starts, getattr(getattr(model, "generation_config", None), "eos_token_id", None)
         for benchmark in KINDS[family]:
             rows, metadata = ask(respondent(model, tokenizer), place / f"{benchmark}.parquet", None, PLAN)
             found[f"{slug} {benchmark}"] = rows.to_pylist(), metadata["dropped"]
@@ -68,7 +70,7 @@ def test_a_mutated_checkpoint_is_asked_rightly_or_refused_by_name(place, example
         assert str(place) in str(error), f"names no file: {error}"
         return
     event("asked")
-    if all(found[key] == usual[key] for key in ("dense logits", "int8@overall logits", "tokens")):
+    if all(found[key] == usual[key] for key in ("dense logits", "int8@overall logits", "tokens", "ends")):
         assert found == usual
         event("asked, as it was")
 

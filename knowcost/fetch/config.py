@@ -13,7 +13,7 @@ from knowcost.models.headers import read_config
 from knowcost.spec.architectures import positions
 
 SHORTEST = 2  # tokens of a text that anything can be asked about
-DEEPEST = 1000  # layers: more than any model has, and few enough to be built at once
+DEEPEST = 1000  # layers, or ALBERT's groups of them: more than any model has, and few enough to be built at once
 
 
 def described_model(folder: Path, remote_code: bool = False) -> transformers.PreTrainedModel:
@@ -24,10 +24,10 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
     path = folder / "config.json"
     config = read_config(folder)
     for key, value in config.items():
-        if "layer" in key and isinstance(value, int) and value > DEEPEST:
-            raise InputError(f"{path}: {key} is {value:,}, expected at most {DEEPEST:,}; repair the key")
         if isinstance(value, float) and not isfinite(value):
             raise InputError(f"{path}: {key} is {value}, expected a number; repair the key")
+        if ("layer" in key or "group" in key) and isinstance(value, int | float) and value > DEEPEST:
+            raise InputError(f"{path}: {key} is {value:,}, expected at most {DEEPEST:,}; repair the key")
     try:
         model = blueprint.empty(blueprint.configuration(folder, remote_code), remote_code=remote_code)
         _try(model)

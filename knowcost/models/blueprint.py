@@ -17,13 +17,14 @@ AUTO = {
     "decoder": transformers.AutoModelForCausalLM,
 }
 
-# Keys of a config.json that are no part of the model: what a forward pass returns and keeps, how it computes, and in
-# which type its weights came. A score must not depend on them, so transformers' defaults count, whatever a file says.
+# Keys of a config.json that are no part of the model: what a forward pass returns and keeps, how it computes, in which
+# type its weights came, and what another head would classify. A score must not depend on them, so transformers'
+# defaults count, whatever a file says.
 NOT_THE_MODELS = (
     "return_dict", "use_return_dict", "output_attentions", "output_hidden_states", "output_scores", "use_cache",
     "torchscript", "dtype", "torch_dtype", "attn_implementation", "_attn_implementation",
     "_attn_implementation_internal", "experts_implementation", "_experts_implementation", "gradient_checkpointing",
-    "chunk_size_feed_forward",
+    "chunk_size_feed_forward", "num_labels",
 )  # fmt: skip
 
 

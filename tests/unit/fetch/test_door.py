@@ -103,6 +103,7 @@ CASES = {
     "a start beyond the vocabulary": ("t5", dict, {"decoder_start_token_id": 121},
                                       ["config.json", "token 121", "decoder_start_token_id", "120"]),
     "two starts": ("t5", dict, {"decoder_start_token_id": [1]}, ["config.json", "token [1]", "decoder_start_token_id"]),
+    "a billion groups": ("albert", dict, {"num_hidden_groups": 10**9}, ["config.json", "num_hidden_groups", "1,000"]),
     "no number": ("llama", dict, {"rms_norm_eps": float("nan")}, ["config.json", "rms_norm_eps is nan"]),
     "labels that are none": ("bert", dict, {"id2label": 3}, ["config.json", "id2label", "3"]),
 }  # fmt: skip
@@ -206,7 +207,8 @@ def test_a_generation_config_that_transformers_does_not_take_is_named(tmp_path, 
 
 NEUTRAL = {"return_dict": False, "output_hidden_states": True, "output_attentions": True, "use_cache": None,
            "torchscript": True, "torch_dtype": "float16", "dtype": "float99", "attn_implementation": "nope",
-           "_attn_implementation": "flash_attention_2", "gradient_checkpointing": "yes"}  # fmt: skip
+           "_attn_implementation": "flash_attention_2", "gradient_checkpointing": "yes",
+           "num_labels": 10**9}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["bert", "t5", "llama", "opt"])

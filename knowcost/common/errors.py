@@ -1,5 +1,7 @@
 """Exceptions that mean "the input is wrong", as opposed to "the program or the machine is wrong"."""
 
+from knowcost.common import addresses
+
 
 class InputError(ValueError):
     """Bad input: the message says which file or key, what was expected and what to do. Shown without a traceback."""
@@ -10,5 +12,5 @@ class BrokenPromise(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first; its type where it says nothing."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """What an error says first, with what may be a key in an address hidden; its type where it says nothing."""
+    return addresses.hide(next((line for line in str(error).splitlines() if line.strip()), type(error).__name__))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from knowcost.common import addresses
 from knowcost.common.errors import InputError
 
 FORMAT = "%(asctime)s %(name)s: %(message)s"
@@ -37,14 +38,21 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
     _spare_the_home()
     console = logging.StreamHandler(sys.__stderr__)
     console.addFilter(lambda record: record.name.startswith("knowcost"))
-    console.setFormatter(logging.Formatter("  %(message)s"))
+    console.setFormatter(_Formatter("  %(message)s"))
     file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    file.setFormatter(logging.Formatter(FORMAT))
+    file.setFormatter(_Formatter(FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
     logging.captureWarnings(True)
     sys.excepthook = _report
     if "SLURM_JOB_ID" in os.environ:
         logging.getLogger("knowcost").info(_where(os.environ))
+
+
+class _Formatter(logging.Formatter):
+    """Hides what may be a key in the addresses of a line, also where a library says it: httpx logs each request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return addresses.hide(super().format(record))
 
 
 def _spare_the_home() -> None:

@@ -20,6 +20,7 @@ PLAIN = (".txt", ".raw")  # suffixes of files that are text and nothing else
 LONGEST_CELL = 2**31 - 1  # characters; csv's own limit is 131,072, which an article passes
 BYTE_ORDER_MARK = "\ufeff"
 TRUNCATED = "a truncated download looks like this: delete the file and fetch it again"
+RATIO, UNSUSPECTED = 200, 100e6  # text packs to a tenth, what is made to fill a disk to a thousandth
 SHOWN = 200  # characters that a message shows of what was found
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -66,9 +67,39 @@ def _why(stretch: bytes, error: UnicodeDecodeError) -> str:
     return f"byte {stretch[error.start]:#x} after {stretch[max(0, error.start - 20) : error.start]!r}"
 
 
+def check_ratio(path: Path, unpacked: int) -> None:
+    """Raise InputError when a packed file unpacks to so many bytes as no file of texts does."""
+    if unpacked > max(RATIO * path.stat().st_size, UNSUSPECTED):
+        raise InputError(
+            f"{path}: unpacks to {unpacked:,} bytes or more, over {RATIO} times its size, as no file of texts does; "
+            "do not trust it. If it is right, unpack it by hand and name what it holds"
+        )
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip file holds, as far as that is in proportion to the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file, self._so_far = path, gzip.open(path, "rb"), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        got = self._file.readinto(buffer)
+        self._so_far += got
+        check_ratio(self._path, self._so_far)
+        return got
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def _up_to_line_feed(path: Path) -> Iterator[bytes]:
     try:
-        with (gzip.open if path.name.lower().endswith(".gz") else open)(path, "rb") as f:
+        packed = path.name.lower().endswith(".gz")
+        with io.BufferedReader(_Unpacked(path), 1 << 17) if packed else open(path, "rb") as f:
             yield from f
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: not a whole gzip file ({error}); fetch it again") from None

@@ -99,6 +99,8 @@ def ask(action: Callable[[], T], row: Mapping[str, str], source: str, revision: 
     where = f"{row['name']}: {what} of {source} at revision {revision}"
     try:
         return retry(action, where)
+    except network.Refused as error:
+        raise InputError(f"{where}: {error}") from None
     except InputError:
         raise
     except (errors.HTTPError, httpx2.InvalidURL, OSError, *_NO_ANSWER) as error:

@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import netrc
+import os
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -11,25 +13,27 @@ from urllib.parse import unquote, urlparse
 import filelock
 import httpx2
 
-from knowcost.common import files
+from knowcost.common import addresses, files
 from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
 from knowcost.fetch import hub, network, unpack
 from knowcost.fetch.rows import REMOTE
 
+MOST = 10e9  # bytes of a download, and of what an archive holds; the configuration's download_gb says otherwise
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 log = logging.getLogger(__name__)
 
 
-def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path) -> Path:
+def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path, most: float = MOST) -> Path:
     """The Path of a benchmark's raw file or folder, downloaded into `downloads` first where it is remote.
 
-    A remote zip is unpacked, and `#path/inside` leads into it; jobs that share one download it once. Raises InputError
-    when it cannot be had, or is not what the row's sha256 says.
+    A remote zip is unpacked, and `#path/inside` leads into it; jobs that share one download it once. most: bytes that an
+    address may send, and that an archive may unpack to. Raises InputError when it cannot be had, is larger, or is not
+    what the row's sha256 says.
     """
     if row["source"].startswith(REMOTE):
-        return _downloaded(row, downloads)
+        return _downloaded(row, downloads, most)
     path = Path(row["source"])
     if not path.exists():
         raise InputError(f"{row['name']}: there is no file or folder {path}; correct the source column")
@@ -40,27 +44,27 @@ def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path) -> Pat
     return path
 
 
-def _downloaded(row: Mapping[str, str], downloads: str | Path) -> Path:
+def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> Path:
     """Download a benchmark row's source into a folder of its own under `downloads`; unpack it if it is a zip or tar.
 
     Returns the Path of the file, or of the folder or file inside it. Jobs that share a download wait for the first
     of them. Raises InputError.
     """
-    url, _, inside = row["source"].partition("#")
+    url, _, inside = addresses.in_full(row["source"]).partition("#")
     identity = f"{url}@{row.get('revision') or 'main'}" if url.startswith("hf://") else url
     folder = Path(downloads) / hashlib.sha256(identity.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / ".lock"):
-        file = _dataset_file(row, url, folder) if url.startswith("hf://") else _plain_file(row, url, folder)
+        file = _dataset_file(row, url, folder) if url.startswith("hf://") else _plain_file(row, url, folder, most)
         problem = _wrong_sum(row, file)
         if problem:
             file.unlink()
             raise InputError(f"{file}: {problem}. Deleted: run again, or correct the sha256 column.")
         if file.suffix.lower() in unpack.SUFFIXES:
-            return unpack.inside(row, unpack.folder_of(row, file), inside)
+            return unpack.inside(row, unpack.folder_of(row, file, most), inside)
     if inside:
         raise InputError(
-            f"{row['name']}: {url}: only a .zip or .tar has an inside; drop `#{inside}` from the source column"
+            f"{row['name']}: {addresses.hidden(url)}: only a .zip or .tar has an inside; drop `#{inside}` from the source column"
         )
     return file
 
@@ -80,41 +84,66 @@ def _dataset_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
     return Path(hub.ask(action, row, f"data set {repo}", revision, name))
 
 
-def _plain_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
+def _plain_file(row: Mapping[str, str], url: str, folder: Path, most: float) -> Path:
     """Download a URL, whole or not at all, unless it is here."""
     target = folder / (PurePosixPath(unquote(urlparse(url).path)).name or "download")
     if target.exists():
         return target
-
-    client = network.Client(headers={"Accept-Encoding": "identity"})
-
-    def once() -> None:
-        _check_scheme(row, url)
-        with client.stream("GET", url) as response:
-            _check_scheme(row, str(response.url))
-            response.raise_for_status()
-            with files.atomic(target) as temporary, open(temporary, "wb") as f:
-                for block in response.iter_raw(1 << 20):
-                    f.write(block)
-                    progress.say("%s: %.1f MB", target, f.tell() / 1e6)
-
-    log.info("%s: downloading %s", target, url)
+    shown = addresses.hidden(url)
+    _check_scheme(row, url, shown)
+    client = network.Client(source=url, headers={"Accept-Encoding": "identity"}, auth=_logins())
+    log.info("%s: downloading %s", target, shown)
     progress = Progress(log)
     try:
-        hub.retry(once, url)
+        hub.retry(partial(_stream, client, url, target, most), shown)
     except network.Unreachable as error:
-        raise InputError(f"{row['name']}: {url}: {error}. {hub.NO_NETWORK}") from error
+        raise InputError(f"{row['name']}: {shown}: {error}. {hub.NO_NETWORK}") from None
+    except InputError as error:
+        raise InputError(f"{row['name']}: {shown}: {error}") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise InputError(
-            f"{row['name']}: {url}: {first_line(error)}. Try again later; if the file has moved, correct the "
-            "source column, or download it by hand and put its path there."
-        ) from error
+            f"{row['name']}: {shown}: {first_line(error)}. Try again later; if the file has moved, correct the "
+            "source column, or download it by hand and put its path there. A user and password are read from ~/.netrc."
+        ) from None  # the error behind says the whole address
+    finally:
+        client.close()
     log.info("%s: %.1f MB in %.1f s", target, target.stat().st_size / 1e6, progress.seconds)
     shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # what an earlier download held
     return target
 
 
-def _check_scheme(row: Mapping[str, str], url: str) -> None:
+def _stream(client: httpx2.Client, url: str, target: Path, most: float) -> None:
+    """GET a URL into a file. Raises httpx2's errors, also for a body that ends before its announced length or its last
+    chunk, and InputError for one that is too large, at its announcement if there is one."""
+    progress = Progress(log)
+    with client.stream("GET", url) as response:
+        response.raise_for_status()
+        _check_size(int(response.headers.get("Content-Length", 0)), most)
+        with files.atomic(target) as temporary, open(temporary, "wb") as f:
+            for block in response.iter_raw(1 << 20):
+                f.write(block)
+                _check_size(f.tell(), most)
+                progress.say("%s: %.1f MB", target, f.tell() / 1e6)
+
+
+def _check_size(size: int, most: float) -> None:
+    if size > most:
+        raise InputError(f"{size / 1e9:.3g} GB or more, and download_gb allows {most / 1e9:g}; raise it if that is right")
+
+
+def _logins() -> httpx2.NetRCAuth | None:
+    """What a user's netrc file says for hosts, as curl and requests read it; None where there is no such file."""
+    path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    if not os.access(path, os.R_OK):
+        return None
+    try:
+        return httpx2.NetRCAuth(str(path))
+    except (netrc.NetrcParseError, UnicodeDecodeError) as error:
+        what = error.msg if isinstance(error, netrc.NetrcParseError) else "not UTF-8"
+        raise InputError(f"{path}: {what}; correct the file, or name another in NETRC") from None
+
+
+def _check_scheme(row: Mapping[str, str], url: str, shown: str) -> None:
     parts = urlparse(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise InputError(f"{row['name']}: {url}: expected an https:// address in the source column")
+        raise InputError(f"{row['name']}: {shown}: expected an https:// address in the source column")

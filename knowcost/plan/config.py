@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import yaml
 
 from knowcost.benchmarks.formats import kind_of, with_companions
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
-from knowcost.common import paths
+from knowcost.common import addresses, paths
 from knowcost.common.errors import InputError
 from knowcost.common.records import table
 from knowcost.compress import registry
@@ -30,13 +30,15 @@ Row = Mapping[str, str]  # of a table: {column: cell}
 class Study:
     """A checked configuration: `config` with the defaults, the tables' rows by name, in their order.
 
-    gpu_memory_gb: of one GPU of the cluster; None where no job is to ask for one.
+    gpu_memory_gb: of one GPU of the cluster; None where no job is to ask for one. addresses: {source: the same in full}
+    of sources with a query, which is hidden everywhere else (common/addresses.py).
     """
 
     config: dict[str, Any]
     models: dict[str, Row]
     benchmarks: dict[str, Row]
     gpu_memory_gb: float | None = None
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 def use_this_package() -> None:
@@ -54,13 +56,14 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     """
     config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
-    config["calibration"] = _with_path(config["calibration"], "calibration")
+    in_full: dict[str, str] = {}
+    config["calibration"] = _with_path(config["calibration"], "calibration", in_full)
     others = config["other_calibrations"].items()
-    config["other_calibrations"] = {name: _with_path(data, f"other_calibrations.{name}") for name, data in others}
-    models = _table(config["models"], "models")
+    config["other_calibrations"] = {n: _with_path(data, f"other_calibrations.{n}", in_full) for n, data in others}
+    models = _table(config["models"], "models", in_full)
     for name in models.keys() & {Path(path).name for path in (paths.TABLES, paths.FIGURES, paths.REPORT)}:
         raise InputError(f"{config['models']}: no model may be called {name!r}, as what lies beside it in results/ is")
-    benchmarks = _table(config["benchmarks"], "benchmarks")
+    benchmarks = _table(config["benchmarks"], "benchmarks", in_full)
     for name, row in benchmarks.items():
         _check_benchmark(f"{config['benchmarks']}: {name}", row)
     if "published" in config["study"]["protocols"]:
@@ -78,7 +81,8 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
             "score.int8_activations: torch's engine has one scale per batch; "
             "set it to batch, or int8_engine to knowcost"
         )
-    return Study(config, models, benchmarks, _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb))
+    memory = _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb)
+    return Study(config, models, benchmarks, memory, in_full)
 
 
 def nothing() -> Study:
@@ -168,8 +172,11 @@ def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[st
         raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
 
 
-def _table(path: str, kind: str) -> dict[str, Row]:
-    """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings."""
+def _table(path: str, kind: str, in_full: dict[str, str]) -> dict[str, Row]:
+    """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings.
+
+    in_full: as in `_with_path`.
+    """
     file = Path(paths.given(path))
     file = file if os.path.exists(file) else ROOT / file
     if not os.path.exists(file):  # which, unlike Path.exists, has an answer to paths that are too long
@@ -179,15 +186,29 @@ def _table(path: str, kind: str) -> dict[str, Row]:
         schema.check(row, kind, f"{where}: row {row.get('name')!r}")
         if row["name"] in rows:
             raise InputError(f"{where}: two rows are named {row['name']!r}")
-        rows[row["name"]] = _with_path(row, f"{where}: row {row['name']!r}")
+        rows[row["name"]] = _with_path(row, f"{where}: row {row['name']!r}", in_full)
     if not rows:
         raise InputError(f"{path}: no rows")
     return rows
 
 
-def _with_path(row: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A row or section whose source, if it has one, is as the stages read it."""
+def _with_path(row: Mapping[str, Any], where: str, in_full: dict[str, str]) -> dict[str, Any]:
+    """A row or section whose source, if it has one, is as the stages read it, with its query hidden.
+
+    in_full: gets {source: the same in full} where something was hidden.
+    """
+    if "source" not in row:
+        return {**row}
+    if addresses.has_login(row["source"]):
+        raise InputError(
+            f"{where}: source: an address with a user or a password (or a port that is no number), which would be "
+            "stored with the results; put them in ~/.netrc as `machine HOST login USER password PASSWORD` and take "
+            "them out of the address"
+        )
+    source = addresses.hidden(row["source"])
+    if source != row["source"]:
+        in_full[source] = row["source"]
     try:
-        return {**row, "source": paths.given(row["source"])} if "source" in row else {**row}
+        return {**row, "source": paths.given(source)}
     except InputError as error:
         raise InputError(f"{where}: source: {error}") from None

@@ -25,7 +25,7 @@ class HubServer:
     """`with HubServer() as hub`: an endpoint at `hub.url`.
 
     repos {id: {commit: {file: bytes}}}; branches {id: {branch: commit}}; plain {path: bytes, or str to redirect to};
-    asked: every request as (method, path, headers). Faults: `fail(text, status, times, code)` answers requests whose
+    plain {path: function(handler)} answers as the function does; asked: every request as (method, path, headers). Faults: `fail(text, status, times, code)` answers requests whose
     path contains the text; `bodies[file]` replaces what a download of that file delivers while the records stay;
     `cut[file] = n` breaks the connection off after n bytes, once (`cut[None]` for a plain file); `gated` is a set of
     ids that want the token `secret`.
@@ -81,6 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
             if failure["text"] in path and failure["times"] > 0:
                 failure["times"] -= 1
                 return self._error(failure["status"], failure["code"])
+        if callable(self.hub.plain.get(path)):
+            return self.hub.plain[path](self)
         if isinstance(self.hub.plain.get(path), str):
             return self._error(302, location=self.hub.plain[path])
         if path in self.hub.plain:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 from knowcost import aggregate, benchmarks, compress, draw, fetch, score, world
 from knowcost import report as report_stage
 from knowcost.benchmarks.formats import kind_of
-from knowcost.common import paths
+from knowcost.common import addresses, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
@@ -50,6 +50,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+addresses.hand_down(STUDY.addresses)
 config = STUDY.config  # with the defaults, for all rules and scripts
 
 ARCHIVES = design.archives(STUDY)

@@ -7,5 +7,6 @@ log.setup(snakemake.log[0], online=True)
 from knowcost.benchmarks import prepared
 from knowcost.fetch.source import fetch_benchmark_source
 
-source = fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads)
+most = snakemake.config["download_gb"] * 1e9
+source = fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads, most)
 prepared.prepare(snakemake.params.row, source, snakemake.output[0])

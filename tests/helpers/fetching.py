@@ -1,6 +1,9 @@
 """What the tests of fetching share: the contents of small repositories, and rows that ask for them."""
 
+import io
 import json
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -71,3 +74,25 @@ def refused(get, row, *words):
     missing = [word for word in words if word not in str(caught.value)]
     assert not missing, f"{missing} not in: {caught.value}"
     assert not (get.folder / "source.json").exists()
+
+
+def probe(source, **columns):
+    return {"name": "probe", "source": str(source), "revision": "", "sha256": "", **columns}
+
+
+def zipped(contents):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as z:
+        for name, data in contents.items():
+            z.writestr(name, data)
+    return buffer.getvalue()
+
+
+def tarred(contents):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as t:
+        for name, content in contents.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            t.addfile(about, io.BytesIO(content))
+    return buffer.getvalue()

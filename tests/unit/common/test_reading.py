@@ -106,3 +106,16 @@ def test_who_reads_benchmarks_and_texts_opens_no_file_past_this_module(root):
     readers = [*root.glob("knowcost/benchmarks/loaders/*.py"), root / "knowcost/compress/calibration/texts.py"]
     past = re.compile(r"\b(open\(|read_text|read_bytes|csv\.|json\.|pq\.)")
     assert len(readers) > 8 and not [path.name for path in readers if past.search(path.read_text("utf-8"))]
+
+
+def test_a_gzip_bomb_is_not_read_to_its_end(tmp_path, monkeypatch):
+    path = tmp_path / "b.txt.gz"
+    path.write_bytes(gzip.compress(bytes(3) + b"\n" * 10**6))
+    monkeypatch.setattr(reading, "UNSUSPECTED", 10**5)
+    read = 0
+    with pytest.raises(InputError, match=r"b\.txt\.gz: unpacks to [0-9,]+ bytes or more, over 200 times its size"):
+        for _ in reading._up_to_line_feed(path):
+            read += 1
+    assert read < 10**6 * 0.5
+    monkeypatch.setattr(reading, "UNSUSPECTED", 10**6 + 3)
+    assert sum(1 for _ in reading._up_to_line_feed(path)) == 10**6

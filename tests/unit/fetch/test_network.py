@@ -1,11 +1,13 @@
 """No network: said at once, after one try. The tries are counted where Python's standard library connects."""
 
+import logging
 import re
 import socket
 
 import httpx2
 import pytest
-from helpers.fetching import REPO, row
+from helpers.fetching import REPO, checkpoint, row
+from helpers.hub_server import HubServer
 
 from knowcost.common.errors import InputError
 from knowcost.fetch import hub, network
@@ -129,3 +131,99 @@ def test_a_host_that_has_answered_is_asked_again(monkeypatch):
     with pytest.raises(network.Unreachable, match=r"b\.example"):
         hub.retry(lambda: client.get("https://b.example/"), "3")
     assert not answers
+
+
+# where a redirect may lead
+
+INSIDE = [
+    "http://127.0.0.1:9/x",
+    "https://127.0.0.1/x",
+    "https://localhost/x",
+    "https://me.localhost./x",
+    "https://[::1]/x",
+    "https://[::ffff:127.0.0.1]/x",
+    "https://127.1/x",
+    "https://2130706433/x",
+    "https://0x7f.1/x",
+    "https://0.0.0.0/x",
+    "https://10.1.2.3/x",
+    "https://172.16.0.1/x",
+    "https://192.168.1.1/x",
+    "https://169.254.169.254/latest/meta-data",
+    "https://[fe80::1]/x",
+    "https://[fd00::1]/x",
+    "http://files.example/x",  # no longer https
+    "ftp://files.example/x",
+]
+
+
+def _redirecting(target, start="https://files.example/start"):
+    """A client whose `start` leads to the target, and [url] of what was asked."""
+    asked = []
+
+    def answer(request):
+        asked.append(str(request.url))
+        return httpx2.Response(302, headers={"Location": target}) if str(request.url) == start else httpx2.Response(200)
+
+    return network.Client(source=start, transport=httpx2.MockTransport(answer)), asked
+
+
+@pytest.mark.parametrize("target", INSIDE)
+def test_a_redirect_inside_is_not_asked(monkeypatch, target):
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    client, asked = _redirecting(target)
+    with pytest.raises((network.Refused, httpx2.UnsupportedProtocol)):
+        client.get("https://files.example/start")
+    assert asked == ["https://files.example/start"]
+
+
+@pytest.mark.parametrize("target", ["https://cdn.example/x", "https://8.8.8.8/x", "https://[2606:4700::1]/x", "/x"])
+def test_a_redirect_out_in_the_world_is_followed(monkeypatch, target):
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    client, asked = _redirecting(target)
+    assert client.get("https://files.example/start").status_code == 200 and len(asked) == 2
+
+
+@pytest.mark.parametrize("named", ["http://127.0.0.1:8001", "https://10.1.2.3", "http://mirror.lan:80"])
+def test_what_hf_endpoint_names_is_asked_and_no_other_port(monkeypatch, named):
+    monkeypatch.setenv("HF_ENDPOINT", named)
+    client, asked = _redirecting(f"{named}/x")
+    assert client.get("https://files.example/start").status_code == 200 and len(asked) == 2
+    host = named.split("://")[1].split(":")[0]
+    client, asked = _redirecting(f"http://{host}:9/x")
+    with pytest.raises(network.Refused, match=rf"http://{host}:9/x: not asked"):
+        client.get("https://files.example/start")
+    assert len(asked) == 1
+
+
+def test_a_login_stays_with_its_host(tmp_path):
+    sent = {}
+
+    def answer(request):
+        sent[request.url.host] = request.headers.get("Authorization")
+        there = {"Location": "https://cdn.example/x"}
+        return httpx2.Response(302, headers=there) if request.url.host == "a.example" else httpx2.Response(200)
+
+    client = network.Client(transport=httpx2.MockTransport(answer))
+    client.get("https://a.example/x", headers={"Authorization": "Bearer planted"})
+    assert sent == {"a.example": "Bearer planted", "cdn.example": None}
+
+
+def test_other_servers_of_this_machine_hear_nothing(server, tmp_path, monkeypatch, caplog):
+    """From a benchmark's address and from a hub, to a second server whose port nobody named."""
+    caplog.set_level(logging.INFO)
+    with HubServer() as other:
+        other.plain["/x"] = b"text"
+        server.plain["/start.txt"] = "/hop.txt"
+        server.plain["/hop.txt"] = f"{other.url}/x?token=planted"
+        with pytest.raises(InputError, match=rf"probe: .*start\.txt: {other.url}/x\?hidden-\w+: not asked") as said:
+            _source(f"{server.url}/start.txt", tmp_path)
+        assert [path for _, path, _ in server.asked] == ["/start.txt", "/hop.txt"]
+        commit = server.add(REPO, checkpoint())
+        server.plain[f"/{REPO}/resolve/{commit}/vocab.txt"] = f"{other.url}/x"
+        with pytest.raises(InputError, match=rf"tiny: vocab\.txt of {REPO} .*{other.url}/x: not asked"):
+            fetch_model(row(), tmp_path / "model", lock_path=tmp_path / "lock")
+        assert not other.asked and "planted" not in str(said.value)
+        monkeypatch.setenv("HF_ENDPOINT", other.url)  # which names it
+        _source(f"{server.url}/start.txt", tmp_path)
+        assert len(other.asked) == 1

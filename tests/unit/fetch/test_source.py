@@ -4,27 +4,15 @@ import hashlib
 import io
 import tarfile
 import threading
-import zipfile
 
 import pytest
+from helpers.fetching import probe, tarred, zipped
 
 from knowcost.common.errors import InputError
 from knowcost.fetch import rows
 from knowcost.fetch.source import fetch_benchmark_source
 
 # benchmark sources
-
-
-def zipped(contents):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as z:
-        for name, data in contents.items():
-            z.writestr(name, data)
-    return buffer.getvalue()
-
-
-def probe(source, **columns):
-    return {"name": "probe", "source": str(source), "revision": "", "sha256": "", **columns}
 
 
 def test_local_benchmark(tmp_path):
@@ -102,16 +90,6 @@ def test_zip_that_reaches_out(server, tmp_path, member):
     with pytest.raises(InputError, match="outside its folder"):
         fetch_benchmark_source(probe(f"{server.url}/bad.zip"), tmp_path / "downloads")
     assert not list(tmp_path.rglob("*.txt"))
-
-
-def tarred(contents):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as t:
-        for name, content in contents.items():
-            about = tarfile.TarInfo(name)
-            about.size = len(content)
-            t.addfile(about, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def test_tar(server, tmp_path):

@@ -190,3 +190,34 @@ def test_a_home_folder_of_nobody_is_named_with_its_row(project):
     project.add_row("models.tsv", "two", "encoder", "~nobody-of-this-name/bert")
     with pytest.raises(InputError, match=r"models\.tsv:3: row 'two': source: .*no such home folder"):
         plan(project)
+
+
+def test_a_query_is_hidden_everywhere_but_in_addresses(project):
+    source = "https://a.example/b.jsonl?token=planted"
+    with open("benchmarks.tsv", "a") as f:
+        f.write(f"second\tcloze\t{source}\tencoder\n")
+    project.config |= {"calibration": {"source": f"{source}1"}, "other_calibrations": {"more": {"source": f"{source}2"}}}
+    study = config.load(project.config)
+    assert sorted(study.addresses.values()) == [source, f"{source}1", f"{source}2"]
+    assert "planted" not in repr((study.config, study.models, study.benchmarks))
+    assert study.addresses[study.benchmarks["second"]["source"]] == source
+    assert study.addresses[study.config["calibration"]["source"]] == f"{source}1"
+
+
+@pytest.mark.parametrize("source", ["https://me:planted@a.example/b", "https://planted@a.example/b"])
+def test_a_login_in_an_address_is_refused_and_not_said(project, source):
+    for change in ({"calibration": {"source": source}}, {"other_calibrations": {"more": {"source": source}}}):
+        with pytest.raises(InputError, match=r"calibration.*source: .*~/\.netrc") as said:
+            config.load(project.config | change)
+        assert "planted" not in str(said.value)
+    with open("models.tsv", "a") as f:
+        f.write(f"two\tencoder\t{source}\n")
+    with pytest.raises(InputError, match=r"models\.tsv:3: row 'two': source: .*~/\.netrc") as said:
+        config.load(project.config)
+    assert "planted" not in str(said.value)
+
+
+def test_a_value_that_the_schema_refuses_is_shown_without_its_query(project):
+    with pytest.raises(InputError, match=r"calibration\.source: 'https://a\.example/\{b\}\?hidden") as said:
+        config.load(project.config | {"calibration": {"source": "https://a.example/{b}?token=planted"}})
+    assert "planted" not in str(said.value)

@@ -1,9 +1,12 @@
 """Addresses of the web as they may be shown and stored: without what a user may have to keep to themselves.
 
-The query of an address (`?token=...`) may be a key to it. So whatever is written or said has `?hidden-` and a digest in its
-place: two queries stay two addresses, and Snakemake sees when one changes. A user and password are not taken in an
-address at all (plan/config.py). What a job needs to download is handed to it in the environment of its process, which,
-unlike parameters and configuration, Snakemake writes nowhere.
+The query of an address (`?token=...`) may be a key to it. So whatever is written or said has `?hidden-` and a digest in
+its place: two queries stay two addresses, and Snakemake sees when one changes. A user and password are not taken in an
+address at all (plan/config.py).
+
+A job needs the address in full, though. Snakemake writes parameters, configuration and the text of scripts into
+.snakemake/, so it is handed down in the environment: every process that runs a script has planned the study itself
+(workflow/rules/common.smk), on a cluster too, and its child inherits VARIABLE.
 """
 
 import hashlib

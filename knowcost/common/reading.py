@@ -80,7 +80,7 @@ class _Unpacked(io.RawIOBase):
     """What a gzip file holds, as far as that is in proportion to the file."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._file, self._so_far = path, gzip.open(path, "rb"), 0
+        self._path, self._file, self._so_far = path, gzip.GzipFile(path), 0
 
     def readable(self) -> bool:
         return True

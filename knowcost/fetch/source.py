@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path, most: float = MOST) -> Path:
     """The Path of a benchmark's raw file or folder, downloaded into `downloads` first where it is remote.
 
-    A remote zip is unpacked, and `#path/inside` leads into it; jobs that share one download it once. most: bytes that an
-    address may send, and that an archive may unpack to. Raises InputError when it cannot be had, is larger, or is not
-    what the row's sha256 says.
+    A remote zip is unpacked, and `#path/inside` leads into it; jobs that share one download it once. most: bytes that
+    an address may send, and that an archive may unpack to. Raises InputError when it cannot be had, is larger, or is
+    not what the row's sha256 says.
     """
     if row["source"].startswith(REMOTE):
         return _downloaded(row, downloads, most)
@@ -64,7 +64,8 @@ def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> P
             return unpack.inside(row, unpack.folder_of(row, file, most), inside)
     if inside:
         raise InputError(
-            f"{row['name']}: {addresses.hidden(url)}: only a .zip or .tar has an inside; drop `#{inside}` from the source column"
+            f"{row['name']}: {addresses.hidden(url)}: only a .zip or .tar has an inside; drop `#{inside}` from the "
+            "source column"
         )
     return file
 
@@ -128,7 +129,9 @@ def _stream(client: httpx2.Client, url: str, target: Path, most: float) -> None:
 
 def _check_size(size: int, most: float) -> None:
     if size > most:
-        raise InputError(f"{size / 1e9:.3g} GB or more, and download_gb allows {most / 1e9:g}; raise it if that is right")
+        raise InputError(
+            f"{size / 1e9:.3g} GB or more, and download_gb allows {most / 1e9:g}; raise it if that is right"
+        )
 
 
 def _logins() -> httpx2.NetRCAuth | None:

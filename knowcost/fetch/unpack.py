@@ -58,7 +58,8 @@ def _check_size(archive: Path, packed: zipfile.ZipFile | tarfile.TarFile, most: 
     reading.check_ratio(archive, sum(sizes))
     if sum(sizes) > most:
         raise InputError(
-            f"{archive}: holds {sum(sizes) / 1e9:.3g} GB, and download_gb allows {most / 1e9:g}; raise it if that is right"
+            f"{archive}: holds {sum(sizes) / 1e9:.3g} GB, and download_gb allows {most / 1e9:g}; raise it if that is "
+            "right"
         )
 
 

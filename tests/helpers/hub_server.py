@@ -24,16 +24,17 @@ def git_blob(data):
 class HubServer:
     """`with HubServer() as hub`: an endpoint at `hub.url`.
 
-    repos {id: {commit: {file: bytes}}}; branches {id: {branch: commit}}; plain {path: bytes, or str to redirect to};
-    plain {path: function(handler)} answers as the function does; asked: every request as (method, path, headers). Faults: `fail(text, status, times, code)` answers requests whose
-    path contains the text; `bodies[file]` replaces what a download of that file delivers while the records stay;
+    repos {id: {commit: {file: bytes}}}; branches {id: {branch: commit}}; plain {path: bytes, or str to redirect to, or
+    function(handler) that answers}; asked: every request as (method, path, headers). Faults: `fail(text, status, times,
+    code)` answers requests whose path contains the text; `bodies[file]` replaces what a download of that file delivers
+    while the records stay; `extra[file]` are more headers of its answers, of which a Location makes them a redirect;
     `cut[file] = n` breaks the connection off after n bytes, once (`cut[None]` for a plain file); `gated` is a set of
     ids that want the token `secret`.
     """
 
     def __init__(self):
         self.repos, self.branches, self.plain = {}, {}, {}
-        self.asked, self.failures, self.bodies, self.cut, self.gated = [], [], {}, {}, set()
+        self.asked, self.failures, self.bodies, self.extra, self.cut, self.gated = [], [], {}, {}, {}, set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -136,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name.endswith(LARGE):
             digest = hashlib.sha256(data).hexdigest()
             headers |= {"ETag": f'"{digest}"', "X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data))}
+        headers |= self.hub.extra.get(name, {})
         self._send(self.hub.bodies.get(name, data), headers, name)
 
     def _send(self, data, headers, name=None):
@@ -143,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         if wanted := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
             first = int(wanted[1])
             headers = {**headers, "Content-Range": f"bytes {first}-{len(data) - 1}/{len(data)}"}
-        self.send_response(206 if first else 200)
+        self.send_response(302 if "Location" in headers else 206 if first else 200)
         for key, value in headers.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(data) - first))

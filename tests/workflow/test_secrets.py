@@ -1,5 +1,6 @@
 """Secrets planted where users have them, and every file searched that a run leaves, and all that it says."""
 
+import contextlib
 import gzip
 import zlib
 
@@ -71,8 +72,6 @@ def test_no_file_and_no_word_of_a_run_has_a_secret(server, study):
 def found_in(data):
     """The secrets in these bytes, or in what they unpack to."""
     if data[:2] == b"\x1f\x8b":
-        try:
+        with contextlib.suppress(OSError, EOFError, zlib.error):
             data += gzip.decompress(data)
-        except (OSError, EOFError, zlib.error):
-            pass
     return [secret for secret in SECRETS if secret.encode() in data]

@@ -43,7 +43,13 @@ def test_logins(address):
 
 @pytest.mark.parametrize(
     "address",
-    ["https://a.example:8080/npm/pkg@1.2/x", "http://[::1]:80/x", "https://a.example/x?mail=me@b", "org/name", "~me/x@y"],
+    [
+        "https://a.example:8080/npm/pkg@1.2/x",
+        "http://[::1]:80/x",
+        "https://a.example/x?mail=me@b",
+        "org/name",
+        "~me/x@y",
+    ],
 )
 def test_no_logins(address):
     assert not addresses.has_login(address)

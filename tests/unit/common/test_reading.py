@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from knowcost.common import reading
 from knowcost.common.errors import InputError
 from knowcost.common.reading import cells, document, lines, plain, suffix
 

@@ -219,8 +219,8 @@ def test_other_servers_of_this_machine_hear_nothing(server, tmp_path, monkeypatc
         with pytest.raises(InputError, match=rf"probe: .*start\.txt: {other.url}/x\?hidden-\w+: not asked") as said:
             _source(f"{server.url}/start.txt", tmp_path)
         assert [path for _, path, _ in server.asked] == ["/start.txt", "/hop.txt"]
-        commit = server.add(REPO, checkpoint())
-        server.plain[f"/{REPO}/resolve/{commit}/vocab.txt"] = f"{other.url}/x"
+        server.add(REPO, checkpoint())
+        server.extra["vocab.txt"] = {"Location": f"{other.url}/x"}
         with pytest.raises(InputError, match=rf"tiny: vocab\.txt of {REPO} .*{other.url}/x: not asked"):
             fetch_model(row(), tmp_path / "model", lock_path=tmp_path / "lock")
         assert not other.asked and "planted" not in str(said.value)

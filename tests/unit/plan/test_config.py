@@ -196,7 +196,10 @@ def test_a_query_is_hidden_everywhere_but_in_addresses(project):
     source = "https://a.example/b.jsonl?token=planted"
     with open("benchmarks.tsv", "a") as f:
         f.write(f"second\tcloze\t{source}\tencoder\n")
-    project.config |= {"calibration": {"source": f"{source}1"}, "other_calibrations": {"more": {"source": f"{source}2"}}}
+    project.config |= {
+        "calibration": {"source": f"{source}1"},
+        "other_calibrations": {"more": {"source": f"{source}2"}},
+    }
     study = config.load(project.config)
     assert sorted(study.addresses.values()) == [source, f"{source}1", f"{source}2"]
     assert "planted" not in repr((study.config, study.models, study.benchmarks))

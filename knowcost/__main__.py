@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import knowcost
+from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.report import answer
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run()
     except InputError as error:
-        print(f"knowcost: {error}", file=sys.stderr)
+        print(visible(f"knowcost: {error}"), file=sys.stderr)
         return 1
     return 0
 

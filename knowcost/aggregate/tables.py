@@ -1,7 +1,7 @@
 """The tables of a run as pandas frames: their columns and order, and how they become files: same input, same bytes.
 
-Each is written twice: as Parquet with real types, which figures and report read, and as CSV with numbers rounded for
-people. FORMATS says of every column of numbers how it is rounded; one of counts holds whole numbers or nothing.
+Each is written twice: as Parquet with real types, which figures and report read, and as CSV for people, with numbers
+rounded, and texts such that no spreadsheet computes them and no terminal obeys them. FORMATS says of every column of numbers how it is rounded; one of counts holds whole numbers or nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from knowcost.common import display
 from knowcost.common.files import atomic
 from knowcost.spec import variants
 from knowcost.spec.families import FAMILIES, SHOWN_SCOPES
@@ -103,8 +104,8 @@ def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     """Write a frame as <name>.parquet and <name>.csv, each atomically.
 
     Columns of TEXT are text, "" where it is missing. All others are numbers, exact in Parquet (int64 for counts, else
-    float64), in FORMATS' fixed formats in CSV (POINTS for those that it does not list). Raises ValueError or TypeError
-    when a count is not a whole number, or another column no number.
+    float64), in FORMATS' fixed formats in CSV (POINTS for those that it does not list), where texts are display.cell's.
+    Raises ValueError or TypeError when a count is not a whole number, or another column no number.
     """
     frame = _typed(frame)
     with atomic(Path(folder) / f"{name}.parquet") as temporary:
@@ -115,6 +116,8 @@ def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     for column in frame.columns:
         if pd.api.types.is_numeric_dtype(frame[column]):
             frame[column] = [_number(FORMATS.get(column, POINTS), value) for value in frame[column]]
+        else:
+            frame[column] = frame[column].map(display.cell)
     with atomic(Path(folder) / f"{name}.csv") as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
 

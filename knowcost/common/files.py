@@ -1,6 +1,7 @@
 """Small helpers for files that are either whole or not there."""
 
 import contextlib
+import errno
 import glob
 import hashlib
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SCRATCH = "knowcost-scratch-"
+_HOST = socket.gethostname()
 
 
 def sha256(path: str | Path) -> str:
@@ -25,14 +27,17 @@ def sha256(path: str | Path) -> str:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block succeeds, remove it if it fails.
 
-    A path has one writer at a time. Raises whatever the block raises; a full disk therefore leaves nothing under the
-    final name.
+    Bytes and name are on the disk when it returns, so that a power cut leaves nothing torn under a final name. Several
+    processes may write a path at a time: the last one stays. Raises whatever the block raises; a full disk therefore
+    leaves nothing under the final name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):  # by a job that was killed
-        left.unlink(missing_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    mine = f".{path.name}.{_HOST}-"
+    for left in path.parent.glob(f"{glob.escape(mine)}*.tmp"):
+        if not _is_alive(left.name.removeprefix(mine).partition("-")[0]):  # by a job that was killed
+            left.unlink(missing_ok=True)
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f"{mine}{os.getpid()}-", suffix=".tmp")
     os.close(fd)
     temporary = Path(name)
     try:
@@ -40,7 +45,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        _sync(temporary)
         os.replace(temporary, path)
+        _sync(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk does not say which one
         raise
@@ -54,12 +61,24 @@ def scratch() -> Iterator[Path]:
 
     Its name says which process of which machine made it.
     """
-    mine = f"{SCRATCH}{socket.gethostname()}-"
-    for left in Path(tempfile.gettempdir()).glob(f"{mine}*"):
+    mine = f"{SCRATCH}{_HOST}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{glob.escape(mine)}*"):
         if not _is_alive(left.name.removeprefix(mine).partition("-")[0]):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"{mine}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+def _sync(path: Path) -> None:
+    """Have what a file or folder holds on the disk; a file system that knows no such thing is left in peace."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(fd)
 
 
 def _is_alive(pid: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from knowcost.common import addresses
+from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 
 FORMAT = "%(asctime)s %(name)s: %(message)s"
@@ -60,6 +61,13 @@ def _spare_the_home() -> None:
     if not os.access(os.path.expanduser("~"), os.W_OK):
         for variable in ("MPLCONFIGDIR", "TRITON_HOME"):
             os.environ.setdefault(variable, str(Path(".snakemake/caches", variable).absolute()))
+
+
+class _Formatter(logging.Formatter):
+    """As logging's, but what facts and files hold does not act on the terminal that shows it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 class Progress:

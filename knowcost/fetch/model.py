@@ -1,6 +1,7 @@
 """Bring a checkpoint here, and let in only what can be trusted and used."""
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -87,8 +88,16 @@ def _place(origin: Path, folder: Path, name: str) -> dict[str, Any]:
     path, target = origin / name, folder / name
     if is_weights(name):
         target.unlink(missing_ok=True)
-        target.symlink_to(path.resolve())
+        target.symlink_to(_leads_to(path.resolve(), folder.resolve()))
         log.info("%s: linked to %s", target, path)
     else:
         files.copy(path, target)
     return {"sha256": files.sha256(target), "size": target.stat().st_size}
+
+
+def _leads_to(path: Path, folder: Path) -> Path:
+    """What a link in `folder` says to lead to `path`: inside the folder of the run the way, so that it can be moved."""
+    run = Path.cwd().resolve()
+    if path.is_relative_to(run) and folder.is_relative_to(run):
+        return Path(os.path.relpath(path, folder))
+    return path

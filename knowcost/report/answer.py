@@ -9,6 +9,7 @@ import pandas as pd
 from knowcost.aggregate import tables
 from knowcost.aggregate.drops import KEEP, nearest_level
 from knowcost.common import paths
+from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.report.table import number, whole
 from knowcost.spec.families import LABELS
@@ -161,5 +162,5 @@ def main() -> None:
     """Print the answer of the last run in the current folder."""
     if not any(Path(paths.TABLES).glob("*.parquet")):
         raise InputError(f"{paths.TABLES}: no tables in this folder; run `snakemake` or `make demo` here first")
-    print("\n".join(f"- {line}" for line in answer(paths.TABLES)))
+    print(visible("\n".join(f"- {line}" for line in answer(paths.TABLES))))
     print(f"The whole study: {paths.REPORT}")

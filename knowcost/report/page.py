@@ -11,6 +11,7 @@ import jinja2
 import pandas as pd
 
 from knowcost.aggregate import tables
+from knowcost.common.display import visible
 from knowcost.common.files import atomic, read_json
 from knowcost.draw.job import INDEX
 from knowcost.report import audit, drops, findings, paper, run, tasks
@@ -54,7 +55,7 @@ def write(inputs: Inputs, out: str | Path) -> None:
         **_run(data, inputs),
     )
     with atomic(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(visible(page), encoding="utf-8")
 
 
 def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

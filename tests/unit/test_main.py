@@ -11,6 +11,8 @@ import knowcost
 from knowcost.__main__ import COMMANDS, main
 from knowcost.aggregate import job
 from knowcost.common import paths
+from knowcost.common.errors import InputError
+from knowcost.report import answer as report_answer
 
 
 def test_help_names_every_command(capsys):
@@ -42,6 +44,22 @@ def test_answer_of_the_run_in_this_folder(tmp_path, monkeypatch, capsys):
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith("- Pruning everything by 40% costs ")
     assert last == "The whole study: results/report.html"
+
+
+def test_the_answer_does_not_act_on_the_terminal(tmp_path, monkeypatch, capsys):
+    (tmp_path / paths.TABLES).mkdir(parents=True)
+    (tmp_path / paths.TABLES / "drops.parquet").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report_answer, "answer", lambda folder: ["by \x1b[2J models"])
+    assert main(["answer"]) == 0
+    assert capsys.readouterr().out.startswith("- by \\x1b[2J models\n")
+
+    def broken():
+        raise InputError("\x1b]0;x\x07: missing")
+
+    monkeypatch.setitem(COMMANDS, "answer", (broken, ""))
+    assert main(["answer"]) == 1
+    assert capsys.readouterr().err == "knowcost: \\x1b]0;x\\x07: missing\n"
 
 
 def test_no_run_in_this_folder(tmp_path):

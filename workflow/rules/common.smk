@@ -12,6 +12,7 @@ from knowcost import aggregate, benchmarks, compress, draw, fetch, score, world
 from knowcost import report as report_stage
 from knowcost.benchmarks.formats import kind_of
 from knowcost.common import addresses, paths
+from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
@@ -40,7 +41,7 @@ def study():
     checked = configuration.load(config, gpu_memory_of_site())
     if workflow.is_main_process:  # not again in every job
         for broken in fitting.check(checked):
-            print(broken, file=sys.stderr)  # where --quiet and -n leave it alone, unlike Snakemake's own log
+            print(visible(str(broken)), file=sys.stderr)  # where --quiet and -n leave it alone, unlike Snakemake's own log
     return checked
 
 
@@ -48,7 +49,7 @@ try:
     STUDY = study()
     BATCHES = design.batches(STUDY)
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(visible(str(error))) from None
 
 addresses.hand_down(STUDY.addresses)
 config = STUDY.config  # with the defaults, for all rules and scripts

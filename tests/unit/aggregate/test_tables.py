@@ -50,6 +50,16 @@ def test_csv_text_is_fixed_and_parquet_reads_back_exactly(tmp_path):
     assert found["border"].tolist() == ["", "40%"]
 
 
+def test_texts_that_a_spreadsheet_would_compute_are_defused_for_people_only(tmp_path):
+    texts = ['=HYPERLINK("http://x")', "-1", "\x1b[2J"]
+    tables.write(pd.DataFrame({"example": texts, "drop_points": [-1.0, 2.0, None]}), tmp_path, "one")
+    with open(tmp_path / "one.csv", newline="", encoding="utf-8") as f:
+        assert list(csv.reader(f))[1:] == [
+            ["'=HYPERLINK(\"http://x\")", "-1.000"], ["'-1", "2.000"], [r"\x1b[2J", ""],
+        ]  # fmt: skip
+    assert tables.read(tmp_path)["one"]["example"].tolist() == texts
+
+
 def test_parquet_has_real_types_whatever_the_table_holds(tmp_path):
     """The same for a full table, one with gaps, one of a single empty column each and one without rows."""
     full = pd.DataFrame({"model": ["a"], "n": [3], "level": [40], "made_up": [1.5]})

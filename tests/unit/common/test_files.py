@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from knowcost.common import files
 
 KILLED = "import os\nfrom knowcost.common import files\nwith files.scratch() as f: os.kill(os.getpid(), 9)"
@@ -25,8 +27,52 @@ def test_a_scratch_folder_goes_even_when_its_process_was_killed(tmp_path, root):
     assert sorted(tmp_path.iterdir()) == sorted([alive, other])
 
 
-def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
-    (tmp_path / ".a[1].json.x1y2.tmp").write_text("half")
-    (tmp_path / ".b.json.x1y2.tmp").write_text("another's")
+HALF = """
+import os
+from knowcost.common import files
+with files.atomic("{name}") as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path, root):
+    for name in ("a[1].json", "b.json"):
+        run(root, HALF.format(name=tmp_path / name), tmp_path)
+    dead, other = sorted(tmp_path.iterdir())
+    assert dead.read_text() == "half" and other.name.startswith(".b.json.")
     files.write_json(tmp_path / "a[1].json", 1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.json.x1y2.tmp", "a[1].json"]
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "a[1].json"]
+
+
+def test_writers_of_one_file_leave_each_other_alone(tmp_path, root):
+    """Of this host, while they live (this process's parent), and of another, whose processes nobody here can see."""
+    run(root, HALF.format(name=tmp_path / "a.json"), tmp_path)
+    (dead,) = tmp_path.iterdir()
+    pid = dead.name.split("-")[-2]
+    alive = dead.rename(tmp_path / dead.name.replace(f"-{pid}-", f"-{os.getppid()}-"))
+    elsewhere = tmp_path / dead.name.replace(".json.", ".json.another-")
+    elsewhere.write_text("half")
+    with files.atomic(tmp_path / "a.json") as mine:
+        files.write_json(tmp_path / "a.json", 1)
+        assert mine.exists()
+        mine.write_text("2")
+    assert files.read_json(tmp_path / "a.json") == 2
+    assert sorted(tmp_path.iterdir()) == sorted([alive, elsewhere, tmp_path / "a.json"])
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_its_name_is(tmp_path, monkeypatch):
+    seen, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (seen.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    monkeypatch.setattr(os, "replace", lambda *names: (seen.append("renamed"), replace(*names)))
+    with files.atomic(tmp_path / "a") as temporary:
+        temporary.write_text("x")
+    assert seen == [str(temporary), "renamed", str(tmp_path)]
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+    files.write_json(tmp_path / "a", 1)
+    with pytest.raises(ZeroDivisionError), files.atomic(tmp_path / "a") as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["a"] and files.read_json(tmp_path / "a") == 1

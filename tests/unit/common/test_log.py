@@ -45,6 +45,15 @@ def test_only_a_mistake_in_the_program_shows_where_it_happened(tmp_path, root, e
     assert "noise" in file and "noise" not in console
 
 
+def test_control_characters_of_facts_reach_neither_terminal_nor_log(tmp_path, root):
+    _, console, file = run(tmp_path, root, r"InputError('facts.tsv:3: \x1b]0;x\x07 \x9b2J \u202e \udc80')")
+    for text in (console, file):
+        assert r"facts.tsv:3: \x1b]0;x\x07 \x9b2J \u202e \udc80" in text
+        assert all(char.isprintable() or char == "\n" for char in text)
+    _, console, file = run(tmp_path, root, r"type('\x1bBug', (Exception,), {})")
+    assert r"\x1bBug" in file and "\x1b" not in file + console
+
+
 OFFLINE = """
 from knowcost.common import log
 log.setup("job.log", online={online})

@@ -3,10 +3,15 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.fetching import PARAMETERS, REPO, checkpoint, refused, row, sharded, write
+
+from knowcost.common.errors import InputError
+from knowcost.fetch.model import fetch_model
+from knowcost.models.checkpoint import Checkpoint
 
 # local folders, and what is let in
 
@@ -20,6 +25,34 @@ def test_local_folder(tmp_path, get):
     shard = get.folder / "model-00001-of-00002.safetensors"
     assert os.readlink(shard) == str(origin / shard.name)
     assert source["files"][shard.name]["sha256"] == hashlib.sha256(sharded()[shard.name]).hexdigest()
+
+
+def test_a_run_that_is_moved_takes_its_links_along_and_a_dangling_one_is_named(tmp_path, get, monkeypatch):
+    project = tmp_path / "project"
+    write(project / "checkpoints", sharded())
+    monkeypatch.chdir(project)
+    folder = Path("resources/models/tiny")
+    fetch_model(row("checkpoints"), folder, lock_path="lock.json")
+    monkeypatch.chdir(tmp_path)
+    moved = project.rename(tmp_path / "moved") / folder
+    before = Checkpoint(moved)
+    shard = moved / "model-00002-of-00002.safetensors"
+    assert os.readlink(shard) == f"../../../checkpoints/{shard.name}" and before.tensors
+    assert hashlib.sha256(shard.read_bytes()).digest() == hashlib.sha256(sharded()[shard.name]).digest()
+    shard.resolve().unlink()
+    with pytest.raises(InputError, match=rf"{shard}: a link to \.\./\.\..*which is not there; .*delete {moved}/source"):
+        Checkpoint(moved)
+
+
+def test_a_link_out_of_the_run_is_absolute_also_from_shared_resources(tmp_path, get, monkeypatch):
+    """`resources` is a link to a folder that other runs use too: the way from there is not the way from here."""
+    write(tmp_path / "project/checkpoints", checkpoint())
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "project/resources").symlink_to(tmp_path / "shared")
+    monkeypatch.chdir(tmp_path / "project")
+    folder = Path("resources/models/tiny")
+    fetch_model(row("checkpoints"), folder, lock_path="lock.json")
+    assert os.readlink(folder / "model.safetensors") == str(tmp_path / "project/checkpoints/model.safetensors")
 
 
 def test_local_folder_missing_or_in_the_way(tmp_path, get):

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Checkpoint
+from knowcost.models.headers import read_header
 
 
 def write(folder, tensors):
@@ -96,6 +99,19 @@ def test_a_truncated_file_is_refused(tmp_path):
     path.write_bytes(b"not a checkpoint at all")
     with pytest.raises(InputError, match="not a safetensors file"):
         Checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(("announced", "size"), [(1 << 40, 64), (1_500_000_000, 1_600_000_000)])
+def test_a_header_that_is_announced_as_huge_is_never_read(tmp_path, announced, size):
+    path = tmp_path / "model.safetensors"
+    with open(path, "wb") as f:
+        f.write(announced.to_bytes(8, "little") + b"{")
+        f.truncate(size)  # a hole: it takes no room
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"model\.safetensors: not a safetensors file.*header too large"):
+        read_header(path)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
 
 
 def test_a_missing_shard_and_a_missing_file_are_refused(tmp_path):

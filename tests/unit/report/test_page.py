@@ -274,6 +274,16 @@ def test_numbers_on_the_page_come_from_the_tables(run):
     assert re.search(rf"magnitude overall [-\d.]+ {row['drop_percent']:.1f} ", text)
 
 
+def test_control_characters_of_facts_are_escapes_on_the_page(run):
+    file = run["root"] / paths.TABLES / "disciplines.parquet"
+    before, whole = file.read_bytes(), tables.read(file.parent)["disciplines"]
+    tables.write(whole.assign(discipline="law\x1b[2J\u202e\0"), file.parent, "disciplines")
+    html = page(run)
+    file.write_bytes(before)
+    assert len(whole) and r"law\x1b[2J\u202e\x00" in html
+    assert all(char.isprintable() or char in "\n\u00a0" for char in html)
+
+
 def test_command_prints_the_answer(run, monkeypatch, capsys):
     monkeypatch.chdir(run["root"])
     answer.main()

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import files
+from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.archive import storage, verify
+from knowcost.compress.archive import again, storage, verify
 from knowcost.compress.archive.storage import Keep
 from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
 from knowcost.compress.calibration import windows
@@ -80,6 +80,7 @@ def _given(path: Path | None, what: str) -> Path:
 def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = storage.FULL) -> None:
     """Compress one model into one archive, check that it holds what the variant says, and write its manifest last.
 
+    One that is there already, made of the same and whole by its hashes, is kept as it is (again.py).
     keep: what stays. Of a recipe with calibration data the changed tensors stay too, since what such a method computes
     depends to the last digit on the device and the number of threads.
     Raises InputError for an impossible variant, BrokenPromise when the result is not what was promised.
@@ -87,23 +88,28 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
     variant = parse(slug)
     registry.check_steps(variant)
     out = Path(out)
-    clear(out)
+    (out / paths.MANIFEST).unlink(missing_ok=True)
     base = Base(inputs.model)
     calibrated = any(registry.METHODS[step.method].needs_data for step in variant.steps)
     if calibrated and keep.mode == "recipe":
         keep = replace(keep, mode="changed")
     cutting = [step for step in variant.steps if registry.METHODS[step.method].needs_thresholds]
     cuts = {str(step): _cut_of(step, base, _given(inputs.thresholds, "thresholds")) for step in cutting}
+    origin, how = verify.origin(model, variant, base), {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts}
+    if calibrated:
+        origin["calibration"] = windows.read(_given(inputs.calibration, "calibration data"))[1]
+    if again.restore(out, origin, how):
+        return
+    clear(out)
     with storage.workplace(out, keep.mode) as full:
         work = work_on(base, cuts, full, inputs.calibration, inputs.device)
         archive = verify.read_back(full, base, *write_full(variant, work, keep.shard_size, full))
         verify.check(archive)
-        manifest = verify.manifest(model, variant, archive)
-        if calibrated:
-            manifest["calibration"] = windows.read(_given(inputs.calibration, "calibration data"))[1]
+        manifest = verify.manifest(model, variant, archive) | origin
         kept = storage.store(keep, full, out, base, manifest)
         shutil.rmtree(full / SCRATCH, ignore_errors=True)
-    storage.write_manifest(out, manifest, {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts} | kept)
+    storage.write_manifest(out, manifest, how | kept)
+    again.remember(out)
     log.info("%s %s: %s", model, slug, _summary(manifest))
 
 

@@ -66,20 +66,26 @@ def manifest(model: str, variant: Variant, archive: ReadBack) -> dict[str, Any]:
     """What manifest.json says of an archive, whatever stays of it."""
     base, written = archive.base, archive.written
     small = [p for p in sorted(archive.stored.folder.iterdir()) if p.is_file() and p.name not in written]
-    return {
-        "model": model,
-        "variant": variant.slug,
+    return origin(model, variant, base) | {
         "steps": [str(step) for step in variant.steps],
         "family": family_of(base.model_type),
         "architecture": base.model_type,
-        "stage_version": compress.STAGE_VERSION,
-        "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")}
-        | {"files": base.hashes},
         "tied": base.tied and base.head not in archive.touched,
         "touched": archive.touched,
         "parameters": _parameters(archive),
         "bytes": {"nominal": _nominal(archive)},
         "files": written | {path.name: storage.describe(path) for path in small},
+    }
+
+
+def origin(model: str, variant: Variant, base: Base) -> dict[str, Any]:
+    """What a manifest says of what its archive is made of."""
+    return {
+        "model": model,
+        "variant": variant.slug,
+        "stage_version": compress.STAGE_VERSION,
+        "base": {key: base.source.get(key) for key in ("source", "commit", "requested_revision")}
+        | {"files": base.hashes},
     }
 
 

@@ -17,6 +17,7 @@ from knowcost.spec.variants import Step, Variant
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
+KEPT = ".kept/manifest.json"  # in an archive's folder, while the archive is whole (again.py)
 
 Entries = dict[str, dict[str, Any]]  # {file: {"sha256", "size"}}
 
@@ -69,6 +70,7 @@ def touched(done: Iterable[Applied]) -> list[str]:
 
 def clear(out: Path) -> None:
     """Remove what an earlier or interrupted run left, but not the scores beside it."""
+    (out / KEPT).unlink(missing_ok=True)  # first: it says that the rest is whole
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
     for path in out.glob("*") if out.is_dir() else ():
         if path.is_file():

@@ -1,0 +1,103 @@
+"""An archive that would be made the same is kept; whatever differs is made anew."""
+
+import pytest
+from helpers import tiny
+
+from knowcost import compress
+from knowcost.common import paths
+from knowcost.compress.archive import make
+from knowcost.compress.archive.make import Inputs
+from knowcost.compress.archive.storage import Keep
+
+SLUG = "magnitude-40@attention"
+
+
+class Made(AssertionError):
+    """Work began."""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Make an archive as its rule does: Snakemake removes the manifest first."""
+    tiny.fetched("bert", tmp_path / "model")
+    make.make_thresholds(tmp_path / "model", [("paper", "attention", [40])], tmp_path / "cuts.json")
+
+    def run(slug=SLUG, keep=make.storage.FULL):
+        (run.out / paths.MANIFEST).unlink(missing_ok=True)
+        make.make_archive("m", slug, Inputs(tmp_path / "model", tmp_path / "cuts.json"), run.out, keep)
+
+    run.out = tmp_path / "out"
+    return run
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def stop(*_):
+    raise Made
+
+
+def test_a_copied_archive_is_kept_and_what_does_not_belong_to_it_goes(run, monkeypatch):
+    run()
+    before, inode = contents(run.out), (run.out / paths.WEIGHTS).stat().st_ino
+    (run.out / "older.safetensors").write_bytes(b"of another version")
+    (run.out / "scores").mkdir()
+    monkeypatch.setattr(make, "write_full", stop)
+    run()
+    assert contents(run.out) == before and (run.out / paths.WEIGHTS).stat().st_ino == inode
+    assert (run.out / "scores").is_dir()
+
+
+def flip(run):
+    path = run.out / paths.WEIGHTS
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        flip,
+        lambda run: (run.out / "config.json").unlink(),
+        lambda run: (run.out / ".kept/manifest.json").write_text("{"),
+        lambda run: (run.out / ".kept/manifest.json").write_text("[]"),
+        lambda run: (run.out / ".kept/manifest.json").unlink(),
+    ],
+)
+def test_a_damaged_one_is_made_anew_and_right(run, change):
+    run()
+    before = contents(run.out)
+    change(run)
+    run()
+    assert contents(run.out) == before
+
+
+@pytest.mark.parametrize(
+    "how", [{"slug": "magnitude-30@attention"}, {"keep": Keep("recipe")}, {"keep": Keep(shard_size=10_000)}]
+)
+def test_another_one_is_made_anew(run, how, monkeypatch):
+    run()
+    monkeypatch.setattr(make, "write_full", stop)
+    with pytest.raises(Made):
+        run(**how)
+    assert not (run.out / ".kept/manifest.json").exists(), "it would vouch for an archive that is half made"
+
+
+def test_other_code_makes_it_anew(run, monkeypatch):
+    run()
+    monkeypatch.setattr(compress, "STAGE_VERSION", compress.STAGE_VERSION + 1)
+    monkeypatch.setattr(make, "write_full", stop)
+    with pytest.raises(Made):
+        run()
+
+
+def test_other_weights_or_cuts_make_it_anew(run, tmp_path, monkeypatch):
+    run()
+    monkeypatch.setattr(make, "write_full", stop)
+    cuts = make.files.read_json(tmp_path / "cuts.json")
+    cuts["scopes"]["attention"]["40"] = {**cuts["scopes"]["attention"]["40"], "made": "up"}
+    make.files.write_json(tmp_path / "cuts.json", cuts)
+    with pytest.raises(Made):
+        run()

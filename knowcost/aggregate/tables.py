@@ -1,7 +1,8 @@
 """The tables of a run as pandas frames: their columns and order, and how they become files: same input, same bytes.
 
 Each is written twice: as Parquet with real types, which figures and report read, and as CSV for people, with numbers
-rounded, and texts such that no spreadsheet computes them and no terminal obeys them. FORMATS says of every column of numbers how it is rounded; one of counts holds whole numbers or nothing.
+rounded, and texts such that no spreadsheet computes them and no terminal obeys them. FORMATS says of every column of
+numbers how it is rounded; one of counts holds whole numbers or nothing.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,5 @@
 """What a checkpoint says of itself: its config.json, its index, and the headers of its safetensors files."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import safetensors
 from safetensors import SafetensorError
 
-from knowcost.common import files, paths
+from knowcost.common import files, paths, reading
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
 
@@ -51,8 +50,9 @@ def read_object(path: str | Path) -> dict[str, Any]:
 def read_header(path: str | Path) -> tuple[dict[str, Any], int]:
     """(header, offset of the data) of one safetensors file.
 
-    Raises InputError when it is not one, by the library's own checks, or is cut short. Those come first: they hold the
-    length that a file announces against its own and a cap of 100 MB before anything of that length is read.
+    Raises InputError when it is not one, by the library's own checks, is cut short, or names a tensor twice. The checks
+    come first: they hold the length that a file announces against its own and a cap of 100 MB before anything of that
+    length is read.
     """
     size = Path(path).stat().st_size
     try:
@@ -64,7 +64,8 @@ def read_header(path: str | Path) -> tuple[dict[str, Any], int]:
         ) from None
     with open(path, "rb") as f:
         length = int.from_bytes(f.read(8), "little")
-        return json.loads(f.read(length)), 8 + length
+        # The library lets a tensor's name stand twice; `parsed` does not.
+        return reading.parsed(f"{path}: its header", f.read(length).decode()), 8 + length
 
 
 def shard_names(folder: str | Path) -> list[str]:
@@ -86,6 +87,6 @@ def _check_links(folder: Path) -> None:
     for path in sorted(folder.glob("*.safetensors")):
         if path.is_symlink() and not path.exists():
             raise InputError(
-                f"{path}: a link to {os.readlink(path)}, which is not there; put that file back, or correct the model's "
-                f"source, delete {folder / paths.SOURCE} and run Snakemake again to fetch it anew"
+                f"{path}: a link to {os.readlink(path)}, which is not there; put that file back, or correct the source "
+                f"of the model, delete {folder / paths.SOURCE} and run Snakemake again to fetch it anew"
             )

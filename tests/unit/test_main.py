@@ -57,7 +57,7 @@ def test_the_answer_does_not_act_on_the_terminal(tmp_path, monkeypatch, capsys):
     def broken():
         raise InputError("\x1b]0;x\x07: missing")
 
-    monkeypatch.setitem(COMMANDS, "answer", (broken, ""))
+    monkeypatch.setitem(COMMANDS, "answer", (broken, "break"))
     assert main(["answer"]) == 1
     assert capsys.readouterr().err == "knowcost: \\x1b]0;x\\x07: missing\n"
 

@@ -23,7 +23,7 @@ def test_another_mode_makes_the_archives_anew_and_asks_nothing_again(project):
     with open(project.folder / "results/tables/scores.csv", newline="") as f:
         disk = {row["variant"]: int(row["disk_bytes"]) for row in csv.DictReader(f)}
     for variant, size in disk.items():
-        (manifest,) = (path for path in (project.folder / "results/one" / variant).iterdir() if path.is_file())
+        (manifest,) = (path for path in (project.folder / "results/one" / variant).glob("[!.]*") if path.is_file())
         assert size == manifest.stat().st_size
 
     target = "exports/one/magnitude-20@attention/manifest.json"

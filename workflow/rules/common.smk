@@ -41,7 +41,7 @@ def study():
     checked = configuration.load(config, gpu_memory_of_site())
     if workflow.is_main_process:  # not again in every job
         for broken in fitting.check(checked):
-            print(visible(str(broken)), file=sys.stderr)  # where --quiet and -n leave it alone, unlike Snakemake's own log
+            print(visible(str(broken)), file=sys.stderr)  # where --quiet and -n leave it alone, unlike Snakemake's log
     return checked
 
 

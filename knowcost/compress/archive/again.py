@@ -1,7 +1,7 @@
 """An archive that is here already and would be made the same: it is kept, whatever the times of its files say.
 
-Snakemake goes by times, which a copied project may not have, and deletes a job's output before it runs. So a second copy
-of the manifest, of which it knows nothing, says what the archive was made of.
+Snakemake goes by times, which a copied project may not have, and deletes a job's output before it runs. So a second
+copy of the manifest, of which it knows nothing, says what the archive was made of.
 """
 
 import json
@@ -37,7 +37,7 @@ def restore(out: Path, origin: Mapping[str, Any], how: Mapping[str, Any]) -> boo
         return False
     if same:
         for path in out.iterdir():
-            if path.is_file() and path.name not in archive["files"]:
+            if path.is_file() and path.name not in archive["files"] and not path.name.startswith("."):
                 path.unlink()
         files.copy(out / KEPT, out / paths.MANIFEST)
         log.info("%s: would be made the same, so it is kept: all hashes are right", out)

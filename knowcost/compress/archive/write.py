@@ -17,7 +17,7 @@ from knowcost.spec.variants import Step, Variant
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
-KEPT = ".kept/manifest.json"  # in an archive's folder, while the archive is whole (again.py)
+KEPT = ".manifest.json"  # in an archive's folder, while the archive is whole (again.py)
 
 Entries = dict[str, dict[str, Any]]  # {file: {"sha256", "size"}}
 

@@ -15,7 +15,13 @@ def _says_nothing(call):
     keywords = {keyword.arg for keyword in call.keywords}
     words = [a.value for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Constant)]
     binary = any(isinstance(word, str) and len(word) <= 3 and "b" in word for word in words)
-    return name in OPENERS and "encoding" not in keywords and "utf-8" not in words and not binary
+    return (
+        name in OPENERS
+        and ast.unparse(call.func) != "os.open"
+        and "encoding" not in keywords
+        and "utf-8" not in words
+        and not binary
+    )
 
 
 @pytest.mark.parametrize(
@@ -23,7 +29,7 @@ def _says_nothing(call):
     [
         ("path.read_text()", True), ("path.read_text(encoding='utf-8')", False), ("open(p, 'w')", True),
         ("open(p, mode='rb')", False), ("logging.FileHandler(p)", True), ("f.write_text(x)", True),
-        ("f.read_text('utf-8')", False),
+        ("f.read_text('utf-8')", False), ("os.open(p, os.O_RDONLY)", False),
     ],
 )  # fmt: skip
 def test_the_check_itself(line, found):

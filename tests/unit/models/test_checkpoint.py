@@ -114,6 +114,39 @@ def test_a_header_that_is_announced_as_huge_is_never_read(tmp_path, announced, s
     tracemalloc.stop()
 
 
+def _entry(dtype, shape, *offsets):
+    return f'{{"dtype": "{dtype}", "shape": {shape}, "data_offsets": {list(offsets)}}}'
+
+
+@pytest.mark.parametrize(
+    ("tensors", "size", "problem"),
+    [
+        ([("a", _entry("F32", [2], 0, 8)), ("b", _entry("F32", [2], 4, 12))], 12, "invalid offset for tensor `b`"),
+        ([("a", _entry("F32", [2], 0, 8)), ("b", _entry("F32", [2], 12, 20))], 20, "invalid offset for tensor `b`"),
+        ([("a", _entry("F32", [2], 4, 12))], 12, "invalid offset for tensor `a`"),
+        ([("a", _entry("F32", [2], 0, 8))], 9, "not fully covered"),
+        ([("a", _entry("F32", [2], -8, 0))], 0, "invalid value: integer `-8`"),
+        ([("a", _entry("F32", [-16, -16], 0, 1024))], 1024, "invalid value: integer `-16`"),
+        ([("a", _entry("F32", [2.0], 0, 8))], 8, "floating point"),
+        ([("a", _entry("F32", [1 << 62, 4], 0, 8))], 8, "overflow"),
+        ([("a", _entry("I64", [2], 0, 8))], 8, "invalid shape, data type, or offset"),
+        ([("a", _entry("F32", [2], 0, 8))] * 2, 8, "a key stands twice"),
+        ([("a", _entry("F32", [2], 0, 8)), ("a", _entry("I32", [2], 0, 8))], 8, "a key stands twice"),
+        ([("__metadata__", '{"a": "1", "a": "2"}')], 0, "a key stands twice"),
+        ([("a", "[" * 100_000)], 0, "not a safetensors file"),
+    ],
+)
+def test_headers_that_do_not_say_where_each_value_lies_are_refused(tmp_path, tensors, size, problem):
+    """Written by hand, as the library's documentation gives the format."""
+    path = tmp_path / "model.safetensors"
+    text = ("{" + ", ".join(f'"{name}": {entry}' for name, entry in tensors) + "}").encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
+    with pytest.raises(InputError) as refused:
+        checkpoint.open_shard(path)
+    assert str(path) in str(refused.value) and problem in str(refused.value)
+    assert len(str(refused.value)) < 600
+
+
 def test_a_missing_shard_and_a_missing_file_are_refused(tmp_path):
     tiny.fetched("llama", tmp_path, shard="8KB")
     next(tmp_path.glob("model-00002*")).unlink()

@@ -275,9 +275,9 @@ def test_numbers_on_the_page_come_from_the_tables(run):
 
 
 def test_control_characters_of_facts_are_escapes_on_the_page(run):
-    file = run["root"] / paths.TABLES / "disciplines.parquet"
-    before, whole = file.read_bytes(), tables.read(file.parent)["disciplines"]
-    tables.write(whole.assign(discipline="law\x1b[2J\u202e\0"), file.parent, "disciplines")
+    file = run["root"] / paths.TABLES / "benchmarks.parquet"
+    before, whole = file.read_bytes(), tables.read(file.parent)["benchmarks"]
+    tables.write(whole.assign(example="law\x1b[2J\u202e\0"), file.parent, "benchmarks")
     html = page(run)
     file.write_bytes(before)
     assert len(whole) and r"law\x1b[2J\u202e\x00" in html

@@ -61,9 +61,9 @@ def flip(run):
     [
         flip,
         lambda run: (run.out / "config.json").unlink(),
-        lambda run: (run.out / ".kept/manifest.json").write_text("{"),
-        lambda run: (run.out / ".kept/manifest.json").write_text("[]"),
-        lambda run: (run.out / ".kept/manifest.json").unlink(),
+        lambda run: (run.out / ".manifest.json").write_text("{"),
+        lambda run: (run.out / ".manifest.json").write_text("[]"),
+        lambda run: (run.out / ".manifest.json").unlink(),
     ],
 )
 def test_a_damaged_one_is_made_anew_and_right(run, change):
@@ -82,12 +82,12 @@ def test_another_one_is_made_anew(run, how, monkeypatch):
     monkeypatch.setattr(make, "write_full", stop)
     with pytest.raises(Made):
         run(**how)
-    assert not (run.out / ".kept/manifest.json").exists(), "it would vouch for an archive that is half made"
+    assert not (run.out / ".manifest.json").exists(), "it would vouch for an archive that is half made"
 
 
 def test_other_code_makes_it_anew(run, monkeypatch):
     run()
-    monkeypatch.setattr(compress, "STAGE_VERSION", compress.STAGE_VERSION + 1)
+    monkeypatch.setattr(compress, "STAGE_VERSION", compress.STAGE_VERSION + "a")
     monkeypatch.setattr(make, "write_full", stop)
     with pytest.raises(Made):
         run()

@@ -40,7 +40,7 @@ def make(folder, slug, mode, shard_size=storage.SHARD_SIZE):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name != paths.MANIFEST}
+    return {path.name: path.read_bytes() for path in Path(folder).glob("[!.]*") if path.name != paths.MANIFEST}
 
 
 def flip(path):
@@ -101,7 +101,7 @@ def test_an_export_is_read_back_before_it_gets_its_manifest(llama, monkeypatch, 
 @pytest.mark.parametrize("mode", storage.MODES)
 def test_the_manifest_counts_the_bytes_that_lie_there(llama, slug, mode):
     manifest, folder = make(llama, slug, mode)
-    assert manifest["bytes"]["disk"] == sum(path.stat().st_size for path in folder.iterdir())
+    assert manifest["bytes"]["disk"] == sum(path.stat().st_size for path in folder.glob("[!.]*"))
 
 
 def test_what_stays(llama):
@@ -121,7 +121,7 @@ def test_another_mode_leaves_nothing_of_the_former_and_keeps_the_scores(llama):
     (folder / "scores").mkdir()
     (folder / "scores/b.parquet").write_text("rows")
     archive.make_archive("m", "dense", archive.Inputs(llama / "model"), folder, storage.Keep("recipe"))
-    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "scores"]
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["manifest.json", "scores"]
     assert (folder / "scores/b.parquet").read_text() == "rows"
 
 

@@ -49,13 +49,6 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
         logging.getLogger("knowcost").info(_where(os.environ))
 
 
-class _Formatter(logging.Formatter):
-    """Hides what may be a key in the addresses of a line, also where a library says it: httpx logs each request."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return addresses.hide(super().format(record))
-
-
 def _spare_the_home() -> None:
     """Where the home folder cannot be written, caches that XDG_CACHE_HOME does not move go beside the run's records."""
     if not os.access(os.path.expanduser("~"), os.W_OK):
@@ -64,10 +57,13 @@ def _spare_the_home() -> None:
 
 
 class _Formatter(logging.Formatter):
-    """As logging's, but what facts and files hold does not act on the terminal that shows it."""
+    """As logging's, but what facts and files hold does not act on the terminal that shows it.
+
+    What may be a key in the addresses of a line is hidden, also where a library says it: httpx logs each request.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
+        return visible(addresses.hide(super().format(record)))
 
 
 class Progress:

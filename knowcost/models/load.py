@@ -58,7 +58,7 @@ def load(
         model = _spread(model) if spread else model.to(place)
     else:
         loading = {"config": config, "dtype": getattr(torch, dtype), "device_map": "auto" if spread else None}
-        loading["generation_config"] = tokens_only(folder, config)
+        loading |= {"generation_config": tokens_only(folder, config), "ignore_mismatched_sizes": True}
         auto = AUTO[family_of(config.model_type)]
         model, info = auto.from_pretrained(folder, output_loading_info=True, **loading, **options)
         _check_loaded(folder, info)
@@ -124,6 +124,7 @@ def _from_state(
 ) -> transformers.PreTrainedModel:
     """The model of a state dict in memory."""
     loading = {"config": config, "state_dict": state, "dtype": dtype, "generation_config": tokens_only(folder, config)}
+    loading["ignore_mismatched_sizes"] = True  # _check_loaded names the folder
     model, info = model_class(config).from_pretrained(None, output_loading_info=True, **loading)
     _check_loaded(folder, info)
     return model
@@ -134,9 +135,8 @@ def _state(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def _check_loaded(folder: Path, info: Mapping[str, Any]) -> None:
-    missing = sorted(info["missing_keys"])
-    if missing or info.get("mismatched_keys"):
+    missing, mismatched = sorted(info["missing_keys"]), sorted(map(str, info["mismatched_keys"]))
+    if missing or mismatched:
         raise InputError(
-            f"{folder}: the weights do not fill the architecture; missing {missing}, "
-            f"of another shape {sorted(map(str, info['mismatched_keys']))}"
+            f"{folder}: the weights do not fill the architecture; missing {missing}, of another shape {mismatched}"
         )

@@ -1,5 +1,9 @@
 """Borders by hand, and their uncertainty against the binomial distribution."""
 
+import math
+from fractions import Fraction
+
+import numpy as np
 import pytest
 from helpers.groups import group
 from scipy.stats import binom
@@ -112,3 +116,22 @@ def test_calibration_data_make_series_of_their_own():
     slugs = ["wanda-50@overall", "wanda-30@overall~wiki", "wanda-30@overall", "wanda-50@overall~wiki"]
     found = [["wanda-30@overall", "wanda-50@overall"], ["wanda-30@overall~wiki", "wanda-50@overall~wiki"]]
     assert sorted(matching.series(slugs).values()) == found
+
+
+def test_a_loss_of_exactly_the_tolerance_matches_however_floats_round():
+    """All answers of up to 400 facts, against exact fractions: 0.95 * 20 / 60 is a little more than 19 / 60."""
+    tolerances = {0.05: Fraction(1, 20), 0.1: Fraction(1, 10), 0.2: Fraction(1, 5)}
+    for n in (7, 20, 60, 100, 400):
+        known, right = np.divmod(np.arange(n * (n + 1)), n + 1)
+        known += 1
+        for tolerance, exact in tolerances.items():
+            found = matching._matches(np.column_stack([known / n, right / n]), tolerance)[:, 0]
+            least = np.array([math.ceil((1 - exact) * int(k)) for k in range(n + 1)])
+            assert np.array_equal(found, right >= least[known])
+
+
+def test_a_level_on_the_edge_of_the_tolerance_is_the_border():
+    """19 of the 20 of 60 facts that the dense model knows; of a million facts, one fewer than 95% is too few."""
+    assert one(matching.table([run({20: 19}, n=60, known=20)], TOLERANCE)[0])["border"] == "20%"
+    million = np.array([[1.0, 0.95], [1.0, 0.949999]])
+    assert matching._matches(million, TOLERANCE).tolist() == [[True], [False]]

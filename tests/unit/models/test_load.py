@@ -1,12 +1,15 @@
 """Where a model is put. There are no GPUs here: what torch says of them is made up, and a disk stands in for one."""
 
+import shutil
 from types import SimpleNamespace
 
 import accelerate
 import pytest
 import torch
 from helpers import tiny
+from safetensors.torch import load_file, save_file
 
+from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.models import load
 
@@ -99,3 +102,45 @@ def test_accelerate_s_own_plan_takes_int8_modules(archives, monkeypatch):
     monkeypatch.setattr(load, "needs_several_gpus", lambda *_: True)
     spread, _ = load.load(folders["int8@overall"], device="cpu")  # with no GPU, the plan is the CPU
     assert torch.equal(tiny.logits(spread), tiny.logits(whole))
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """{how its weights are held: folder} of one model: as they are, int8, packed."""
+    folder = tmp_path_factory.mktemp("stored")
+    tiny.fetched("llama", folder / "model")
+    slugs = {"floats": "dense", "int8": "int8@overall", "packed": "rtn-4bit@overall"}
+    for kind, slug in slugs.items():
+        archive.make_archive("m", slug, archive.Inputs(folder / "model"), folder / kind)
+    return folder
+
+
+def altered(stored, kind, folder, change):
+    """A folder with the same files, the tensors of the weights' {name: tensor} changed; no manifest that would say."""
+    shutil.copytree(stored / kind, folder, ignore=shutil.ignore_patterns("manifest.json*", "source.json*"))
+    (weights,) = folder.glob("*.safetensors")
+    state = load_file(weights)
+    change(state)
+    save_file(state, weights, {"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["floats", "int8", "packed"])
+def test_a_model_that_lacks_weights_is_not_asked(stored, tmp_path, kind):
+    """transformers fills them at random, with no more than a warning."""
+    whole = altered(stored, kind, tmp_path / "whole", lambda state: None)
+    load.load(whole, device="cpu")
+    lacking = altered(
+        stored, kind, tmp_path / "lacking", lambda state: state.pop("model.layers.1.input_layernorm.weight")
+    )
+    with pytest.raises(InputError, match=r"lacking.*missing.*model\.layers\.1\.input_layernorm\.weight"):
+        load.load(lacking, device="cpu")
+
+
+@pytest.mark.parametrize("kind", ["floats", "int8", "packed"])
+def test_a_model_with_weights_of_another_shape_is_not_asked(stored, tmp_path, kind):
+    def widen(state):
+        state["model.layers.1.input_layernorm.weight"] = torch.ones(17)
+
+    with pytest.raises(InputError, match=r"wide.*another shape.*model\.layers\.1\.input_layernorm\.weight"):
+        load.load(altered(stored, kind, tmp_path / "wide", widen), device="cpu")

@@ -1,6 +1,7 @@
 """What stays of an archive gives back the bytes of the full one, or says what is wrong."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from knowcost import compress
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
-from knowcost.compress.archive import rebuild, storage
+from knowcost.compress.archive import rebuild, storage, write
 from knowcost.models.blueprint import AUTO
 from knowcost.models.load import load
 from knowcost.score import cells
@@ -217,3 +218,52 @@ def test_a_manifest_of_an_older_version_says_what_to_do(llama):
     files.write_json(folder / paths.MANIFEST, manifest)
     with pytest.raises(InputError, match=r"manifest\.json: .*older version.* delete"):
         storage.verify(folder)
+
+
+@pytest.mark.parametrize("mode", ["full", "changed"])
+def test_a_listed_file_that_is_missing_is_named(llama, mode):
+    manifest, folder = make(llama, "magnitude-40@overall", mode)
+    for name in manifest["archive"]["files"]:
+        data = (folder / name).read_bytes()
+        (folder / name).unlink()
+        with pytest.raises(InputError, match=re.escape(str(folder / name))):
+            storage.verify(folder)
+        (folder / name).write_bytes(data)
+    assert storage.verify(folder) == manifest
+
+
+@pytest.mark.parametrize("mode", ["changed", "recipe"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+def test_each_file_that_is_made_again_is_held_against_the_manifest(llama, mode, name):
+    """What is copied from the base, and what is written beside the weights, too."""
+    manifest, folder = make(llama, "magnitude-40@overall", mode)
+    with rebuild.full(manifest, folder, llama / "model") as made:
+        assert {path.name for path in made.iterdir()} == manifest["files"].keys() >= {name}
+    manifest["files"][name] = manifest["files"][name] | {"sha256": "0" * 64}
+    with (
+        pytest.raises(InputError, match=rf"{re.escape(name)}, made again, has sha256 .* says 0000"),
+        rebuild.full(manifest, folder, llama / "model"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("mode", ["changed", "recipe"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_file_that_is_made_again_with_other_bytes_is_refused(llama, monkeypatch, mode, name):
+    manifest, folder = make(llama, "magnitude-40@overall", mode)
+    made = write.copy_small
+
+    def careless(base, out):
+        made(base, out)
+        if (out / name).exists():
+            flip(out / name)
+
+    monkeypatch.setattr(write, "copy_small", careless)
+    if name == "config.json":  # a recipe's is written behind
+        original = files.write_json
+        monkeypatch.setattr(files, "write_json", lambda path, value: original(path, value | {"more": 1}))
+    with (
+        pytest.raises(InputError, match=rf"{re.escape(name)}, made again"),
+        rebuild.full(manifest, folder, llama / "model"),
+    ):
+        pass

@@ -12,12 +12,14 @@ from knowcost.compress import registry
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage, write
 from knowcost.compress.archive.write import SCRATCH
-from knowcost.compress.methods.layerwise import Layerwise
+from knowcost.compress.method import Archived
+from knowcost.compress.methods.layerwise import Layerwise, Solved
 from knowcost.models import checkpoint, formats
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.load import load
 from knowcost.models.torch_tensors import from_torch, to_torch
 from knowcost.spec import scopes
+from knowcost.spec.variants import parse
 
 
 def archived(folder, kind, slug, dtype=torch.float32, **keep):
@@ -229,3 +231,48 @@ def test_a_recipe_with_calibration_data_keeps_what_no_other_machine_would_comput
     expected, _ = load(tmp_path / "full" / "out", device="cpu")
     assert torch.equal(tiny.logits(module), tiny.logits(expected))
     assert len(base.tensors) > len(manifest["touched"]) == 8
+
+
+def promise(slug, solved, zeros, rounded=False, held=None):
+    """Verify a pruner's layer of 4 x 8; solved: the weight its solver left; held: the archive's, with so many zeros."""
+    step = parse(slug).steps[0]
+    made, archived = from_torch("w", solved), from_torch("w", solved if held is None else held)
+    before = {"w": from_torch("w", torch.ones(4, 8))}
+    what = Archived({"w": archived}, {"w": zeros}, rounded)
+    registry.METHODS[step.method].verify(step, before, what, {"w": Solved(made, [made], False)})
+
+
+def with_zeros(per_row):
+    weight = torch.ones(4, 8)
+    weight[:, :per_row] = 0
+    return weight
+
+
+def test_a_layer_has_the_zeros_that_its_solver_left_no_fewer_and_no_more():
+    """50% of 4 x 8 are 16 zeros."""
+    promise("wanda-50@overall", with_zeros(4), 16)
+    promise("wanda-50@overall", with_zeros(5), 20)  # a layer with zeros before
+    for zeros in (0, 15, 17, 32):
+        with pytest.raises(BrokenPromise, match=f"w has {zeros} zeros, not 16"):
+            promise("wanda-50@overall", with_zeros(4), zeros)
+    for zeros in (16, 17, 32):
+        promise("wanda-50@overall", with_zeros(4), zeros, rounded=True)
+    with pytest.raises(BrokenPromise, match="w has 15 zeros, not 16"):
+        promise("wanda-50@overall", with_zeros(4), 15, rounded=True)
+
+
+def test_a_solver_that_leaves_too_few_zeros_is_noticed():
+    with pytest.raises(BrokenPromise, match="the solver left 12 zeros, expected 16"):
+        promise("wanda-50@overall", with_zeros(3), 12)
+
+
+def test_patterns_hold_in_every_group():
+    """2:4: zeros enough in all, but one group of four keeps three."""
+    even = torch.tensor([0.0, 0, 1, 1] * 8).reshape(4, 8)
+    promise("wanda-2of4@overall", even, 16)
+    uneven = even.clone()
+    uneven[3, 4:] = torch.tensor([0.0, 1, 1, 1])
+    uneven[0, :4] = torch.tensor([0.0, 0, 0, 1])
+    assert (uneven == 0).sum() == 16
+    with pytest.raises(BrokenPromise, match="w keeps 3 of 4 weights, not 2"):
+        promise("wanda-2of4@overall", uneven, 16)

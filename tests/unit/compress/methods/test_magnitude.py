@@ -128,9 +128,42 @@ def test_k_is_rounded_as_torch_rounds_it():
     assert sum((w == 0).sum() for w in ours({"a.weight": torch.arange(1.0, 6).reshape(1, 5)}, 50).values()) == 2
 
 
-def test_an_archive_with_too_few_zeros_is_refused():
-    weight = stored("a.weight", torch.arange(1.0, 11).reshape(2, 5))
+def check(zeros, rounded=False, weight=None):
+    """Magnitude.verify of a step that promises 4 zeros of 10; weight: before it."""
+    before = stored("a.weight", torch.arange(1.0, 11).reshape(2, 5) if weight is None else weight)
     step = parse("magnitude-40@overall").steps[0]
-    cut = thresholds({"overall": ([weight], [40])})["overall"]["40"]
-    with pytest.raises(BrokenPromise, match="0 zeros in the archive, expected 4"):
-        Magnitude().verify(step, {"a.weight": weight}, Archived({"a.weight": weight}, {"a.weight": 0}, False), cut)
+    cut = thresholds({"overall": ([before], [40])})["overall"]["40"]
+    assert (cut["n"], cut["k"]) == (10, 4)
+    Magnitude().verify(step, {"a.weight": before}, Archived({"a.weight": before}, {"a.weight": zeros}, rounded), cut)
+
+
+@pytest.mark.parametrize("zeros", [0, 3, 5, 10])
+def test_an_archive_with_fewer_or_more_zeros_than_promised_is_refused(zeros):
+    check(4)
+    with pytest.raises(BrokenPromise, match=f"{zeros} zeros in the archive, expected 4"):
+        check(zeros)
+
+
+def test_rounding_may_leave_more_zeros_and_never_fewer():
+    for zeros in (4, 5, 10):
+        check(zeros, rounded=True)
+    with pytest.raises(BrokenPromise, match="3 zeros, expected at least 4"):
+        check(3, rounded=True)
+
+
+def test_as_many_zeros_as_there_were_before_are_fine():
+    six = torch.tensor([0.0, 0, 0, -0.0, 0, 0, 1, 2, 3, 4]).reshape(2, 5)
+    check(6, weight=six)
+    for zeros in (5, 7):
+        with pytest.raises(BrokenPromise, match=f"{zeros} zeros in the archive, expected 6"):
+            check(zeros, weight=six)
+
+
+@pytest.mark.parametrize("columns", [4, 6])
+def test_thresholds_of_a_scope_of_another_size_are_refused(columns):
+    """Ten weights had been there when they were taken."""
+    step = parse("magnitude-40@overall").steps[0]
+    cut = thresholds({"overall": ([stored("a.weight", torch.arange(1.0, 11).reshape(2, 5))], [40])})["overall"]["40"]
+    other = stored("a.weight", torch.arange(1.0, 2 * columns + 1).reshape(2, columns))
+    with pytest.raises(BrokenPromise, match=f"taken over 10 weights, the scope has {2 * columns}"):
+        Magnitude().prepare(step, {"a.weight": other}, Work(None, {}, None, cuts={str(step): cut}))

@@ -72,4 +72,4 @@ def test_links_and_devices_are_refused(tmp_path, kind):
 
 
 def unpacked(archive):
-    return unpack.folder_of(ROW, archive)
+    return unpack.folder_of(ROW, archive, 1e9)

@@ -267,3 +267,14 @@ def test_a_file_that_is_made_again_with_other_bytes_is_refused(llama, monkeypatc
         rebuild.full(manifest, folder, llama / "model"),
     ):
         pass
+
+
+@pytest.mark.parametrize("mode", ["changed", "recipe"])
+def test_a_file_that_the_manifest_lists_and_that_is_not_made_again_is_named(llama, mode):
+    manifest, folder = make(llama, "magnitude-40@overall", mode)
+    manifest["files"]["special_tokens_map.json"] = {"sha256": "0" * 64, "size": 2}
+    with (
+        pytest.raises(InputError, match=r"special_tokens_map\.json, made again"),
+        rebuild.full(manifest, folder, llama / "model"),
+    ):
+        pass

@@ -14,7 +14,7 @@ from knowcost.common.log import Progress
 from knowcost.models import checkpoint
 from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import FLOATS, Checkpoint, Tensor
-from knowcost.models.names import Names, resolve, tied
+from knowcost.models.names import Names, resolve, some, tied
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
 
@@ -55,37 +55,40 @@ def _refuse_missing(found: Checkpoint, model: transformers.PreTrainedModel, name
     family = family_of(found.model_type)
     if names.sources and not inside and family != "encoder_decoder":
         raise InputError(
-            f"{found.folder}: no head for family {family!r}: {AUTO[family].__name__} needs {_some(names.missing)}, "
+            f"{found.folder}: no head for family {family!r}: {AUTO[family].__name__} needs {some(names.missing)}, "
             "which the file lacks; choose the checkpoint that was saved with this head, or say "
             '"tie_word_embeddings": true in config.json if its head is its embedding'
         )
     raise InputError(
         f"{found.folder}: the weights do not fill the model that config.json describes, which also has "
-        f"{_some(names.missing)}; take config.json and weights from the same checkpoint"
+        f"{some(names.missing)}; take config.json and weights from the same checkpoint"
     )
 
 
 def _check_tensor(found: Checkpoint, tensor: Tensor, parameter: str, wanted: torch.Tensor) -> None:
-    where = f"{found.file_of(tensor.name)}: tensor {tensor.name}"
     if wanted.is_floating_point() and tensor.dtype == "F64":
-        raise InputError(f"{where} has type F64, expected one of {', '.join(FLOATS)}; save the model in float32")
-    if wanted.is_floating_point() and tensor.dtype not in FLOATS:
-        raise InputError(
-            f"{where} has type {tensor.dtype}, expected one of {', '.join(FLOATS)}: this model is quantized already; "
-            "choose the one that it was made from"
+        wrong = f"type F64, expected one of {', '.join(FLOATS)}; save the model in float32"
+    elif wanted.is_floating_point() and tensor.dtype not in FLOATS:
+        wrong = (
+            f"type {tensor.dtype}, expected one of {', '.join(FLOATS)}: this model is quantized already; choose the "
+            "one that it was made from"
         )
-    if tensor.shape != tuple(wanted.shape):
-        raise InputError(
-            f"{where} has shape {list(tensor.shape)}, but config.json asks for {list(wanted.shape)} ({parameter}); "
-            "take config.json and weights from the same checkpoint"
+    elif tensor.shape != tuple(wanted.shape):
+        wrong = (
+            f"shape {list(tensor.shape)}, but config.json asks for {list(wanted.shape)} ({parameter}); take "
+            "config.json and weights from the same checkpoint"
         )
+    else:
+        return
+    raise InputError(f"{found.file_of(tensor.name)}: tensor {tensor.name} has {wrong}")
 
 
 def _refuse_strangers(found: Checkpoint, model: transformers.PreTrainedModel, names: Names) -> None:
     """Raise InputError for an ignored tensor that says that config.json describes another model."""
     owners = {name for name, module in model.named_modules() if module._parameters}
+    buffers = {buffer.rpartition(".")[2] for buffer, _ in model.named_buffers()}
     for name, target in names.ignored.items():
-        if _known_to_be_ignored(model, target):
+        if _known_to_be_ignored(model, buffers, target):
             continue
         parent = target.rpartition(".")[0]
         if (
@@ -99,12 +102,11 @@ def _refuse_strangers(found: Checkpoint, model: transformers.PreTrainedModel, na
             )
 
 
-def _known_to_be_ignored(model: transformers.PreTrainedModel, name: str) -> bool:
+def _known_to_be_ignored(model: transformers.PreTrainedModel, buffers: set[str], name: str) -> bool:
     """Whether transformers drops a tensor without a word: buffers of old versions, and what a class names.
 
-    As PreTrainedModel._adjust_missing_and_unexpected_keys decides.
+    As PreTrainedModel._adjust_missing_and_unexpected_keys decides. buffers: the last parts of the names of the model's.
     """
-    buffers = {buffer.rpartition(".")[2] for buffer, _ in model.named_buffers()}
     old = name.rpartition(".")[2]
     patterns = model._keys_to_ignore_on_load_unexpected or ()
     return (old in ("position_ids", "inv_freq") and old in buffers) or any(re.search(each, name) for each in patterns)
@@ -128,12 +130,6 @@ def _refuse_untied(found: Checkpoint, model: transformers.PreTrainedModel, names
                     f"{found.file_of(other.name)}: {other.name} and {stored[0].name} differ, but are one embedding in "
                     "this architecture; remove the one that is not meant"
                 )
-
-
-def _some(names: list[str]) -> str:
-    """The first few names."""
-    rest = f" and {len(names) - 4} more" if len(names) > 5 else ""
-    return ", ".join(names[: 4 if rest else 5]) + rest
 
 
 def check_values(found: Checkpoint, fills: Mapping[str, list[str]]) -> None:

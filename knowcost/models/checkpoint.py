@@ -206,7 +206,23 @@ def layout(tensors: Iterable[Tensor], shard_size: int, stem: str) -> dict[str, l
 
 
 def write_shard(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
-    """Write Tensors to one safetensors file in bounded memory, atomically. Returns {"sha256", "size"}.
+    """Write Tensors to one safetensors file in bounded memory, atomically. Returns {"sha256", "size"}."""
+    with files.atomic(path) as temporary:
+        return _write(temporary, tensors)
+
+
+def stored(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Write Tensors to a file of a scratch folder and return {name: Tensor} as they are read back, block by block.
+
+    Nobody looks for such a file after a crash, and there may be thousands: it is not written atomically.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    _write(path, tensors)
+    return open_shard(path)
+
+
+def _write(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
+    """write_shard's result, written in place.
 
     Wider types come first, as in the safetensors library, so that every tensor stays aligned.
     """
@@ -224,7 +240,7 @@ def write_shard(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
     text += b" " * (-len(text) % 8)
     start = len(text).to_bytes(8, "little") + text
     digest = hashlib.sha256(start)
-    with files.atomic(path) as temporary, open(temporary, "wb") as f:
+    with open(path, "wb") as f:
         f.write(start)
         for tensor in tensors:
             for block in tensor.blocks():
@@ -236,12 +252,6 @@ def write_shard(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
         if size != len(start) + offset:
             raise BrokenPromise(f"{path}: wrote {size:,} bytes, the header promises {len(start) + offset:,}")
     return {"sha256": digest.hexdigest(), "size": size}
-
-
-def stored(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
-    """Write Tensors to a file and return {name: Tensor} as they are read back from it, block by block."""
-    write_shard(path, list(tensors))
-    return open_shard(path)
 
 
 def write_index(path: str | Path, shards: Mapping[str, Iterable[Tensor]]) -> None:

@@ -10,6 +10,7 @@ from knowcost.models.checkpoint import as_float32, from_array, from_float32
 
 FORMAT = "pack-quantized"
 PACKED = "_packed"
+PARTS = (PACKED, "_scale", "_zero_point", "_shape")  # behind a weight's name: what an archive holds in its place
 
 
 def is_packed(config: Mapping[str, Any]) -> bool:
@@ -24,7 +25,7 @@ def floats(archive: checkpoint.Checkpoint) -> dict[str, checkpoint.Tensor]:
         return tensors
     count = archive.config["quantization_config"]["config_groups"]["group_0"]["weights"]["num_bits"]
     for weight in [name.removesuffix(PACKED) for name in archive.tensors if name.endswith(PACKED)]:
-        parts = {part: tensors.pop(part) for part in list(tensors) if part.startswith(f"{weight}_")}
+        parts = {weight + part: tensors.pop(weight + part) for part in PARTS}
         tensors[weight] = dequantized(weight, parts, count)
     return tensors
 

@@ -18,7 +18,7 @@ from knowcost.models.formats import SCALE, floats, is_packed
 from knowcost.models.generation import tokens_only
 from knowcost.models.headers import read_config, shard_names
 from knowcost.models.int8_linear import ENGINES
-from knowcost.models.names import resolve
+from knowcost.models.names import resolve, some
 from knowcost.models.tokenizers import load_tokenizer
 from knowcost.models.torch_tensors import to_torch
 from knowcost.spec.architectures import family_of
@@ -138,5 +138,6 @@ def _check_loaded(folder: Path, info: Mapping[str, Any]) -> None:
     missing, mismatched = sorted(info["missing_keys"]), sorted(map(str, info["mismatched_keys"]))
     if missing or mismatched:
         raise InputError(
-            f"{folder}: the weights do not fill the architecture; missing {missing}, of another shape {mismatched}"
+            f"{folder}: the weights do not fill the architecture; missing: {some(missing) or 'none'}; of another "
+            f"shape: {some(mismatched) or 'none'}"
         )

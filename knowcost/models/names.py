@@ -6,7 +6,7 @@ model ("bert.", "model.") and lets tied parameters share whichever of their tens
 PreTrainedModel.tie_weights), but reads no weights.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import transformers
@@ -53,6 +53,12 @@ def resolve(model: transformers.PreTrainedModel, names: Iterable[str]) -> Names:
     shared = _shared(model, sources)
     missing = [parameter for parameter in wanted if parameter not in sources and parameter not in shared]
     return Names(sources, shared, ignored, missing)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of names, as a message says them, and how many more there are."""
+    rest = f" and {len(names) - 4} more" if len(names) > 5 else ""
+    return ", ".join(names[: 4 if rest else 5]) + rest
 
 
 def tied(model: transformers.PreTrainedModel) -> list[list[str]]:

@@ -138,8 +138,7 @@ class Walk:
 
     def solve(self, linears: Linears, solver: Solver, hessian: bool) -> dict[str, Any]:
         """{name: solver's result}; the rest as in the function of this name."""
-        inside = {b.path: {p: linears[p] for p in linears if p.startswith(f"{b.path}.")} for b in self.blocks}
-        outside = {p: linears[p] for p in linears if not any(p in paths for paths in inside.values())}
+        inside, outside = self._parted(linears)
         results = self._stage(outside, solver, hessian, required=False)
         outside = {p: linear for p, linear in outside.items() if linear[0] not in results}
         last = max((n for n, block in enumerate(self.blocks, 1) if outside or inside[block.path]), default=0)
@@ -151,6 +150,16 @@ class Walk:
                 self._advance(block)
             progress.say("%s is done, block %d of %d", block.path, number, last)
         return results | self._stage(outside, solver, hessian)
+
+    def _parted(self, linears: Linears) -> tuple[dict[str, Linears], Linears]:
+        """({path of a block: the layers inside it}, those that are in none)."""
+        inside: dict[str, Linears] = {block.path: {} for block in self.blocks}
+        outside: Linears = {}
+        for path, linear in linears.items():
+            parts = path.split(".")
+            owners = (".".join(parts[:end]) for end in range(1, len(parts)))
+            inside.get(next((owner for owner in owners if owner in inside), ""), outside)[path] = linear
+        return inside, outside
 
     def _advance(self, block: Block) -> None:
         """Run the block in turn with its new weights, so that those behind it can read what it gives."""

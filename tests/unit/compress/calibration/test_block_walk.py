@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
 from helpers import tiny
 from helpers.calibrated import KINDS, LENGTH, calibrated
+from helpers.counting import growth
 from safetensors.torch import load_file, save_file
 
 from knowcost.common.errors import InputError
@@ -200,3 +202,15 @@ def test_a_bare_checkpoint_with_old_names_is_walked_through_alike(tmp_path):
 def _old(name):
     old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
     return old.removeprefix("bert.")
+
+
+def test_layers_are_parted_by_block_without_comparing_all_with_all():
+    def prepared(count):
+        blocks = SimpleNamespace(blocks=[SimpleNamespace(path=f"h.{i}") for i in range(count)])
+        linears = {f"h.{i}.{part}": (part, None) for i in range(count) for part in "ab"} | {"head": ("head", None)}
+        inside, outside = block_walk.Walk._parted(blocks, linears)
+        assert list(outside) == ["head"]
+        assert list(inside["h.1"]) == ["h.1.a", "h.1.b"]  # and none of h.10
+        return lambda: block_walk.Walk._parted(blocks, linears)
+
+    assert growth(prepared, 20) < 2.5

@@ -21,6 +21,7 @@ LONGEST_CELL = 2**31 - 1  # characters; csv's own limit is 131,072, which an art
 BYTE_ORDER_MARK = "\ufeff"
 TRUNCATED = "a truncated download looks like this: delete the file and fetch it again"
 RATIO, UNSUSPECTED = 200, 100e6  # text packs to a tenth, what is made to fill a disk to a thousandth
+PACKED = {b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstandard", b"\x1f\x8b": "gzip", b"PK\3\4": "zip"}
 SHOWN = 200  # characters that a message shows of what was found
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -46,6 +47,10 @@ def lines(path: Path) -> Iterator[tuple[str, str]]:
     """
     number = 0
     for stretch in _up_to_line_feed(path):
+        if not number and (packed := [name for mark, name in PACKED.items() if stretch.startswith(mark)]):
+            raise InputError(
+                f"{path}: holds {packed[0]}, not text; unpack it (here only what ends in .gz is, and once)"
+            )
         try:
             text = stretch.decode()
         except UnicodeDecodeError as error:
@@ -69,10 +74,10 @@ def _why(stretch: bytes, error: UnicodeDecodeError) -> str:
 
 def check_ratio(path: Path, unpacked: int) -> None:
     """Raise InputError when a packed file unpacks to so many bytes as no file of texts does."""
-    if unpacked > max(RATIO * path.stat().st_size, UNSUSPECTED):
+    if unpacked > UNSUSPECTED and unpacked > RATIO * path.stat().st_size:
         raise InputError(
             f"{path}: unpacks to {unpacked:,} bytes or more, over {RATIO} times its size, as no file of texts does; "
-            "do not trust it. If it is right, unpack it by hand and name what it holds"
+            "do not trust it. If it is right, unpack it by hand (of Parquet, make JSON lines) and name what it holds"
         )
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from knowcost.common.errors import InputError
-from knowcost.common.reading import BYTE_ORDER_MARK, cells, lines, parsed, suffix
+from knowcost.common.reading import BYTE_ORDER_MARK, cells, check_ratio, lines, parsed, suffix
 
-BATCH = 1_000  # rows of a Parquet file in memory; one may hold whole documents
+BATCH = 16  # rows of a Parquet file in memory; each may hold a whole document, and all the same long one
 
 Record = dict[str, Any]  # a row: {column: value}
 
@@ -83,14 +83,18 @@ def _parquet_records(path: Path) -> Iterator[tuple[str, Record]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    number = 0
+    number = unpacked = 0
     try:
         with pq.ParquetFile(path) as file:
+            groups = (file.metadata.row_group(i) for i in range(file.num_row_groups))
+            check_ratio(path, sum(group.total_byte_size for group in groups))
             names = Counter(file.schema_arrow.names)
             if max(names.values(), default=1) > 1:
                 raise InputError(f"{path}: a column name occurs twice: {names.most_common(1)[0][0]!r}")
             for batch in file.iter_batches(BATCH):
                 for record in batch.to_pylist():
+                    unpacked += sum(len(str(value)) for value in record.values())  # a batch may hold one text for all
+                    check_ratio(path, unpacked)
                     yield f"{path}, row {number}", record
                     number += 1
     except InputError:

@@ -22,7 +22,7 @@ from huggingface_hub.utils.sha import git_hash
 
 from knowcost.common import files
 from knowcost.common.errors import InputError, first_line
-from knowcost.fetch import network
+from knowcost.fetch import bounds, network
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +99,8 @@ def ask(action: Callable[[], T], row: Mapping[str, str], source: str, revision: 
     where = f"{row['name']}: {what} of {source} at revision {revision}"
     try:
         return retry(action, where)
-    except network.Refused as error:
+    except InputError as error:  # of an address that is not asked, of bounds, of proxies
         raise InputError(f"{where}: {error}") from None
-    except InputError:
-        raise
     except (errors.HTTPError, httpx2.InvalidURL, OSError, *_NO_ANSWER) as error:
         problem = _problem(error)
         if problem is None:
@@ -212,7 +210,9 @@ def download(row: Mapping[str, str], repository: Repository, name: str, folder: 
     log.info("%s: downloading %s", path, "" if record.size is None else f"{record.size / 1e6:,.1f} MB")
     began = time.monotonic()
     source, commit = repository.source, repository.commit
-    ask(partial(api().hf_hub_download, source, name, revision=commit, local_dir=folder), row, source, commit, name)
+    bar = bounds.bar(Path(folder), record.size or bounds.MOST, bounds.BY_HUB)
+    put = {"local_dir": folder, "tqdm_class": bar}
+    ask(partial(api().hf_hub_download, source, name, revision=commit, **put), row, source, commit, name)
     found = _compare(path, record)
     if not isinstance(found, dict):
         path.unlink(missing_ok=True)
@@ -222,6 +222,18 @@ def download(row: Mapping[str, str], repository: Repository, name: str, folder: 
         )
     log.info("%s: %.1f MB in %.1f s, checksum right", path, found["size"] / 1e6, time.monotonic() - began)
     return found
+
+
+def data_file(row: Mapping[str, str], place: tuple[str, str], folder: Path, most: float, anew: bool) -> None:
+    """Put one file of a data set into `folder`, under the path that it has there.
+
+    place: (repository, path); most: bytes that it may have; anew: also where one is here that the hub's client would
+    keep. Raises InputError.
+    """
+    (repo, name), revision = place, row.get("revision") or "main"
+    put = {"local_dir": folder, "force_download": anew, "tqdm_class": bounds.bar(folder, most)}
+    action = partial(api().hf_hub_download, repo, name, repo_type="dataset", revision=revision, **put)
+    ask(action, row, f"data set {repo}", revision, name)
 
 
 def _compare(path: Path, record: RepoSibling) -> dict[str, Any] | str:

@@ -12,24 +12,27 @@ from huggingface_hub import is_offline_mode
 
 from knowcost.common import files, paths
 from knowcost.common.errors import InputError
-from knowcost.fetch import door, hub
+from knowcost.fetch import bounds, door, hub
 from knowcost.fetch.pickles import convert
 from knowcost.fetch.rows import choose, is_local, is_pickle, is_weights, names_in
 
 log = logging.getLogger(__name__)
 
 
-def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | Path) -> None:
+def fetch_model(
+    row: Mapping[str, str], folder: str | Path, *, lock_path: str | Path, most: float = bounds.MOST
+) -> None:
     """Fill `folder` with a model's config, tokenizer and safetensors, check them, then write source.json.
 
-    row: a row of the model table; lock_path: where the commit of a floating revision is recorded. The small files are
-    checked before the weights come. Raises InputError for whatever the user can put right.
+    row: a row of the model table; lock_path: where the commit of a floating revision is recorded; most: bytes that may
+    come. The small files are checked before the weights come. Raises InputError for whatever the user can put right.
     """
     folder = Path(folder)
     (folder / paths.SOURCE).unlink(missing_ok=True)
-    names, place, commit, lock = _origin(row, folder, lock_path)
-    small, weights = choose(names, row)
+    sizes, place, commit, lock = _origin(row, folder, lock_path)
+    small, weights = choose(sizes, row)
     _clear(folder, {*small, *weights})
+    _check_size(row, sum(sizes[name] for name in (*small, *weights) if not (folder / name).exists()), folder, most)
     digests = {name: place(name) for name in small}
     model = door.look_at_small(row, folder, small)
     digests |= {name: place(name) for name in weights}
@@ -55,8 +58,9 @@ def fetch_model(row: Mapping[str, str], folder: str | Path, *, lock_path: str | 
 
 def _origin(
     row: Mapping[str, str], folder: Path, lock_path: str | Path
-) -> tuple[list[str], Callable[[str], dict[str, Any]], str | None, dict[str, str] | None]:
-    """(file names, function that places one of them in `folder` and returns its digest, commit, lock to write)."""
+) -> tuple[dict[str, int], Callable[[str], dict[str, Any]], str | None, dict[str, str] | None]:
+    """({file name: bytes to download}, function that places one of them in `folder` and returns its digest, commit,
+    lock to write)."""
     if is_local(row["source"]):
         local = Path(row["source"])
         if not local.is_dir():
@@ -64,14 +68,24 @@ def _origin(
         if local.resolve() == folder.resolve():
             raise InputError(f"{row['name']}: {local} is where the fetched copy goes; keep the original elsewhere")
         door.glance(row, local)
-        return names_in(local), partial(_place, local, folder), None, None
+        return dict.fromkeys(names_in(local), 0), partial(_place, local, folder), None, None
     if is_offline_mode():
         local = hub.cached(row)
-        return names_in(local), partial(_place, local, folder), local.name, hub.pin(row, local.name, lock_path)
+        names = names_in(local)
+        lock = hub.pin(row, local.name, lock_path)
+        return dict.fromkeys(names, 0), partial(_place, local, folder), local.name, lock
     repository = hub.repository(row)
     lock = hub.pin(row, repository.commit, lock_path)
-    names = [name for name in repository.files if "/" not in name]
-    return names, partial(hub.download, row, repository, folder=folder), repository.commit, lock
+    sizes = {name: about.size or 0 for name, about in repository.files.items() if "/" not in name}
+    return sizes, partial(hub.download, row, repository, folder=folder), repository.commit, lock
+
+
+def _check_size(row: Mapping[str, str], size: int, folder: Path, most: float) -> None:
+    try:
+        bounds.check_size(size, most)
+        bounds.check_room(size, folder)
+    except InputError as error:
+        raise InputError(f"{row['name']}: the files of {row['source']} have {error}") from None
 
 
 def _clear(folder: Path, keep: Collection[str]) -> None:

@@ -119,6 +119,20 @@ def unreachable(error: BaseException | None) -> Unreachable | None:
     return error
 
 
+def keep_token(request: httpx2.Request) -> None:
+    """Raise Refused for a request with the user's token to another host than the hub.
+
+    huggingface_hub leaves it out where a file redirects to another host, but sends it wherever an answer says that
+    access to Xet storage is to be had.
+    """
+    hub = httpx2.URL(os.environ.get("HF_ENDPOINT") or huggingface_hub.constants.ENDPOINT).host
+    if "Authorization" in request.headers and request.url.host not in (hub, "huggingface.co"):  # a mirror leads there
+        raise Refused(
+            f"{addresses.hide(str(request.url))}: not asked. An answer of {hub} leads there with HF_TOKEN, which only "
+            "the hub gets; unset HF_TOKEN, or correct HF_ENDPOINT"
+        )
+
+
 def for_hub() -> None:
     """Let huggingface_hub use such a client, in this process."""
-    huggingface_hub.set_client_factory(lambda: Client(hooks=[hf_request_event_hook]))
+    huggingface_hub.set_client_factory(lambda: Client(hooks=[hf_request_event_hook, keep_token]))

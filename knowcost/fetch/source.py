@@ -4,6 +4,7 @@ import hashlib
 import logging
 import netrc
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -13,19 +14,19 @@ from urllib.parse import unquote, urlparse
 import filelock
 import httpx2
 
-from knowcost.common import addresses, files
+from knowcost.common import addresses, files, seal
 from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
-from knowcost.fetch import hub, network, unpack
+from knowcost.fetch import bounds, hub, network, unpack
 from knowcost.fetch.rows import REMOTE
 
-MOST = 10e9  # bytes of a download, and of what an archive holds; the configuration's download_gb says otherwise
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LONGEST_NAME = 150  # bytes; a file's name may have 255, with what marks temporaries and seals
 
 log = logging.getLogger(__name__)
 
 
-def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path, most: float = MOST) -> Path:
+def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path, most: float = bounds.MOST) -> Path:
     """The Path of a benchmark's raw file or folder, downloaded into `downloads` first where it is remote.
 
     A remote zip is unpacked, and `#path/inside` leads into it; jobs that share one download it once. most: bytes that
@@ -38,9 +39,11 @@ def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path, most: 
     if not path.exists():
         raise InputError(f"{row['name']}: there is no file or folder {path}; correct the source column")
     if row.get("sha256"):
-        problem = "a folder has no sha256" if path.is_dir() else _wrong_sum(row, path)
-        if problem:
-            raise InputError(f"{path}: {problem}; correct the sha256 column of {row['name']}, or the file")
+        if path.is_dir():
+            raise InputError(f"{path}: a folder has no sha256; correct the sha256 column of {row['name']}")
+        digest = files.sha256(path)
+        if digest != row["sha256"].lower():
+            raise InputError(f"{path}: {_differs(row, digest)}; correct the sha256 column, or the file")
     return path
 
 
@@ -55,11 +58,10 @@ def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> P
     folder = Path(downloads) / hashlib.sha256(identity.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / ".lock"):
-        file = _dataset_file(row, url, folder) if url.startswith("hf://") else _plain_file(row, url, folder, most)
-        problem = _wrong_sum(row, file)
-        if problem:
+        file, digest = _sealed(row, url, folder, most)
+        if (row.get("sha256") or digest).lower() != digest:
             file.unlink()
-            raise InputError(f"{file}: {problem}. Deleted: run again, or correct the sha256 column.")
+            raise InputError(f"{file}: {_differs(row, digest)}. Deleted: run again, or correct the sha256 column.")
         if file.suffix.lower() in unpack.SUFFIXES:
             return unpack.inside(row, unpack.folder_of(row, file, most), inside)
     if inside:
@@ -70,33 +72,57 @@ def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> P
     return file
 
 
-def _wrong_sum(row: Mapping[str, str], file: Path) -> str | None:
-    """How a file differs from the row's sha256, or None."""
-    wanted, got = (row.get("sha256") or "").lower(), files.sha256(file)
-    return f"sha256 {got}, but the row of {row['name']} says {wanted}" if wanted not in ("", got) else None
+def _sealed(row: Mapping[str, str], url: str, folder: Path, most: float) -> tuple[Path, str]:
+    """(the download, its digest): the one that is here, if it is as it came, else fetched; the revision of a data set
+    is looked up each time."""
+    on_hub = url.startswith("hf://")
+    repo, name = _in_data_set(row, url) if on_hub else ("", _name(url))
+    file, known = folder / name, None
+    was_here = file.exists()
+    if was_here:
+        try:
+            known = seal.check(file)
+        except InputError as error:
+            log.warning("%s; fetching it anew", first_line(error).partition("; delete")[0])
+    if on_hub:
+        hub.data_file(row, (repo, name), folder, most, anew=was_here and known is None)
+    elif known is None:
+        _plain_file(row, url, file, most)
+    else:
+        return file, known
+    if known is None or known != files.sha256(file):
+        shutil.rmtree(unpack.folder_beside(file), ignore_errors=True)  # before the seal, in case this is killed here
+        known = seal.seal(file)
+    return file, known
 
 
-def _dataset_file(row: Mapping[str, str], url: str, folder: Path) -> Path:
-    parts = url.removeprefix("hf://").split("/", 3)
-    if len(parts) < 4 or parts[0] != "datasets" or not all(parts):
+def _name(url: str) -> str:
+    """What the download of an address is called: as the address ends, where a file can be."""
+    name = re.sub(r"[\x00-\x1f\x7f/]", "_", PurePosixPath(unquote(urlparse(url).path)).name)
+    hidden, too_long = name.startswith("."), len(name.encode()) > LONGEST_NAME
+    return f"download{PurePosixPath(name).suffix[:20]}" if hidden or too_long else name or "download"
+
+
+def _differs(row: Mapping[str, str], digest: str) -> str:
+    return f"sha256 {digest}, but the row of {row['name']} says {row['sha256']}"
+
+
+def _in_data_set(row: Mapping[str, str], url: str) -> tuple[str, str]:
+    parts = url.removeprefix("hf://").split("/")
+    if len(parts) < 4 or parts[0] != "datasets" or not all(parts) or ".." in parts:
         raise InputError(f"{row['name']}: {url}: expected hf://datasets/organisation/name/path/in/repository")
-    repo, name, revision = f"{parts[1]}/{parts[2]}", parts[3], row.get("revision") or "main"
-    action = partial(hub.api().hf_hub_download, repo, name, repo_type="dataset", revision=revision, local_dir=folder)
-    return Path(hub.ask(action, row, f"data set {repo}", revision, name))
+    return "/".join(parts[1:3]), "/".join(parts[3:])
 
 
-def _plain_file(row: Mapping[str, str], url: str, folder: Path, most: float) -> Path:
-    """Download a URL, whole or not at all, unless it is here."""
-    target = folder / (PurePosixPath(unquote(urlparse(url).path)).name or "download")
-    if target.exists():
-        return target
+def _plain_file(row: Mapping[str, str], url: str, target: Path, most: float) -> None:
+    """Download a URL, whole or not at all."""
     shown = addresses.hidden(url)
     _check_scheme(row, url, shown)
     client = network.Client(source=url, headers={"Accept-Encoding": "identity"}, auth=_logins())
     log.info("%s: downloading %s", target, shown)
     progress = Progress(log)
     try:
-        hub.retry(partial(_stream, client, url, target, most), shown)
+        hub.retry(partial(_stream, client, url, target, most, bool(row.get("sha256"))), shown)
     except network.Unreachable as error:
         raise InputError(f"{row['name']}: {shown}: {error}. {hub.NO_NETWORK}") from None
     except InputError as error:
@@ -109,29 +135,30 @@ def _plain_file(row: Mapping[str, str], url: str, folder: Path, most: float) -> 
     finally:
         client.close()
     log.info("%s: %.1f MB in %.1f s", target, target.stat().st_size / 1e6, progress.seconds)
-    shutil.rmtree(target.with_suffix(""), ignore_errors=True)  # what an earlier download held
-    return target
 
 
-def _stream(client: httpx2.Client, url: str, target: Path, most: float) -> None:
-    """GET a URL into a file. Raises httpx2's errors, also for a body that ends before its announced length or its last
-    chunk, and InputError for one that is too large, at its announcement if there is one."""
+def _stream(client: httpx2.Client, url: str, target: Path, most: float, has_sum: bool) -> None:
+    """GET a URL into a file.
+
+    has_sum: whether a sha256 will tell if it is whole. Raises httpx2's errors, also for a body that ends before its
+    announced length or its last chunk, and InputError for one that is too large or of which no end is announced.
+    """
     progress = Progress(log)
     with client.stream("GET", url) as response:
         response.raise_for_status()
-        _check_size(int(response.headers.get("Content-Length", 0)), most)
+        announced = response.headers.get("Content-Length")
+        if announced is None and "Transfer-Encoding" not in response.headers and not has_sum:
+            raise InputError(
+                "the server announces neither a length nor chunks, so a download that breaks off looks whole; put the "
+                "file's sha256 beside its source, or download it by hand and put its path there"
+            )
+        bounds.check_size(int(announced or 0), most)
+        bounds.check_room(int(announced or 0), target.parent)
         with files.atomic(target) as temporary, open(temporary, "wb") as f:
             for block in response.iter_raw(1 << 20):
+                bounds.check_size(f.tell() + len(block), most)
                 f.write(block)
-                _check_size(f.tell(), most)
                 progress.say("%s: %.1f MB", target, f.tell() / 1e6)
-
-
-def _check_size(size: int, most: float) -> None:
-    if size > most:
-        raise InputError(
-            f"{size / 1e9:.3g} GB or more, and download_gb allows {most / 1e9:g}; raise it if that is right"
-        )
 
 
 def _logins() -> httpx2.NetRCAuth | None:

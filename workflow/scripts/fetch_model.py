@@ -8,4 +8,6 @@ log.setup(snakemake.log[0], online=True)
 
 from knowcost.fetch import model as fetch
 
-fetch.fetch_model(snakemake.params.row, Path(snakemake.output[0]).parent, lock_path=snakemake.params.revision_lock)
+most = snakemake.config["download_gb"] * 1e9
+folder = Path(snakemake.output[0]).parent
+fetch.fetch_model(snakemake.params.row, folder, lock_path=snakemake.params.revision_lock, most=most)

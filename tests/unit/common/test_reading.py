@@ -1,10 +1,13 @@
 """From a file to its lines, its cells and its JSON: every way in which text can be none is named with file and line."""
 
+import bz2
 import codecs
 import gzip
 import json
+import lzma
 import re
 
+import pyarrow as pa
 import pytest
 
 from knowcost.common import reading
@@ -120,3 +123,18 @@ def test_a_gzip_bomb_is_not_read_to_its_end(tmp_path, monkeypatch):
     assert read < 10**6 * 0.5
     monkeypatch.setattr(reading, "UNSUSPECTED", 10**6 + 3)
     assert sum(1 for _ in reading._up_to_line_feed(path)) == 10**6
+
+
+@pytest.mark.parametrize(
+    ("name", "pack", "kind"),
+    [
+        ("b.jsonl.xz", lzma.compress, "xz"),
+        ("b.jsonl.bz2", bz2.compress, "bzip2"),
+        ("b.jsonl", gzip.compress, "gzip"),
+        ("b.jsonl.gz", lambda data: gzip.compress(gzip.compress(data)), "gzip"),
+        ("b.zst", lambda data: pa.compress(data, "zstd", asbytes=True), "zstandard"),
+    ],
+)
+def test_what_is_packed_in_another_way_is_named(tmp_path, name, pack, kind):
+    with pytest.raises(InputError, match=rf"{name}: holds {kind}, not text; unpack it"):
+        list(lines(write(tmp_path, name, pack(b'{"a": 1}\n'))))

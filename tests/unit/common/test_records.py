@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from knowcost.common import reading
 from knowcost.common.errors import InputError
 from knowcost.common.records import records, table
 
@@ -130,3 +131,27 @@ def test_a_table_is_utf_8_in_every_locale(tmp_path):
     plain_c = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], cwd=path.parent, env=plain_c, capture_output=True, check=True)
     assert "{'name': 'a', 'note': 'Gr\\xf6\\xdfe'}" in done.stdout.decode()
+
+
+def test_parquet_that_announces_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "UNSUSPECTED", 10**6)
+    path = tmp_path / "b.parquet"
+    pq.write_table(pa.table({"text": ["a" * 10**6]}), path, compression="zstd")
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", None)  # nothing is unpacked
+    with pytest.raises(InputError, match=r"b\.parquet: unpacks to 1,000,0.. bytes or more, over 200 times its size"):
+        rows(path)
+
+
+def test_parquet_that_repeats_one_long_text(tmp_path, monkeypatch):
+    path, text = tmp_path / "b.parquet", "a" * 10**5
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 1000), [text])
+    pq.write_table(pa.table({"text": repeated}), path, compression="zstd")
+    assert path.stat().st_size < 5000  # and a dictionary in it: 100 MB of text, which the file announces as 0.1
+    monkeypatch.setattr(reading, "UNSUSPECTED", 10**7)
+    read = 0
+    with pytest.raises(InputError, match=r"b\.parquet: unpacks to [0-9,]+ bytes or more, over 200 times its size"):
+        for _, row in records(path):
+            read += len(row["text"])
+    assert read <= 10**7
+    monkeypatch.setattr(reading, "UNSUSPECTED", 10**9)
+    assert [row["text"] for row in rows(path)] == [text] * 1000

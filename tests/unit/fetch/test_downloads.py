@@ -1,16 +1,19 @@
-"""Bounds of downloads and of what they unpack to, bodies that end early, and what is secret in an address."""
+"""Bounds of downloads, bodies that end early, downloads that are used again, and what is secret in an address."""
 
+import contextlib
 import hashlib
-import io
-import struct
-import zipfile
+import os
+import re
+import types
+from urllib.parse import unquote
 
 import pytest
-from helpers.fetching import probe, tarred, zipped
+from helpers.fetching import REPO, checkpoint, probe, row
 
-from knowcost.common import addresses, reading
+from knowcost.common import addresses
 from knowcost.common.errors import InputError
-from knowcost.fetch import unpack
+from knowcost.fetch import bounds
+from knowcost.fetch.model import fetch_model
 from knowcost.fetch.source import fetch_benchmark_source
 
 # bounds, and bodies that end early
@@ -35,7 +38,9 @@ def chunk(data):
 
 
 def files_in(folder):
-    return [path.name for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    """Names, but for locks, seals and the notes of the hub's client."""
+    found = [path.name for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts]
+    return [name for name in found if name != ".lock" and not name.endswith((".sha256", "SHA256SUMS"))]
 
 
 def test_chunks_without_an_end(server, tmp_path):
@@ -52,22 +57,24 @@ def test_chunks_without_an_end(server, tmp_path):
 
 def test_without_length_or_chunks_only_a_sha256_tells_a_cut(server, tmp_path):
     server.plain["/b.txt"] = told(b"one\n", Connection="close")
-    assert fetch_benchmark_source(probe(f"{server.url}/b.txt"), tmp_path / "a").read_bytes() == b"one\n"
+    with pytest.raises(InputError, match=r"probe: .*b\.txt: .*neither a length nor chunks.*sha256"):
+        fetch_benchmark_source(probe(f"{server.url}/b.txt"), tmp_path)
+    right, cut = (hashlib.sha256(text).hexdigest() for text in (b"one\n", b"one\ntwo\n"))
     with pytest.raises(InputError, match=r"sha256 .*Deleted"):
-        fetch_benchmark_source(
-            probe(f"{server.url}/b.txt", sha256=hashlib.sha256(b"one\ntwo\n").hexdigest()), tmp_path / "b"
-        )
-    assert not files_in(tmp_path / "b")
+        fetch_benchmark_source(probe(f"{server.url}/b.txt", sha256=cut), tmp_path)
+    assert not files_in(tmp_path)
+    assert fetch_benchmark_source(probe(f"{server.url}/b.txt", sha256=right), tmp_path).read_bytes() == b"one\n"
 
 
 @pytest.mark.parametrize("how", [{"Content_Length": "1001"}, {"Transfer_Encoding": "chunked"}, {"Connection": "close"}])
 def test_too_large(server, tmp_path, how):
     body = [chunk(b"x" * 1001), chunk(b"")] if "Transfer_Encoding" in how else [b"x" * 1001]
     server.plain["/b.txt"] = told(*body, **how)
+    row = probe(f"{server.url}/b.txt", sha256=hashlib.sha256(b"x" * 1001).hexdigest())
     with pytest.raises(InputError, match=r"probe: .*b\.txt: .*download_gb allows 1e-06"):
-        fetch_benchmark_source(probe(f"{server.url}/b.txt"), tmp_path, 1000)
+        fetch_benchmark_source(row, tmp_path, 1000)
     assert not files_in(tmp_path) and len(server.asked) == 1
-    assert fetch_benchmark_source(probe(f"{server.url}/b.txt"), tmp_path, 1001).stat().st_size == 1001
+    assert fetch_benchmark_source(row, tmp_path, 1001).stat().st_size == 1001
 
 
 def test_a_size_that_is_announced_is_refused_before_it_comes(server, tmp_path):
@@ -77,49 +84,121 @@ def test_a_size_that_is_announced_is_refused_before_it_comes(server, tmp_path):
     assert len(server.asked) == 1
 
 
-def deflated(contents):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as z:
-        for name, data in contents.items():
-            z.writestr(name, data)
-    return buffer.getvalue()
+@pytest.mark.filterwarnings("ignore:Not enough free disk space")  # as huggingface_hub says it, and goes on
+@pytest.mark.parametrize("kind", ["address", "data set", "model"])
+def test_no_room_on_the_disk(server, tmp_path, monkeypatch, kind):
+    free = types.SimpleNamespace(free=10)
+    monkeypatch.setattr(bounds.shutil, "disk_usage", lambda folder: free)
+    with pytest.raises(InputError, match=rf"{kind_of(kind)}.*disk of {tmp_path}.* 1e-08 GB free; make room"):
+        bring(kind, server, tmp_path)
+    assert not [name for name in files_in(tmp_path) if name != "lock"]
+    free.free = 10**6
+    bring(kind, server, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar"])
-def test_archives_that_hold_too_much(server, tmp_path, monkeypatch, kind):
-    contents = {name: name.encode() * 400 for name in "abc"}
-    server.plain[f"/b.{kind}"] = {"zip": zipped, "tar": tarred}[kind](contents)
-    source, room = probe(f"{server.url}/b.{kind}"), 20_000  # for the archive itself
-    fetch_benchmark_source(source, tmp_path, room)
-    (archive,) = tmp_path.glob(f"*/b.{kind}")
-    with pytest.raises(InputError, match=r"holds 1\.2e-06 GB, and download_gb allows 1\.199e-06"):
-        unpack.folder_of(source, archive.rename(tmp_path / f"again.{kind}"), 1199)
-    monkeypatch.setattr(unpack, "MOST_MEMBERS", 2)
-    with pytest.raises(InputError, match=r"again.*3 members, more than 2"):
-        unpack.folder_of(source, tmp_path / f"again.{kind}", room)
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("again")) == [f"again.{kind}"]
-
-
-def test_a_zip_bomb(server, tmp_path, monkeypatch):
-    server.plain["/b.zip"] = deflated({"zeros": bytes(10**6)})  # a thousandth
-    monkeypatch.setattr(reading, "UNSUSPECTED", 10**6)
-    assert fetch_benchmark_source(probe(f"{server.url}/b.zip"), tmp_path / "a").is_dir()
-    monkeypatch.setattr(reading, "UNSUSPECTED", 10**6 - 1)
-    with pytest.raises(InputError, match=r"b\.zip: unpacks to 1,000,000 bytes or more, over 200 times"):
-        fetch_benchmark_source(probe(f"{server.url}/b.zip"), tmp_path / "b")
-    assert files_in(tmp_path / "b") == ["b.zip"]
-
-
-def test_a_zip_that_says_less_than_it_holds(server, tmp_path):
-    packed = bytearray(deflated({"zeros": bytes(10**6)}))
-    for mark, place in ((b"PK\1\2", 24), (b"PK\3\4", 22)):  # where both headers have the size
-        start = packed.index(mark) + place
-        assert struct.unpack_from("<I", packed, start) == (10**6,)
-        struct.pack_into("<I", packed, start, 10)
-    server.plain["/b.zip"] = bytes(packed)
-    with pytest.raises(InputError, match=r"not a zip.*CRC.*deleted"):
-        fetch_benchmark_source(probe(f"{server.url}/b.zip"), tmp_path)
+@pytest.mark.parametrize("kind", ["address", "data set", "model"])
+def test_announced_by_each_kind_of_source(server, tmp_path, kind):
+    with pytest.raises(InputError, match=rf"{kind_of(kind)}.*GB or more, and download_gb allows 1e-08; raise"):
+        bring(kind, server, tmp_path, 10)
     assert not files_in(tmp_path)
+    gets = [path for method, path, _ in server.asked if method == "GET" and "/api/" not in path]
+    assert len(gets) <= (kind != "model")  # of which the body is not read
+
+
+def kind_of(kind):
+    return {
+        "address": r"probe: .*b\.txt",
+        "data set": r"probe: b\.txt of data set org/data",
+        "model": "tiny: .*org/tiny",
+    }[kind]
+
+
+def bring(kind, server, tmp_path, most=bounds.MOST):
+    if kind == "model":
+        server.add(REPO, checkpoint())
+        return fetch_model(row(), tmp_path / "model", lock_path=tmp_path / "lock", most=most)
+    server.plain["/b.txt"] = b"a text of some bytes"
+    server.add("org/data", {"b.txt": b"a text of some bytes"})
+    source = f"{server.url}/b.txt" if kind == "address" else "hf://datasets/org/data/b.txt"
+    return fetch_benchmark_source(probe(source), tmp_path, most)
+
+
+def test_a_file_of_the_hub_that_brings_more_than_the_hub_records(server, tmp_path):
+    server.add(REPO, checkpoint())
+    sent = []
+
+    def endless(handler):
+        handler.send_response(200)
+        for key, value in {"X-Repo-Commit": "0" * 40, "ETag": '"0"', "Transfer-Encoding": "chunked"}.items():
+            handler.send_header(key, value)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(300 if handler.command == "GET" else 0):
+                sent.append(handler.wfile.write(chunk(bytes(10**6))))
+
+    commit = server.branches[REPO]["main"]
+    server.plain[f"/{REPO}/resolve/{commit}/vocab.txt"] = endless
+    with pytest.raises(
+        InputError, match=r"tiny: vocab\.txt of org/tiny .*GB or more, and the hub.s list of files says 5.2e-08"
+    ):
+        fetch_model(row(), tmp_path / "model", lock_path=tmp_path / "lock")
+    assert len(sent) < 200 and not (tmp_path / "model/vocab.txt").exists()
+
+
+# downloads that are used again
+
+
+@pytest.mark.parametrize("kind", ["address", "data set"])
+@pytest.mark.parametrize("harm", ["bit", "cut", "seal", "no seal"])
+def test_a_damaged_download_is_fetched_anew(server, tmp_path, caplog, kind, harm):
+    file = bring(kind, server, tmp_path)
+    before, seal = file.read_bytes(), file.with_name("b.txt.sha256")
+    times = os.stat(file)
+    if harm == "bit":
+        file.write_bytes(bytes([before[0] ^ 4]) + before[1:])
+    elif harm == "cut":
+        file.write_bytes(before[:5])
+    elif harm == "seal":
+        seal.write_bytes(b"0" + seal.read_bytes()[1:])
+    else:
+        seal.unlink()
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # as on a bad disk
+    assert bring(kind, server, tmp_path).read_bytes() == before
+    assert seal.read_text() == f"{hashlib.sha256(before).hexdigest()}  b.txt\n"
+    assert [r.message for r in caplog.records if re.search(r"b\.txt is damaged .*; fetching it anew$", r.message)]
+    asked = len(server.downloads("b.txt"))
+    bring(kind, server, tmp_path)
+    assert len(server.downloads("b.txt")) == asked == 2
+
+
+def test_a_damaged_download_that_cannot_be_had_again_is_not_used(server, tmp_path):
+    bring("address", server, tmp_path).write_bytes(b"other")
+    server.fail("b.txt", 404)
+    with pytest.raises(InputError, match=r"b\.txt: .*404"):
+        fetch_benchmark_source(probe(f"{server.url}/b.txt"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/%2e%2e", "download"),
+        ("/a/.lock", "download"),
+        ("/.hidden.csv", "download.csv"),
+        ("/a%00b%0Ac.txt", "a_b_c.txt"),
+        ("/a%2F..%2Fb.txt", "b.txt"),
+        ("/" + "x" * 300 + ".jsonl", "download.jsonl"),
+        ("/", "download"),
+    ],
+)
+def test_what_a_download_is_called(server, tmp_path, path, name):
+    server.plain[unquote(path)] = b"text"
+    file = fetch_benchmark_source(probe(f"{server.url}{path}"), tmp_path)
+    assert (file.name, file.parent.parent, file.read_bytes()) == (name, tmp_path, b"text")
+
+
+def test_a_path_that_leaves_its_data_set(server, tmp_path):
+    with pytest.raises(InputError, match="expected hf://datasets/"):
+        fetch_benchmark_source(probe("hf://datasets/org/data/../../x"), tmp_path)
 
 
 # what is secret

@@ -1,5 +1,6 @@
 """No network: said at once, after one try. The tries are counted where Python's standard library connects."""
 
+import contextlib
 import logging
 import re
 import socket
@@ -227,3 +228,43 @@ def test_other_servers_of_this_machine_hear_nothing(server, tmp_path, monkeypatc
         monkeypatch.setenv("HF_ENDPOINT", other.url)  # which names it
         _source(f"{server.url}/start.txt", tmp_path)
         assert len(other.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host", "sent"),
+    [
+        ("https://mirror.example", "mirror.example", True),
+        ("https://mirror.example", "huggingface.co", True),
+        ("https://mirror.example", "cas.example", False),
+        ("https://mirror.example", "mirror.example.cas.example", False),
+        (None, "huggingface.co", True),
+        (None, "cas-huggingface.co", False),
+    ],
+)
+def test_the_token_goes_to_the_hub_alone(monkeypatch, endpoint, host, sent):
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    if endpoint:
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    asked = []
+    answer = httpx2.MockTransport(lambda request: asked.append(request) or httpx2.Response(200))
+    client = network.Client(hooks=[network.keep_token], transport=answer)
+    client.get(f"https://{host}/x")  # without a token anywhere
+    refusal = pytest.raises(network.Refused, match=rf"https://{host}/x\?hidden-\w+: not asked")
+    with contextlib.nullcontext() if sent else refusal as said:
+        client.get(f"https://{host}/x?sig=planted", headers={"Authorization": "Bearer hf_planted"})
+    assert len(asked) == 1 + sent and "planted" not in str(said and said.value)
+
+
+def test_a_hub_that_sends_the_token_elsewhere(server, tmp_path, monkeypatch):
+    """As where Xet storage says that access is to be had: huggingface_hub would ask there with the token."""
+    monkeypatch.setenv("HF_TOKEN", "hf_planted")
+    server.add(REPO, checkpoint())
+    with HubServer() as other:
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+        server.extra["model.safetensors"] = {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": f"{elsewhere}/x"}
+        with pytest.raises(
+            InputError, match=r"tiny: model\.safetensors of .*HF_TOKEN, which only the hub gets"
+        ) as said:
+            fetch_model(row(), tmp_path / "model", lock_path=tmp_path / "lock")
+        assert not other.asked and "planted" not in str(said.value)
+    assert server.asked[-1][2]["authorization"] == "Bearer hf_planted"

@@ -9,9 +9,12 @@ ifneq ($(shell test -w ~ && echo writable),writable)
 export XDG_CACHE_HOME ?= $(CURDIR)/.cache
 endif
 READY := .venv/.ready
+# Not in the lock, since only who works on the tests needs it.
+MUTMUT := mutmut==3.8.1 coverage==7.17.4 libcst==1.9.0 linkify-it-py==2.2.0 mdit-py-plugins==0.7.0 setproctitle==1.3.8 \
+  textual==8.2.8
 SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 
-.PHONY: demo test fuzz lint faults slurm bench clean
+.PHONY: demo test fuzz mutants lint faults slurm bench clean
 
 demo: $(READY)
 	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
@@ -24,6 +27,11 @@ test: $(READY)
 fuzz: $(READY)
 	KNOWCOST_FUZZ=$${KNOWCOST_FUZZ:-1000} OMP_NUM_THREADS=1 \
 	  $(BIN)/python -m pytest -n $(CORES) $$(find tests/unit -name 'test_mutated*.py')
+
+# Small mistakes in the code whose failure would be silent: how many of a sample the tests notice (tests/mutants.py).
+mutants: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(MUTMUT)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(CORES)
 
 lint: $(READY)
 	$(BIN)/ruff check .

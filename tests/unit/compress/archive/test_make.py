@@ -237,3 +237,19 @@ def test_a_disk_that_fills_up_leaves_no_half_of_a_small_file(tmp_path, monkeypat
     with pytest.raises(OSError, match="No space left"):
         archive.make_archive("m", "dense", Inputs(tmp_path / "model"), tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "slug", "said"),
+    [
+        ("llama-tied", "magnitude-20@final", False),
+        ("llama-tied", "int8@overall", False),
+        ("llama-tied", "magnitude-20@attention", True),
+        ("llama", "magnitude-20@final", False),
+        ("bert", "magnitude-20@final", False),
+    ],
+)
+def test_a_head_that_became_a_matrix_of_its_own_is_declared_so(tmp_path, kind, slug, said):
+    """transformers 5 compares the two; other readers of the archive go by config.json alone."""
+    _, folder = archived(tmp_path, kind, slug)
+    assert json.loads((folder / "config.json").read_text())["tie_word_embeddings"] is said

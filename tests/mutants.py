@@ -3,7 +3,7 @@
     python tests/mutants.py [processes]       `make mutants` installs what it needs
 
 mutmut makes the mistakes, into the folder mutants/ (`[tool.mutmut]` of pyproject.toml: where, and where not). A mistake
-is tried with tests that call the function it is in: first those of the file that mirrors the module, then the quickest
+is tried with tests that call the function it is in: first those of the files that mirror the module, then the quickest
 others, SECONDS in all. The sample, what came of each, and the survivors as diffs stand in logs/mutants.txt.
 KNOWCOST_MUTANTS says how many, KNOWCOST_SEED which.
 """
@@ -70,10 +70,10 @@ def choose_tests(processes):
 
 
 def kept(function, tests, seconds):
-    """Of the tests that call a function (its mangled name), those of its module's own file and the quickest others."""
+    """Of the tests that call a function (its mangled name), those of its module's own files and the quickest others."""
     module = function.rpartition(".")[0].removeprefix("knowcost.")
     folder, _, name = module.replace(".", "/").rpartition("/")
-    own = f"tests/unit/{folder}/test_{name}.py::"
+    own = f"tests/unit/{folder}/test_{name}"
     left = SECONDS
     for test in sorted(tests, key=lambda test: (not test.startswith(own), seconds[test], test)):
         left -= seconds[test]

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 SCRATCH = "knowcost-scratch-"
-_HOST = socket.gethostname()
+
+
+def _host() -> str:
+    return socket.gethostname().replace("-", "_")  # one hyphen ends it in the names of temporaries
+
+
+_HOST = _host()
 
 
 def sha256(path: str | Path) -> str:

@@ -4,19 +4,37 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import is_offline_mode
 
-from knowcost.common import files, paths
+from knowcost import fetch
+from knowcost.common import again, files, paths
 from knowcost.common.errors import InputError
 from knowcost.fetch import bounds, door, hub
+from knowcost.fetch.alone import LOCK, alone
 from knowcost.fetch.pickles import convert
-from knowcost.fetch.rows import choose, is_local, is_pickle, is_weights, names_in
+from knowcost.fetch.rows import choose, columns, is_local, is_pickle, is_weights, names_in
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the files of a model come from.
+
+    sizes: {file there: bytes to download}; place: brings one of them into the model's folder and returns its digest;
+    commit: of the hub's repository; local: the user's folder; lock: what to record of a floating revision.
+    """
+
+    sizes: dict[str, int]
+    place: Callable[[str], dict[str, Any]]
+    commit: str | None = None
+    local: Path | None = None
+    lock: dict[str, str] | None = None
 
 
 def fetch_model(
@@ -25,17 +43,41 @@ def fetch_model(
     """Fill `folder` with a model's config, tokenizer and safetensors, check them, then write source.json.
 
     row: a row of the model table; lock_path: where the commit of a floating revision is recorded; most: bytes that may
-    come. The small files are checked before the weights come. Raises InputError for whatever the user can put right.
+    come. The small files are checked before the weights come. A folder that holds all this already is kept, since
+    another run may be reading it. Raises InputError for whatever the user can put right.
     """
     folder = Path(folder)
-    (folder / paths.SOURCE).unlink(missing_ok=True)
-    sizes, place, commit, lock = _origin(row, folder, lock_path)
-    small, weights = choose(sizes, row)
-    _clear(folder, {*small, *weights})
-    _check_size(row, sum(sizes[name] for name in (*small, *weights) if not (folder / name).exists()), folder, most)
-    digests = {name: place(name) for name in small}
+    whole = folder / paths.SOURCE
+    of = {"row": columns(row), "version": fetch.STAGE_VERSION}
+    with alone(folder):
+        here = again.remembered(whole, of)
+        if here:  # before anything that takes its time
+            files.write_json(whole, here)
+        try:
+            origin = _origin(row, folder, lock_path)
+            small, weights = choose(origin.sizes, row)
+        except Exception:  # a job that fails makes nothing
+            whole.unlink(missing_ok=True)
+            raise
+        if here and here["commit"] == origin.commit and _is_whole(folder, here, {*small, *weights}, origin.local):
+            log.info("%s: holds what it should by all digests, so it is kept", folder)
+        else:
+            _clear(folder, {*small, *weights})
+            missing = [name for name in (*small, *weights) if not (folder / name).exists()]
+            _check_size(row, sum(origin.sizes[name] for name in missing), folder, most)
+            here = _bring(row, folder, origin, (small, weights))
+        if origin.lock:
+            files.write_json(lock_path, origin.lock)
+        files.write_json(whole, here)
+        again.remember(whole, of)
+
+
+def _bring(row: Mapping[str, str], folder: Path, origin: Origin, names: tuple[list[str], list[str]]) -> dict[str, Any]:
+    """Place the small files and the weights of these names, check them, and return what source.json says."""
+    small, weights = names
+    digests = {name: origin.place(name) for name in small}
     model = door.look_at_small(row, folder, small)
-    digests |= {name: place(name) for name in weights}
+    digests |= {name: origin.place(name) for name in weights}
     original = {name: digests.pop(name) for name in weights if is_pickle(name)}
     if original:
         digests |= convert(row, folder, list(original))
@@ -44,23 +86,34 @@ def fetch_model(
         "family": row["family"],
         "source": row["source"],
         "requested_revision": None if is_local(row["source"]) else row.get("revision") or "main",
-        "commit": commit,
+        "commit": origin.commit,
         "files": digests,
         **door.look_at_weights(row, folder, model),
     }
     if original:
         source["converted_from"] = original
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on its downloads
-    if lock:
-        files.write_json(lock_path, lock)
-    files.write_json(folder / paths.SOURCE, source)
+    return source
 
 
-def _origin(
-    row: Mapping[str, str], folder: Path, lock_path: str | Path
-) -> tuple[dict[str, int], Callable[[str], dict[str, Any]], str | None, dict[str, str] | None]:
-    """({file name: bytes to download}, function that places one of them in `folder` and returns its digest, commit,
-    lock to write)."""
+def _is_whole(folder: Path, source: Mapping[str, Any], names: Collection[str], local: Path | None) -> bool:
+    """Whether a folder holds what `source` says, and the files of these names at the model's source are the same."""
+    digests = {name: entry["sha256"] for name, entry in source["files"].items()}
+    if any(files.digest(folder / name) != digest for name, digest in digests.items()):
+        return False
+    if converted := source.get("converted_from"):
+        digests = {name: digest for name, digest in digests.items() if name != paths.INDEX and not is_weights(name)}
+        digests |= {name: entry["sha256"] for name, entry in converted.items()}
+    if digests.keys() != set(names):
+        return False
+    return local is None or all(_is_at(local / name, folder / name, digest) for name, digest in digests.items())
+
+
+def _is_at(path: Path, target: Path, digest: str) -> bool:
+    return (target.exists() and path.samefile(target)) or files.sha256(path) == digest
+
+
+def _origin(row: Mapping[str, str], folder: Path, lock_path: str | Path) -> Origin:
     if is_local(row["source"]):
         local = Path(row["source"])
         if not local.is_dir():
@@ -68,16 +121,15 @@ def _origin(
         if local.resolve() == folder.resolve():
             raise InputError(f"{row['name']}: {local} is where the fetched copy goes; keep the original elsewhere")
         door.glance(row, local)
-        return dict.fromkeys(names_in(local), 0), partial(_place, local, folder), None, None
+        return Origin(dict.fromkeys(names_in(local), 0), partial(_place, local, folder), local=local)
     if is_offline_mode():
-        local = hub.cached(row)
-        names = names_in(local)
-        lock = hub.pin(row, local.name, lock_path)
-        return dict.fromkeys(names, 0), partial(_place, local, folder), local.name, lock
+        cached = hub.cached(row)
+        lock = hub.pin(row, cached.name, lock_path)
+        return Origin(dict.fromkeys(names_in(cached), 0), partial(_place, cached, folder), cached.name, lock=lock)
     repository = hub.repository(row)
     lock = hub.pin(row, repository.commit, lock_path)
     sizes = {name: about.size or 0 for name, about in repository.files.items() if "/" not in name}
-    return sizes, partial(hub.download, row, repository, folder=folder), repository.commit, lock
+    return Origin(sizes, partial(hub.download, row, repository, folder=folder), repository.commit, lock=lock)
 
 
 def _check_size(row: Mapping[str, str], size: int, folder: Path, most: float) -> None:
@@ -89,10 +141,11 @@ def _check_size(row: Mapping[str, str], size: int, folder: Path, most: float) ->
 
 
 def _clear(folder: Path, keep: Collection[str]) -> None:
-    """Make the folder, without what an earlier source left in it: links, and files that this source lacks."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Leave nothing of an earlier source in a folder: links, and files that this source lacks."""
+    again.forget(folder / paths.SOURCE)  # these two first: they say that the rest is whole
+    (folder / paths.SOURCE).unlink(missing_ok=True)
     for path in folder.iterdir():
-        if path.is_symlink() or (path.is_file() and path.name not in keep):
+        if path.is_symlink() or (path.is_file() and path.name not in {*keep, LOCK}):
             path.unlink()
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # may hold the torso of a download that was killed
 

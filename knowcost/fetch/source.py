@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
-import filelock
 import httpx2
 
 from knowcost.common import addresses, files, seal
 from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
 from knowcost.fetch import bounds, hub, network, unpack
+from knowcost.fetch.alone import alone
 from knowcost.fetch.rows import REMOTE
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -56,8 +56,7 @@ def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> P
     url, _, inside = addresses.in_full(row["source"]).partition("#")
     identity = f"{url}@{row.get('revision') or 'main'}" if url.startswith("hf://") else url
     folder = Path(downloads) / hashlib.sha256(identity.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock"):
+    with alone(folder):
         file, digest = _sealed(row, url, folder, most)
         if (row.get("sha256") or digest).lower() != digest:
             file.unlink()

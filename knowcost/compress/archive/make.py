@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import files, paths
+from knowcost.common import again, files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.compress.archive import again, storage, verify
+from knowcost.compress.archive import storage, verify
+from knowcost.compress.archive.again import restore
 from knowcost.compress.archive.storage import Keep
 from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
 from knowcost.compress.calibration import windows
@@ -88,7 +89,6 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
     variant = parse(slug)
     registry.check_steps(variant)
     out = Path(out)
-    (out / paths.MANIFEST).unlink(missing_ok=True)
     base = Base(inputs.model)
     calibrated = any(registry.METHODS[step.method].needs_data for step in variant.steps)
     if calibrated and keep.mode == "recipe":
@@ -98,7 +98,7 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
     origin, how = verify.origin(model, variant, base), {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts}
     if calibrated:
         origin["calibration"] = windows.read(_given(inputs.calibration, "calibration data"))[1]
-    if again.restore(out, origin, how):
+    if restore(out, origin | how):
         return
     clear(out)
     with storage.workplace(out, keep.mode) as full:
@@ -109,7 +109,7 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
         kept = storage.store(keep, full, out, base, manifest)
         shutil.rmtree(full / SCRATCH, ignore_errors=True)
     storage.write_manifest(out, manifest, how | kept)
-    again.remember(out)
+    again.remember(out / paths.MANIFEST, origin | how)
     log.info("%s %s: %s", model, slug, _summary(manifest))
 
 

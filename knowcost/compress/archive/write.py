@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import files, paths
+from knowcost.common import again, files, paths
 from knowcost.compress import registry
 from knowcost.compress.method import Cut, Work
 from knowcost.models import checkpoint
@@ -17,7 +17,6 @@ from knowcost.spec.variants import Step, Variant
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
-KEPT = ".manifest.json"  # in an archive's folder, while the archive is whole (again.py)
 
 Entries = dict[str, dict[str, Any]]  # {file: {"sha256", "size"}}
 
@@ -70,7 +69,8 @@ def touched(done: Iterable[Applied]) -> list[str]:
 
 def clear(out: Path) -> None:
     """Remove what an earlier or interrupted run left, but not the scores beside it."""
-    (out / KEPT).unlink(missing_ok=True)  # first: it says that the rest is whole
+    again.forget(out / paths.MANIFEST)  # these two first: they say that the rest is whole
+    (out / paths.MANIFEST).unlink(missing_ok=True)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
     for path in out.glob("*") if out.is_dir() else ():
         if path.is_file():

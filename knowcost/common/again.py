@@ -20,17 +20,27 @@ def remember(path: str | Path, of: Any) -> None:
 
 def remembered(path: str | Path, of: Any) -> Any | None:
     """What a JSON file held when its folder was last whole, if that was made of the same; else None."""
-    try:
-        copy = seal.read_json(_copy(path))
-    except InputError:  # none, or it is damaged
-        return None
-    return copy["made"] if copy["of"] == seal.of_values(of) else None
+    copy = _read(path)
+    return copy["made"] if copy and copy["of"] == seal.of_values(of) else None
+
+
+def last(path: str | Path) -> Any | None:
+    """The same, whatever it was made of."""
+    copy = _read(path)
+    return copy and copy["made"]
 
 
 def forget(path: str | Path) -> None:
     """Remove the copy, since the folder will not be whole for a while."""
     _copy(path).unlink(missing_ok=True)
     seal.beside(_copy(path)).unlink(missing_ok=True)
+
+
+def _read(path: str | Path) -> Any | None:
+    try:
+        return seal.read_json(_copy(path))
+    except InputError:  # none, or it is damaged
+        return None
 
 
 def _copy(path: str | Path) -> Path:

@@ -30,16 +30,16 @@ _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
-def glance(row: Mapping[str, str], folder: Path) -> None:
-    """Refuse a model that cannot be used, as far as the files of its folder show without torch. Raises InputError.
+def glance(row: Mapping[str, str], folder: Path) -> Checkpoint | None:
+    """The Checkpoint of a model that can be used, as far as the files of its folder show without torch.
 
-    row: of the model table; folder: what its source names. Weights in pickles are not looked at.
+    row: of the model table; folder: what its source names. None for weights in pickles, which are not looked at. Raises
+    InputError.
     """
     small, weights = choose(names_in(folder), row)
     check_files(row, folder, small)
     _refuse_pointers(folder, weights)
-    if not is_pickle(weights[0]):
-        check_headers(folder)
+    return None if is_pickle(weights[0]) else check_headers(folder)
 
 
 def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) -> None:

@@ -11,6 +11,7 @@ from knowcost.compress.methods import magnitude
 from knowcost.plan import config
 from knowcost.plan.config import Study
 from knowcost.spec import levels, scopes
+from knowcost.spec.families import FAMILIES
 from knowcost.spec.levels import Level
 from knowcost.spec.variants import LOST, Step, Variant, parse
 
@@ -98,6 +99,11 @@ def _as_published(variant: Variant) -> Variant:
     return Variant((*variant.steps, Step(LOST, None, variant.steps[0].grouping, "final")))
 
 
+def variants_by_family(study: Study) -> dict[str, list[str]]:
+    """{family: its variants} of the families that the study has models of: worked out once, however many these are."""
+    return {family: variants(study, family) for family in {row["family"]: None for row in study.models.values()}}
+
+
 def benchmarks(study: Study, family: str) -> list[str]:
     """The names of the benchmarks that a family is asked."""
     return [name for name, row in study.benchmarks.items() if family in config.families(row)]
@@ -105,13 +111,19 @@ def benchmarks(study: Study, family: str) -> list[str]:
 
 def cells(study: Study) -> list[Cell]:
     """All cells of the study, model by model."""
-    asked = {model: benchmarks(study, row["family"]) for model, row in study.models.items()}
-    return [Cell(model, variant, benchmark) for model, variant in archives(study) for benchmark in asked[model]]
+    made, asked = variants_by_family(study), {family: benchmarks(study, family) for family in FAMILIES}
+    return [
+        Cell(model, variant, benchmark)
+        for model, row in study.models.items()
+        for variant in made[row["family"]]
+        for benchmark in asked[row["family"]]
+    ]
 
 
 def archives(study: Study) -> list[tuple[str, str]]:
     """All (model, variant) pairs."""
-    return [(model, variant) for model, row in study.models.items() for variant in variants(study, row["family"])]
+    made = variants_by_family(study)
+    return [(model, variant) for model, row in study.models.items() for variant in made[row["family"]]]
 
 
 def batches(study: Study) -> list[Batch]:
@@ -124,17 +136,26 @@ def batches(study: Study) -> list[Batch]:
     jobs are about two thirds full.
     """
     size = study.config["score"]["variants_per_job"]
-    made = []
-    for model, row in study.models.items():
-        asked = tuple(sorted(benchmarks(study, row["family"])))
-        parts: dict[str, list[str]] = {}
-        for slug in variants(study, row["family"]):
-            parts.setdefault("int8" if registry.is_dynamic(slug) else "float", []).append(slug)
-        for kind, slugs in parts.items():
-            for bits, few in _halved(slugs, size):
-                part = f"{kind}-{bits}" if bits else kind
-                made.append(Batch(model, part, tuple(sorted(few)), asked))
-    return made
+    made = variants_by_family(study)
+    parted = {family: _parted(slugs, size) for family, slugs in made.items()}
+    asked = {family: tuple(sorted(benchmarks(study, family))) for family in made}
+    return [
+        Batch(model, part, slugs, asked[row["family"]])
+        for model, row in study.models.items()
+        for part, slugs in parted[row["family"]].items()
+    ]
+
+
+def _parted(slugs: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
+    """{Batch.part: its variants}."""
+    parts: dict[str, list[str]] = {}
+    for slug in slugs:
+        parts.setdefault("int8" if registry.is_dynamic(slug) else "float", []).append(slug)
+    return {
+        f"{kind}-{bits}" if bits else kind: tuple(sorted(few))
+        for kind, found in parts.items()
+        for bits, few in _halved(found, size)
+    }
 
 
 def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[str, Sequence[str]]]:

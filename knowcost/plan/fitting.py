@@ -22,7 +22,7 @@ from knowcost.plan import design
 from knowcost.plan.config import Row, Study
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
-from knowcost.spec.variants import Variant, parse
+from knowcost.spec.variants import Step, parse
 
 
 def check(study: Study) -> list[str]:
@@ -31,6 +31,8 @@ def check(study: Study) -> list[str]:
     Raises InputError for the first row, or the first variant, that contradicts a sound model.
     """
     broken = []
+    made = design.variants_by_family(study)
+    steps = {family: list(dict.fromkeys(s for slug in made[family] for s in parse(slug).steps)) for family in made}
     for name, row in study.models.items():
         where = f"{study.config['models']}: row {name!r}: "
         _check_family(where, row)
@@ -43,7 +45,7 @@ def check(study: Study) -> list[str]:
             )
             continue
         if checkpoint:
-            _check_variants(where, checkpoint, [parse(slug) for slug in design.variants(study, row["family"])])
+            _check_steps(where, checkpoint, steps[row["family"]])
     return broken
 
 
@@ -84,14 +86,11 @@ def _here(row: Row) -> Path | None:
 def _opened(row: Row) -> Checkpoint | None:
     """The checkpoint of a model that is here, None where there is none or it is in pickles. Raises InputError."""
     folder = _here(row)
-    if folder is None:
-        return None
-    door.glance(row, folder)
-    return Checkpoint(folder) if any(folder.glob("*.safetensors")) else None
+    return door.glance(row, folder) if folder else None
 
 
-def _check_variants(where: str, found: Checkpoint, variants: Iterable[Variant]) -> None:
-    """Raise InputError for the first variant that the model cannot hold, naming step and layer."""
+def _check_steps(where: str, found: Checkpoint, steps: Iterable[Step]) -> None:
+    """Raise InputError for the first step that the model cannot hold, naming step and layer."""
     block = architecture(found.model_type)
     tensors = {name.removesuffix(".weight"): found.tensors[f"{name}.weight"] for name in found.modules}
     embeddings = [tensor for name, tensor in tensors.items() if scopes.matches(block.embedding, name)]
@@ -99,15 +98,16 @@ def _check_variants(where: str, found: Checkpoint, variants: Iterable[Variant]) 
         tensors[block.final] = embeddings[0]
 
     @functools.cache
-    def taken(method: str, grouping: str, scope: str) -> dict[str, Tensor]:
+    def taken(takes_head: bool, grouping: str, scope: str) -> dict[str, Tensor]:
         try:
-            names = registry.weights(method, grouping, scope, found.model_type, tensors)
+            names = scopes.layers(found.model_type, tensors, grouping, scope, takes_head)
         except InputError:  # a part is missing, or has names that only transformers resolves: the door will see
             return {}
-        return {name: tensors[name.removesuffix(".weight")] for name in names}
+        return {f"{name}.weight": tensors[name] for name in names}
 
-    for step in dict.fromkeys(step for variant in variants for step in variant.steps):
+    for step in steps:
+        method = registry.METHODS[step.method]
         try:
-            registry.METHODS[step.method].check(step, taken(step.method, step.grouping, step.scope))
+            method.check(step, taken(method.takes_head, step.grouping, step.scope))
         except InputError as error:
             raise InputError(f"{where}{error}") from None

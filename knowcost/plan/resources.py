@@ -5,6 +5,7 @@ third for three times.
 """
 
 import functools
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -53,12 +54,16 @@ def size(row: Row) -> Size:
 
 def _fetched(row: Row) -> Size:
     path = Path(paths.model_source(row["name"])).absolute()
-    about = path.stat()
-    return _read_source(path, (about.st_mtime_ns, about.st_ino))
+    return _read_source(path, _changed(path))
+
+
+def _changed(*files: Path) -> tuple[int, ...]:
+    """What is another number once one of these files is."""
+    return tuple(number for about in map(os.stat, files) for number in (about.st_mtime_ns, about.st_ino))
 
 
 @functools.lru_cache(maxsize=1024)  # every resource of every job asks
-def _read_source(path: Path, _changed: tuple[int, int]) -> Size:
+def _read_source(path: Path, _changed: tuple[int, ...]) -> Size:
     source = read_object(path)
     weights = [entry["size"] for name, entry in source["files"].items() if name.endswith(".safetensors")]
     return Size(int(source["parameters"]), sum(weights) / 1e9)
@@ -67,7 +72,13 @@ def _read_source(path: Path, _changed: tuple[int, int]) -> Size:
 def _local(row: Row) -> Size | None:
     if not rows.is_local(row["source"]):
         return None
-    folder = Path(row["source"])
+    folder = Path(row["source"]).absolute()
+    return _read_local(folder, row.get("allow", ""), _changed(folder, folder / "config.json"))
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_local(folder: Path, allow: str, _changed: tuple[int, ...]) -> Size:
+    row = {"name": folder.name, "source": str(folder), "allow": allow}
     _, weights = rows.choose(rows.names_in(folder), row)
     config = read_config(folder)
     stored = sum((folder / name).stat().st_size for name in weights)

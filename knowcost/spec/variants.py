@@ -12,6 +12,7 @@ A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]sco
 level may be.
 """
 
+import functools
 import re
 from dataclasses import dataclass, replace
 
@@ -186,6 +187,7 @@ def method_and_data(treatment: str) -> tuple[str, str | None]:
     return method, data or None
 
 
+@functools.cache  # a large study asks of every slug a hundred times
 def parse(slug: str) -> Variant:
     """The Variant of a slug. Raises InputError when it is not one."""
     if slug == DENSE:

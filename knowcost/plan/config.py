@@ -16,7 +16,7 @@ from knowcost.common.errors import InputError
 from knowcost.common.records import table
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
-from knowcost.plan import schema
+from knowcost.plan import names, schema
 from knowcost.spec import levels
 from knowcost.spec.variants import SCOPES
 
@@ -61,9 +61,9 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     others = config["other_calibrations"].items()
     config["other_calibrations"] = {n: _with_path(data, f"other_calibrations.{n}", in_full) for n, data in others}
     models = _table(config["models"], "models", in_full)
-    for name in models.keys() & {Path(path).name for path in (paths.TABLES, paths.FIGURES, paths.REPORT)}:
-        raise InputError(f"{config['models']}: no model may be called {name!r}, as what lies beside it in results/ is")
     benchmarks = _table(config["benchmarks"], "benchmarks", in_full)
+    calibrations = texts.every(config)
+    names.check(config, models, benchmarks, calibrations)
     for name, row in benchmarks.items():
         _check_benchmark(f"{config['benchmarks']}: {name}", row)
     if "published" in config["study"]["protocols"]:
@@ -75,7 +75,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
                 "these models out of the model table"
             )
     for experiment in config["study"]["experiments"]:
-        _check_experiment(experiment, texts.every(config))
+        _check_experiment(experiment, calibrations)
     if config["score"]["int8_engine"] == "torch" and config["score"]["int8_activations"] == "sentence":
         raise InputError(
             "score.int8_activations: torch's engine has one scale per batch; "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowcost.common import paths
+from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.methods import magnitude
 from knowcost.plan import config
@@ -14,6 +15,8 @@ from knowcost.spec import levels, scopes
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.levels import Level
 from knowcost.spec.variants import LOST, Step, Variant, parse
+
+LONGEST = 230  # characters of a slug: file systems take 255, and logs have the slug with a suffix
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ class Batch:
 
 
 def variants(study: Study, family: str) -> list[str]:
-    """The slugs of a family's variants, dense first, in the order of the experiments."""
+    """The slugs of a family's variants, dense first, in the order of the experiments.
+
+    Raises InputError for impossible ones, and for one that is too long for the name of a file.
+    """
     found = [Variant()]
     for experiment in study.config["study"]["experiments"]:
         for scope in experiment["scopes"]:
@@ -62,7 +68,14 @@ def variants(study: Study, family: str) -> list[str]:
         found += [_as_published(variant) for variant in found if _loses_its_head(variant, family)]
     for variant in found:
         registry.check_steps(variant)
-    return list(dict.fromkeys(variant.slug for variant in found))
+    slugs = list(dict.fromkeys(variant.slug for variant in found))
+    for slug in slugs:
+        if len(slug) > LONGEST:
+            raise InputError(
+                f"study.experiments: variant {slug!r} has {len(slug)} characters and is the name of a folder, which "
+                f"may have {LONGEST}; take fewer steps, or shorter names of calibration data"
+            )
+    return slugs
 
 
 def _variants_of(study: Study, experiment: Mapping[str, Any], family: str, scope: str) -> Iterator[Variant]:

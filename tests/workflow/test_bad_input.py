@@ -73,7 +73,7 @@ def test_a_broken_model_is_named_and_stops_no_other(project):
     assert run.returncode != 0
     assert [(project.folder / path).exists() for path in fetched] == [False, True, False]
     for name, problem in zip(("two", "four"), wrong, strict=True):
-        assert problem in (project.folder / f"logs/fetch/{name}.log").read_text()
+        assert problem in (project.folder / f"logs/fetch/model-{name}.log").read_text()
 
 
 def test_unlocking_needs_no_sound_configuration(project):

@@ -1,6 +1,7 @@
 """The plan of a study: what the presets ask for."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -70,6 +71,13 @@ def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):
     assert run.returncode == 0, run.stderr
     assert jobs(run)["compress"] == len(design.archives(study(root, "demo")))
     assert run.stdout.splitlines()[-1] == "", run.stdout
+
+
+def test_no_name_of_a_model_or_benchmark_leads_to_another_s_log(root):
+    """A model called benchmark-x and a benchmark called x: each rule puts a word of its own before the name."""
+    rules = (root / "workflow/rules/fetch.smk").read_text()
+    logs = re.findall(r'paths\.log\("fetch", "([^"]+)"\)', rules)
+    assert sorted(logs) == ["benchmark-{benchmark}", "calibration-{calibration}", "model-{model}"]
 
 
 def test_what_planning_imports_is_light(root):

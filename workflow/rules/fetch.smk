@@ -15,9 +15,9 @@ rule fetch_model:
     output:
         paths.model_source("{model}"),
     log:
-        paths.log("fetch", "{model}"),
+        paths.log("fetch", "model-{model}"),
     benchmark:
-        paths.timing("fetch", "{model}")
+        paths.timing("fetch", "model-{model}")
     params:
         version=fetch.STAGE_VERSION,
         row=lambda wildcards: rows.columns(STUDY.models[wildcards.model]),

@@ -88,6 +88,20 @@ def experiment(key, value):
             lambda c: c["study"]["experiments"][0].update(steps=["wanda"], calibrations=["b"]),
             ["'prune': no calibration data 'b'; known: c4"],
         ),
+        (
+            lambda c: c.update(other_calibrations={"C4": {"seed": 1}}),
+            ["calibration data 'c4' and 'C4' differ"],
+        ),
+        (
+            lambda c: (
+                c.update(other_calibrations={"b" * 100: {"seed": 1}}),
+                c["study"]["experiments"][0].update(
+                    steps=["wanda", "gptq"], levels=["50+4bit"], scopes=["overall"], calibrations=["b" * 100]
+                ),
+            ),
+            # wanda-50@overall~ and gptq-4bit@overall~ are 17 and 18 characters
+            ["variant 'wanda-50@overall~bbb", "has 236 characters", "take fewer steps, or shorter names"],
+        ),
         (lambda c: c.update(compress={"device": "tpu"}), ["compress.device: 'tpu' does not match"]),
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
         (lambda c: c.update(models=""), ["models: '' does not match", "path of the model table"]),
@@ -123,7 +137,16 @@ def test_a_wrong_key_or_value_starts_no_job(project, change, expected):
     [
         ("models.tsv", ("two", "decodr", "./x"), ["row 'two'", "'decodr' is not one of"]),
         ("models.tsv", ("one", "encoder", "./x"), ["two rows are named 'one'"]),
-        ("models.tsv", ("tables", "encoder", "./x"), ["models.tsv: no model may be called 'tables'"]),
+        *[
+            ("models.tsv", (name, "encoder", "./x"), [f"models.tsv: no model may be called '{name}'", "rename it"])
+            for name in ("tables", "figures", "report.html", "report.html.sha256", "Tables")
+        ],
+        ("models.tsv", ("ONE", "encoder", "./x"), ["models.tsv: model 'one' and 'ONE' differ in nothing but capitals"]),
+        (
+            "benchmarks.tsv",
+            ("First", "cloze", "first.jsonl", "encoder"),
+            ["benchmarks.tsv: benchmark 'first' and 'First' differ", "rename one"],
+        ),
         *[
             ("models.tsv", (name, "encoder", "./x"), ["models.tsv", "does not match"])
             for name in ("-x", ".", "a/../b", "a b")

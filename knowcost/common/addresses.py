@@ -5,18 +5,18 @@ its place: two queries stay two addresses, and Snakemake sees when one changes. 
 address at all (plan/config.py).
 
 A job needs the address in full, though. Snakemake writes parameters, configuration and the text of scripts into
-.snakemake/, so it is handed down in the environment: every process that runs a script has planned the study itself
-(workflow/rules/common.smk), on a cluster too, and its child inherits VARIABLE.
+.snakemake/, so the queries are handed down in the environment: every process that runs a script has planned the study
+itself (workflow/rules/common.smk), on a cluster too, and its child inherits them. Each is a variable of its own, since
+Linux allows 128 kB for one.
 """
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 
-VARIABLE = "KNOWCOST_ADDRESSES"
-_HIDDEN = re.compile(r"hidden-[0-9a-f]{12}")
+VARIABLE = "KNOWCOST_QUERY_"  # and the digest of the query
+_HIDDEN = re.compile(r"hidden-([0-9a-f]{12})")
 _LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*@|[^/?#@]*:(?![0-9]*([/?#]|$))(?!.*\]))", re.I)
 _ANY = re.compile(r"""\b(https?://)(?:[^\s/?#'"@]*@)?([^\s?#'"<>]*)(?:\?([^\s#'"<>]*[^\s#'"<>.,:;)]))?""", re.I)
 
@@ -43,11 +43,13 @@ def _digest(query: str) -> str:
     return query if _HIDDEN.fullmatch(query) else f"hidden-{hashlib.sha256(query.encode()).hexdigest()[:12]}"
 
 
-def hand_down(addresses: Mapping[str, str]) -> None:
-    """Let the processes that this one starts know {hidden address: the same in full}."""
-    os.environ[VARIABLE] = json.dumps(dict(addresses))
+def hand_down(in_full: Iterable[str]) -> None:
+    """Let the processes that this one starts know these addresses."""
+    for address in in_full:
+        query = address.partition("#")[0].partition("?")[2]
+        os.environ[VARIABLE + _digest(query).removeprefix("hidden-")] = query
 
 
 def in_full(address: str) -> str:
     """An address as the user wrote it, where it was handed down; else as it is."""
-    return json.loads(os.environ.get(VARIABLE, "{}")).get(address, address)
+    return _HIDDEN.sub(lambda found: os.environ.get(VARIABLE + found[1], found[0]), address)

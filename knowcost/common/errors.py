@@ -4,7 +4,13 @@ from knowcost.common import addresses
 
 
 class InputError(ValueError):
-    """Bad input: the message says which file or key, what was expected and what to do. Shown without a traceback."""
+    """Bad input: the message says which file or key, what was expected and what to do. Shown without a traceback.
+
+    What may be a key in the addresses of the message is hidden.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(addresses.hide(message))
 
 
 class BrokenPromise(Exception):

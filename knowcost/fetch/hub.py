@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx2
 import huggingface_hub
 from huggingface_hub import errors
-from huggingface_hub.hf_api import RepoSibling
+from huggingface_hub.hf_api import BlobLfsInfo, RepoSibling
 from huggingface_hub.utils.sha import git_hash
 
 from knowcost.common import files
@@ -42,11 +42,12 @@ network.for_hub()
 
 @dataclass(frozen=True)
 class Repository:
-    """A model's repository at one commit. files: {name: huggingface_hub's RepoSibling}, with sizes and hashes."""
+    """A repository at one commit. files: {name: huggingface_hub's RepoSibling}, with sizes and hashes."""
 
     source: str
     commit: str
     files: dict[str, RepoSibling]
+    kind: str = "model"  # or "dataset"
 
 
 def api() -> huggingface_hub.HfApi:
@@ -211,7 +212,7 @@ def download(row: Mapping[str, str], repository: Repository, name: str, folder: 
     began = time.monotonic()
     source, commit = repository.source, repository.commit
     bar = bounds.bar(Path(folder), record.size or bounds.MOST, bounds.BY_HUB)
-    put = {"local_dir": folder, "tqdm_class": bar}
+    put = {"local_dir": folder, "tqdm_class": bar, "repo_type": repository.kind}
     ask(partial(api().hf_hub_download, source, name, revision=commit, **put), row, source, commit, name)
     found = _compare(path, record)
     if not isinstance(found, dict):
@@ -224,16 +225,33 @@ def download(row: Mapping[str, str], repository: Repository, name: str, folder: 
     return found
 
 
-def data_file(row: Mapping[str, str], place: tuple[str, str], folder: Path, most: float, anew: bool) -> None:
-    """Put one file of a data set into `folder`, under the path that it has there.
+def data_file(row: Mapping[str, str], place: tuple[str, str], folder: Path, most: float, known: str | None) -> str:
+    """Put one file of a data set into `folder`, under the path that it has there. Returns its sha256.
 
-    place: (repository, path); most: bytes that it may have; anew: also where one is here that the hub's client would
-    keep. Raises InputError.
+    place: (repository, path); most: bytes that it may have; known: the digest of a good one that is here, which stays
+    where the hub cannot be asked for another. Raises InputError.
     """
     (repo, name), revision = place, row.get("revision") or "main"
-    put = {"local_dir": folder, "force_download": anew, "tqdm_class": bounds.bar(folder, most)}
-    action = partial(api().hf_hub_download, repo, name, repo_type="dataset", revision=revision, **put)
-    ask(action, row, f"data set {repo}", revision, name)
+    url = huggingface_hub.hf_hub_url(repo, name, repo_type="dataset", revision=revision, endpoint=api().endpoint)
+    head = partial(api().get_hf_file_metadata, url=url, timeout=network.SECONDS)
+    try:
+        about = ask(head, row, f"data set {repo}", revision, name)
+    except InputError as error:
+        if known is None or _status(error) not in (None, *_BUSY):
+            raise
+        log.warning("%s; the one that is here is used", first_line(error))
+        return known
+    try:
+        bounds.check_size(about.size or 0, most)
+    except InputError as error:
+        raise InputError(f"{row['name']}: {name} of data set {repo}: {error}") from None
+    record = RepoSibling(name, size=about.size)
+    if re.fullmatch("[0-9a-f]{64}", about.etag or ""):  # of large files; of others it is git's own hash
+        record.lfs = BlobLfsInfo(size=about.size or 0, sha256=about.etag or "", pointer_size=0)
+    elif COMMIT.fullmatch(about.etag or ""):
+        record.blob_id = about.etag
+    found = Repository(repo, about.commit_hash or revision, {name: record}, "dataset")
+    return download(row, found, name, folder)["sha256"]
 
 
 def _compare(path: Path, record: RepoSibling) -> dict[str, Any] | str:

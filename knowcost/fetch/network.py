@@ -17,7 +17,6 @@ import huggingface_hub
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils._http import hf_request_event_hook
 
-from knowcost.common import addresses
 from knowcost.common.errors import InputError
 
 SECONDS = 10  # that a host which swallows what is sent to it is waited for, as huggingface_hub does for its downloads
@@ -62,7 +61,7 @@ class Client(httpx2.Client):
         named = [httpx2.URL(address) for address in (self._source, os.environ.get("HF_ENDPOINT")) if address]
         if all(_origin(url) != _origin(each) for each in named):
             raise Refused(
-                f"{addresses.hide(str(url))}: not asked. Expected https:// and no address of this machine or of a "
+                f"{url}: not asked. Expected https:// and no address of this machine or of a "
                 "private network, other than where the source column or HF_ENDPOINT itself points; a redirect that "
                 "leads elsewhere is not followed. Put the address that it should be in the source column"
             )
@@ -128,7 +127,7 @@ def keep_token(request: httpx2.Request) -> None:
     hub = httpx2.URL(os.environ.get("HF_ENDPOINT") or huggingface_hub.constants.ENDPOINT).host
     if "Authorization" in request.headers and request.url.host not in (hub, "huggingface.co"):  # a mirror leads there
         raise Refused(
-            f"{addresses.hide(str(request.url))}: not asked. An answer of {hub} leads there with HF_TOKEN, which only "
+            f"{request.url}: not asked. An answer of {hub} leads there with HF_TOKEN, which only "
             "the hub gets; unset HF_TOKEN, or correct HF_ENDPOINT"
         )
 

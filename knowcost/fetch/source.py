@@ -65,8 +65,7 @@ def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> P
             return unpack.inside(row, unpack.folder_of(row, file, most), inside)
     if inside:
         raise InputError(
-            f"{row['name']}: {addresses.hidden(url)}: only a .zip or .tar has an inside; drop `#{inside}` from the "
-            "source column"
+            f"{row['name']}: {url}: only a .zip or .tar has an inside; drop `#{inside}` from the source column"
         )
     return file
 
@@ -77,19 +76,17 @@ def _sealed(row: Mapping[str, str], url: str, folder: Path, most: float) -> tupl
     on_hub = url.startswith("hf://")
     repo, name = _in_data_set(row, url) if on_hub else ("", _name(url))
     file, known = folder / name, None
-    was_here = file.exists()
-    if was_here:
+    if file.exists():
         try:
             known = seal.check(file)
         except InputError as error:
             log.warning("%s; fetching it anew", first_line(error).partition("; delete")[0])
+    digest = known
     if on_hub:
-        hub.data_file(row, (repo, name), folder, most, anew=was_here and known is None)
+        digest = hub.data_file(row, (repo, name), folder, most, known)
     elif known is None:
         _plain_file(row, url, file, most)
-    else:
-        return file, known
-    if known is None or known != files.sha256(file):
+    if known is None or digest != known:
         shutil.rmtree(unpack.folder_beside(file), ignore_errors=True)  # before the seal, in case this is killed here
         known = seal.seal(file)
     return file, known

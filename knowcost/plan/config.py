@@ -30,15 +30,15 @@ Row = Mapping[str, str]  # of a table: {column: cell}
 class Study:
     """A checked configuration: `config` with the defaults, the tables' rows by name, in their order.
 
-    gpu_memory_gb: of one GPU of the cluster; None where no job is to ask for one. addresses: {source: the same in full}
-    of sources with a query, which is hidden everywhere else (common/addresses.py).
+    gpu_memory_gb: of one GPU of the cluster; None where no job is to ask for one. secret: in full the sources with a
+    query, which is hidden everywhere else (common/addresses.py).
     """
 
     config: dict[str, Any]
     models: dict[str, Row]
     benchmarks: dict[str, Row]
     gpu_memory_gb: float | None = None
-    addresses: dict[str, str] = field(default_factory=dict)
+    secret: list[str] = field(default_factory=list, repr=False)
 
 
 def use_this_package() -> None:
@@ -56,12 +56,12 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     """
     config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
-    in_full: dict[str, str] = {}
-    config["calibration"] = _with_path(config["calibration"], "calibration", in_full)
+    secret: list[str] = []
+    config["calibration"] = _with_path(config["calibration"], "calibration", secret)
     others = config["other_calibrations"].items()
-    config["other_calibrations"] = {n: _with_path(data, f"other_calibrations.{n}", in_full) for n, data in others}
-    models = _table(config["models"], "models", in_full)
-    benchmarks = _table(config["benchmarks"], "benchmarks", in_full)
+    config["other_calibrations"] = {n: _with_path(data, f"other_calibrations.{n}", secret) for n, data in others}
+    models = _table(config["models"], "models", secret)
+    benchmarks = _table(config["benchmarks"], "benchmarks", secret)
     calibrations = texts.every(config)
     names.check(config, models, benchmarks, calibrations)
     for name, row in benchmarks.items():
@@ -82,7 +82,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
             "set it to batch, or int8_engine to knowcost"
         )
     memory = _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb)
-    return Study(config, models, benchmarks, memory, in_full)
+    return Study(config, models, benchmarks, memory, secret)
 
 
 def nothing() -> Study:
@@ -172,10 +172,10 @@ def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[st
         raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
 
 
-def _table(path: str, kind: str, in_full: dict[str, str]) -> dict[str, Row]:
+def _table(path: str, kind: str, secret: list[str]) -> dict[str, Row]:
     """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings.
 
-    in_full: as in `_with_path`.
+    secret: as in `_with_path`.
     """
     file = Path(paths.given(path))
     file = file if os.path.exists(file) else ROOT / file
@@ -186,16 +186,16 @@ def _table(path: str, kind: str, in_full: dict[str, str]) -> dict[str, Row]:
         schema.check(row, kind, f"{where}: row {row.get('name')!r}")
         if row["name"] in rows:
             raise InputError(f"{where}: two rows are named {row['name']!r}")
-        rows[row["name"]] = _with_path(row, f"{where}: row {row['name']!r}", in_full)
+        rows[row["name"]] = _with_path(row, f"{where}: row {row['name']!r}", secret)
     if not rows:
         raise InputError(f"{path}: no rows")
     return rows
 
 
-def _with_path(row: Mapping[str, Any], where: str, in_full: dict[str, str]) -> dict[str, Any]:
+def _with_path(row: Mapping[str, Any], where: str, secret: list[str]) -> dict[str, Any]:
     """A row or section whose source, if it has one, is as the stages read it, with its query hidden.
 
-    in_full: gets {source: the same in full} where something was hidden.
+    secret: gets the source in full where something was hidden.
     """
     if "source" not in row:
         return {**row}
@@ -207,7 +207,7 @@ def _with_path(row: Mapping[str, Any], where: str, in_full: dict[str, str]) -> d
         )
     source = addresses.hidden(row["source"])
     if source != row["source"]:
-        in_full[source] = row["source"]
+        secret.append(row["source"])
     try:
         return {**row, "source": paths.given(source)}
     except InputError as error:

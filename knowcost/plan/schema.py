@@ -11,7 +11,6 @@ from typing import Any
 import jsonschema
 import yaml
 
-from knowcost.common import addresses
 from knowcost.common.errors import InputError
 
 SCHEMAS = Path(__file__).with_name("schemas")
@@ -25,8 +24,7 @@ def check(value: Any, name: str, where: str) -> None:
         error = errors[0]
         key = ".".join(str(part) for part in error.absolute_path)
         raise InputError(
-            f"{where}: {f'{key}: ' if key else ''}{addresses.hide(error.message)}{_allowed(error)}; "
-            "config/README.md explains the keys"
+            f"{where}: {f'{key}: ' if key else ''}{error.message}{_allowed(error)}; config/README.md explains the keys"
         )
 
 

@@ -51,7 +51,7 @@ try:
 except InputError as error:
     raise WorkflowError(visible(str(error))) from None
 
-addresses.hand_down(STUDY.addresses)
+addresses.hand_down(STUDY.secret)
 config = STUDY.config  # with the defaults, for all rules and scripts
 
 ARCHIVES = design.archives(STUDY)

@@ -2,10 +2,14 @@
 
 import hashlib
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 
 from knowcost.common import addresses
+from knowcost.common.errors import InputError
 from knowcost.common.log import _Formatter
 
 DIGEST = hashlib.sha256(b"token=planted&x=1").hexdigest()[:12]
@@ -75,9 +79,19 @@ def test_text_without_a_query_stays():
     assert addresses.hide(line) == line
 
 
-def test_handed_down(monkeypatch):
-    monkeypatch.delenv(addresses.VARIABLE, raising=False)
-    assert addresses.in_full("https://a/?hidden-1") == "https://a/?hidden-1"
-    monkeypatch.setenv(addresses.VARIABLE, "")
-    addresses.hand_down({"https://a/?hidden-1": "https://a/?x"})
-    assert addresses.in_full("https://a/?hidden-1") == "https://a/?x"
+def test_an_address_is_handed_down_to_children(monkeypatch):
+    full = [f"https://a.example/{i}.zip?token=planted{i}&x=%2F#in/{i}" for i in range(500)]
+    full += ["https://a.example/long?sig=" + "x" * 3000]
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    addresses.hand_down(full)
+    code = "import sys; from knowcost.common import addresses; print(*map(addresses.in_full, sys.argv[1:]), sep='\\n')"
+    shown = [addresses.hidden(address) for address in full]
+    assert "planted" not in "".join(shown)
+    child = subprocess.run([sys.executable, "-c", code, *shown], capture_output=True, text=True, env=os.environ)
+    assert child.stdout.split() == full, child.stderr
+    unknown = "https://a.example/x?hidden-0123456789ab"
+    assert addresses.in_full(unknown) == unknown
+
+
+def test_an_error_shows_no_key():
+    assert "planted" not in str(InputError("models.tsv:3: row 'a': 'https://me:planted@a.example/?x=planted' is none"))

@@ -8,6 +8,7 @@ import pytest
 from helpers import tiny
 from helpers.workflow import CONFIG, facts
 
+from knowcost.common import addresses
 from knowcost.common.errors import InputError
 from knowcost.plan import config, design, fitting
 
@@ -215,7 +216,7 @@ def test_a_home_folder_of_nobody_is_named_with_its_row(project):
         plan(project)
 
 
-def test_a_query_is_hidden_everywhere_but_in_addresses(project):
+def test_a_query_is_hidden_everywhere_but_in_one_place(project):
     source = "https://a.example/b.jsonl?token=planted"
     with open("benchmarks.tsv", "a") as f:
         f.write(f"second\tcloze\t{source}\tencoder\n")
@@ -224,10 +225,10 @@ def test_a_query_is_hidden_everywhere_but_in_addresses(project):
         "other_calibrations": {"more": {"source": f"{source}2"}},
     }
     study = config.load(project.config)
-    assert sorted(study.addresses.values()) == [source, f"{source}1", f"{source}2"]
-    assert "planted" not in repr((study.config, study.models, study.benchmarks))
-    assert study.addresses[study.benchmarks["second"]["source"]] == source
-    assert study.addresses[study.config["calibration"]["source"]] == f"{source}1"
+    assert sorted(study.secret) == [source, f"{source}1", f"{source}2"]
+    assert "planted" not in repr(study)
+    assert study.benchmarks["second"]["source"] == addresses.hidden(source) != source
+    assert study.config["calibration"]["source"] == addresses.hidden(f"{source}1")
 
 
 @pytest.mark.parametrize("source", ["https://me:planted@a.example/b", "https://planted@a.example/b"])

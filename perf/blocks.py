@@ -56,13 +56,12 @@ def make_model(folder, layers, width, hidden, **_):
 def make_windows(path, samples, length, **_):
     import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    from knowcost.common.parquet import as_metadata
+    from knowcost.common import parquet
 
     ids = np.random.default_rng(0).integers(0, VOCABULARY, (samples, length)).tolist()
-    metadata = as_metadata({"name": "random"})
-    pq.write_table(pa.table({"ids": ids}, schema=pa.schema([("ids", pa.list_(pa.int64()))], metadata=metadata)), path)
+    schema = pa.schema([("ids", pa.list_(pa.int64()))])
+    parquet.write(path, pa.table({"ids": ids}, schema=schema), {"name": "random"})
 
 
 def run(slug, sizes, folder):

@@ -63,10 +63,8 @@ def make_sentences(tokenizer, length, count):
 
 def by_probe(model, tokenizer, sentences):
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    from knowcost.common import files
-    from knowcost.common.parquet import as_metadata
+    from knowcost.common import files, parquet
     from knowcost.score.engines import cloze as probe
     from knowcost.score.plan import Plan
     from knowcost.score.respondent import Respondent
@@ -83,7 +81,7 @@ def by_probe(model, tokenizer, sentences):
     )
     plan = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
     with files.scratch() as folder:
-        pq.write_table(table.replace_schema_metadata(as_metadata({"kind": "cloze"})), folder / "benchmark.parquet")
+        parquet.write(folder / "benchmark.parquet", table, {"kind": "cloze"})
         rows, _ = probe.ask(Respondent(model, tokenizer, "encoder"), folder / "benchmark.parquet", None, plan)
     return rows["prediction"].to_pylist()
 

@@ -1,3 +1,3 @@
 """From rows per fact to the tables of a run."""
 
-STAGE_VERSION = "10"
+STAGE_VERSION = "11"

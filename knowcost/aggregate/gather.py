@@ -1,7 +1,7 @@
-"""What the files of a run say, gathered for its tables: scores with their manifests and benchmarks, each read once."""
+"""What the scores of a run say, gathered for its tables, with their manifests and benchmarks."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as compute
-import pyarrow.parquet as parquet
 
-from knowcost import compress
 from knowcost.aggregate import metrics, noise, tables
+from knowcost.aggregate.inputs import Cell, Files
 from knowcost.aggregate.statistics import Group
 from knowcost.benchmarks.formats import is_published
+from knowcost.common import parquet
 from knowcost.common.errors import InputError
-from knowcost.common.files import read_json
-from knowcost.common.parquet import from_metadata
-from knowcost.score.cells import metadata, read
+from knowcost.score.cells import read
 from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse, scope_key
 
 log = logging.getLogger(__name__)
@@ -28,32 +26,6 @@ COLUMNS = ["id", "relation", "correct", "rank", "unprompted", "again"]  # of a s
 DENSE_COLUMNS = ["answer", "logprob", "choice_logprobs"]  # and of the dense model's, to say which facts are forgotten
 
 Row = dict[str, Any]  # a row of a table
-
-
-@dataclass(frozen=True)
-class Files:
-    """What was compressed and asked. models: {model: family}; manifests: {(model, variant): manifest}; benchmarks:
-    {name: path}. Models and benchmarks are in the configuration's order."""
-
-    models: dict[str, str]
-    manifests: dict[tuple[str, str], dict[str, Any]]
-    benchmarks: dict[str, Path]
-
-    def about(self) -> dict[str, dict[str, Any]]:
-        """{benchmark: its file's metadata}."""
-        return {name: _about(path) for name, path in self.benchmarks.items()}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A scores file, and which cell it says that it is."""
-
-    model: str
-    family: str
-    variant: str
-    benchmark: str
-    kind: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -66,31 +38,6 @@ class Asked:
     noises: list[Row]
 
 
-def files(manifests: Collection[str | Path], benchmarks: Collection[str | Path]) -> Files:
-    """The Files behind paths of manifest.json and of benchmarks. Raises InputError for another version's archive."""
-    read = [_manifest(path) for path in manifests]
-    models = {manifest["model"]: manifest["family"] for manifest in read}
-    by_variant = {(manifest["model"], manifest["variant"]): manifest for manifest in read}
-    paths = map(Path, benchmarks)
-    return Files(models, by_variant, {_about(path).get("name") or path.stem: path for path in paths})
-
-
-def _manifest(path: str | Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = read_json(path)
-    if manifest["stage_version"] != compress.STAGE_VERSION:
-        raise InputError(f"{path}: compressed by another version of knowcost; delete it and run Snakemake again")
-    return manifest
-
-
-def cell(path: str | Path, models: Mapping[str, str]) -> Cell:
-    """The Cell of a scores file. Raises InputError when it is of a model of which there is no manifest."""
-    about = metadata(path)
-    model = about.get("model", "")
-    if model not in models:
-        raise InputError(f"{path}: says it is of model {model!r}, of which there is no manifest")
-    return Cell(model, models[model], about["variant"], about["benchmark"], about["kind"], Path(path))
-
-
 def text(cell: Cell) -> Row:
     """What by_task.perplexity takes of a cell that measures perplexity."""
     rows, about = read(cell.path)
@@ -101,8 +48,8 @@ def text(cell: Cell) -> Row:
 def asked(cells: Sequence[Cell], files: Files) -> Asked:
     """What the cells that ask for facts say, model by model and benchmark by benchmark.
 
-    Raises InputError when there is none, when a benchmark's file is missing, or when a variant was asked other facts
-    than the dense model, or with other prompts.
+    Raises InputError when there is none, or when a variant was asked other facts than the dense model, or with other
+    prompts.
     """
     if not cells:
         raise InputError("aggregate: no cell asks for facts. Name a benchmark beside the texts of perplexity.")
@@ -123,7 +70,7 @@ def _gather(cells: Sequence[Cell], files: Files, found: Asked) -> None:
     if dense is None:
         log.warning("%s, %s: the dense model was not scored, so drops stay empty", first.model, first.benchmark)
     base = _read((dense or first).path, DENSE_COLUMNS)
-    majority = _majority(base[0]["id"], first.benchmark, files.benchmarks)
+    majority = _majority(base[0]["id"], files.benchmarks[first.benchmark])
     rows, noises, right = [], [], {}
     for cell in cells:
         frame, about = base if cell is dense else _read(cell.path)
@@ -210,14 +157,11 @@ def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -
     }
 
 
-def _majority(ids: pd.Series, benchmark: str, benchmarks: Mapping[str, Path]) -> float:
+def _majority(ids: pd.Series, benchmark: Path) -> float:
     """The majority baseline over the facts that were asked (fewer than all under a limit)."""
-    if benchmark not in benchmarks:
-        known = ", ".join(benchmarks) or "none"
-        raise InputError(f"aggregate: there are scores of benchmark {benchmark!r}, but no file of it; known: {known}")
-    table = parquet.read_table(benchmarks[benchmark])
+    table, about = parquet.read(benchmark)
     mine = compute.is_in(table.column("id"), value_set=pa.array(ids, table.schema.field("id").type))
-    return metrics.majority(table.filter(mine), _about(benchmarks[benchmark]))
+    return metrics.majority(table.filter(mine), about)
 
 
 def _read(path: Path, more: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -228,8 +172,3 @@ def _read(path: Path, more: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str,
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
     return table.to_pandas(), about
-
-
-def _about(path: Path) -> dict[str, Any]:
-    """What the project notes in a parquet file beside its rows."""
-    return from_metadata(parquet.read_schema(path).metadata, path)

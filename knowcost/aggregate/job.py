@@ -13,6 +13,7 @@ from knowcost.aggregate import (
     drops,
     forgotten,
     gather,
+    inputs,
     matching,
     noise,
     paper_tables,
@@ -49,17 +50,15 @@ def aggregate(
     out_dir: str | Path,
     settings: Settings,
 ) -> list[str]:
-    """Write every table of a run into `out_dir`, as Parquet and CSV, and return their names.
+    """Write every table of a run into `out_dir`, as Parquet and CSV, seal it, and return their names.
 
-    cells: paths of scores files, each saying itself which cell it is; manifests: paths of manifest.json; benchmarks:
-    paths of benchmark files. Models and benchmarks keep their order. Raises InputError when there is nothing to
-    tabulate, when a manifest or benchmark is missing, or when a variant was asked other facts than the dense model, or
-    with other prompts.
+    cells: paths of scores files; manifests: paths of manifest.json; benchmarks: paths of benchmark files. Models and
+    benchmarks keep their order. Raises InputError when there is nothing to tabulate, when files are damaged or do not
+    belong together (inputs.read), or when a variant was asked other facts than the dense model, or with other prompts.
     """
     if not cells:
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
-    files = gather.files(manifests, benchmarks)
-    read = [gather.cell(path, files.models) for path in cells]
+    files, read = inputs.read(cells, manifests, benchmarks)
     measured = _by_measure(read)
     texts = [gather.text(cell) for cell in measured[PERPLEXITY]]
     asked = gather.asked(measured[ACCURACY], files)
@@ -70,13 +69,14 @@ def aggregate(
     made |= _papers(scores, files) | _benchmarks(pd.concat([scores, perplexity]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
+    tables.finish(out_dir, files.digests)
     log.info("%d tables from %d cells", len(made), len(cells))
     return list(made)
 
 
-def _by_measure(cells: Sequence[gather.Cell]) -> dict[str, list[gather.Cell]]:
+def _by_measure(cells: Sequence[inputs.Cell]) -> dict[str, list[inputs.Cell]]:
     """{measure: its cells}. Raises BrokenPromise for a measure of which no table is made."""
-    found: dict[str, list[gather.Cell]] = {ACCURACY: [], PERPLEXITY: []}
+    found: dict[str, list[inputs.Cell]] = {ACCURACY: [], PERPLEXITY: []}
     for cell in cells:
         measure = KINDS[cell.kind].measure
         if measure not in found:
@@ -112,7 +112,7 @@ def _per_fact(asked: gather.Asked, settings: Settings) -> Frames:
     }
 
 
-def _papers(scores: pd.DataFrame, files: gather.Files) -> Frames:
+def _papers(scores: pd.DataFrame, files: inputs.Files) -> Frames:
     """The tables of the paper and of its audit."""
     made = {
         "parameters": paper_tables.parameters(files.models, list(files.manifests.values())),
@@ -128,10 +128,10 @@ def _papers(scores: pd.DataFrame, files: gather.Files) -> Frames:
     return made
 
 
-def _benchmarks(cells: pd.DataFrame, files: gather.Files) -> Frames:
+def _benchmarks(cells: pd.DataFrame, files: inputs.Files) -> Frames:
     """The table of benchmarks; cells: those of drops.scores and of by_task.perplexity."""
     examples = {name: paper_tables.example(path) for name, path in files.benchmarks.items()}
-    return {"benchmarks": paper_tables.benchmarks(cells, files.about(), examples)}
+    return {"benchmarks": paper_tables.benchmarks(cells, files.about, examples)}
 
 
 def _corrected(scores: pd.DataFrame) -> pd.DataFrame:

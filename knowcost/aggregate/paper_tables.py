@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as parquet
 
 from knowcost.aggregate.tables import TREATMENT, counts, describe, ordered, under
 from knowcost.benchmarks.formats import is_published
 from knowcost.benchmarks.kinds import KINDS
-from knowcost.common.parquet import from_metadata
+from knowcost.common import parquet
 from knowcost.papers.cost_of_compression import printed as published
 from knowcost.spec import variants
 from knowcost.spec.families import SHOWN_SCOPES
@@ -88,9 +87,8 @@ def benchmarks(
 
 def example(path: str | Path) -> tuple[str, str]:
     """(question, answer) of the first fact of a benchmark's parquet file, as Table 1 shows one per benchmark."""
-    file = parquet.ParquetFile(path)
-    fact = next(iter(file.iter_batches(batch_size=1))).to_pylist()[0]
-    kind = KINDS[from_metadata(file.schema_arrow.metadata, path)["kind"]]
+    table, about = parquet.read(path)
+    fact, kind = table.slice(0, 1).to_pylist()[0], KINDS[about["kind"]]
     question = fact[kind.shown][:EXAMPLE]
     if kind.answers:
         return question, kind.answers(fact)[0]

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from knowcost.common import display
-from knowcost.common.files import atomic
+from knowcost.common import display, seal
+from knowcost.common.files import atomic, write_json
 from knowcost.spec import variants
 from knowcost.spec.families import FAMILIES, SHOWN_SCOPES
 
@@ -54,6 +54,7 @@ TEXT = {
     "paper", "part", "printed_examples", "printed_type", "resampled", "scope", "section", "sentence", "sources",
     "strength", "strongest", "subject", "variant", "verdict",
 }  # fmt: skip
+MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
 
@@ -136,8 +137,18 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def finish(folder: str | Path, made_from: Mapping[str, str]) -> None:
+    """Seal a folder of tables. made_from: {file: sha256} of what they were made from, kept beside them."""
+    write_json(Path(folder) / MADE_FROM, made_from)
+    seal.seal_folder(folder)
+
+
 def read(folder: str | Path) -> dict[str, pd.DataFrame]:
-    """{name: frame} of the Parquet files in a folder; a missing number is nan, a missing text ""."""
+    """{name: frame} of the Parquet files in a folder; a missing number is nan, a missing text "".
+
+    Raises InputError unless the folder is, file by file, what was sealed.
+    """
+    seal.check_folder(folder)
     paths = sorted(Path(folder).glob("*.parquet"))
     return {path.stem: parquet.read_table(path).to_pandas() for path in paths}
 

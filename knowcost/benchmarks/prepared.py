@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from knowcost.benchmarks import ids
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import KINDS, Kind
-from knowcost.common import files
+from knowcost.common import files, parquet
 from knowcost.common.errors import InputError
-from knowcost.common.parquet import as_metadata, from_metadata
 from knowcost.common.records import Record
 
 if TYPE_CHECKING:
@@ -72,18 +71,13 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
 
 
 def read(path: str | Path) -> tuple["pa.Table", dict[str, Any]]:
-    """`(pyarrow.Table, dict)`: the facts of a prepared benchmark and its metadata."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    return table, from_metadata(table.schema.metadata, path)
+    """(pyarrow.Table, dict): the facts of a prepared benchmark and its metadata. Raises InputError as parquet.read."""
+    return parquet.read(path)
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
     """The metadata alone."""
-    import pyarrow.parquet as pq
-
-    return from_metadata(pq.read_schema(path).metadata, path)
+    return parquet.about(path)
 
 
 def _log_two_right(name: str, rows: list[Record], kind: Kind) -> None:
@@ -102,11 +96,8 @@ def _log_two_right(name: str, rows: list[Record], kind: Kind) -> None:
 
 def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str | Path) -> None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     types = {"string": pa.string(), "int64": pa.int64(), "list<string>": pa.list_(pa.string())}
     columns = {"id": "string", "relation": "string?", **KINDS[kind].columns}
-    fields = [pa.field(n, types[t.rstrip("?")], nullable=t.endswith("?")) for n, t in columns.items()]
-    schema = pa.schema(fields, metadata=as_metadata(metadata))
-    with files.atomic(out) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+    schema = pa.schema([pa.field(n, types[t.rstrip("?")], nullable=t.endswith("?")) for n, t in columns.items()])
+    parquet.write(out, pa.Table.from_pylist(rows, schema=schema), metadata)

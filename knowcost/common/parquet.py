@@ -1,26 +1,67 @@
-"""What the project notes in a Parquet file beside its rows: JSON in the file-level metadata, under one key."""
+"""The project's own Parquet files: sealed, and each says in its metadata, as JSON under one key, what it is.
+
+Imported while the Snakefile is parsed, so pyarrow is imported where it is used.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from knowcost.common import seal
 from knowcost.common.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KEY = b"knowcost"
 
 
-def as_metadata(about: Mapping[str, Any]) -> dict[bytes, bytes]:
-    """The metadata of a pyarrow schema or table that says `about`; the same value gives the same bytes."""
+def write(path: str | Path, table: "pa.Table", about: Mapping[str, Any]) -> None:
+    """Write a table that says `about` of itself, and seal it; the same values give the same bytes."""
+    import pyarrow.parquet as pq
+
+    with seal.sealed(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(_as_metadata(about)), temporary, compression="zstd")
+
+
+def read(path: str | Path, columns: Sequence[str] | None = None) -> tuple["pa.Table", dict[str, Any]]:
+    """(pyarrow.Table, what the file says of itself); columns: only these, of those there.
+
+    Raises InputError, naming the file, where the seal is broken or the project did not write it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    seal.check(path)
+    try:
+        schema = pq.read_schema(path)
+        table = pq.read_table(path, columns=columns and [name for name in columns if name in schema.names])
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: sealed, but no Parquet file ({error}); delete it and run again") from None
+    return table, _from_metadata(schema.metadata, path)
+
+
+def about(path: str | Path) -> dict[str, Any]:
+    """What `read` says of a file, alone. Raises InputError likewise."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    seal.check(path)
+    try:
+        return _from_metadata(pq.read_schema(path).metadata, path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: sealed, but no Parquet file ({error}); delete it and run again") from None
+
+
+def _as_metadata(about: Mapping[str, Any]) -> dict[bytes, bytes]:
     return {KEY: json.dumps(about, sort_keys=True, ensure_ascii=False).encode()}
 
 
-def from_metadata(metadata: Mapping[bytes, bytes] | None, path: str | Path) -> dict[str, Any]:
-    """What a schema's metadata says. Raises InputError, naming the file, where the project noted nothing."""
+def _from_metadata(metadata: Mapping[bytes, bytes] | None, path: str | Path) -> dict[str, Any]:
     try:
         return json.loads((metadata or {})[KEY])
     except (KeyError, ValueError):
         raise InputError(
-            f"{path}: does not say what it is, so this project did not write it, or it is damaged; delete it and run "
-            "Snakemake again"
+            f"{path}: does not say what it is, so this project did not write it; delete it and run Snakemake again"
         ) from None

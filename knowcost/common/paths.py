@@ -14,6 +14,8 @@ MANIFEST = "manifest.json"  # written last by compress: likewise
 WEIGHTS = "model.safetensors"  # what transformers calls a checkpoint's weights, in one file or with an index of shards
 INDEX = "model.safetensors.index.json"
 
+SCORES = "scores"  # folder in an archive's, of what its model answered
+
 DOWNLOADS = "resources/downloads"
 TABLES = "results/tables"
 FIGURES = "results/figures"
@@ -88,12 +90,24 @@ def export(model: str, variant: str) -> str:
 
 
 def scores(model: str, variant: str, benchmark: str) -> str:
-    return f"{archive_dir(model, variant)}/scores/{benchmark}.parquet"
+    return f"{archive_dir(model, variant)}/{SCORES}/{benchmark}.parquet"
+
+
+def archive_at(manifest: str | Path) -> tuple[str, str]:
+    """(model, variant) of the archive whose manifest has this path."""
+    model, variant, _ = Path(manifest).parts[-3:]
+    return model, variant
+
+
+def cell_at(scores: str | Path) -> tuple[str, str, str]:
+    """(model, variant, benchmark) of the cell whose scores file has this path."""
+    model, variant, _, _ = Path(scores).parts[-4:]
+    return model, variant, Path(scores).stem
 
 
 def kept_scores(model: str, variant: str, benchmark: str) -> str:
     """The score stage's own copy of a cell. Snakemake knows nothing of it: it deletes what a failed job has written."""
-    return f"{archive_dir(model, variant)}/scores/.kept/{benchmark}.parquet"
+    return f"{archive_dir(model, variant)}/{SCORES}/.kept/{benchmark}.parquet"
 
 
 def log(stage: str, *parts: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 import matplotlib
 import pandas as pd
 
-from knowcost.aggregate.tables import read
+from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
+from knowcost.common import seal
 from knowcost.common.files import write_json
 from knowcost.draw import costs, findings, perplexity, size
 from knowcost.draw.cells import cells_of, setting
@@ -25,7 +26,8 @@ INDEX = "figures.json"  # what was drawn, with captions, for the report
 
 
 def draw(tables_dir: str | Path, out_dir: str | Path, formats: Sequence[str] = ("svg", "png")) -> list[dict[str, Any]]:
-    """Draw every figure the tables have data for; write them and an index (INDEX) into `out_dir`.
+    """Draw every figure the tables have data for; write them and an index (INDEX) into `out_dir`,
+    and seal it.
 
     Returns the index, a list of Drawn.entry.
     """
@@ -39,6 +41,7 @@ def draw(tables_dir: str | Path, out_dir: str | Path, formats: Sequence[str] = (
             made.append(drawn.entry)
             log.info("drew %s", drawn.name)
     write_json(Path(out_dir) / INDEX, made)
+    finish(out_dir, {str(tables_dir): seal.check_folder(tables_dir)})
     return made
 
 

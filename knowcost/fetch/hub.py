@@ -20,7 +20,7 @@ from huggingface_hub import errors
 from huggingface_hub.hf_api import BlobLfsInfo, RepoSibling
 from huggingface_hub.utils.sha import git_hash
 
-from knowcost.common import files
+from knowcost.common import files, seal
 from knowcost.common.errors import InputError, first_line
 from knowcost.fetch import bounds, network
 
@@ -184,7 +184,7 @@ def pin(row: Mapping[str, str], commit: str, lock_path: str | Path) -> dict[str,
     lock = {"source": row["source"], "requested_revision": revision, "commit": commit}
     if Path(lock_path).exists():
         try:
-            old = files.read_json(lock_path)
+            old = seal.read_json(lock_path)
             recorded = old.pop("commit")
         except (ValueError, KeyError, AttributeError):
             raise InputError(f"{lock_path}: not a revision lock; delete it to record the revision anew") from None

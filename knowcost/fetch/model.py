@@ -12,7 +12,7 @@ from typing import Any
 from huggingface_hub import is_offline_mode
 
 from knowcost import fetch
-from knowcost.common import again, files, paths
+from knowcost.common import again, files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.fetch import bounds, door, hub
 from knowcost.fetch.alone import LOCK, alone
@@ -52,7 +52,7 @@ def fetch_model(
     with alone(folder):
         here = again.remembered(whole, of)
         if here:  # before anything that takes its time
-            files.write_json(whole, here)
+            seal.write_json(whole, here)
         try:
             origin = _origin(row, folder, lock_path)
             small, weights = choose(origin.sizes, row)
@@ -67,8 +67,8 @@ def fetch_model(
             _check_size(row, sum(origin.sizes[name] for name in missing), folder, most)
             here = _bring(row, folder, origin, (small, weights))
         if origin.lock:
-            files.write_json(lock_path, origin.lock)
-        files.write_json(whole, here)
+            seal.write_json(lock_path, origin.lock)
+        seal.write_json(whole, here)
         again.remember(whole, of)
 
 

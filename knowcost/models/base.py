@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from knowcost.common import files, paths
+from knowcost.common import paths
 from knowcost.common.errors import InputError
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, fetched
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.spec import scopes
 from knowcost.spec.architectures import Architecture, architecture
@@ -15,14 +15,13 @@ class Base(Checkpoint):
 
     Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it), fills
     ({parameter of the model: its tensor here}, as the door found it), ignored (tensors that fill nothing). Raises
-    InputError when a file was written after source.json and is no longer what that says.
+    InputError for a folder that is not, byte for byte, what source.json says was fetched.
     """
 
     def __init__(self, folder: str | Path) -> None:
+        self.source = fetched.check(folder)
+        self.hashes = fetched.digests(self.source)
         super().__init__(folder)
-        self.source = files.read_json(self.folder / paths.SOURCE)
-        self.hashes = {name: entry["sha256"] for name, entry in sorted(self.source["files"].items())}
-        self._check_bytes()
         self.parameters = sum(t.size for t in self.tensors.values() if t.dtype in checkpoint.FLOATS)
         block = architecture(self.model_type)
         names = self._names()
@@ -50,15 +49,6 @@ class Base(Checkpoint):
                 "run Snakemake again to fetch the model anew"
             )
         return names
-
-    def _check_bytes(self) -> None:
-        """Nothing is made of a checkpoint that is not, byte for byte, what was fetched."""
-        for name, expected in self.hashes.items():
-            if (found := files.digest(self.folder / name)) != expected:
-                raise InputError(
-                    f"{self.folder / name}: sha256 is {found}, but it was {expected} when it was fetched; "
-                    f"delete {self.folder / paths.SOURCE} and run Snakemake again to fetch it anew"
-                )
 
     def _named_after_itself(self, pattern: str) -> Tensor:
         """The input embedding, which a file may hold under the name of a parameter that is tied to it.

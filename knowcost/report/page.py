@@ -11,9 +11,13 @@ import jinja2
 import pandas as pd
 
 from knowcost.aggregate import tables
+from knowcost.common import paths, seal
 from knowcost.common.display import visible
-from knowcost.common.files import atomic, read_json
+from knowcost.common.errors import InputError
+from knowcost.common.files import read_json
+from knowcost.compress.archive import storage
 from knowcost.draw.job import INDEX
+from knowcost.models import fetched
 from knowcost.report import audit, drops, findings, paper, run, tasks
 from knowcost.report.answer import answer_lines
 from knowcost.report.table import Table, number, whole
@@ -41,20 +45,21 @@ class Inputs:
 
 
 def write(inputs: Inputs, out: str | Path) -> None:
-    """Write the page, an html file."""
+    """Write the page, an html file, and seal it. Raises InputError for what is damaged or does not belong together."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters |= {"number": number, "whole": whole, "percent": percent_words}
     data = tables.read(inputs.tables)
+    _check_figures(Path(inputs.figures), inputs.tables)
     page = environment.get_template("report.html.j2").render(
         title=inputs.config.get("title") or TITLE,
         **_results(data, _figures(Path(inputs.figures))),
         **_methods(data, inputs.config),
         **_run(data, inputs),
     )
-    with atomic(out) as temporary:
+    with seal.sealed(out) as temporary:
         temporary.write_text(visible(page), encoding="utf-8")
 
 
@@ -87,9 +92,9 @@ def _methods(data: Mapping[str, pd.DataFrame], config: Mapping[str, Any]) -> dic
 
 def _run(data: Mapping[str, pd.DataFrame], inputs: Inputs) -> dict[str, Any]:
     """What was run."""
-    manifests = [read_json(path) for path in inputs.manifests]
+    manifests = [storage.read_manifest(path, of=paths.archive_at(path)) for path in inputs.manifests]
     return {
-        "models": run.models(manifests, [read_json(path) for path in inputs.sources]),
+        "models": run.models(manifests, [fetched.read_source(Path(path).parent) for path in inputs.sources]),
         "benchmarks": run.benchmarks(data["benchmarks"]),
         "timings": run.timings(inputs.timings),
         "versions": run.versions(manifests),
@@ -132,6 +137,12 @@ def _figures(folder: Path) -> list[dict[str, Any]]:
             (round(float(points) * 4 / 3) for points in size.groups()) if size else ("", "")
         )
     return entries
+
+
+def _check_figures(figures: Path, tables_dir: str | Path) -> None:
+    seal.check_folder(figures)
+    if read_json(figures / tables.MADE_FROM) != {str(tables_dir): seal.check_folder(tables_dir)}:
+        raise InputError(f"{figures}: was drawn from other tables than {tables_dir}; delete {figures} and run again")
 
 
 def _families(figures: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -73,6 +73,8 @@ def _ask(
         rows, metadata = engine.ask(respondent, benchmark_file, limit, plan)
     if rows.schema != _measure(kind).schema:
         raise BrokenPromise(f"{engine.__name__}: rows of kind {kind} are not those of its measure: {rows.schema}")
+    if len(rows) != metadata["asked"]:
+        raise BrokenPromise(f"{engine.__name__}: {len(rows)} rows, though {metadata['asked']} facts were asked")
     return rows, metadata | {"kind": kind}
 
 

@@ -1,7 +1,5 @@
 """Cells: their keys, their files, and what those say of themselves."""
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from knowcost import score
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import HARNESS, KINDS
-from knowcost.common import files, paths
+from knowcost.common import files, parquet, paths, seal
 from knowcost.common.errors import InputError
-from knowcost.common.parquet import as_metadata, from_metadata
 from knowcost.compress.registry import is_dynamic
 from knowcost.score import task_files
 
@@ -44,15 +41,22 @@ def cell_key(manifest: Mapping[str, Any], benchmark: str, settings: Settings) ->
     names = [name for name in OPTIONS if int8 or not name.startswith("int8_")]
     path = paths.benchmark(benchmark)
     depends = {
-        "weights": manifest["files"],
-        "benchmark": files.sha256(path),
+        **asked_of(manifest, benchmark),
         "dtype": settings.dtype,
         "limit": settings.limit,
         "options": {name: settings.options[name] for name in names},
         "version": score.STAGE_VERSION,
     }
     asked = harness(prepared.metadata(path)["kind"], manifest["family"])
-    return _digest(depends | ({"harness": asked} if asked else {}))
+    return seal.of_values(depends | ({"harness": asked} if asked else {}))
+
+
+def asked_of(manifest: Mapping[str, Any], benchmark: str) -> dict[str, str]:
+    """The digests of what a cell is about: the weights of the archive that was asked, and the benchmark's file.
+
+    A cell says them of itself, so that no table takes it for an answer of others.
+    """
+    return {"weights": weights_of(manifest), "benchmark_sha256": seal.check(paths.benchmark(benchmark))}
 
 
 def harness(kind: str, family: str) -> dict[str, Any] | None:
@@ -63,42 +67,33 @@ def harness(kind: str, family: str) -> dict[str, Any] | None:
     return {"version": task_files.harness_version(), "files": task_files.digests(task_files.task_file(kind))}
 
 
+def weights_of(manifest: Mapping[str, Any]) -> str:
+    """The digest of the full checkpoint of an archive, whatever of it is kept."""
+    return seal.of_values(manifest["files"])
+
+
 def read(path: str | Path, columns: Sequence[str] | None = None) -> tuple["pa.Table", dict[str, Any]]:
     """(pyarrow.Table of the rows, dict of the cell's metadata) of a scores file; columns: only these, of those there.
 
-    Raises InputError for a file that is damaged (pages and metadata carry checksums) or of another version.
+    Raises InputError for a file that is damaged, of another version, or without all the rows that it was written with.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    about = metadata(path)
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(columns and [name for name in columns if name in file.schema_arrow.names])
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: damaged ({error}); delete it and run Snakemake again") from None
-    return table, about
+    rows, about = parquet.read(path, columns)
+    _check_version(path, about)
+    if len(rows) != about["asked"]:
+        raise InputError(f"{path}: {len(rows)} rows, {about['asked']} were asked; delete it and run Snakemake again")
+    return rows, about
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
     """The dict that `read` gives, alone. Raises InputError likewise."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        about = from_metadata(pq.read_schema(path).metadata, path)
-        whole = about.pop("sha256") == _digest(about)
-    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{path}: damaged or no scores file ({error}); delete it and run Snakemake again") from None
-    if not whole:
-        raise InputError(f"{path}: damaged, its metadata is not what was written; delete it and run Snakemake again")
-    if about["version"] != score.STAGE_VERSION:
-        raise InputError(f"{path}: scored by another version of knowcost; delete it and run Snakemake again")
+    about = parquet.about(path)
+    _check_version(path, about)
     return about
 
 
-def _digest(about: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+def _check_version(path: str | Path, about: Mapping[str, Any]) -> None:
+    if about.get("version") != score.STAGE_VERSION:
+        raise InputError(f"{path}: scored by another version of knowcost; delete it and run Snakemake again")
 
 
 def is_valid(path: str | Path, key: str) -> bool:
@@ -110,24 +105,19 @@ def is_valid(path: str | Path, key: str) -> bool:
 
 
 def hand_over(model: str, variant: str, name: str) -> None:
-    """Link a kept cell to its place among the results, as of now; copy it where the file system has no links."""
+    """Link a kept cell and its seal to their place among the results, as of now; copy them where links cannot be."""
     kept, cell = paths.kept_scores(model, variant, name), paths.scores(model, variant, name)
-    Path(cell).unlink(missing_ok=True)
-    try:
-        os.link(kept, cell)
-        os.utime(cell)
-    except OSError:
-        files.copy(kept, cell)
+    for source, target in ((seal.beside(kept), seal.beside(cell)), (kept, cell)):
+        Path(target).unlink(missing_ok=True)
+        try:
+            os.link(source, target)
+            os.utime(target)
+        except OSError:
+            files.copy(source, target)
 
 
-def write(path: str | Path, rows: "pa.Table", metadata: dict[str, Any]) -> None:
+def write(path: str | Path, rows: "pa.Table", metadata: Mapping[str, Any]) -> None:
     """Write a scores file. Raises InputError when there is no row."""
-    import pyarrow.parquet as pq
-
     if not len(rows):
         raise InputError(f"{path}: none of the benchmark's facts can be asked of this model: {metadata.get('dropped')}")
-    metadata |= {"sha256": _digest(metadata)}
-    rows = rows.replace_schema_metadata(as_metadata(metadata))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with files.atomic(path) as temporary:
-        pq.write_table(rows, temporary, compression="zstd", write_page_checksum=True)
+    parquet.write(path, rows, metadata)

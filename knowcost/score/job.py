@@ -23,7 +23,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import METHODS, is_dynamic
 from knowcost.score import STAGE_VERSION
-from knowcost.score.cells import Settings, cell_key, hand_over, is_valid, write
+from knowcost.score.cells import Settings, asked_of, cell_key, hand_over, is_valid, write
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
     """
     for variant in variants:
         folder = Path(paths.archive_dir(model, variant))
-        manifest = storage.verify(folder)
+        manifest = storage.verify(folder, of=(model, variant))
         keys = {name: cell_key(manifest, name, settings) for name in names}
         stale = {name: key for name, key in keys.items() if not is_valid(paths.kept_scores(model, variant, name), key)}
         for name in keys.keys() - stale.keys():
@@ -81,7 +81,8 @@ def _score_variant(
             rows, metadata = asking.ask(respondent, paths.benchmark(name), settings.limit, batches, twice=twice)
         except InputError as error:
             raise InputError(f"{model} {variant}, benchmark {name}: {error}") from error
-        metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name} | _about(manifest, settings)
+        metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name, **asked_of(manifest, name)}
+        metadata |= _about(manifest, settings)
         write(paths.kept_scores(model, variant, name), rows, metadata)
         hand_over(model, variant, name)
         found = MEASURES[KINDS[metadata["kind"]].measure].summary(rows)

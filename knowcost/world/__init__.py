@@ -1,6 +1,6 @@
 """The embedded world: invented people, and small models that are taught what is true of them."""
 
-STAGE_VERSION = "5"
+STAGE_VERSION = "6"
 
 # The files that facts.write makes, without ".jsonl".
 FILES = ("facts", "cloze", "ranked", "lines", "boolq", "piqa", "winogrande", "texts")

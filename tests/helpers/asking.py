@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from knowcost.common import seal
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.spec.architectures import family_of
@@ -27,4 +28,5 @@ def rows_of(engine, model, tokenizer, benchmark, limit=None, **plan):
         return engine.ask(who, benchmark, limit, wanted)
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(benchmark, Path(folder, "benchmark.parquet"))
+        seal.seal(Path(folder, "benchmark.parquet"))
         return engine.ask(who, Path(folder, "benchmark.parquet"), limit, wanted)

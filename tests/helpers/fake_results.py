@@ -1,20 +1,16 @@
 """A small made-up results folder with every file that aggregate reads, by the contract's schema. For tests only."""
 
-import hashlib
-import json
 import zlib
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from knowcost import compress
 from knowcost.aggregate import tables
 from knowcost.aggregate.job import Settings
-from knowcost.common import paths
-from knowcost.common.files import write_json
-from knowcost.common.parquet import as_metadata
+from knowcost.common import parquet, paths, seal
 from knowcost.score import STAGE_VERSION
+from knowcost.score.cells import weights_of
 from knowcost.spec import levels, variants
 
 SETTINGS = Settings(tolerance=0.05)
@@ -63,9 +59,7 @@ def write_benchmark(path, name, kind, rows, dropped=None):
     """A benchmark parquet from a dict of columns."""
     about = {"name": name, "format": kind, "kind": kind, "rows": len(rows["id"]), "dropped": dropped or {}}
     about["source_sha256"] = {f"{name}.jsonl": "ab" * 32}
-    table = pa.table(rows).replace_schema_metadata(as_metadata(about))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path)
+    parquet.write(path, pa.table(rows), about)
     return path
 
 
@@ -80,11 +74,17 @@ def write_scores(path, rows, **about):
         "version": STAGE_VERSION,
         **about,
     }
-    metadata["sha256"] = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
-    table = pa.table(columns, schema=SCHEMA).replace_schema_metadata(as_metadata(metadata))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path)
+    parquet.write(path, pa.table(columns, schema=SCHEMA), metadata | asked_of(path))
     return path
+
+
+def asked_of(path):
+    """What a cell at this path says it was asked of: the weights and the benchmark that lie beside it."""
+    results = path.parents[3].parent
+    model, variant, benchmark = paths.cell_at(path)
+    manifest = seal.read_json(results / paths.manifest(model, variant))
+    digest = seal.check(results / paths.benchmark(benchmark))
+    return {"weights": weights_of(manifest), "benchmark_sha256": digest}
 
 
 def manifest(model, variant, family, **more):
@@ -106,6 +106,7 @@ def manifest(model, variant, family, **more):
         "bytes": {"disk": 4 * TOTAL, "nominal": nominal},
         "base": {"source": f"x/{model}", "commit": "0123456789abcdef" * 2, "files": {"model.safetensors": "cd" * 32}},
         "files": {"model.safetensors": {"sha256": "ef" * 32, "size": 4 * TOTAL}},
+        "archive": {"keep": "full", "files": {"model.safetensors": {"sha256": "ef" * 32, "size": 4 * TOTAL}}},
     } | more  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def make(folder, models=MODELS, facts=200, levels=(20, 40, 60, 80), limit=None, 
     for place, (model, family) in enumerate(models.items()):
         for slug in slugs(family, levels, lost):
             path = folder / paths.manifest(model, slug)
-            write_json(path, manifest(model, slug, family))
+            seal.write_json(path, manifest(model, slug, family))
             manifests.append(path)
             for name, (kind, families, known) in benchmarks.items():
                 if family in families:

@@ -1,15 +1,11 @@
 """Made-up cells of a text and of MMLU for the decoder of fake_results. For tests only."""
 
-import hashlib
-import json
 import math
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from helpers.fake_results import slugs, survival, write_benchmark, write_scores
-from knowcost.common import paths
-from knowcost.common.parquet import as_metadata
+from helpers.fake_results import asked_of, slugs, survival, write_benchmark, write_scores
+from knowcost.common import parquet, paths
 from knowcost.score import STAGE_VERSION
 
 SUBJECTS = ("philosophy", "sociology", "astronomy", "virology")
@@ -44,9 +40,6 @@ def _text(path, model, slug):
         {"id": str(i), "relation": None, "logprob": logprob, "tokens": 10, "words": 8, "bytes": 40} for i in range(5)
     ]
     about = {"model": model, "variant": slug, "benchmark": "prose", "kind": "lines", "limit": None, "batch_plan": "one"}
-    about |= {"version": STAGE_VERSION, "dropped": {}}
-    about["sha256"] = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    table = pa.Table.from_pylist(rows).replace_schema_metadata(as_metadata(about))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path)
+    about |= {"version": STAGE_VERSION, "dropped": {}, "asked": 5}
+    parquet.write(path, pa.Table.from_pylist(rows), about | asked_of(path))
     return path

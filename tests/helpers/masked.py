@@ -15,7 +15,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from knowcost.common.parquet import as_metadata
+from knowcost.common.parquet import KEY
 
 CITIES = ["Rome", "Paris", "Oslo", "Lima", "Cairo"]
 SENTENCES = [
@@ -59,7 +59,7 @@ def facts(*rows):
             }
             for i, row in enumerate(rows)
         ],
-        schema=pa.schema(columns, metadata=as_metadata({"kind": "cloze"})),
+        schema=pa.schema(columns, metadata={KEY: b'{"kind": "cloze"}'}),
     )
 
 

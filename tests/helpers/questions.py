@@ -1,12 +1,11 @@
 """Tiny models that are asked questions, the questions, and what the answers should be by hand. For tests only."""
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import tokenizers
 import torch
 import transformers
 
-from knowcost.common.parquet import as_metadata
+from knowcost.common import parquet
 
 WORDS = [
     "no", "yes", "Question", ":", "Answer", "?", "Rome", "Paris", "Oslo", "Bonn", "Italy", "France", "Norway",
@@ -73,8 +72,7 @@ def word_tokenizer(ending=False):
 
 def write(path, kind, facts):
     rows = [{"id": f"{kind}-{i}", "relation": "r" if i else None, **fact} for i, fact in enumerate(facts)]
-    table = pa.Table.from_pylist(rows)
-    pq.write_table(table.replace_schema_metadata(as_metadata({"kind": kind})), path)
+    parquet.write(path, pa.Table.from_pylist(rows), {"kind": kind})
     return path
 
 

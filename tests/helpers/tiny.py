@@ -3,7 +3,7 @@
 import torch
 import transformers as tf
 
-from knowcost.common import files, paths
+from knowcost.common import files, paths, seal
 from knowcost.fetch import weights
 from knowcost.fetch.config import described_model
 from knowcost.models.checkpoint import Checkpoint
@@ -75,10 +75,11 @@ def fetched(kind, folder, dtype=torch.float32, shard="5GB", seed=0):
 
 def write_source(folder):
     """source.json of a checkpoint's folder, as the fetch stage writes it."""
-    (folder / paths.SOURCE).unlink(missing_ok=True)
+    for path in (folder / paths.SOURCE, seal.beside(folder / paths.SOURCE)):
+        path.unlink(missing_ok=True)
     hashes = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(folder.iterdir())}
     names = weights.fills(Checkpoint(folder), described_model(folder))
-    files.write_json(folder / paths.SOURCE, {"source": "test", "files": hashes, "names": names})
+    seal.write_json(folder / paths.SOURCE, {"source": "test", "files": hashes, "names": names})
 
 
 def save_tokenizer(folder):

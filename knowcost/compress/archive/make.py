@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import again, files, paths
+from knowcost.common import again, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.archive import storage, verify
-from knowcost.compress.archive.again import restore
+from knowcost.compress.archive.again import check_place, restore
 from knowcost.compress.archive.storage import Keep
 from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
 from knowcost.compress.calibration import windows
@@ -48,7 +48,7 @@ def make_thresholds(model_folder: Path, wanted: Iterable[tuple[str, str, list[in
     """
     base = Base(model_folder)
     cuts = _cuts(base, wanted)
-    files.write_json(out, {"base": base.hashes, "scopes": cuts})
+    seal.write_json(out, {"base": base.hashes, "scopes": cuts})
     log.info("%s: thresholds of %d scopes, %s weights", model_folder, len(cuts), f"{base.parameters:,}")
 
 
@@ -63,7 +63,7 @@ def _cuts(base: Base, wanted: Iterable[tuple[str, str, list[int]]]) -> dict[str,
 
 def _cut_of(step: Step, base: Base, thresholds_file: Path) -> Cut:
     """The cut of one magnitude step: from thresholds.json, or taken here when the level is newer than that file."""
-    known = files.read_json(thresholds_file)
+    known = seal.read_json(thresholds_file)
     if known["base"] != base.hashes:
         raise InputError(f"{thresholds_file} was taken from other weights than {base.folder}; delete it and rerun")
     key, level = scope_key(step.grouping, step.scope), str(step.level)
@@ -89,6 +89,7 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
     variant = parse(slug)
     registry.check_steps(variant)
     out = Path(out)
+    check_place(out, model, slug)
     base = Base(inputs.model)
     calibrated = any(registry.METHODS[step.method].needs_data for step in variant.steps)
     if calibrated and keep.mode == "recipe":

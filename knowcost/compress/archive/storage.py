@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import files, paths
+from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
-from knowcost.common.files import digest
 from knowcost.models import checkpoint
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
@@ -86,27 +85,50 @@ def write_manifest(out: Path, manifest: dict[str, Any], kept: dict[str, Any]) ->
     size["disk"] = others
     while (total := others + len(files.as_json(manifest).encode())) != size["disk"]:
         size["disk"] = total
-    files.write_json(out / paths.MANIFEST, manifest)
+    seal.write_json(out / paths.MANIFEST, manifest)
 
 
-def verify(folder: Path) -> dict[str, Any]:
-    """Check an archive's files against its manifest. Returns the manifest; raises InputError naming what is wrong."""
-    folder = Path(folder)
-    path = folder / paths.MANIFEST
-    if not path.exists():
-        raise InputError(f"{path}: missing, so the archive is not whole; run Snakemake again to make it")
-    anew = f"delete {path} and run Snakemake again to make the archive anew"
-    try:
-        manifest = files.read_json(path)
-        kept = manifest["archive"]["files"]
-    except (ValueError, KeyError):
-        raise InputError(f"{path}: damaged, or of an older version of the workflow; {anew}") from None
-    check(folder, kept, anew)
+def read_manifest(path: str | Path, of: tuple[str, str] | None = None) -> dict[str, Any]:
+    """The contents of an archive's manifest.json.
+
+    of: the (model, variant) whose place this is. Raises InputError where it is missing, damaged, changed, no manifest,
+    of another variant than `of`, or lists files outside its folder.
+    """
+    manifest = seal.read_json(path)
+    if not isinstance(manifest, dict) or not manifest.keys() >= {"model", "variant", "files", "archive", "base"}:
+        raise InputError(f"{path}: of an older version of knowcost; delete it and run Snakemake again")
+    if of:
+        check_place(path, manifest, of)
+    lists = (manifest["files"], manifest["archive"]["files"], manifest["archive"].get("shards", {}))
+    for name in (name for each in lists for name in each):
+        if not seal.is_inside(name) or "/" in name:
+            raise InputError(f"{path}: lists {name!r}, which is no file of its folder; delete {path} and run again")
     return manifest
 
 
-def check(folder: Path, expected: Mapping[str, Mapping[str, Any]], advice: str) -> None:
-    """Raise InputError unless the files {name: {"sha256"}} of a folder are what they should be."""
-    for name, entry in expected.items():
-        if (found := digest(folder / name)) != entry["sha256"]:
-            raise InputError(f"{folder / name}: sha256 is {found}, the manifest says {entry['sha256']}; {advice}")
+def check_place(path: str | Path, manifest: Mapping[str, Any], of: tuple[str, str]) -> None:
+    """Raise InputError when the manifest at `path`, the place of (model, variant) `of`, is another's."""
+    found = manifest["model"], manifest["variant"]
+    if found != of:
+        raise InputError(
+            f"{path}: is of {' '.join(found)}, but this is the place of {' '.join(of)}; move this folder back to where "
+            "it was, or delete it, and run again"
+        )
+
+
+def verify(folder: str | Path, of: tuple[str, str] | None = None) -> dict[str, Any]:
+    """Hold an archive against its manifest: the files that this lists, and no others. Returns the manifest.
+
+    of: as of read_manifest. Raises InputError naming what is wrong.
+    """
+    folder = Path(folder)
+    path = folder / paths.MANIFEST
+    manifest = read_manifest(path, of)
+    check(folder, manifest["archive"]["files"])
+    seal.check_unlisted(folder, [*manifest["archive"]["files"], paths.SCORES], path)
+    return manifest
+
+
+def check(folder: Path, expected: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise InputError unless the files {name: {"sha256"}} of an archive are what its manifest says."""
+    seal.check_listed(folder, {name: entry["sha256"] for name, entry in expected.items()}, folder / paths.MANIFEST)

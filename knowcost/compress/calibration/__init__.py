@@ -1,3 +1,3 @@
 """Calibration data, and the walk through a model's blocks over them."""
 
-STAGE_VERSION = "1"
+STAGE_VERSION = "2"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import files
+from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.common.fields import passage
 from knowcost.common.reading import PLAIN, plain, suffix
@@ -55,7 +55,7 @@ def prepare(row: Mapping[str, Any], source: Path, out: Path) -> None:
     schema = pa.schema([("text", pa.string())])
     count, blank = 0, True
     batch: list[str] = []
-    with files.atomic(out) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
+    with seal.sealed(out) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
         for text in _texts(source):
             batch.append(text)
             count += 1

@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowcost.common import files
+from knowcost.common import parquet, seal
 from knowcost.common.errors import InputError
-from knowcost.common.parquet import as_metadata, from_metadata
 from knowcost.spec.architectures import positions
 
 if TYPE_CHECKING:
@@ -42,13 +41,14 @@ def draw(
     """
     import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    from knowcost.models import blueprint, tokenizers
+    from knowcost.models import blueprint, fetched, tokenizers
 
+    fetched.check(model_folder, weights=False)
     config = blueprint.configuration(model_folder, remote_code)
     tokenizer = tokenizers.load_tokenizer(model_folder, config.vocab_size, remote_code)
     length = min(options["length"], longest(config, tokenizer))
+    seal.check(texts_file)
     with pa.memory_map(str(texts_file)) as source:
         texts = pa.ipc.open_file(source).read_all()["text"]
         take = _from_all if options["join"] else _from_each
@@ -62,19 +62,16 @@ def draw(
     about = {key: options[key] for key in ("name", "source", "join", "samples", "seed")}
     digest = hashlib.sha256(windows.astype("<i8").tobytes()).hexdigest()
     about |= {"length": length, "texts": len(texts), "sha256": digest}
-    schema = pa.schema([("ids", pa.list_(pa.int64()))], metadata=as_metadata(about))
-    with files.atomic(out) as temporary:
-        pq.write_table(pa.table({"ids": windows.tolist()}, schema=schema), temporary)
+    parquet.write(out, pa.table({"ids": windows.tolist()}, schema=pa.schema([("ids", pa.list_(pa.int64()))])), about)
     log.info("%s: %d windows of %d tokens, sha256 %s", out, len(windows), length, about["sha256"])
 
 
 def read(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     """(int64 (samples, length) of ids, what the manifest says of them: name, source, ..., sha256 of the ids)."""
     import numpy as np
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
-    return np.array(table["ids"].to_pylist(), np.int64), from_metadata(table.schema.metadata, path)
+    table, about = parquet.read(path)
+    return np.array(table["ids"].to_pylist(), np.int64), about
 
 
 def longest(config: transformers.PretrainedConfig, tokenizer: transformers.PreTrainedTokenizerBase) -> int:

@@ -21,7 +21,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from knowcost.common import files
+from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import check_asked
@@ -56,7 +56,7 @@ def ask(
     with nothing before its blank). Raises InputError for a benchmark, model or tokenizer that the harness cannot ask.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
-    kind, task, facts = lm_eval_tasks.task(str(benchmark_file), files.sha256(benchmark_file))
+    kind, task, facts = lm_eval_tasks.task(str(benchmark_file), seal.check(benchmark_file))
     askable = lm_eval_tasks.askable(kind, facts[:limit])
     if not model.can_generate():
         raise InputError(

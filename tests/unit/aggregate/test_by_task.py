@@ -82,6 +82,7 @@ def test_perplexity_beside_the_dense_models():
 
 def test_perplexity_survives_its_csv(tmp_path):
     tables.write(by_task.perplexity([windows("dense", [-1.5]), windows("int8@final", [math.nan])]), tmp_path, "p")
+    tables.finish(tmp_path, {})
     found = tables.read(tmp_path)["p"]
     assert found["perplexity"].tolist() == [pytest.approx(math.exp(0.75), rel=1e-5), math.inf]
 

@@ -1,17 +1,18 @@
 """The aggregate stage: tables of four facts by hand, what is missing, and bytes that stay the same."""
 
+import hashlib
+import json
 from dataclasses import replace
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from helpers import fake_results
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
 from knowcost.benchmarks.kinds import KINDS
+from knowcost.common import parquet, paths, seal
 from knowcost.common.errors import BrokenPromise, InputError
-from knowcost.common.files import write_json
 
 FACTS = [{"id": str(i), "relation": "r", "answer": "x", "prediction": "x", "logprob": -1.0} for i in range(4)]
 
@@ -21,7 +22,7 @@ def tiny(folder, right, limit=None, ids=None):
     questions = {"id": list("0123"), "relation": ["r"] * 4, "question": ["?"] * 4, "answer": ["x", "y", "y", "y"]}
     questions["candidates"] = [["x", "y", "z"]] * 4
     benchmark = fake_results.write_benchmark(
-        folder / "facts.parquet", "facts", "question", questions, {"two answers": 2}
+        folder / paths.benchmark("facts"), "facts", "question", questions, {"two answers": 2}
     )
     cells, manifests = [], []
     for slug, correct in right.items():
@@ -29,9 +30,9 @@ def tiny(folder, right, limit=None, ids=None):
         if slug in (ids or {}):
             rows = [row | {"id": name} for row, name in zip(rows, ids[slug], strict=True)]
         about = {"model": "m", "variant": slug, "benchmark": "facts", "limit": limit, "dropped": {"too long": 1}}
-        cells.append(fake_results.write_scores(folder / f"{slug}.parquet", rows, **about))
-        manifests.append(folder / f"{slug}.json")
-        write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+        manifests.append(folder / paths.manifest("m", slug))
+        seal.write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+        cells.append(fake_results.write_scores(folder / paths.scores("m", slug, "facts"), rows, **about))
     return cells, manifests, [benchmark]
 
 
@@ -86,7 +87,7 @@ def test_a_missing_dense_model_leaves_drops_empty(tmp_path):
 def test_other_facts_than_the_dense_models_are_refused(tmp_path):
     right = {"dense": [1, 1, 1, 0], "int8@attention": [1, 1, 1, 0]}
     inputs = tiny(tmp_path, right, ids={"int8@attention": "1032"})
-    with pytest.raises(InputError, match=r"int8@attention\.parquet.*dense\.parquet.*Delete"):
+    with pytest.raises(InputError, match=r"int8@attention/scores/facts\.parquet.*dense/scores/facts\.parquet.*Delete"):
         aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
 
 
@@ -96,7 +97,7 @@ def test_other_prompts_than_the_dense_models_are_refused(tmp_path):
     for path, slug, prompts in zip(cells, ("dense", "int8@attention"), ("aa", "bb"), strict=True):
         rows = [fact | {"correct": True} for fact in FACTS]
         fake_results.write_scores(path, rows, variant=slug, prompts_sha256=prompts, **about)
-    with pytest.raises(InputError, match=r"int8@attention\.parquet.*prompts of .*dense\.parquet.*Delete"):
+    with pytest.raises(InputError, match=r"int8@attention/scores/.*prompts of .*dense/scores/.*Delete"):
         aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
 
 
@@ -116,9 +117,10 @@ def test_missing_inputs_are_named(tmp_path):
         aggregate([], manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
     with pytest.raises(InputError, match="'facts'"):
         aggregate(cells, manifests, [], tmp_path / "tables", fake_results.SETTINGS)
-    with pytest.raises(InputError, match="manifest"):
+    with pytest.raises(InputError, match=r"scores of .m. .dense., but no file"):
         aggregate(cells, [], benchmarks, tmp_path / "tables", fake_results.SETTINGS)
-    pq.write_table(pq.read_table(cells[0]).drop_columns(["correct"]), cells[0])
+    rows, about = parquet.read(cells[0])
+    parquet.write(cells[0], rows.drop_columns(["correct"]), about)
     with pytest.raises(InputError, match="correct"):
         aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
 
@@ -126,7 +128,7 @@ def test_missing_inputs_are_named(tmp_path):
 def test_a_measure_without_a_table_is_named(tmp_path, monkeypatch):
     inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
     monkeypatch.setitem(KINDS, "cloze", replace(KINDS["cloze"], measure="toxicity"))  # what those cells are of
-    with pytest.raises(BrokenPromise, match=r"dense\.parquet: measures toxicity, of which aggregate makes no table"):
+    with pytest.raises(BrokenPromise, match=r"scores/facts\.parquet: measures toxicity, of which aggregate makes no"):
         aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
 
 
@@ -138,3 +140,55 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
         for suffix in ("csv", "parquet"):
             one, two = (tmp_path / folder / f"{name}.{suffix}" for folder in ("one", "two"))
             assert one.read_bytes() == two.read_bytes()
+
+
+def swap(one, other):
+    """Exchange two files and their seals."""
+    for a, b in ((one, other), (seal.beside(one), seal.beside(other))):
+        a.rename(a.with_name("third"))
+        b.rename(a)
+        a.with_name("third").rename(b)
+
+
+def test_cells_that_do_not_belong_to_what_lies_beside_them_are_refused(tmp_path):
+    """Answers of other weights, to another benchmark, or in another's place; archives in another's place."""
+    slugs = {"dense": [1, 1, 1, 0], "int8@attention": [1, 1, 1, 0]}
+    cells, manifests, benchmarks = inputs = tiny(tmp_path, slugs)
+    aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
+
+    def refused(match):
+        with pytest.raises(InputError, match=match):
+            aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
+
+    swap(*cells)
+    refused(r"dense/scores/facts\.parquet: says it is of m, int8@attention, facts; move it back")
+    swap(*cells)
+    swap(*manifests)
+    refused(r"dense/manifest\.json: is of m int8@attention, but this is the place of m dense")
+    swap(*manifests)
+    other = fake_results.manifest("m", "dense", "decoder", files={"model.safetensors": {"sha256": "01" * 32}})
+    before = manifests[0].read_bytes()
+    seal.write_json(manifests[0], other)
+    refused(r"dense/scores/facts\.parquet: was not asked of what .*m/dense/manifest\.json says")
+    manifests[0].write_bytes(before)
+    seal.seal(manifests[0])
+    parquet.write(benchmarks[0], parquet.read(benchmarks[0])[0].slice(0, 3), parquet.about(benchmarks[0]))
+    refused(r"dense/scores/facts\.parquet: was not asked of what .*facts\.parquet says")
+
+
+def test_fewer_rows_than_were_asked_are_refused(tmp_path):
+    cells, *others = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
+    parquet.write(cells[0], parquet.read(cells[0])[0].slice(0, 3), parquet.about(cells[0]))
+    with pytest.raises(InputError, match=r"dense/scores/facts\.parquet: 3 rows, 4 were asked; delete"):
+        aggregate(cells, *others, tmp_path / "tables", fake_results.SETTINGS)
+
+
+def test_tables_say_what_they_were_made_from(tmp_path):
+    inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
+    aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
+    said = json.loads((tmp_path / "tables/made_from.json").read_text())
+    assert said == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for paths_ in inputs for path in paths_}
+    text = (tmp_path / "tables/scores.csv").read_text()
+    (tmp_path / "tables/scores.csv").write_text(text.replace("0.75", "0.85"))
+    with pytest.raises(InputError, match=r"tables/scores\.csv is damaged or was changed .* delete .*tables and run"):
+        tables.read(tmp_path / "tables")

@@ -8,7 +8,7 @@ from helpers import fake_results
 
 from knowcost.aggregate import drops, noise, tables
 from knowcost.aggregate.job import aggregate
-from knowcost.common.files import write_json
+from knowcost.common import paths, seal
 
 
 def rows(correct, again):
@@ -67,7 +67,7 @@ def test_the_floor_of_few_bits_reaches_the_scores(tmp_path):
     facts = [{"id": str(i), "relation": "r", "answer": "x", "correct": i < 3, "logprob": -1.0} for i in range(4)]
     questions = {"id": list("0123"), "relation": ["r"] * 4, "question": ["?"] * 4, "answer": ["x"] * 4}
     questions["candidates"] = [["x", "y"]] * 4
-    benchmark = fake_results.write_benchmark(tmp_path / "facts.parquet", "facts", "question", questions)
+    benchmark = fake_results.write_benchmark(tmp_path / paths.benchmark("facts"), "facts", "question", questions)
     wrong = {
         "dense": {3},
         "int8@overall": {2, 3},
@@ -78,9 +78,9 @@ def test_the_floor_of_few_bits_reaches_the_scores(tmp_path):
     for slug, facts_wrong in wrong.items():
         rows = [row | {"again": facts_wrong and i not in facts_wrong} for i, row in enumerate(facts)]
         about = {"model": "m", "variant": slug, "benchmark": "facts"}
-        cells.append(fake_results.write_scores(tmp_path / f"{slug}.parquet", rows, **about))
-        manifests.append(tmp_path / f"{slug}.json")
-        write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+        manifests.append(tmp_path / paths.manifest("m", slug))
+        seal.write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+        cells.append(fake_results.write_scores(tmp_path / paths.scores("m", slug, "facts"), rows, **about))
     aggregate(cells, manifests, [benchmark], tmp_path / "tables", fake_results.SETTINGS)
     found = tables.read(tmp_path / "tables")["scores"].set_index("variant")["noise_points"]
     expected = {"dense": 0, "int8@overall": 48.9991, "gptq-4bit@overall": 0, "rtn-8bit@overall": 0}

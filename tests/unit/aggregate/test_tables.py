@@ -42,6 +42,7 @@ def test_csv_text_is_fixed_and_parquet_reads_back_exactly(tmp_path):
     tables.write(pd.DataFrame(columns | {"border": [None, "40%"]}), tmp_path, "one")
     text = "model,n,accuracy,drop_points,border\nNA,3,0.500000,0.000,\nb,,,2.500,40%\n"
     assert (tmp_path / "one.csv").read_text() == text
+    tables.finish(tmp_path, {})
     found = tables.read(tmp_path)["one"]
     assert found["model"].tolist() == ["NA", "b"]
     assert found["n"].tolist()[0] == 3
@@ -57,6 +58,7 @@ def test_texts_that_a_spreadsheet_would_compute_are_defused_for_people_only(tmp_
         assert list(csv.reader(f))[1:] == [
             ["'=HYPERLINK(\"http://x\")", "-1.000"], ["'-1", "2.000"], [r"\x1b[2J", ""],
         ]  # fmt: skip
+    tables.finish(tmp_path, {})
     assert tables.read(tmp_path)["one"]["example"].tolist() == texts
 
 
@@ -82,6 +84,7 @@ def test_a_level_keeps_its_fraction(tmp_path):
     tables.write(pd.DataFrame([tables.describe(slug) for slug in slugs]), tmp_path, "one")
     with open(tmp_path / "one.csv", newline="") as f:
         assert [row["level"] for row in csv.DictReader(f)] == ["", "40", "62.5", "66.6667"]
+    tables.finish(tmp_path, {})
     assert tables.read(tmp_path)["one"]["level"].tolist()[1:] == [40, 62.5, pytest.approx(200 / 3)]
 
 
@@ -89,6 +92,7 @@ def test_text_that_is_missing_throughout_is_no_number(tmp_path):
     """As of a study of dense models alone: no claim has a contrast, and nothing is small enough."""
     tables.write(pd.DataFrame({"claim": ["a"], "contrast": [np.nan], "estimate": [None]}), tmp_path, "claims")
     tables.write(pd.DataFrame([], columns=["variant", "level", "n"]), tmp_path, "nothing")
+    tables.finish(tmp_path, {})
     read = tables.read(tmp_path)
     assert read["claims"]["contrast"].tolist() == [""] and read["claims"]["estimate"].isna().all()
     assert [str(field.type) for field in pq.read_schema(tmp_path / "nothing.parquet")] == ["string", "double", "int64"]

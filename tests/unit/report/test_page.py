@@ -1,6 +1,7 @@
 """The page: the answer's sentences from hand-written tables, self-containment, and what was run."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -9,7 +10,8 @@ from helpers import fake_results
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
-from knowcost.common import paths
+from knowcost.common import paths, seal
+from knowcost.common.errors import InputError
 from knowcost.common.files import read_json, write_json
 from knowcost.report import answer
 from knowcost.report import page as report
@@ -120,11 +122,12 @@ def run(tmp_path_factory):
         [figure(family="encoder", title="One <figure>", caption="What it shows.")],
     )
     (root / paths.FIGURES / "one.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    tables.finish(root / paths.FIGURES, {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)})
     sources = [root / paths.model_source(name) for name in "ab"]
     for path, name in zip(sources, "ab", strict=True):
         source = {"name": name, "family": "encoder", "source": f"someone/{name}", "commit": "c0ffee" * 6 + "c0ff"}
         source |= {"requested_revision": "main", "files": {"model.safetensors": {"sha256": "beef" * 16, "size": 1}}}
-        write_json(path, source)
+        seal.write_json(path, source)
     timings = [root / paths.timing("score", f"a-0{i}") for i in (1, 2)] + [root / paths.timing("fetch", "gone")]
     for path, seconds, memory in zip(timings[:2], (12.5, 30.0), ("-", "512.0"), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -206,13 +209,20 @@ def test_page_says_what_was_run(run):
     assert "Not the whole benchmarks" not in parsed.text
 
 
+def changed(run, root, name, frame):
+    """A copy of the run in `root`, with another table, and figures that say that they are of it."""
+    shutil.copytree(run["root"] / "results", root / "results", dirs_exist_ok=True)
+    tables.write(frame, root / paths.TABLES, name)
+    tables.finish(root / paths.TABLES, {})
+    tables.finish(root / paths.FIGURES, {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)})
+    return root
+
+
 def test_page_warns_of_a_limit(run, tmp_path):
-    scores = tables.read(run["root"] / paths.TABLES)["benchmarks"].assign(limit=25)
-    for path in (run["root"] / paths.TABLES).glob("*.parquet"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    tables.write(scores, tmp_path, "benchmarks")
+    limited = tables.read(run["root"] / paths.TABLES)["benchmarks"].assign(limit=25)
+    root = changed(run, tmp_path, "benchmarks", limited)
     config = {"score": {"int8_activations": "sentence"}, "study": {"tolerance": 0.05}}
-    report.write(inputs(run, tables=tmp_path, timings=[], config=config), tmp_path / "report.html")
+    report.write(inputs(run | {"root": root}, timings=[], config=config), tmp_path / "report.html")
     assert "activations have one scale per sentence" in (tmp_path / "report.html").read_text()
     parsed = Strict((tmp_path / "report.html").read_text())
     assert "Not the whole benchmarks: this run asked at most the first 25 facts of each." in parsed.text
@@ -246,8 +256,10 @@ def test_figures_about_all_stand_with_the_findings(run):
     index = run["root"] / paths.FIGURES / "figures.json"
     entries = read_json(index)
     write_json(index, [figure(family="", title="All", caption="About all families.")])
+    seal.seal_folder(index.parent)
     text = Strict(page(run)).text
     write_json(index, entries)
+    seal.seal_folder(index.parent)
     assert (
         text.index("What the papers found") < text.index("About all families.") < text.index("All numbers of this run")
     )
@@ -259,8 +271,11 @@ def test_figures_of_a_group_are_folded_and_keep_their_size(run):
     (folder / "two.svg").write_text("<svg xmlns='x' width=\"75pt\" height=\"150.2pt\" viewBox='0 0 1 1'/>")
     more = {"family": "encoder", "title": "Two", "caption": "Two."}
     write_json(folder / "figures.json", [*entries, figure("two", "by benchmark", **more)])
+    seal.seal_folder(folder)
     html = page(run)
     write_json(folder / "figures.json", entries)
+    (folder / "two.svg").unlink()
+    seal.seal_folder(folder)
     family = html.split('<section id="encoder">')[1].split("</section>")[0]
     opened, folded = family.split("<details>")
     assert "What it shows." in opened and "By benchmark: 1 figure<" in folded and "Two." in folded
@@ -274,14 +289,19 @@ def test_numbers_on_the_page_come_from_the_tables(run):
     assert re.search(rf"magnitude overall [-\d.]+ {row['drop_percent']:.1f} ", text)
 
 
-def test_control_characters_of_facts_are_escapes_on_the_page(run):
-    file = run["root"] / paths.TABLES / "benchmarks.parquet"
-    before, whole = file.read_bytes(), tables.read(file.parent)["benchmarks"]
-    tables.write(whole.assign(example="law\x1b[2J\u202e\0"), file.parent, "benchmarks")
-    html = page(run)
-    file.write_bytes(before)
+def test_control_characters_of_facts_are_escapes_on_the_page(run, tmp_path):
+    whole = tables.read(run["root"] / paths.TABLES)["benchmarks"]
+    other = changed(run, tmp_path, "benchmarks", whole.assign(example="law\x1b[2J\u202e\0"))
+    html = page(run | {"root": other})
     assert len(whole) and r"law\x1b[2J\u202e\x00" in html
     assert all(char.isprintable() or char in "\n\u00a0" for char in html)
+
+
+def test_figures_of_other_tables_are_refused(run, tmp_path):
+    root = changed(run, tmp_path, "noise", tables.read(run["root"] / paths.TABLES)["noise"])
+    tables.finish(root / paths.FIGURES, {str(root / paths.TABLES): "0" * 64})
+    with pytest.raises(InputError, match=r"figures: was drawn from other tables than .*tables; delete"):
+        page(run | {"root": root})
 
 
 def test_command_prints_the_answer(run, monkeypatch, capsys):

@@ -11,7 +11,7 @@ import pytest
 from helpers import questions, tiny
 
 from knowcost.benchmarks import prepared
-from knowcost.common import paths
+from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
@@ -138,12 +138,13 @@ def test_what_a_job_asked_before_it_failed_is_not_asked_again(study, asked, monk
 
         monkeypatch.setattr(os, "link", no_links)
     files = [study / paths.scores("m", "dense", name) for name in ("own", "more")]
-    with pytest.raises(FileNotFoundError):  # there is no benchmark of the second name yet
+    with pytest.raises(InputError, match=r"more\.parquet: missing"):  # there is no benchmark of the second name yet
         score.score("m", ["dense"], ["own"], cells.Settings(OPTIONS))
         score.score("m", ["dense"], ["own", "more"], cells.Settings(OPTIONS))
     os.utime(study / paths.kept_scores("m", "dense", "own"), (1, 1))
     files[0].unlink()  # as Snakemake does after a job failed
     shutil.copy(study / paths.benchmark("own"), study / paths.benchmark("more"))
+    seal.seal(paths.benchmark("more"))
     score.score("m", ["dense"], ["own", "more"], cells.Settings(OPTIONS))
     assert [Path(path).stem for path in asked] == ["own", "more"]
     assert [len(cells.read(cell)[0]) for cell in files] == [3, 3]

@@ -4,7 +4,8 @@ import pytest
 from helpers import tiny
 
 from knowcost import compress
-from knowcost.common import paths
+from knowcost.common import paths, seal
+from knowcost.common.errors import InputError
 from knowcost.compress.archive import make
 from knowcost.compress.archive.make import Inputs
 from knowcost.compress.archive.storage import Keep
@@ -22,9 +23,9 @@ def run(tmp_path):
     tiny.fetched("bert", tmp_path / "model")
     make.make_thresholds(tmp_path / "model", [("paper", "attention", [40])], tmp_path / "cuts.json")
 
-    def run(slug=SLUG, keep=make.storage.FULL):
+    def run(slug=SLUG, keep=make.storage.FULL, model="m"):
         (run.out / paths.MANIFEST).unlink(missing_ok=True)
-        make.make_archive("m", slug, Inputs(tmp_path / "model", tmp_path / "cuts.json"), run.out, keep)
+        make.make_archive(model, slug, Inputs(tmp_path / "model", tmp_path / "cuts.json"), run.out, keep)
 
     run.out = tmp_path / "out"
     return run
@@ -74,9 +75,7 @@ def test_a_damaged_one_is_made_anew_and_right(run, change):
     assert contents(run.out) == before
 
 
-@pytest.mark.parametrize(
-    "how", [{"slug": "magnitude-30@attention"}, {"keep": Keep("recipe")}, {"keep": Keep(shard_size=10_000)}]
-)
+@pytest.mark.parametrize("how", [{"keep": Keep("recipe")}, {"keep": Keep(shard_size=10_000)}])
 def test_another_one_is_made_anew(run, how, monkeypatch):
     run()
     monkeypatch.setattr(make, "write_full", stop)
@@ -96,8 +95,26 @@ def test_other_code_makes_it_anew(run, monkeypatch):
 def test_other_weights_or_cuts_make_it_anew(run, tmp_path, monkeypatch):
     run()
     monkeypatch.setattr(make, "write_full", stop)
-    cuts = make.files.read_json(tmp_path / "cuts.json")
+    cuts = seal.read_json(tmp_path / "cuts.json")
     cuts["scopes"]["attention"]["40"] = {**cuts["scopes"]["attention"]["40"], "made": "up"}
-    make.files.write_json(tmp_path / "cuts.json", cuts)
+    seal.write_json(tmp_path / "cuts.json", cuts)
+    with pytest.raises(Made):
+        run()
+
+
+@pytest.mark.parametrize("other", [{"slug": "magnitude-30@attention"}, {"model": "another"}])
+def test_anothers_archive_in_place_is_named_and_nothing_of_it_deleted(run, other):
+    run(**other)
+    before = {name: data for name, data in contents(run.out).items() if name != paths.MANIFEST}
+    with pytest.raises(InputError, match=r"json: is of .*, but this is the place of m magnitude-40@attention"):
+        run()
+    assert contents(run.out) == before
+
+
+def test_an_edited_copy_of_the_manifest_is_not_put_back(run, monkeypatch):
+    run()
+    path = run.out / ".manifest.json"
+    path.write_text(path.read_text().replace('"nominal": ', '"nominal": 1'))
+    monkeypatch.setattr(make, "write_full", stop)
     with pytest.raises(Made):
         run()

@@ -11,7 +11,7 @@ import torch
 from helpers import tiny
 from torch.nn.utils import prune
 
-from knowcost.common import files, paths
+from knowcost.common import files, paths, seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
@@ -200,10 +200,10 @@ def test_verify_names_the_file_that_differs(tmp_path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"model\.safetensors: sha256 .* delete"):
+    with pytest.raises(InputError, match=r"model\.safetensors is damaged .* delete"):
         storage.verify(out)
     (out / paths.MANIFEST).unlink()
-    with pytest.raises(InputError, match="not whole"):
+    with pytest.raises(InputError, match=r"manifest\.json: missing; delete .*manifest\.json\.sha256 and run"):
         storage.verify(out)
 
 
@@ -211,7 +211,7 @@ def test_thresholds_of_other_weights_are_refused(tmp_path):
     _, out = archived(tmp_path, "llama", "magnitude-20@attention")
     cuts = json.loads((tmp_path / "thresholds.json").read_text())
     cuts["base"]["model.safetensors"] = "0" * 64
-    files.write_json(tmp_path / "thresholds.json", cuts)
+    seal.write_json(tmp_path / "thresholds.json", cuts)
     inputs = Inputs(tmp_path / "model", tmp_path / "thresholds.json")
     with pytest.raises(InputError, match="other weights"):
         archive.make_archive("m", "magnitude-20@attention", inputs, out)

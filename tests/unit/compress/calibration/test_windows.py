@@ -126,6 +126,7 @@ def test_a_token_without_a_row_is_named_with_text_and_tokenizer(tmp_path, model)
     settings = json.loads((copy / "tokenizer_config.json").read_text()) | {"pad_token": "<padding>"}
     (copy / "tokenizer_config.json").write_text(json.dumps(settings))
     expected, _ = drawn(tmp_path, model)
+    tiny.write_source(copy)
     assert np.array_equal(drawn(tmp_path, copy)[0], expected)  # as long as no text holds it, it does not matter
     source = written(tmp_path / "other.jsonl", [f"{text} <padding>" * 4 for text in TEXTS])
     with pytest.raises(InputError, match=rf"mine \(mine\.jsonl\): .*'<padding>', token 120 .*{copy}.* 120 rows"):

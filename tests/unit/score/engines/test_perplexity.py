@@ -1,5 +1,6 @@
 """Perplexity against the formula of GPTQ's and SparseGPT's evaluation, written out in torch."""
 
+import json
 import math
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from helpers.asking import respondent, rows_of
 from helpers.questions import make_llama, make_t5, word_tokenizer
 
 from knowcost.common.errors import InputError
-from knowcost.common.parquet import as_metadata
+from knowcost.common.parquet import KEY
 from knowcost.score import ask as asking
 from knowcost.score import measures
 from knowcost.score.engines import perplexity
@@ -23,7 +24,7 @@ def table(kind, *texts):
     """A benchmark of kind `text`, one running text, or `lines`, each by itself."""
     rows = [{"id": f"t{i}", "relation": None, "text": text} for i, text in enumerate(texts)]
     columns = {name: pa.string() for name in ("id", "relation", "text")}
-    return pa.Table.from_pylist(rows, schema=pa.schema(columns, metadata=as_metadata({"kind": kind})))
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns, metadata={KEY: json.dumps({"kind": kind})}))
 
 
 def published(model, ids, size):

@@ -1,0 +1,80 @@
+"""What tables are made from: scores, manifests and benchmarks, and whether they belong together."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from knowcost import compress
+from knowcost.common import parquet, paths, seal
+from knowcost.common.errors import InputError
+from knowcost.compress.archive import storage
+from knowcost.score import cells as scores
+
+
+@dataclass(frozen=True)
+class Files:
+    """What was compressed and asked. models: {model: family}; manifests: {(model, variant): manifest}; benchmarks:
+    {name: path}; about: {name: what its file says of itself}; digests: of everything, {path: sha256}. Models and
+    benchmarks are in the configuration's order."""
+
+    models: dict[str, str]
+    manifests: dict[tuple[str, str], dict[str, Any]]
+    benchmarks: dict[str, Path]
+    about: dict[str, dict[str, Any]]
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A scores file, and which cell it is."""
+
+    model: str
+    family: str
+    variant: str
+    benchmark: str
+    kind: str
+    path: Path
+
+
+def read(
+    cells: Sequence[str | Path], manifests: Collection[str | Path], benchmarks: Collection[str | Path]
+) -> tuple[Files, list[Cell]]:
+    """The Files behind paths of manifest.json and of benchmarks, and the Cells behind those of scores files.
+
+    Raises InputError for a file that is damaged, of another version or not where it belongs, for a cell of which there
+    is no manifest or benchmark, and for one that was asked of other weights, or another benchmark, than these.
+    """
+    made = [_manifest(path) for path in manifests]
+    by_name = {Path(path).stem: Path(path) for path in benchmarks}
+    files = Files(
+        models={manifest["model"]: manifest["family"] for manifest in made},
+        manifests={(manifest["model"], manifest["variant"]): manifest for manifest in made},
+        benchmarks=by_name,
+        about={name: parquet.about(path) for name, path in by_name.items()},
+        digests={str(path): seal.check(path) for path in (*cells, *manifests, *benchmarks)},
+    )
+    weights = {place: scores.weights_of(manifest) for place, manifest in files.manifests.items()}
+    return files, [_cell(Path(path), files, weights) for path in cells]
+
+
+def _manifest(path: str | Path) -> dict[str, Any]:
+    manifest = storage.read_manifest(path, of=paths.archive_at(path))
+    if manifest["stage_version"] != compress.STAGE_VERSION:
+        raise InputError(f"{path}: compressed by another version of knowcost; delete it and run Snakemake again")
+    return manifest
+
+
+def _cell(path: Path, files: Files, weights: Mapping[tuple[str, str], str]) -> Cell:
+    about = scores.metadata(path)
+    model, variant, benchmark = place = paths.cell_at(path)
+    if place != (said := (about["model"], about["variant"], about["benchmark"])):
+        raise InputError(f"{path}: says it is of {', '.join(said)}; move it back, or delete it, and run again")
+    if (model, variant) not in files.manifests or benchmark not in files.benchmarks:
+        missing = f"benchmark {benchmark!r}" if benchmark not in files.benchmarks else f"{model!r} {variant!r}"
+        raise InputError(f"{path}: there are scores of {missing}, but no file of it; delete them and run again")
+    asked = {"weights": weights[model, variant], "benchmark_sha256": files.digests[str(files.benchmarks[benchmark])]}
+    for name, what in (("weights", paths.manifest(model, variant)), ("benchmark_sha256", paths.benchmark(benchmark))):
+        if about[name] != asked[name]:
+            raise InputError(f"{path}: was not asked of what {what} says is there now; delete {path} and run again")
+    return Cell(model, files.models[model], variant, benchmark, about["kind"], path)

@@ -67,14 +67,11 @@ def _manifest(path: str | Path) -> dict[str, Any]:
 
 def _cell(path: Path, files: Files, weights: Mapping[tuple[str, str], str]) -> Cell:
     about = scores.metadata(path)
-    model, variant, benchmark = place = paths.cell_at(path)
-    if place != (said := (about["model"], about["variant"], about["benchmark"])):
-        raise InputError(f"{path}: says it is of {', '.join(said)}; move it back, or delete it, and run again")
+    scores.check_place(path, about)
+    model, variant, benchmark = paths.cell_at(path)
     if (model, variant) not in files.manifests or benchmark not in files.benchmarks:
         missing = f"benchmark {benchmark!r}" if benchmark not in files.benchmarks else f"{model!r} {variant!r}"
         raise InputError(f"{path}: there are scores of {missing}, but no file of it; delete them and run again")
     asked = {"weights": weights[model, variant], "benchmark_sha256": files.digests[str(files.benchmarks[benchmark])]}
-    for name, what in (("weights", paths.manifest(model, variant)), ("benchmark_sha256", paths.benchmark(benchmark))):
-        if about[name] != asked[name]:
-            raise InputError(f"{path}: was not asked of what {what} says is there now; delete {path} and run again")
+    scores.check_asked(path, about, asked)
     return Cell(model, files.models[model], variant, benchmark, about["kind"], path)

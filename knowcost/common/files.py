@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+ABSENT = "no file"  # in the place of a digest
 SCRATCH = "knowcost-scratch-"
 
 
@@ -119,5 +120,5 @@ def copy(source: str | Path, target: str | Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, "no file" when there is none."""
-    return sha256(path) if path.exists() else "no file"
+    """The sha256 of a file, ABSENT when there is none."""
+    return sha256(path) if path.exists() else ABSENT

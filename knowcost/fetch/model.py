@@ -17,7 +17,7 @@ from knowcost.common.errors import InputError
 from knowcost.fetch import bounds, door, hub
 from knowcost.fetch.alone import LOCK, alone
 from knowcost.fetch.pickles import convert
-from knowcost.fetch.rows import choose, columns, is_local, is_pickle, is_weights, names_in
+from knowcost.fetch.rows import choose, columns, is_local, is_pickle, is_taught, is_weights, names_in
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,8 @@ def _origin(row: Mapping[str, str], folder: Path, lock_path: str | Path) -> Orig
             raise InputError(f"{row['name']}: there is no folder {local}; correct the source column, or make it")
         if local.resolve() == folder.resolve():
             raise InputError(f"{row['name']}: {local} is where the fetched copy goes; keep the original elsewhere")
+        if is_taught(row["source"]):
+            seal.check_folder(local)
         door.glance(row, local)
         return Origin(dict.fromkeys(names_in(local), 0), partial(_place, local, folder), local=local)
     if is_offline_mode():

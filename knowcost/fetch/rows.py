@@ -69,6 +69,11 @@ def is_taught(source: str) -> bool:
     return source.startswith(f"{world.MODELS}/")
 
 
+def is_invented(source: str) -> bool:
+    """Whether the source of a benchmark or of calibration data is a file that the workflow itself makes."""
+    return source.startswith(f"{world.FOLDER}/")
+
+
 def benchmark_inputs(row: Mapping[str, str]) -> list[str]:
     """The files that preparing a local benchmark, or calibration data, reads; [] for one that is downloaded."""
     if row["source"].startswith(REMOTE):

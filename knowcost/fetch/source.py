@@ -18,7 +18,7 @@ from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
 from knowcost.fetch import bounds, hub, network, unpack
 from knowcost.fetch.alone import alone
-from knowcost.fetch.rows import REMOTE
+from knowcost.fetch.rows import REMOTE, is_invented
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LONGEST_NAME = 150  # bytes; a file's name may have 255, with what marks temporaries and seals
@@ -38,6 +38,8 @@ def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path, most: 
     path = Path(row["source"])
     if not path.exists():
         raise InputError(f"{row['name']}: there is no file or folder {path}; correct the source column")
+    if is_invented(row["source"]):
+        seal.check(path)
     if row.get("sha256"):
         if path.is_dir():
             raise InputError(f"{path}: a folder has no sha256; correct the sha256 column of {row['name']}")

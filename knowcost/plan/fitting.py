@@ -17,7 +17,8 @@ from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.fetch import door, rows
 from knowcost.models.checkpoint import Checkpoint, Tensor
-from knowcost.models.headers import read_config, read_object
+from knowcost.models.fetched import read_source
+from knowcost.models.headers import read_config
 from knowcost.plan import design
 from knowcost.plan.config import Row, Study
 from knowcost.spec import scopes
@@ -71,7 +72,7 @@ def _here(row: Row) -> Path | None:
     """
     fetched, local = Path(paths.model_source(row["name"])), Path(row["source"])
     try:
-        origin = read_object(fetched).get("source") if fetched.is_file() else None
+        origin = read_source(fetched.parent).get("source") if fetched.is_file() else None
     except InputError:
         raise InputError(f"{fetched}: damaged; delete it, and the model is fetched again") from None
     if os.path.isdir(local) and not rows.is_taught(row["source"]):

@@ -67,6 +67,22 @@ def harness(kind: str, family: str) -> dict[str, Any] | None:
     return {"version": task_files.harness_version(), "files": task_files.digests(task_files.task_file(kind))}
 
 
+def check_asked(path: str | Path, about: Mapping[str, Any], asked: Mapping[str, str]) -> None:
+    """Raise InputError when a cell was asked of other weights, or of another benchmark, than `asked_of` says of what
+    lies there now."""
+    model, variant, benchmark = paths.cell_at(path)
+    for name, what in (("weights", paths.manifest(model, variant)), ("benchmark_sha256", paths.benchmark(benchmark))):
+        if about[name] != asked[name]:
+            raise InputError(f"{path}: was not asked of what {what} says is there now; delete {path} and run again")
+
+
+def check_place(path: str | Path, about: Mapping[str, Any]) -> None:
+    """Raise InputError when a cell lies in another's place."""
+    said = about["model"], about["variant"], about["benchmark"]
+    if said != paths.cell_at(path):
+        raise InputError(f"{path}: says it is of {', '.join(said)}; move it back, or delete it, and run again")
+
+
 def weights_of(manifest: Mapping[str, Any]) -> str:
     """The digest of the full checkpoint of an archive, whatever of it is kept."""
     return seal.of_values(manifest["files"])

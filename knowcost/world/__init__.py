@@ -2,9 +2,11 @@
 
 STAGE_VERSION = "6"
 
+FOLDER = "resources/world"
+
 # The files that facts.write makes, without ".jsonl".
 FILES = ("facts", "cloze", "ranked", "lines", "boolq", "piqa", "winogrande", "texts")
 
 # What a taught model's folder holds, as far as jobs depend on it.
-MODELS = "resources/world/models"
+MODELS = f"{FOLDER}/models"
 CHECKPOINT = ("config.json", "model.safetensors", "tokenizer.json")

@@ -18,7 +18,7 @@ from typing import Any
 
 from knowcost.benchmarks.kinds import MASK, completions
 from knowcost.common.errors import InputError
-from knowcost.common.files import atomic
+from knowcost.common.seal import check, sealed
 
 TASKS = ("boolq", "piqa", "winogrande")
 CHOICES = 5  # candidates of a ranked cloze
@@ -264,20 +264,23 @@ def right_answer(task: str, row: Mapping[str, Any]) -> Pair:
 
 
 def write(folder: str | Path, facts: Sequence[Fact], seed: int = 0) -> None:
-    """Write facts, cloze, ranked, lines, boolq, piqa, winogrande and texts, each .jsonl, into `folder`."""
+    """Write facts, cloze, ranked, lines, boolq, piqa, winogrande and texts, each .jsonl, into `folder`,
+    and seal them."""
     asked = questions(facts, seed)
     tables = {"facts": [asdict(fact) for fact in facts], "cloze": clozes(facts), "ranked": ranked(facts, seed)}
     tables |= {"lines": lines(facts)} | asked | {"texts": texts(facts, asked)}
     for name, rows in tables.items():
-        with atomic(Path(folder) / f"{name}.jsonl") as temporary:
+        with sealed(Path(folder) / f"{name}.jsonl") as temporary:
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             temporary.write_text(text, encoding="utf-8")
 
 
 def read(folder: str | Path, name: str) -> list[Any]:
-    """The rows of <folder>/<name>.jsonl as dicts, of "facts" as Fact. Raises InputError where the file is missing."""
+    """The rows of <folder>/<name>.jsonl as dicts, of "facts" as Fact. Raises InputError where the file is missing, or
+    is not what was written."""
     path = Path(folder) / f"{name}.jsonl"
     if not path.is_file():
         raise InputError(f"{path} is missing: write the world first (knowcost.world.facts.write)")
+    check(path)
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [Fact(**row) for row in rows] if name == "facts" else rows

@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
+from knowcost.common import seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.world import facts as world
 from knowcost.world.facts import Pair
@@ -41,7 +42,7 @@ def teach(
     seed: int = 0,
     log: Callable[[str], object] = _logger.info,
 ) -> dict[str, float]:
-    """Build a model of `family`, teach it the world written in `facts_folder` and save it in `out_folder`.
+    """Build a model of `family`, teach it the world written in `facts_folder`, save it in `out_folder` and seal that.
 
     `out_folder` becomes an ordinary Hugging Face folder: config.json, model.safetensors and the tokenizer's files. The
     same seed and number of threads on the same machine give the same bytes. `log` is called with a line of text every
@@ -70,6 +71,7 @@ def teach(
         raise BrokenPromise(f"the {family} knows only {_shares(known)} after {steps} steps; {TARGET:.0%} expected")
     pupil.model.save_pretrained(out_folder)
     pupil.tokenizer.save_pretrained(out_folder)
+    seal.seal_folder(out_folder)
     return known
 
 

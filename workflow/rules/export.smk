@@ -1,8 +1,7 @@
 # On request:  snakemake --cores 1 exports/<model>/<variant>/manifest.json
-#              snakemake --cores 1 verify
 #
 # in:  results/<model>/<variant>/, resources/models/<model>/
-# out: exports/<model>/<variant>/, the full checkpoint. verify leaves nothing, so it always runs.
+# out: exports/<model>/<variant>/, the full checkpoint
 
 
 rule export:
@@ -17,15 +16,3 @@ rule export:
         **asks("compress"),
     script:
         "../scripts/export.py"
-
-
-rule verify:
-    input:
-        manifests=[paths.manifest(*archive) for archive in ARCHIVES],
-        models=[paths.model_source(model) for model, _ in ARCHIVES],
-    log:
-        paths.log("verify"),
-    resources:
-        **asks("verify"),
-    script:
-        "../scripts/verify.py"

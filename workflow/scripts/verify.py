@@ -1,9 +1,9 @@
-"""Every hash of every archive and of the models they were made from."""
+"""Whether all that there is of a study is what it was when it was made."""
 
 from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost.compress.archive import rebuild
+from knowcost.report.verify import Run, verify
 
-rebuild.verify_all(zip(snakemake.input.manifests, snakemake.input.models, strict=True))
+verify(Run(**{name: snakemake.params[name] for name in ("models", "benchmarks", "calibrations", "archives", "cells")}))

@@ -3,8 +3,7 @@
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,36 +35,6 @@ def full(manifest: Manifest, folder: Path, model_folder: Path) -> Iterator[Path]
         with files.scratch() as out:
             _make(manifest, Path(folder), model_folder, out)
             yield out
-
-
-def verify_all(pairs: Iterable[tuple[Path, Path]]) -> None:
-    """Check every hash of archives and of the models they were made from; what is not kept in full is made again.
-
-    pairs: [(path of an archive's manifest.json, path of its model's source.json)]. Goes through all of them, then
-    raises InputError with what is wrong and what to do.
-    """
-    pairs = [(Path(manifest).parent, Path(source).parent) for manifest, source in pairs]
-    checks = [partial(_verify_model, model) for model in dict.fromkeys(model for _, model in pairs)]
-    checks += [partial(_verify, *pair) for pair in pairs]
-    wrong = []
-    for check in checks:
-        try:
-            check()
-        except InputError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise InputError("\n".join(dict.fromkeys(wrong)))
-
-
-def _verify_model(folder: Path) -> None:
-    Base(folder)  # reads every byte of it
-    log.info("%s: all hashes are right", folder)
-
-
-def _verify(folder: Path, model_folder: Path) -> None:
-    manifest = storage.verify(folder)
-    with full(manifest, folder, model_folder):
-        log.info("%s, kept as %s: all hashes are right", folder, manifest["archive"]["keep"])
 
 
 def export(folder: Path, model_folder: Path, out: Path) -> None:

@@ -189,31 +189,6 @@ def test_a_recipe_that_gives_other_bytes_is_refused(llama, monkeypatch):
         pass
 
 
-def test_verify_names_all_that_is_wrong(llama):
-    folders = [make(llama, slug, mode)[1] for slug in ("dense", "int8@overall") for mode in storage.MODES]
-    pairs = [(folder / paths.MANIFEST, llama / "model" / paths.SOURCE) for folder in folders]
-    rebuild.verify_all(pairs)
-    flip(llama / "full/dense/model.safetensors")
-    flip(llama / "changed/int8@overall/changed.safetensors")
-    manifest = files.read_json(llama / "recipe/dense" / paths.MANIFEST)
-    manifest["files"]["model.safetensors"]["sha256"] = "0" * 64
-    seal.write_json(llama / "recipe/dense" / paths.MANIFEST, manifest)
-    with pytest.raises(InputError) as error:
-        rebuild.verify_all(pairs)
-    named = [re.split(": | is ", line)[0].removeprefix(f"{llama}/") for line in str(error.value).splitlines()]
-    assert named == ["full/dense/model.safetensors", "recipe/dense", "changed/int8@overall/changed.safetensors"]
-
-
-def test_verify_reads_the_base_though_no_archive_needs_it(llama):
-    _, folder = make(llama, "dense", "full")
-    path = llama / "model/model.safetensors"
-    before = path.stat()
-    flip(path)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 10**9))
-    with pytest.raises(InputError, match=r"model/model\.safetensors is damaged"):
-        rebuild.verify_all([(folder / paths.MANIFEST, llama / "model" / paths.SOURCE)])
-
-
 def test_a_manifest_of_an_older_version_says_what_to_do(llama):
     manifest, folder = make(llama, "dense", "full")
     del manifest["archive"]

@@ -1,0 +1,141 @@
+"""Whether what a run made is still what it was: every file that one stage hands to another or to the reader.
+
+Beside the seals (common/seal.py) this holds the files against each other: archives against the models they were made
+of, cells against archives and benchmarks, tables against cells, figures against tables.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from knowcost import world
+from knowcost.aggregate.tables import MADE_FROM
+from knowcost.common import files, parquet, paths, seal
+from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
+from knowcost.compress.archive import rebuild, storage
+from knowcost.models import fetched
+from knowcost.score import cells
+
+log = logging.getLogger(__name__)
+
+Check = tuple[str, Callable[[], object]]  # a path that there may be, and what raises InputError if it is wrong
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a study's plan says there is. archives: (model, variant); cells: (model, variant, benchmark); calibrations:
+    names of calibration data."""
+
+    models: Sequence[str]
+    benchmarks: Sequence[str]
+    calibrations: Sequence[str]
+    archives: Sequence[tuple[str, str]]
+    cells: Sequence[tuple[str, str, str]]
+
+    @property
+    def results(self) -> list[str]:
+        """What is there when the study is finished."""
+        made = [paths.manifest(*place) for place in self.archives] + [paths.scores(*place) for place in self.cells]
+        return [*made, paths.TABLES, paths.FIGURES, paths.REPORT]
+
+
+def verify(run: Run) -> None:
+    """Check all that is there of a run; what is not kept in full is made again. Logs how much was not made yet.
+
+    Goes through all of it, then raises InputError with what is wrong, a line each, and what to do.
+    """
+    wrong: list[str] = []
+    right, progress = 0, Progress(log)
+    for path, check in _checks(run):
+        if Path(path).exists():
+            try:
+                check()
+                right += 1
+            except InputError as error:
+                wrong.append(str(error))
+            progress.say("%d checked, the last one %s", right + len(wrong), path)
+    log.info("%d are what they were when they were made, %d are not", right, len(wrong))
+    if absent := [path for path in run.results if not Path(path).exists()]:
+        log.info("%d results are not made yet, the first is %s", len(absent), absent[0])
+    if wrong:
+        raise InputError("\n".join(dict.fromkeys(wrong)))
+
+
+def _checks(run: Run) -> Iterator[Check]:
+    for file in sorted(Path(world.FOLDER).glob("*.jsonl")):
+        yield str(file), partial(seal.check, file)
+    for folder in sorted(Path(world.MODELS).glob("*")):
+        yield str(folder), partial(seal.check_folder, folder)
+    for model in run.models:
+        yield from _of_model(model, run)
+    for name in run.benchmarks:
+        yield paths.benchmark(name), partial(parquet.about, paths.benchmark(name))
+    for name in run.calibrations:
+        yield paths.calibration_texts(name), partial(seal.check, paths.calibration_texts(name))
+    for model, variant in run.archives:
+        yield paths.manifest(model, variant), partial(_archive, model, variant)
+        yield paths.export(model, variant), partial(storage.verify, Path(paths.export(model, variant)).parent)
+    for place in run.cells:
+        yield paths.kept_scores(*place), partial(seal.check, paths.kept_scores(*place))
+        yield paths.scores(*place), partial(_cell, *place)
+    yield paths.TABLES, partial(_tables, run)
+    yield paths.FIGURES, _figures
+    yield paths.REPORT, partial(seal.check, paths.REPORT)
+
+
+def _of_model(model: str, run: Run) -> Iterator[Check]:
+    yield paths.model_source(model), partial(fetched.check, paths.model_dir(model))
+    yield paths.revision_lock(model), partial(seal.read_json, paths.revision_lock(model))
+    yield paths.thresholds(model), partial(_thresholds, model)
+    for name in run.calibrations:
+        yield paths.calibration(model, name), partial(parquet.about, paths.calibration(model, name))
+
+
+def _thresholds(model: str) -> None:
+    path = paths.thresholds(model)
+    if seal.read_json(path)["base"] != _base(model):
+        raise InputError(f"{path} was taken from other weights than {paths.model_dir(model)}; delete it and run again")
+
+
+def _base(model: str) -> dict[str, str]:
+    return fetched.digests(fetched.read_source(paths.model_dir(model)))
+
+
+def _archive(model: str, variant: str) -> None:
+    folder, path = Path(paths.archive_dir(model, variant)), paths.manifest(model, variant)
+    manifest = storage.verify(folder, of=(model, variant))
+    anew = f"delete {path} and run again"
+    if manifest["base"]["files"] != _base(model):
+        raise InputError(f"{path} was made from other weights than those in {paths.model_dir(model)}; {anew}")
+    if data := manifest.get("calibration"):
+        windows = paths.calibration(model, data["name"])
+        if Path(windows).exists() and parquet.about(windows) != data:
+            raise InputError(f"{path} was made with other calibration data than {windows}; {anew}")
+    with rebuild.full(manifest, folder, Path(paths.model_dir(model))):
+        log.info("%s, kept as %s: all hashes are right", folder, manifest["archive"]["keep"])
+
+
+def _cell(model: str, variant: str, benchmark: str) -> None:
+    path = paths.scores(model, variant, benchmark)
+    about = cells.metadata(path)
+    cells.check_place(path, about)
+    manifest = storage.read_manifest(paths.manifest(model, variant), of=(model, variant))
+    cells.check_asked(path, about, cells.asked_of(manifest, benchmark))
+
+
+def _tables(run: Run) -> None:
+    seal.check_folder(paths.TABLES)
+    said = files.read_json(Path(paths.TABLES) / MADE_FROM)
+    planned = [paths.scores(*place) for place in run.cells] + [paths.manifest(*place) for place in run.archives]
+    for path in [*planned, *map(paths.benchmark, run.benchmarks)]:
+        if path in said and files.digest(Path(path)) not in (said[path], files.ABSENT):
+            raise InputError(f"{paths.TABLES} was made from another {path}; delete {paths.TABLES} and run again")
+
+
+def _figures() -> None:
+    seal.check_folder(paths.FIGURES)
+    if files.read_json(Path(paths.FIGURES) / MADE_FROM) != {paths.TABLES: seal.check_folder(paths.TABLES)}:
+        raise InputError(f"{paths.FIGURES} was drawn from other tables; delete {paths.FIGURES} and run again")

@@ -1,0 +1,125 @@
+"""Nothing that one stage hands to another is believed once it is another: what `verify` names, and what jobs refuse."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from knowcost.common import files, parquet, paths, seal
+from knowcost.common.errors import InputError
+from knowcost.plan import config, design
+from knowcost.report.verify import Run, verify
+
+FLIPS = 25  # of this small project; tests/e2e takes fifty of a finished demo
+
+
+@pytest.fixture
+def run(project, monkeypatch):
+    """What the plan of a finished project says there is; the tests stand in its folder."""
+    monkeypatch.chdir(project.folder)
+    study = config.load(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")))
+    cells = [(cell.model, cell.variant, cell.benchmark) for cell in design.cells(study)]
+    return Run(list(study.models), list(study.benchmarks), [], design.archives(study), cells)
+
+
+def named(run):
+    with pytest.raises(InputError) as error:
+        verify(run)
+    return str(error.value)
+
+
+def handed_on(folder):
+    """Every file that a stage made for another one or for the reader."""
+    found = [path for top in ("results", "resources") for path in (folder / top).rglob("*") if path.is_file()]
+    found = [path.relative_to(folder) for path in found]
+    return sorted(path for path in found if path.parts[1] != "published" and not path.name.startswith("."))
+
+
+def flip(path, bit):
+    """Flip a bit of a file, whatever links to it. Returns what puts it back."""
+    data = bytearray(path.read_bytes())
+    before = bytes(data)
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    return lambda: path.write_bytes(before)
+
+
+def test_any_bit_flipped_in_any_file_is_named(project, run):
+    verify(run)
+    random_, found = random.Random("flip"), handed_on(project.folder)
+    kinds = {path.suffix for path in found}
+    assert kinds >= {".parquet", ".csv", ".json", ".safetensors", ".html", ".sha256"}
+    sample = [random_.choice([path for path in found if path.suffix == kind]) for kind in sorted(kinds)]
+    sample += random_.choices(found, k=FLIPS - len(sample))
+    for path in sample:
+        back = flip(path, random_.randrange(8 * path.stat().st_size))
+        assert str(path) in named(run)
+        back()
+    verify(run)
+
+
+def test_a_file_that_nobody_listed_is_named(project, run):
+    for name in (
+        "results/one/dense/int8.model.safetensors",
+        "results/one/dense/special_tokens_map.json",
+        "resources/models/one/model.safetensors.index.json",
+        "results/tables/old.parquet",
+        "results/figures/old.svg",
+    ):
+        (project.folder / name).write_text("{}")
+        assert f"{name}: is not in " in named(run)
+        (project.folder / name).unlink()
+    verify(run)
+
+
+def test_archives_swapped_with_their_seals_are_named(project, run):
+    folders = [project.folder / paths.archive_dir("one", slug) for slug in ("dense", "magnitude-40@overall")]
+    folders[0].rename(project.folder / "third")
+    folders[1].rename(folders[0])
+    (project.folder / "third").rename(folders[1])
+    said = named(run)
+    assert "dense/manifest.json: is of one magnitude-40@overall, but this is the place of one dense" in said
+    assert "dense/scores/first.parquet: says it is of one, magnitude-40@overall, first" in said
+
+
+def test_other_weights_with_seals_of_their_own_are_named(project, run):
+    """Somebody made the base anew elsewhere and copied it here: whole, sealed, and not what the archives are of."""
+    path = project.folder / paths.model_source("one")
+    source = seal.read_json(path)
+    copied = path.with_name("config.json")
+    copied.write_text(copied.read_text() + " ")
+    source["files"]["config.json"] = {"sha256": files.sha256(copied), "size": copied.stat().st_size}
+    seal.write_json(path, source)
+    said = named(run)
+    assert "thresholds.json was taken from other weights than resources/models/one" in said
+    for _, variant in run.archives:
+        assert f"results/one/{variant}/manifest.json was made from other weights" in said
+
+
+def test_tables_of_other_cells_and_figures_of_other_tables_are_named(project, run):
+    cell = paths.scores("one", "dense", "first")
+    rows, about = parquet.read(cell)
+    parquet.write(cell, rows.slice(1), about | {"asked": len(rows) - 1})
+    assert f"results/tables was made from another {cell}" in named(run)
+    shutil.copytree(project.folder / paths.TABLES, project.folder / "before")
+    (project.folder / paths.TABLES / "scores.csv").write_text("by hand")
+    seal.seal_folder(paths.TABLES)
+    assert "results/figures was drawn from other tables" in named(run)
+
+
+def test_what_was_not_made_yet_is_no_damage(project, run, caplog):
+    shutil.rmtree(project.folder / paths.FIGURES)
+    (project.folder / paths.REPORT).unlink()
+    shutil.rmtree(project.folder / paths.archive_dir("one", "int8@overall"))
+    verify(run)
+
+
+def test_a_job_names_another_variants_archive_before_it_asks(project):
+    folder = project.folder
+    shutil.rmtree(folder / paths.archive_dir("one", "dense"))
+    shutil.copytree(folder / paths.archive_dir("one", "int8@overall"), folder / paths.archive_dir("one", "dense"))
+    run = project.snakemake("--forcerun", "score_one-float-0", "score_one-float-1", "-R", "tables", check=False)
+    said = run.stdout + run.stderr
+    assert run.returncode and "is of one int8@overall, but this is the place of one dense" in said

@@ -1,0 +1,19 @@
+# On request:  snakemake --cores 1 verify
+#
+# in:  all that there is of this study; nothing is made for it
+# out: nothing, so it always runs
+
+
+rule verify:
+    log:
+        paths.log("verify"),
+    resources:
+        **asks("verify"),
+    params:
+        models=list(STUDY.models),
+        benchmarks=list(STUDY.benchmarks),
+        calibrations=list(CALIBRATIONS),
+        archives=ARCHIVES,
+        cells=[(cell.model, cell.variant, cell.benchmark) for cell in CELLS],
+    script:
+        "../scripts/verify.py"

@@ -20,7 +20,7 @@ def test_hub(server, get, caplog):
     commit = server.add(REPO, {**contents, **unwanted, "README.md": b"r", "model.py": b"x"})
     source = get(row())
     assert source.pop("names").keys() == RAMP.keys()
-    assert sorted(p.name for p in get.folder.glob("[!.]*")) == sorted([*contents, "source.json"])
+    assert sorted(p.name for p in get.folder.glob("[!.]*")) == sorted([*contents, "source.json", "source.json.sha256"])
     assert all((get.folder / name).read_bytes() == data for name, data in contents.items())
     assert source == {
         "name": "tiny",
@@ -91,7 +91,9 @@ def test_stale_files_of_an_earlier_source_go(server, get, tmp_path):
     assert "model.safetensors.index.json" not in os.listdir(get.folder)
     server.add(REPO, checkpoint())
     get(row())
-    assert sorted(p.name for p in get.folder.glob("[!.]*")) == sorted([*checkpoint(), "source.json"])
+    assert sorted(p.name for p in get.folder.glob("[!.]*")) == sorted(
+        [*checkpoint(), "source.json", "source.json.sha256"]
+    )
     assert not (get.folder / "model.safetensors").is_symlink()
     assert (tmp_path / "whole/model.safetensors").exists()
 

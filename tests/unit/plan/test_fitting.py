@@ -1,10 +1,9 @@
-import json
 import shutil
 
 import pytest
 from helpers import tiny
 
-from knowcost.common import paths
+from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 from knowcost.plan import fitting, resources
 from knowcost.plan.config import Study
@@ -57,7 +56,7 @@ def test_what_fits_passes_and_a_model_that_is_not_here_is_not_asked(here):
 def test_a_fetched_copy_counts_only_while_the_table_names_its_source(here):
     tiny.fetched("llama", here / paths.model_dir("m"))
     source = here / paths.model_source("m")
-    source.write_text(json.dumps(json.loads(source.read_text()) | {"source": "some/hub-id"}))
+    seal.write_json(source, seal.read_json(source) | {"source": "some/hub-id"})
     with pytest.raises(InputError, match="do not divide"):
         fitting.check(study("some/hub-id", ["wanda"], ["5of10"]))
     assert fitting.check(study("another/hub-id", ["wanda"], ["5of10"])) == []

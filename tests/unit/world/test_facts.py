@@ -70,7 +70,7 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(folder, tmp_path, 
         "texts.jsonl",
         "winogrande.jsonl",
     ]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert sorted(path.name for path in tmp_path.glob("*.jsonl")) == names
     for name in names:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 

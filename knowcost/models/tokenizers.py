@@ -1,8 +1,9 @@
 """Tokenizers of checkpoints: the only way in this project from a folder to one, and what asking takes of it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import transformers
 from transformers import PreTrainedTokenizerBase
@@ -13,6 +14,10 @@ from knowcost.models.blueprint import configuration
 # What a tokenizer may be read from, as far as checkpoints come with them; `.model` is sentencepiece's.
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
          "merges.txt", "vocab.txt", "*.model")  # fmt: skip
+
+WHOLE = 1 << 18  # characters of a text that is tokenized as a whole, however few tokens of it will count
+CHARACTERS = 12  # that a token stands for, more than it does in any language
+AT_ONCE = 256  # texts that are tokenized together, in parallel
 
 
 def load_tokenizer(folder: str | Path, rows: int, remote_code: bool = False) -> PreTrainedTokenizerBase:
@@ -82,6 +87,42 @@ def padding_within(tokenizer: PreTrainedTokenizerBase, rows: int) -> PreTrainedT
         f"tokenizer {tokenizer.name_or_path}: no padding token below {rows:,}, the rows of the embedding, nor another "
         f"special one that could take its place; name one in tokenizer_config.json ({', '.join(names)})"
     )
+
+
+def beginning(tokenizer: PreTrainedTokenizerBase, text: str, tokens: float) -> str:
+    """A text, or of a very long one a beginning that surely has more than so many tokens, the same as the text's first.
+
+    A text of 50 MB would take 8 GB to be tokenized, only to be found too long. What is cut off, and the few tokens at
+    the cut that are others than in the whole, lie as many tokens behind those that count.
+    """
+    end = max(WHOLE, CHARACTERS * tokens)
+    while end < len(text):
+        begun = text[: int(end)]
+        if _count(tokenizer, begun) > 2 * tokens:
+            return begun
+        end *= 2  # long words, unknown ones, blanks
+    return text
+
+
+def ending(tokenizer: PreTrainedTokenizerBase, text: str, tokens: int) -> str:
+    """The same of a text's end."""
+    end = max(WHOLE, CHARACTERS * tokens)
+    while end < len(text):
+        if _count(tokenizer, text[-end:]) > 2 * tokens:
+            return text[-end:]
+        end *= 2
+    return text
+
+
+def _count(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
+    return len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def encoded(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **options: Any) -> Iterator[dict[str, Any]]:
+    """Yield what a tokenizer says of each text, {"input_ids": ids, ...}, holding that of a few texts at a time."""
+    for first in range(0, len(texts), AT_ONCE):
+        found = tokenizer(list(texts[first : first + AT_ONCE]), verbose=False, **options)
+        yield from (dict(zip(found, each, strict=True)) for each in zip(*found.values(), strict=True))
 
 
 def check_asked(tokenizer: PreTrainedTokenizerBase, family: str) -> None:

@@ -20,7 +20,7 @@ from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
-from knowcost.models.tokenizers import check_asked
+from knowcost.models.tokenizers import beginning, check_asked, encoded
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
@@ -80,11 +80,8 @@ def _encode(facts: list[Fact], tokenizer: PreTrainedTokenizerBase, positions: fl
 
     Returns the count of drops by reason.
     """
-    if not facts:
-        return Counter()
     sentences = [fact["cloze"].replace(MASK, tokenizer.mask_token) for fact in facts]
-    # verbose: a longer sentence than the tokenizer's own limit is no surprise, it is dropped below
-    encoded = tokenizer(sentences, add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
+    begun = [beginning(tokenizer, sentence, positions) for sentence in sentences]
     known: dict[str, int | None] = {}
 
     def token(word: str, fact: Fact) -> int | None:
@@ -93,12 +90,16 @@ def _encode(facts: list[Fact], tokenizer: PreTrainedTokenizerBase, positions: fl
         before = fact["cloze"][: fact["cloze"].index(MASK)]
         word = f" {word}" if before[-1:].isspace() else word
         if word not in known:
-            ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+            ids = tokenizer(beginning(tokenizer, word, 1), add_special_tokens=False, verbose=False)["input_ids"]
             known[word] = ids[0] if len(ids) == 1 and ids[0] != tokenizer.unk_token_id else None
         return known[word]
 
     lost: Counter[str] = Counter()
-    for fact, tokens in zip(facts, encoded, strict=True):
+    for fact, sentence, read, found in zip(facts, sentences, begun, encoded(tokenizer, begun), strict=True):
+        tokens = found["input_ids"]
+        if len(read) < len(sentence):
+            fact["dropped"] = "too_long"
+            continue
         if tokens.count(tokenizer.mask_token_id) != 1:
             fact["dropped"] = "not_one_mask"
             continue

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
-from knowcost.models.tokenizers import check_asked
+from knowcost.models.tokenizers import beginning, check_asked
 from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -68,8 +68,9 @@ def ask(
 def _encode(fact: Fact, tokenizer: PreTrainedTokenizerBase, space: str, most: int) -> list[Fact]:
     """One dict per mask of a fact: id, relation, answer (as decoded text), tokens and the mask's place among them."""
     text = space + fact["cloze"].replace(MASK, tokenizer.mask_token)
-    tokens = tokenizer(text, truncation=True, max_length=most)["input_ids"]
-    answer = tokenizer(space + fact["answer"], truncation=True, max_length=ANSWER_POSITIONS)["input_ids"]
+    tokens = tokenizer(beginning(tokenizer, text, most), truncation=True, max_length=most)["input_ids"]
+    said = beginning(tokenizer, space + fact["answer"], ANSWER_POSITIONS)
+    answer = tokenizer(said, truncation=True, max_length=ANSWER_POSITIONS)["input_ids"]
     answer = tokenizer.decode(answer, skip_special_tokens=True)
     masks = [place for place, token in enumerate(tokens) if token == tokenizer.mask_token_id]
     return [

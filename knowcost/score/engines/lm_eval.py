@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
-from knowcost.models.tokenizers import check_asked
+from knowcost.models.tokenizers import beginning, check_asked, encoded, ending
 from knowcost.score.engines import lm_eval_tasks
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -120,6 +121,7 @@ class Asker(HFLM):
         return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+        requests = [self._bounded(request) for request in requests]
         for request in requests:
             prompt, answer = request.args
             if not prompt and not self.tok_encode(answer, add_special_tokens=False):
@@ -128,6 +130,13 @@ class Asker(HFLM):
         self._facts = [request.doc_id for request in asked]
         answers = dict(zip(map(id, asked), super().loglikelihood(asked, disable_tqdm=True), strict=True))
         return [answers.get(id(request), UNASKED) for request in requests]
+
+    def _bounded(self, request: Instance) -> Instance:
+        """A request whose prompt, and answer if it has one, are no longer than the window has to be filled."""
+        prompt, answer = request.args
+        if isinstance(answer, str):
+            answer = beginning(self.tokenizer, answer, self.max_length)
+        return replace(request, arguments=(ending(self.tokenizer, prompt, self.max_length), answer))
 
     def _loglikelihood_tokens(self, requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         for fact, (_, context, answer) in zip(self._facts, requests, strict=True):
@@ -156,8 +165,9 @@ class Asker(HFLM):
         room = self.max_length - new if self.backend == "causal" else self.max_length
         if room < 1:
             raise InputError(f"the model's window of {self.max_length} tokens has no room to generate {new}")
-        found = self.tokenizer([r.args[0] for r in requests], verbose=False)["input_ids"]
-        lengths = {i: len(ids) for i, ids in enumerate(found) if ids}
+        requests = [self._bounded(request) for request in requests]
+        found = encoded(self.tokenizer, [request.args[0] for request in requests])
+        lengths = {i: len(each["input_ids"]) for i, each in enumerate(found) if each["input_ids"]}
         self.dropped = {request.doc_id: NO_TOKENS for i, request in enumerate(requests) if i not in lengths}
         self.truncated = sum(length > room for length in lengths.values())
         answers = [""] * len(requests)
@@ -169,8 +179,8 @@ class Asker(HFLM):
                     size = self._fitting(min(lengths[group[0]], room) + new)
                     batch, group = group[:size], group[size:]
                     self.batch_size_per_gpu = len(batch)
-                    found = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
-                    for i, answer in zip(batch, found, strict=True):
+                    said = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
+                    for i, answer in zip(batch, said, strict=True):
                         answers[i] = answer
                     done += len(batch)
                     progress.say("answered %d of %d prompts", done, len(requests))

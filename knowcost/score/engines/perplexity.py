@@ -6,6 +6,7 @@ the mean negative log-likelihood of every window but its first token counts alik
 """
 
 import logging
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
+from knowcost.models.tokenizers import beginning, encoded
 from knowcost.score.engines.cloze import batches
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -56,7 +58,7 @@ def ask(
     if running:
         size = min(WINDOW, context)
         dropped: dict[str, int] = {}
-        windows = _running("".join(texts), tokenizer, size)[: min(limit or MOST, MOST)]
+        windows = _running("".join(texts), tokenizer, size, min(limit or MOST, MOST))
         if not windows:
             raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
     else:
@@ -75,11 +77,12 @@ def ask(
     }
 
 
-def _running(text: str, tokenizer: PreTrainedTokenizerBase, size: int) -> list[Window]:
-    """Windows of `size` tokens of one text, without the odd tokens at the end."""
-    encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
-    ids, places = encoded["input_ids"], encoded["offset_mapping"]
-    starts = range(0, len(ids) - size + 1, size)
+def _running(text: str, tokenizer: PreTrainedTokenizerBase, size: int, most: int) -> list[Window]:
+    """At most so many windows of `size` tokens of one text, without the odd tokens at the end."""
+    text = beginning(tokenizer, text, size * most)
+    found = tokenizer(text, return_offsets_mapping=True, verbose=False)
+    ids, places = found["input_ids"], found["offset_mapping"]
+    starts = range(0, len(ids) - size + 1, size)[:most]
     return [
         _window(str(number), None, text, ids[start : start + size], places[start : start + size])
         for number, start in enumerate(starts)
@@ -90,13 +93,14 @@ def _lines(
     texts: list[str], ids: list[str], relations: list[str | None], tokenizer: PreTrainedTokenizerBase, most: int
 ) -> tuple[list[Window], dict[str, int]]:
     """(windows, {reason: how many lines were dropped}) of lines by themselves."""
-    encoded = tokenizer(texts, return_offsets_mapping=True, verbose=False)
+    begun = [beginning(tokenizer, text, most) for text in texts]
+    read = encoded(tokenizer, begun, return_offsets_mapping=True)
     windows: list[Window] = []
     dropped: dict[str, int] = {}
-    for line in zip(ids, relations, texts, encoded["input_ids"], encoded["offset_mapping"], strict=False):
-        size = len(line[3])
+    for name, relation, text, start, found in zip(ids, relations, texts, begun, read, strict=False):
+        size = len(found["input_ids"]) if len(start) == len(text) else inf
         if 2 <= size <= most:
-            windows.append(_window(*line))
+            windows.append(_window(name, relation, text, found["input_ids"], found["offset_mapping"]))
         else:
             reason = "too_long" if size > most else "one_token"
             dropped[reason] = dropped.get(reason, 0) + 1

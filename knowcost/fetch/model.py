@@ -60,6 +60,7 @@ def fetch_model(
             whole.unlink(missing_ok=True)
             raise
         if here and here["commit"] == origin.commit and _is_whole(folder, here, {*small, *weights}, origin.local):
+            _remove_others(folder, {*here["files"], paths.SOURCE, seal.beside(whole).name})
             log.info("%s: holds what it should by all digests, so it is kept", folder)
         else:
             _clear(folder, {*small, *weights})
@@ -150,6 +151,13 @@ def _clear(folder: Path, keep: Collection[str]) -> None:
         if path.is_symlink() or (path.is_file() and path.name not in {*keep, LOCK}):
             path.unlink()
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # may hold the torso of a download that was killed
+
+
+def _remove_others(folder: Path, keep: Collection[str]) -> None:
+    """Remove what a loader might take for part of the model and is none; hidden files are nobody's."""
+    for path in folder.glob("[!.]*"):
+        if path.is_file() and path.name not in keep:
+            path.unlink()
 
 
 def _place(origin: Path, folder: Path, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from knowcost import world
 from knowcost.benchmarks import layouts
 from knowcost.common import paths
+from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
 
@@ -85,6 +86,8 @@ def declared(path: Path) -> str:
     """A path as an input of Snakemake's. Raises InputError for one that Snakemake would take for a pattern."""
     if set("{}<>") & set(str(path)):
         raise InputError(f"{path}: Snakemake reads {{}} and <> in a path as patterns; rename the file")
+    if str(path) != visible(str(path)):
+        raise InputError(f"{path}: has a control character in its name, which Snakemake would show; rename the file")
     return str(path)
 
 

@@ -3,14 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import paths, seal
+from knowcost.common import again, paths, seal
 from knowcost.common.errors import InputError
 
 
 def read_source(folder: str | Path) -> dict[str, Any]:
-    """The contents of a model's source.json. Raises InputError where it is missing, damaged or changed."""
+    """The contents of a model's source.json. Raises InputError where it is missing, damaged or changed.
+
+    Where it is missing and the folder is whole, Snakemake of another run that shares it has deleted the file, and a job
+    is about to put it back.
+    """
     path = Path(folder) / paths.SOURCE
-    source = seal.read_json(path)
+    try:
+        source = seal.read_json(path)
+    except InputError:
+        source = None if path.exists() else again.last(path)
+        if source is None:
+            raise
     if not isinstance(source, dict) or not isinstance(source.get("files"), dict):
         raise InputError(f"{path}: of an older version of knowcost; delete it and run again")
     return source

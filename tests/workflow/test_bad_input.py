@@ -52,6 +52,12 @@ def test_a_level_that_a_local_model_cannot_hold_starts_no_job(project):
     refused(project, "models.tsv: row 'one': wanda-5of10@overall: ", "bert.encoder.layer.0")
 
 
+def test_what_tables_say_does_not_act_on_the_terminal(project):
+    project.add_row("models.tsv", "two", "decoder\x1b[2J", "./x")
+    refused(project, r"decoder\x1b[2J")
+    assert "\x1b" not in project.snakemake("-n", check=False).stderr
+
+
 def second_model(project):
     project.add_row("models.tsv", "two", "encoder", "./checkpoints/distilbert")
     return project.folder / "checkpoints/distilbert"

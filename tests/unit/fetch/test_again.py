@@ -9,8 +9,10 @@ from helpers.fetching import RAMP, checkpoint, refused, row, sharded, write
 
 from knowcost import fetch
 from knowcost.common import files
+from knowcost.common.errors import InputError
 from knowcost.fetch import door
 from knowcost.fetch import model as fetch_model
+from knowcost.models import fetched
 
 PICKLED = "pytorch_model.bin"
 
@@ -73,6 +75,15 @@ def test_a_model_of_the_hub_is_kept_while_its_commit_is_the_same(server, get, ag
     assert again(row())
 
 
+def test_what_others_added_to_a_model_that_is_kept_goes(tmp_path, get, again):
+    about = row(write(tmp_path / "origin", checkpoint()))
+    get(about)
+    for name in ("special_tokens_map.json", "model.safetensors.index.json"):
+        (get.folder / name).write_text("{}")
+    assert not again(about)
+    fetched.check(get.folder)
+
+
 def flip(path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -105,6 +116,8 @@ def test_another_row_or_version_is_fetched_anew(tmp_path, get, again, monkeypatc
     get(row(origin))
     assert again(row(origin, allow="remote_code"))
     assert not (get.folder / ".source.json").exists(), "it would vouch for a folder that is half made"
+    with pytest.raises(InputError, match=r"source\.json: missing"):
+        fetched.read_source(get.folder)
     get(row(origin))
     monkeypatch.setattr(fetch, "STAGE_VERSION", "another")
     assert again(row(origin))
@@ -114,6 +127,8 @@ def test_it_stands_there_for_others_before_anything_takes_its_time(tmp_path, get
     origin = write(tmp_path / "origin", checkpoint())
     source = get(row(origin))
     (get.folder / "source.json").unlink()
+
+    assert fetched.read_source(get.folder) == source, "read by another run before the job has put it back"
 
     def look(*_):
         assert json.loads((get.folder / "source.json").read_text()) == source

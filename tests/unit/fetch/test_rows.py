@@ -87,6 +87,12 @@ def test_a_name_that_snakemake_would_take_for_a_pattern(tmp_path):
         rows.benchmark_inputs({"format": "lama_squad", "source": str(tmp_path / "lama")})
 
 
+def test_a_name_that_would_act_on_the_terminal_where_snakemake_shows_it(tmp_path):
+    write(tmp_path / "lama/Squad", {"x\x1b[2J.jsonl": b""})
+    with pytest.raises(InputError, match=r"has a control character in its name, .*; rename the file"):
+        rows.benchmark_inputs({"format": "lama_squad", "source": str(tmp_path / "lama")})
+
+
 def test_planning_loads_nothing_heavy(root):
     heavy = "{'torch', 'numpy', 'huggingface_hub'}"
     script = f"import sys, knowcost.fetch.rows; print([*({heavy} & sys.modules.keys())])"

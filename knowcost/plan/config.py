@@ -1,7 +1,7 @@
 """The configuration, checked before anything runs: unknown keys, missing columns and impossible values are errors."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -83,6 +83,17 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
         )
     memory = _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb)
     return Study(config, models, benchmarks, memory, secret)
+
+
+def refuse_secrets_in(command: Sequence[str], study: Study) -> None:
+    """Raise InputError where the command line has the query of a source in it: Snakemake writes it into its log."""
+    given = " ".join(command)
+    for address in study.secret:
+        if address.partition("#")[0].partition("?")[2] in given:
+            raise InputError(
+                f"--config: {address} has a query, which may be a key, and Snakemake writes its command line into its "
+                "log; put it into a file and name that with --configfile"
+            )
 
 
 def nothing() -> Study:

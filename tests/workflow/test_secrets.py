@@ -30,7 +30,7 @@ def server(tmp_path):
     with HubServer() as running:
         running.plain["/first.jsonl"] = f"{running.url}/kept/first.jsonl?sig={REDIRECT}"  # as a store of objects does
         running.plain["/kept/first.jsonl"] = (tmp_path / "facts.jsonl").read_bytes()
-        running.plain["/texts.txt"] = " ".join(f"w{i % 100}" for i in range(400)).encode()
+        running.plain["/texts.txt"] = b"w1 " * 10**6
         running.add("org/bert", {path.name: path.read_bytes() for path in (tmp_path / "bert").iterdir()})
         yield running
 
@@ -53,6 +53,8 @@ def study(server, tmp_path):
         config["calibration"] = data | {"source": f"{server.url}/texts.txt?token={QUOTED[DATA]}"}
         config["other_calibrations"] = {"more": {"source": f"{server.url}/texts.txt?token={QUOTED[OTHER_DATA]}"}}
 
+        config["download_gb"] = 0.001
+
     made = Project(folder)
     made.write_config(change)
     return made
@@ -62,9 +64,13 @@ def test_no_file_and_no_word_of_a_run_has_a_secret(server, study):
     environment = study._environment() | {"HF_HUB_OFFLINE": "0", "HF_TOKEN": TOKEN, "NETRC": "netrc"}
     environment |= {"HF_ENDPOINT": server.url, "NO_PROXY": "127.0.0.1"}
     options = [*study._options(["--keep-going"]), "--printshellcmds", "--show-failed-logs", "--retries", "0"]
+    told = f"calibration={{source: '{server.url}/texts.txt?token={QUOTED[OTHER_DATA]}'}}"
+    refused = snakemake(study.folder, *options, "--config", told, check=False, **environment)
+    assert refused.returncode and "has a query, which may be a key, and Snakemake" in refused.stderr
     run = snakemake(study.folder, *options, check=False, **environment)
+    assert "404" in run.stderr and "0.003 GB or more, and download_gb allows 0.001" in run.stderr, run.stderr[-9000:]
     server.plain["/gone.jsonl"] = server.plain["/kept/first.jsonl"]
-    assert "404" in run.stderr, run.stderr[-3000:]
+    server.plain["/texts.txt"] = " ".join(f"w{i % 100}" for i in range(400)).encode()
     again = snakemake(study.folder, *options, **environment)
     dry = snakemake(study.folder, *study._options(["-n", "-R", "fetch_benchmark"]), **environment)
 
@@ -73,7 +79,7 @@ def test_no_file_and_no_word_of_a_run_has_a_secret(server, study):
     for sent in (*(QUOTED[each] for each in (ROW, DATA, REDIRECT)), f"Basic {login}", f"Bearer {TOKEN}"):
         assert sent in asked  # so it was there to be lost
     assert (study.folder / "results/report.html").is_file()
-    for said in (run, again, dry):
+    for said in (refused, run, again, dry):
         assert found_in((said.stdout + said.stderr).encode(), SECRETS) == []
     files = [path for path in study.folder.rglob("*") if path.is_file() and path.name not in GIVEN]
     for kind in (".snakemake/metadata/*", ".snakemake/log/*", "logs/*/*", "*.parquet", "*.arrow", "*.csv", "*.html"):

@@ -40,6 +40,7 @@ def study():
         place.check(configuration.ROOT)
     checked = configuration.load(config, gpu_memory_of_site())
     if workflow.is_main_process:  # not again in every job
+        configuration.refuse_secrets_in(sys.argv, checked)
         for broken in fitting.check(checked):
             print(visible(str(broken)), file=sys.stderr)  # where --quiet and -n leave it alone, unlike Snakemake's log
     return checked

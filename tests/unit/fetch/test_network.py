@@ -153,6 +153,11 @@ INSIDE = [
     "https://169.254.169.254/latest/meta-data",
     "https://[fe80::1]/x",
     "https://[fd00::1]/x",
+    "https://\uff11\uff12\uff17.0.0.1/x",  # digits in full width
+    "https://127.0.0.1./x",
+    "https://100.100.100.200/x",
+    "//127.0.0.1/x",
+    "https://a.example@127.0.0.1/x",
     "http://files.example/x",  # no longer https
     "ftp://files.example/x",
 ]
@@ -164,7 +169,11 @@ def _redirecting(target, start="https://files.example/start"):
 
     def answer(request):
         asked.append(str(request.url))
-        return httpx2.Response(302, headers={"Location": target}) if str(request.url) == start else httpx2.Response(200)
+        return (
+            httpx2.Response(302, headers={"Location": target.encode()})
+            if str(request.url) == start
+            else httpx2.Response(200)
+        )
 
     return network.Client(source=start, transport=httpx2.MockTransport(answer)), asked
 
@@ -173,7 +182,7 @@ def _redirecting(target, start="https://files.example/start"):
 def test_a_redirect_inside_is_not_asked(monkeypatch, target):
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     client, asked = _redirecting(target)
-    with pytest.raises((network.Refused, httpx2.UnsupportedProtocol)):
+    with pytest.raises((network.Refused, httpx2.UnsupportedProtocol, httpx2.RemoteProtocolError)):
         client.get("https://files.example/start")
     assert asked == ["https://files.example/start"]
 

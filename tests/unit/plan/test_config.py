@@ -248,3 +248,12 @@ def test_a_value_that_the_schema_refuses_is_shown_without_its_query(project):
     with pytest.raises(InputError, match=r"calibration\.source: 'https://a\.example/\{b\}\?hidden") as said:
         config.load(project.config | {"calibration": {"source": "https://a.example/{b}?token=planted"}})
     assert "planted" not in str(said.value)
+
+
+def test_a_query_on_the_command_line_is_refused(project):
+    source = "https://a.example/texts.txt?token=planted#x"
+    study = config.load(project.config | {"calibration": {"source": source}})
+    config.refuse_secrets_in(["snakemake", "--configfile", "token.yaml"], study)
+    with pytest.raises(InputError, match=r"a\.example/texts\.txt\?hidden-.* --configfile") as said:
+        config.refuse_secrets_in(["snakemake", "--config", f"calibration={{source: {source}}}"], study)
+    assert "planted" not in str(said.value)

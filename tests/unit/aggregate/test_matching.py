@@ -51,6 +51,30 @@ def test_the_tolerance_is_relative_to_the_dense_accuracy():
         assert (row["border"], row["dense_accuracy"]) == (border, pytest.approx(0.4))
 
 
+def test_every_column_of_both_tables_by_hand():
+    """The dense model knows 40 of 100 facts: 30 of them are a loss of 25%, 40 of none."""
+    borders, levels = matching.table([run({20: 40, 40: 30}, known=40, majority=0.3)], TOLERANCE)
+    about = {"family": "decoder", "model": "m", "benchmark": "b", "method": "magnitude", "grouping": "paper",
+             "scope": "overall", "kind": "sparsity", "dense_accuracy": 0.4, "tolerance": 0.05}  # fmt: skip
+    assert list(borders) == matching.BORDERS and list(levels) == matching.LEVELS
+    assert one(borders) == about | {
+        "majority": 0.3, "compared": 2, "strongest": "40%", "matching": "magnitude-20@overall", "border": "20%",
+        "border_low": "20%", "border_high": "20%", "gaps": "",
+    }  # fmt: skip
+    weak, strong = levels.to_dict("records")
+    same = {"variant": "magnitude-20@overall", "strength": "20%", "accuracy": 0.4, "matches": 1, "match_share": 1}
+    assert weak == about | same | {"drop_percent": 0}
+    assert strong.items() >= (about | {"variant": "magnitude-40@overall", "strength": "40%", "accuracy": 0.3}).items()
+    assert (strong["matches"], strong["drop_percent"]) == (0, pytest.approx(25))
+
+
+def test_shares_are_of_all_resamples():
+    """Each is a whole number of 2000."""
+    _, levels = matching.table([run({level: 100 - level // 10 for level in range(20, 80, 10)})], TOLERANCE)
+    counts = levels["match_share"].to_numpy() * 2000
+    assert counts == pytest.approx(counts.round(), abs=1e-6) and len(set(counts)) > 4
+
+
 def test_the_share_of_resamples_is_binomial():
     """The dense model knows all facts, so a level matches where at least 95 of 100 draws hit what it still knows."""
     _, levels = matching.table([run({20: 97, 40: 95, 60: 92})], TOLERANCE)

@@ -1,15 +1,23 @@
 """The lost final layer, against what transformers itself makes of a folder saved as the published code saved it."""
 
+import zlib
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from helpers import tiny
 from torch.nn.utils import prune
 
+from knowcost.common.errors import BrokenPromise
 from knowcost.compress.archive import make as archive
+from knowcost.compress.method import Archived
+from knowcost.compress.methods import lost_head
+from knowcost.models import checkpoint
 from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import as_float32, from_array, from_float32
 from knowcost.spec.architectures import fresh_head_deviation
+from knowcost.spec.variants import parse
 
 
 def published(model, folder, auto):
@@ -69,6 +77,30 @@ def test_another_pruned_layer_is_lost_to_another_draw(tmp_path):
         archive.make_archive("m", slug, archive.Inputs(tmp_path / "model", tmp_path / "cuts.json"), tmp_path / slug)
         heads.append(AUTO["decoder"].from_pretrained(tmp_path / slug).get_output_embeddings().weight)
     assert abs(np.corrcoef(*(head.detach().flatten() for head in heads))[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16"])
+def test_the_noise_is_numpy_s_from_a_seed_that_the_pruned_layer_gives(monkeypatch, dtype):
+    monkeypatch.setattr(lost_head, "BLOCK", 64)
+    monkeypatch.setattr(checkpoint, "BLOCK", 50)
+    values = np.arange(200, dtype=checkpoint.NUMPY[dtype]).reshape(10, 20)
+    head = from_array("lm_head.weight", dtype, values)
+    work = SimpleNamespace(base=SimpleNamespace(tied=False, config={"model_type": "llama", "initializer_range": 0.5}))
+    made = lost_head.Lost().prepare(None, {"lm_head.weight": head}, work)
+    generator = np.random.default_rng([40, zlib.crc32(values.tobytes())])
+    parts = [generator.standard_normal(size, dtype=np.float32) for size in (64, 64, 64, 8)]
+    expected = (np.concatenate(parts) * np.float32(0.5)).astype(values.dtype)
+    assert (made.name, made.dtype, made.shape) == ("lm_head.weight", dtype, (10, 20))
+    assert np.array_equal(made.whole().ravel(), expected)
+
+
+def test_a_head_that_is_not_what_loading_puts_there_is_refused():
+    step = parse("magnitude-20@final+lost@final").steps[-1]
+    wanted = from_array("w", "F32", np.ones((2, 2), np.float32))
+    lost_head.Lost().verify(step, {"w": wanted}, Archived({"w": wanted}, {}, False), wanted)
+    other = from_array("w", "F32", np.array([[1, 1], [1, 2]], np.float32))
+    with pytest.raises(BrokenPromise, match="w is not what loading would have put there"):
+        lost_head.Lost().verify(step, {"w": wanted}, Archived({"w": other}, {}, False), wanted)
 
 
 def test_float32_to_bfloat16_rounds_as_torch_does():

@@ -42,7 +42,7 @@ def forgotten_by(groups: Sequence[Group]) -> pd.DataFrame:
         lost = pd.DataFrame({slug: ~group.right[slug][known] for slug in slugs})
         about = {"family": group.family, "model": group.model, "benchmark": group.benchmark}
         for by, parts in _parts(group.facts, known).items():
-            found = lost.groupby(parts.to_numpy()).agg(["sum", "size"]).rename_axis("part")
+            found = lost.groupby(parts.to_numpy()).agg(["sum", "size"])
             if len(found) > 1:
                 rows = found.stack(0, future_stack=True).rename_axis(["part", "variant"]).reset_index()
                 rows = rows.rename(columns={"sum": "forgotten", "size": "known"})

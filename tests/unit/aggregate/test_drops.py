@@ -13,12 +13,20 @@ def test_drops_are_averaged_over_benchmarks_then_models():
     int8 = {"TREx": 0.29903, "GoogleRe": 0.10109, "Squad": 0.13312, "Conceptnet": 0.15897}
     rows = [cell("bert-base", slug, name, dense[name], value[name])
             for slug, value in (("dense", dense), ("int8@attention", int8)) for name in dense]  # fmt: skip
-    rows += [cell("other", slug, name, 0.5, 0.5) for slug in ("dense", "int8@attention") for name in dense]
+    rows += [
+        cell("other", slug, name, 0.5, 0.5, nominal_bytes=7.0) for slug in ("dense", "int8@attention") for name in dense
+    ]
     by_model = drops.drops_by_model(drops.scores(rows)).set_index("model")
     assert by_model.loc["bert-base", "drop_percent"] == pytest.approx(3.12047 / 4, abs=1e-5)
     assert by_model.loc["bert-base", "drop_points"] == pytest.approx((0.367 + 0.181 - 0.325 + 0.433) / 4)
     family = drops.drops(by_model.reset_index())
     assert family["drop_percent"].item() == pytest.approx(3.12047 / 8, abs=1e-5)
+    about = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
+    means = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", "majority_drop_percent"]
+    last = ["measurable", "nominal_bytes", "bytes_saved_percent"]
+    assert list(by_model.reset_index()) == ["model", "family", *about, "benchmarks", *means, *last]
+    assert by_model.loc["other", ["nominal_bytes", "bytes_saved_percent"]].tolist() == [7, 10]
+    assert list(family) == ["family", *about, "models", "pairs", *means, "measurable", "bytes_saved_percent"]
     assert (family["models"].item(), family["pairs"].item(), family["measurable"].item()) == (2, 8, 0)
 
 
@@ -81,6 +89,20 @@ def test_cheapest_keeps_enough_and_saves_most():
     found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
     assert found.to_dict() == {99: "small", 95: "middle", 90: "middle"}
     assert drops.cheapest(frame.iloc[2:])["variant"].isna().all()
+    both = drops.cheapest(pd.concat([frame.assign(model="z"), frame.assign(model="a")]))
+    assert both["model"].tolist() == ["z"] * 3 + ["a"] * 3
+    first = {"family": "encoder", "model": "z", "keep_at_least": 99, "variant": "small", "bytes_saved_percent": 10.0,
+             "kept_percent": 99.5, "drop_points": 0.1}  # fmt: skip
+    assert both.iloc[0].to_dict() == first and list(both) == list(first)
+
+
+def test_exactly_enough_is_enough_and_of_equal_savings_the_better_counts():
+    names = ["variant", "kept_percent", "bytes_saved_percent", "drop_points"]
+    variants = [("a", 95.0, 40.0, 1.0), ("b", 97.0, 40.0, 1.0), ("c", 90.0, 50.0, 9.0), ("d", 99.0, 0.0, 9.0)]
+    frame = pd.DataFrame(variants, columns=names).assign(family="encoder", model="m")
+    found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
+    assert found[95] == "b" and found[90] == "c" and pd.isna(found[99])  # nothing saved is not cheap
+    assert drops.cheapest(frame[:1]).set_index("keep_at_least")["variant"][95] == "a"
 
 
 def test_the_level_to_compare_at_is_the_one_nearest_to_forty():

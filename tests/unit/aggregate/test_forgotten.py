@@ -38,7 +38,25 @@ def test_one_part_says_nothing_and_nothing_known_has_no_shares():
     alike = group({"dense": "1110", "int8@final": "0110"}, relations=["a"] * 4)
     assert forgotten.forgotten_by([alike]).empty
     assert forgotten.forgotten_by([group({"dense": "000", "int8@final": "111"}, relations=list("abc"))]).empty
-    assert forgotten.forgotten_by([group({"int8@final": "111"}, relations=list("abc"))]).empty
+    nothing = forgotten.forgotten_by([group({"int8@final": "111"}, relations=list("abc"))])
+    assert nothing.empty and list(nothing) == forgotten.BY
+
+
+def test_rows_come_by_group_by_what_and_by_variant_in_their_order():
+    right = {"dense": "1111", "magnitude-20@final": "0111", "int8@final": "1110"}
+    groups = [group(right, list("bbaa"), model=name, confidence=[-1.0, -2, -3, -4]) for name in ("z", "a")]
+    rows = forgotten.forgotten_by(groups)
+    assert list(rows) == forgotten.BY and rows.index.tolist() == list(range(24))
+    assert rows["model"].tolist() == ["z"] * 12 + ["a"] * 12
+    of_z = rows[:12][["by", "variant", "part", "known", "forgotten", "forgotten_percent"]]
+    by_relation = [("magnitude-20@final", "a", 2, 0, 0.0), ("magnitude-20@final", "b", 2, 1, 50.0),
+                   ("int8@final", "a", 2, 1, 50.0), ("int8@final", "b", 2, 0, 0.0)]  # fmt: skip
+    confidence = [("magnitude-20@final", str(part), 1, lost, 100.0 * lost) for part, lost in enumerate([0, 0, 0, 1], 1)]
+    confidence += [("int8@final", str(part), 1, lost, 100.0 * lost) for part, lost in enumerate([1, 0, 0, 0], 1)]
+    assert list(of_z.itertuples(index=False, name=None)) == [
+        *(("relation", *row) for row in by_relation),
+        *(("confidence", *row) for row in confidence),
+    ]
 
 
 def test_overlap_against_counting():
@@ -68,7 +86,8 @@ def test_pairs_differ_in_one_thing():
          "magnitude-20@self_attention", "magnitude-20@cross_attention"],
         10,
     )  # fmt: skip
-    assert set(forgotten.pairs(counts)) == {
+    found = list(forgotten.pairs(counts))
+    assert len(found) == 9 and set(found) == {
         ("scopes", "magnitude-20@overall", "magnitude-20@attention"),
         ("scopes", "magnitude-20@overall", "magnitude-20@final"),
         ("scopes", "magnitude-20@attention", "magnitude-20@final"),
@@ -81,7 +100,27 @@ def test_pairs_differ_in_one_thing():
     }
 
 
-@pytest.mark.parametrize(("int8", "partner"), [(30, 40), (75, 80), (9, None), (15, 20), (0, None), (400, None)])
+def test_pairs_come_in_the_order_of_the_variants():
+    slugs = ["wanda-20@overall", "wanda-40@overall", "magnitude-20@final", "magnitude-40@final",
+             "magnitude-20@overall", "magnitude-40@overall", "wanda-20@attention"]  # fmt: skip
+    found = list(forgotten.pairs(dict.fromkeys(slugs, 10)))
+    assert found == [
+        ("scopes", "wanda-20@overall", "wanda-20@attention"),
+        ("scopes", "magnitude-20@overall", "magnitude-20@final"),
+        ("scopes", "magnitude-40@overall", "magnitude-40@final"),
+        ("levels", "wanda-20@overall", "wanda-40@overall"),
+        ("levels", "magnitude-20@final", "magnitude-40@final"),
+        ("levels", "magnitude-20@overall", "magnitude-40@overall"),
+        ("methods", "wanda-20@overall", "magnitude-20@overall"),
+        ("methods", "wanda-40@overall", "magnitude-40@overall"),
+    ]
+    assert list(forgotten.pairs({})) == []
+
+
+@pytest.mark.parametrize(
+    ("int8", "partner"),
+    [(30, 40), (75, 80), (9, None), (10, 20), (15, 20), (0, None), (160, 80), (161, None), (400, None)],
+)
 def test_quantizing_is_compared_with_the_pruning_that_forgot_most_nearly_as_much(int8, partner):
     counts = {"magnitude-20@attention": 20, "magnitude-40@attention": 40, "magnitude-80@attention": 80}
     found = [pair for pair in forgotten.pairs(counts | {"int8@attention": int8}) if pair[0] == "methods"]

@@ -45,6 +45,11 @@ def test_holm_counts_the_variants_of_one_model_on_one_benchmark():
     rows = statistics.facts([group(right), group(right, benchmark="c"), group(right, model="o")])
     assert rows["mcnemar_p"].tolist() == pytest.approx([2 / 2**10, 1] * 3)
     assert rows["holm_p"].tolist() == pytest.approx([4 / 2**10, 1] * 3)  # times 2, not times 6
+    assert list(rows) == statistics.COLUMNS and rows.index.tolist() == list(range(6))
+    assert (
+        rows["benchmark"].tolist() == ["b", "b", "c", "c", "b", "b"] and rows["model"].tolist() == ["m"] * 4 + ["o"] * 2
+    )
+    assert set(rows["family"]) == {"encoder"}
 
 
 def test_without_relations_there_is_no_macro_score_and_without_a_dense_model_nothing():
@@ -52,7 +57,8 @@ def test_without_relations_there_is_no_macro_score_and_without_a_dense_model_not
     row = statistics.facts([group(right)]).iloc[0]
     assert row[["macro_points", "macro_low", "macro_high"]].isna().all()
     assert row["micro_low"] < 50 < row["micro_high"]
-    assert statistics.facts([group({"int8@final": "0011"})]).empty
+    nothing = statistics.facts([group({"int8@final": "0011"})])
+    assert nothing.empty and list(nothing) == statistics.COLUMNS
 
 
 def exact(resamples):

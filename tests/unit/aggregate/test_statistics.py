@@ -90,6 +90,19 @@ def test_relations_are_drawn_whole(monkeypatch):
     same_distribution(macro[:, 0], exact([sum(sums[r] / sizes[r] for r in d) / 3 for d in draws]))
 
 
+def test_where_relations_are_drawn_a_fact_without_one_stands_for_itself(monkeypatch):
+    """Of a (two facts, both lost) and b (one) and a fact of none (lost): all 27 resamples of three."""
+    monkeypatch.setattr(statistics, "FEWEST_RELATIONS", 2)
+    facts = frame(["a", "b", None, "a"])
+    values = np.array([1, 0, 1, 1])[:, None]
+    bootstrap = Bootstrap(facts, "b")
+    assert bootstrap.unit == "relation"
+    (drawn,) = bootstrap.means([(facts["id"], values, np.ones(4))])
+    lost, sizes = {"a": 2, "b": 0, "none": 1}, {"a": 2, "b": 1, "none": 1}
+    draws = [sum(lost[r] for r in d) / sum(sizes[r] for r in d) for d in product(lost, repeat=3)]
+    same_distribution(drawn[:, 0], exact(draws))
+
+
 def test_with_few_relations_facts_are_drawn_within_each():
     """Two facts of a, three of b: 4 x 27 resamples; a keeps its two places, b its three."""
     facts = frame(["b", "a", "b", "a", "b"])

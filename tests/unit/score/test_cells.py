@@ -1,7 +1,9 @@
 """What a cell's key depends on, and that its file says so when it was changed."""
 
+import hashlib
 import json
 import os
+import re
 from dataclasses import replace
 
 import pyarrow as pa
@@ -12,7 +14,6 @@ from helpers import questions
 from knowcost import score
 from knowcost.common import paths
 from knowcost.common.errors import InputError
-from knowcost.common.parquet import as_metadata
 from knowcost.score import cells
 
 OPTIONS = {"tokens_per_batch": 64, "batch_size": 8, "int8_engine": "knowcost", "int8_activations": "batch"}
@@ -80,51 +81,85 @@ def test_nothing_else_is_in_the_key(benchmark):
 @pytest.fixture
 def cell(tmp_path):
     """A scores file of 300 rows."""
-    rows = pa.table({"id": [str(i) for i in range(300)], "correct": [i % 3 == 0 for i in range(300)],
-                     "logprob": [-i / 7 for i in range(300)]})  # fmt: skip
     path = tmp_path / "scores/own.parquet"
-    cells.write(path, rows, {"key": "k", "asked": 300, "version": score.STAGE_VERSION})
+    cells.write(path, table(300), {"key": "k", "asked": 300, "version": score.STAGE_VERSION})
     return path
 
 
+def table(rows):
+    columns = {"id": [str(i) for i in range(rows)], "correct": [i % 3 == 0 for i in range(rows)]}
+    return pa.table(columns | {"logprob": [-i / 7 for i in range(rows)]})
+
+
 def test_what_was_written_is_read(cell):
-    table, about = cells.read(cell)
-    assert table["logprob"].to_pylist() == [-i / 7 for i in range(300)]
+    rows, about = cells.read(cell)
+    assert rows["logprob"].to_pylist() == [-i / 7 for i in range(300)]
     assert (about["key"], about["asked"], cells.metadata(cell)) == ("k", 300, about)
     assert cells.read(cell, ["correct", "rank"])[0].column_names == ["correct"]
     assert cells.is_valid(cell, "k") and not cells.is_valid(cell, "l")
 
 
-@pytest.mark.parametrize("column", range(3))
-def test_a_flipped_bit_in_a_page_is_named(cell, column):
-    chunk = pq.ParquetFile(cell).metadata.row_group(0).column(column)
+def test_a_flipped_bit_anywhere_is_named(cell):
     whole = cell.read_bytes()
-    start = chunk.dictionary_page_offset or chunk.data_page_offset
-    for place in range(start + chunk.total_compressed_size - 20, start + chunk.total_compressed_size):
-        data = bytearray(whole)
-        data[place] ^= 4
-        cell.write_bytes(data)
-        with pytest.raises(InputError, match=r"scores/own\.parquet.* damaged|own\.parquet: damaged"):
-            cells.read(cell)
+    for place in range(0, len(whole), 7):
+        cell.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        for read in (cells.read, cells.metadata):
+            with pytest.raises(InputError, match=r"scores/own\.parquet is damaged"):
+                read(cell)
         assert not cells.is_valid(cell, "k")
 
 
 @pytest.mark.parametrize("change", [{"asked": 200}, {"key": "l"}, {"more": 1}])
 def test_a_change_of_what_a_cell_says_of_itself_is_named(cell, change):
     """The rows and all else are as they were."""
-    table = pq.read_table(cell)
-    pq.write_table(table.replace_schema_metadata(as_metadata(metadata(table) | change)), cell)
-    assert metadata(pq.read_table(cell)).items() >= change.items()
-    with pytest.raises(InputError, match=r"own\.parquet.*damaged"):
+    rows = pq.read_table(cell)
+    about = json.loads(rows.schema.metadata[b"knowcost"]) | change
+    pq.write_table(rows.replace_schema_metadata({"knowcost": json.dumps(about)}), cell)
+    assert json.loads(pq.read_schema(cell).metadata[b"knowcost"]) == about
+    with pytest.raises(InputError, match=r"own\.parquet is damaged"):
         cells.read(cell)
     assert not cells.is_valid(cell, "l") and not cells.is_valid(cell, "k")
 
 
-def metadata(table):
-    return json.loads(table.schema.metadata[b"knowcost"])
-
-
 def test_a_cell_of_another_version_is_refused(cell, monkeypatch):
     monkeypatch.setattr(score, "STAGE_VERSION", "next")
-    with pytest.raises(InputError, match=r"own\.parquet.*another version"):
+    for read in (cells.read, cells.metadata):
+        with pytest.raises(InputError, match=r"own\.parquet.*another version"):
+            read(cell)
+
+
+@pytest.mark.parametrize("rows", [299, 301])
+def test_a_cell_with_other_rows_than_were_asked_is_refused_though_it_is_sealed(cell, rows):
+    cells.write(cell, table(rows), {"key": "k", "asked": 300, "version": score.STAGE_VERSION})
+    with pytest.raises(InputError, match=rf"own\.parquet: {rows} rows, 300 were asked"):
         cells.read(cell)
+
+
+def test_a_cell_without_rows_is_not_written(tmp_path):
+    with pytest.raises(InputError, match=r"own\.parquet: none of .*'not_one_token': 3"):
+        cells.write(tmp_path / "own.parquet", table(0), {"dropped": {"not_one_token": 3}})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cell_is_of_the_weights_and_the_benchmark_that_are_there(benchmark):
+    asked = cells.asked_of(MANIFEST, "own")
+    path = paths.scores("m", "dense", "own")
+    cells.check_asked(path, {"key": "k", **asked}, asked)
+    for name, file in (("weights", paths.manifest("m", "dense")), ("benchmark_sha256", paths.benchmark("own"))):
+        with pytest.raises(InputError, match=re.escape(f"{path}: was not asked of what {file} says")):
+            cells.check_asked(path, asked | {name: "0" * 64}, asked)
+    others = [other("int8@overall", sha256="c" * 64), other("dense", "config.json", sha256="c" * 64)]
+    assert len({asked["weights"], *(cells.weights_of(each) for each in others)}) == 3
+    assert cells.weights_of(other("int8@overall")) == asked["weights"]
+    assert asked["benchmark_sha256"] == hashlib.sha256(benchmark.read_bytes()).hexdigest()
+    benchmark.write_bytes(benchmark.read_bytes() + b" ")
+    with pytest.raises(InputError, match=r"own\.parquet is damaged"):
+        cells.asked_of(MANIFEST, "own")
+
+
+@pytest.mark.parametrize("name", ["model", "variant", "benchmark"])
+def test_a_cell_in_another_s_place_is_named(name):
+    about = {"model": "m", "variant": "dense", "benchmark": "own"}
+    cells.check_place(paths.scores("m", "dense", "own"), about)
+    with pytest.raises(InputError, match=r"own\.parquet: says it is of .*other.* move it back"):
+        cells.check_place(paths.scores("m", "dense", "own"), about | {name: "other"})

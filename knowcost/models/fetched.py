@@ -5,6 +5,7 @@ from typing import Any
 
 from knowcost.common import again, paths, seal
 from knowcost.common.errors import InputError
+from knowcost.models import headers
 
 
 def read_source(folder: str | Path) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def check(folder: str | Path, weights: bool = True) -> dict[str, Any]:
     """
     folder = Path(folder)
     source = read_source(folder)
+    headers.check_links(folder)
     listed = {name: sha for name, sha in digests(source).items() if weights or not name.endswith(".safetensors")}
     seal.check_listed(folder, listed, folder / paths.SOURCE)
     seal.check_unlisted(folder, source["files"], folder / paths.SOURCE)

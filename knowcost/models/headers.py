@@ -70,7 +70,7 @@ def read_header(path: str | Path) -> tuple[dict[str, Any], int]:
 
 def shard_names(folder: str | Path) -> list[str]:
     """The file names of a checkpoint's shards. Raises InputError when there is neither a single file nor an index."""
-    _check_links(Path(folder))
+    check_links(Path(folder))
     for prefix in ("", QUANTIZED):
         if (Path(folder) / (prefix + WEIGHTS)).exists():  # transformers prefers it too, whatever an index says
             return [prefix + WEIGHTS]
@@ -83,7 +83,8 @@ def shard_names(folder: str | Path) -> list[str]:
     )
 
 
-def _check_links(folder: Path) -> None:
+def check_links(folder: Path) -> None:
+    """Raise InputError for a link to a weight file that leads nowhere."""
     for path in sorted(folder.glob("*.safetensors")):
         if path.is_symlink() and not path.exists():
             raise InputError(

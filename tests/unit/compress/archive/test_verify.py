@@ -1,0 +1,68 @@
+"""What a manifest says of an archive, counted by torch."""
+
+import hashlib
+
+import pytest
+import torch
+from helpers import tiny
+
+from knowcost import compress
+from knowcost.common import files, paths
+from knowcost.compress.archive import make as archive
+
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
+
+
+def made(folder, kind, slug, dtype=torch.float32):
+    """(the model in memory, folder of its archive, manifest)"""
+    model = tiny.fetched(kind, folder / "model", dtype)
+    archive.make_thresholds(folder / "model", [("paper", "attention", [20])], folder / "cuts.json")
+    archive.make_archive("m", slug, archive.Inputs(folder / "model", folder / "cuts.json"), folder / "out")
+    return model, folder / "out", files.read_json(folder / "out" / paths.MANIFEST)
+
+
+def weights(model, names):
+    return {f"{n}.weight": m.weight for n, m in tiny.linears(model).items() if n.rpartition(".")[2] in names}
+
+
+def counted(parameters, zeros):
+    return {"parameters": parameters, "zeros": zeros, "sparsity": zeros / parameters}
+
+
+@pytest.mark.parametrize("kind", ["llama", "llama-tied"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_manifest_says_what_was_made_of_what(tmp_path, kind, dtype):
+    model, out, said = made(tmp_path, kind, "magnitude-20@attention", dtype)
+    source = files.read_json(tmp_path / "model" / paths.SOURCE)
+    attention, rest = weights(model, ATTENTION), weights(model, FEED_FORWARD)
+    size, others = (sum(w.numel() for w in each.values()) for each in (attention, rest))
+    gone = round(0.2 * size)
+    head = 120 * 16
+    stored = sum(p.numel() for p in model.parameters())
+    assert said["parameters"]["scope"] == {
+        "overall": counted(size + others, gone),
+        "attention": counted(size, gone),
+        "feed_forward": counted(others, 0),
+        "final": counted(head, 0),
+    }
+    assert (said["parameters"]["total"], said["parameters"]["touched"]) == (stored, size)
+    assert set(said["touched"]) == attention.keys()
+    width = torch.finfo(dtype).bits // 8
+    assert said["bytes"]["nominal"] == pytest.approx(width * (stored - gone), abs=8 * width)  # whole bytes per layer
+    slug = "magnitude-20@attention"
+    assert (said["model"], said["variant"], said["steps"]) == ("m", slug, [slug])
+    assert (said["family"], said["architecture"], said["tied"]) == ("decoder", "llama", kind == "llama-tied")
+    assert said["stage_version"] == compress.STAGE_VERSION
+    digests = {name: entry["sha256"] for name, entry in source["files"].items()}
+    assert said["base"] == {"source": "test", "commit": None, "requested_revision": None, "files": digests}
+    here = {p.name: p for p in out.iterdir() if "manifest.json" not in p.name}
+    assert said["files"] == {
+        name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size": path.stat().st_size}
+        for name, path in here.items()
+    }
+
+
+def test_a_tied_head_that_was_cut_is_tied_no_more(tmp_path):
+    _, _, said = made(tmp_path, "llama-tied", "int8@overall")
+    assert not said["tied"] and "lm_head.weight" in said["touched"]

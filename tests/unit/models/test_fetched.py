@@ -1,0 +1,65 @@
+"""A fetched model's folder against its source.json."""
+
+import pytest
+from helpers import tiny
+
+from knowcost.common import files, paths, seal
+from knowcost.common.errors import InputError
+from knowcost.models import fetched
+
+
+@pytest.fixture
+def folder(tmp_path):
+    tiny.fetched("llama", tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_whole_folder_gives_its_source(folder):
+    source = files.read_json(folder / paths.SOURCE)
+    assert fetched.check(folder) == fetched.check(folder, weights=False) == fetched.read_source(folder) == source
+    digests = fetched.digests(source)
+    assert digests == {name: files.sha256(folder / name) for name in source["files"]}
+    assert list(digests) == sorted(digests)
+
+
+def test_weights_are_read_where_they_are_asked_about(folder):
+    data = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    fetched.check(folder, weights=False)
+    with pytest.raises(InputError, match=r"model\.safetensors is damaged .*delete .*source\.json"):
+        fetched.check(folder)
+
+
+@pytest.mark.parametrize("weights", [True, False])
+@pytest.mark.parametrize("name", ["model.safetensors.index.json", "special_tokens_map.json"])
+def test_what_nobody_fetched_is_named(folder, name, weights):
+    (folder / name).write_text("{}")
+    with pytest.raises(InputError, match=rf"{name}: is not in .*source\.json"):
+        fetched.check(folder, weights)
+
+
+@pytest.mark.parametrize("weights", [True, False])
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{}"), lambda path: path.unlink()])
+def test_other_files_are_always_read(folder, spoil, weights):
+    spoil(folder / "tokenizer_config.json")
+    with pytest.raises(InputError, match=r"tokenizer_config\.json is damaged"):
+        fetched.check(folder, weights)
+
+
+@pytest.mark.parametrize("source", [[], {"names": {}}, {"files": ["model.safetensors"]}, None])
+def test_a_source_of_another_shape_is_of_an_older_version(folder, source):
+    seal.write_json(folder / paths.SOURCE, source)
+    with pytest.raises(InputError, match=r"source\.json: of an older version"):
+        fetched.read_source(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{"])
+def test_a_source_that_was_edited_or_torn_is_named(folder, text):
+    (folder / paths.SOURCE).write_text(text)
+    with pytest.raises(InputError, match=r"source\.json is damaged"):
+        fetched.read_source(folder)
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"source\.json: missing"):
+        fetched.read_source(tmp_path)

@@ -6,6 +6,7 @@ from helpers import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knowcost.models import int8_linear
 from knowcost.models.int8_linear import DynamicInt8Linear, torch_engine
 from knowcost.spec import scopes
 
@@ -65,3 +66,17 @@ def test_an_empty_batch_and_leading_dimensions():
     layer = DynamicInt8Linear(torch.ones(5, 3, dtype=torch.int8), torch.tensor([0.1]))
     assert layer(torch.empty(0, 2, 3)).shape == (0, 2, 5)
     assert layer(torch.ones(4, 2, 3)).shape == (4, 2, 5)
+
+
+@pytest.mark.parametrize(("rows", "columns", "sizes"), [(7, 4, [2, 2, 2, 1]), (3, 100, [1, 1, 1]), (2, 4, [2])])
+def test_rows_are_worked_on_in_parts_of_the_cache_s_size(monkeypatch, rows, columns, sizes):
+    """8 numbers at a time; each row once."""
+    monkeypatch.setattr(int8_linear, "CACHED", 8)
+    parts = [range(rows)[part] for part in int8_linear._parts(torch.zeros(rows, columns))]
+    assert [len(part) for part in parts] == sizes
+    assert [row for part in parts for row in part] == list(range(rows))
+    layer = DynamicInt8Linear(torch.arange(columns, dtype=torch.int8).repeat(5, 1), torch.tensor([0.1]))
+    x = torch.randn(rows, columns, generator=torch.Generator().manual_seed(0))
+    found = layer(x)
+    monkeypatch.setattr(int8_linear, "CACHED", 10**6)
+    assert torch.equal(found, layer(x))

@@ -120,6 +120,12 @@ def test_gptq_beats_rounding_on_the_same_grid(bits, setting):
     quantized = gptq(weight, layers.seen(inputs), bits=bits, **setting)
     nearest = round_to_nearest(weight, bits=bits, group_size=setting.get("group_size"), symmetric=False)
     assert int(quantized.q.max()) < 2**bits
+    assert (quantized.q.dtype, quantized.scales.dtype, quantized.zeros.dtype) == (
+        torch.uint8,
+        torch.float32,
+        torch.uint8,
+    )
+    assert all(each.is_contiguous() for each in (quantized.q, quantized.scales, quantized.zeros))
     assert layers.error(weight, quantized.dequantized(), inputs) < layers.error(weight, nearest.dequantized(), inputs)
     if "group_size" not in setting or "act_order" in setting:  # grids from the weight as given
         assert torch.equal(quantized.scales, nearest.scales) and torch.equal(quantized.zeros, nearest.zeros)

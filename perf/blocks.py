@@ -25,7 +25,7 @@ def make_model(folder, layers, width, hidden, **_):
     """A fetched Llama of random float32 weights."""
     import numpy as np
 
-    from knowcost.common import files, paths
+    from knowcost.common import files, paths, seal
     from knowcost.models import checkpoint
 
     shapes = {f"self_attn.{name}_proj": (width, width) for name in "qkvo"}
@@ -50,7 +50,8 @@ def make_model(folder, layers, width, hidden, **_):
     config |= {"num_hidden_layers": layers, "num_attention_heads": 8}
     files.write_json(folder / "config.json", config)
     names = {tensor.name: [tensor.name] for tensor in tensors}
-    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": {}, "names": names})
+    hashes = {path.name: {"sha256": files.sha256(path)} for path in folder.iterdir()}
+    seal.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 
 
 def make_windows(path, samples, length, **_):

@@ -24,7 +24,7 @@ def make_model(folder):
     import torch
     from transformers import BertConfig, BertForMaskedLM
 
-    from knowcost.common import files, paths
+    from knowcost.common import files, paths, seal
     from knowcost.fetch import config, weights
     from knowcost.models.checkpoint import Checkpoint
 
@@ -33,7 +33,7 @@ def make_model(folder):
         BertForMaskedLM(BertConfig()).save_pretrained(folder)
     names = weights.fills(Checkpoint(folder), config.described_model(folder))
     hashes = {path.name: {"sha256": files.sha256(path)} for path in folder.iterdir()}
-    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
+    seal.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 
 
 def published(folder, out, levels):

@@ -49,7 +49,7 @@ def shapes(layers):
 
 def make_model(folder, layers):
     """A fetched folder: random weights with Llama's initial deviation of 0.02, in shards of 2 GB."""
-    from knowcost.common import files, paths
+    from knowcost.common import files, paths, seal
     from knowcost.compress.archive import storage, write
     from knowcost.models import checkpoint
 
@@ -62,7 +62,7 @@ def make_model(folder, layers):
     files.write_json(folder / "config.json", config)
     hashes = {path.name: storage.describe(path) for path in sorted(folder.iterdir())}
     names = {tensor.name: [tensor.name] for tensor in tensors}
-    files.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
+    seal.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 
 
 def _random(name, shape, seed):

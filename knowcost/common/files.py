@@ -52,9 +52,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        _sync(temporary)
+        sync(temporary)
         os.replace(temporary, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk does not say which one
         raise
@@ -76,7 +76,7 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Have what a file or folder holds on the disk; a file system that knows no such thing is left in peace."""
     fd = os.open(path, os.O_RDONLY)
     try:

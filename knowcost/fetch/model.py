@@ -94,6 +94,9 @@ def _bring(row: Mapping[str, str], folder: Path, origin: Origin, names: tuple[li
     if original:
         source["converted_from"] = original
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on its downloads
+    for path in (folder / name for name in source["files"]):
+        if not path.is_symlink():
+            files.sync(path)  # source.json, which follows, says that all of it is there
     return source
 
 

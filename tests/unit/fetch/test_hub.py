@@ -187,3 +187,12 @@ def test_offline(server, get, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     server.asked.clear()
     assert get(row())["commit"] == commit and not server.asked
+
+
+def test_what_was_downloaded_is_on_the_disk_before_source_json_says_so(server, get, monkeypatch):
+    seen, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (seen.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    server.add(REPO, checkpoint())
+    get(row())
+    said = next(place for place, path in enumerate(seen) if ".source.json." in path)
+    assert {str(get.folder / name) for name in checkpoint()} <= set(seen[:said])

@@ -1,5 +1,6 @@
 """A text that is far too long is not tokenized as a whole, and nothing else comes of it than if it were."""
 
+import json
 import os
 
 os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
@@ -11,7 +12,7 @@ from helpers.masked import facts, make, make_tokenizer
 from helpers.questions import FACTS, make_llama, make_t5, word_tokenizer, write
 from transformers import PreTrainedTokenizerFast
 
-from knowcost.common.parquet import as_metadata
+from knowcost.common.parquet import KEY
 from knowcost.models import tokenizers
 from knowcost.models.tokenizers import beginning, encoded, ending
 from knowcost.score.engines import cloze, cloze_published, perplexity
@@ -110,9 +111,8 @@ def test_a_cloze_and_words_for_it(same, architecture):
 
 
 def test_a_published_cloze(same):
-    columns = {"kind": "cloze_published"}
     rows = [(f"Rome is in [MASK] . {LONG}", "Italy"), (f"{LONG}is in [MASK] .", "Italy"), ("[MASK] .", LONG)]
-    table = facts(*rows).replace_schema_metadata(as_metadata(columns))
+    table = facts(*rows).replace_schema_metadata({KEY: b'{"kind": "cloze_published"}'})
     rows, about = same(cloze_published, *make("bert", positions=130), table)
     assert rows["id"].to_pylist() == ["f0", "f2"] and about["dropped"] == {"mask_cut_off": 1}
 
@@ -140,7 +140,7 @@ def test_a_running_text_and_a_line(same, monkeypatch, kind):
     monkeypatch.setattr(perplexity, "MOST", 5)
     rows = [{"id": str(i), "relation": None, "text": text} for i, text in enumerate(["Rome is big", LONG])]
     columns = {name: pa.string() for name in ("id", "relation", "text")}
-    table = pa.Table.from_pylist(rows, schema=pa.schema(columns, metadata=as_metadata({"kind": kind})))
+    table = pa.Table.from_pylist(rows, schema=pa.schema(columns, metadata={KEY: json.dumps({"kind": kind})}))
     asked, about = same(perplexity, make_llama(), word_tokenizer(), table)
     assert len(asked) == (5 if kind == "text" else 1)
     assert about["dropped"] == ({} if kind == "text" else {"too_long": 1})

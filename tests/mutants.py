@@ -22,6 +22,7 @@ from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.runners.harness import PytestRunner
 from mutmut.state import state
 from mutmut.stats import save_stats, status_by_exit_code
+from mutmut.utils.format_utils import mangled_name_from_mutant_name
 from mutmut.workers.isolation import get_mutant_runner
 
 SECONDS = 30
@@ -65,12 +66,19 @@ def choose_tests(processes):
     for function, tests in calls.items():
         calls[function] = set(kept(function, tests, seconds))
     save_stats()
-    arguments = PytestRunner._pytest_args_regular_run
-    PytestRunner._pytest_args_regular_run = lambda runner, tests: arguments(runner, quickest(tests, seconds))
+    run = PytestRunner.run_tests
+
+    def in_order(runner, *, mutant_name, tests):
+        if mutant_name:
+            tests = kept(mangled_name_from_mutant_name(mutant_name), tests, seconds)
+        return run(runner, mutant_name=mutant_name, tests=list(tests))
+
+    PytestRunner.run_tests = in_order
 
 
 def kept(function, tests, seconds):
-    """Of the tests that call a function (its mangled name), those of its module's own files and the quickest others."""
+    """Of the tests that call a function (its mangled name), those of its module's own files and the quickest others, in
+    the order to run them."""
     module = function.rpartition(".")[0].removeprefix("knowcost.")
     folder, _, name = module.replace(".", "/").rpartition("/")
     own = f"tests/unit/{folder}/test_{name}"
@@ -80,10 +88,6 @@ def kept(function, tests, seconds):
         if left < 0 and not test.startswith(own):
             return
         yield test
-
-
-def quickest(tests, seconds):
-    return sorted(tests, key=lambda test: (seconds.get(test, 0), test))
 
 
 def report(sample, generated, seed):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 LEVELS = 127  # activations are quantized to 0..127: fbgemm's kernels reduce the range to 7 bits
+MIDDLE = 128  # of what uint8 holds: less that, it is int8
 CACHED = 1 << 15  # numbers that are worked on at a time on a CPU
 SMALLEST = 6.1e-5  # below this FBGEMM widens the range, or the reciprocal of the scale loses too many bits
 
@@ -47,7 +48,7 @@ class DynamicInt8Linear(nn.Module):
             q[part] = _quantized(rows[part], inverse[part], zero_point[part])
         sums = int_matmul(q, self.weight)
         out = torch.empty_like(sums, dtype=torch.float32)
-        zero_point, multiplier = zero_point.to(torch.int32), scale * self.weight_scale
+        zero_point, multiplier = zero_point.to(torch.int32) - MIDDLE, scale * self.weight_scale
         for part in _parts(sums):
             exact = (sums[part] - zero_point[part] * self.weight_sums).float()
             out[part] = fused_multiply_add(exact, multiplier[part], self.bias)
@@ -67,8 +68,12 @@ def fused_multiply_add(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor | None)
 
 
 def _quantized(x: torch.Tensor, inverse: torch.Tensor, zero_point: torch.Tensor) -> torch.Tensor:
+    """int8: torch's codes, which are uint8, less MIDDLE.
+
+    They go to 127, and to 128 where both ends of the range lie in the middle between two codes.
+    """
     q = torch.round(fused_multiply_add(x, inverse, zero_point))
-    return q.clamp_(0, 255).to(torch.uint8).view(torch.int8)
+    return q.clamp_(0, 255).sub_(MIDDLE).to(torch.int8)
 
 
 def _parts(matrix: torch.Tensor) -> list[slice]:

@@ -49,6 +49,30 @@ def test_a_layer_is_torch_s_bit_for_bit(rows, inner, out, bias, exponent, sign, 
         assert torch.equal(same(x), expected)
 
 
+@pytest.mark.parametrize("below", [63.5, 10.5, 41.5, 100.5])
+@pytest.mark.parametrize("seed", range(5))
+def test_codes_that_go_one_beyond_their_range_are_torch_s(below, seed):
+    """From -63.5 to 63.5 steps of the scale, and the like: zero is code 64, and the largest becomes 128, not -128."""
+    torch.manual_seed(seed)
+    x = torch.rand(3, 20) * 0.2
+    x[0, 3], x[1, 7] = -below / (127 - below), 1
+    reference = quantize(torch.nn.Sequential(torch.nn.Linear(20, 9)), ["0"])
+    with torch.inference_mode():
+        for size in (1, 0.1, 7):
+            assert torch.equal(ours(reference[0])(x * size), reference(x * size))
+
+
+@pytest.mark.parametrize("size", [1e-45, 1e-42, 1e-40, 3e-37, 1e-36, 1e-30, 6.1e-5 * 127, 6.2e-5 * 127])
+@pytest.mark.parametrize("low", [-1.0, 0.0, 1.0])
+def test_inputs_of_tiny_ranges_are_torch_s_bit_for_bit(size, low):
+    """Where a scale, or one over it, is too small or too large a number, and about FBGEMM's cut-off."""
+    x = torch.tensor([[low, 0.3, 1.0], [0.5, low / 3, 0.0]]) * size
+    reference = quantize(torch.nn.Sequential(torch.nn.Linear(3, 4)), ["0"])
+    with torch.inference_mode():
+        for each in (x, -x):
+            assert torch.equal(ours(reference[0])(each), reference(each))
+
+
 @pytest.mark.parametrize("kind", ["bert", "roberta", "albert", "distilbert", "t5", "llama", "opt"])
 def test_a_whole_model_is_torch_s_bit_for_bit(kind):
     model = tiny.model(kind)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers.copies import ROOT, copy_workflow
+from helpers.flips import check_flips, handed_on, run_of
 
 LEVELS = [40, 80]
 
@@ -87,3 +88,9 @@ def test_nothing_is_left_to_do_and_nothing_half_written_lies_about(demo):
     text = run(demo, "--configfile", "small.yaml", "--cores", "2", "-n")
     assert "Nothing to be done" in text
     assert not list(demo.glob("results/**/*.tmp"))
+
+
+def test_a_flipped_bit_in_any_of_fifty_files_is_named(demo):
+    found = handed_on(demo)
+    assert {path.suffix for path in found} >= {".arrow", ".csv", ".html", ".jsonl", ".parquet", ".png", ".svg"}
+    check_flips(demo, run_of(demo, yaml.safe_load((demo / "small.yaml").read_text())), count=50)

@@ -1,16 +1,14 @@
 """Nothing that one stage hands to another is believed once it is another: what `verify` names, and what jobs refuse."""
 
-import random
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from helpers.flips import check_flips, handed_on, named, run_of
 
 from knowcost.common import files, parquet, paths, seal
-from knowcost.common.errors import InputError
-from knowcost.plan import config, design
-from knowcost.report.verify import Run, verify
+from knowcost.report.verify import verify
 
 FLIPS = 25  # of this small project; tests/e2e takes fifty of a finished demo
 
@@ -19,45 +17,13 @@ FLIPS = 25  # of this small project; tests/e2e takes fifty of a finished demo
 def run(project, monkeypatch):
     """What the plan of a finished project says there is; the tests stand in its folder."""
     monkeypatch.chdir(project.folder)
-    study = config.load(yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")))
-    cells = [(cell.model, cell.variant, cell.benchmark) for cell in design.cells(study)]
-    return Run(list(study.models), list(study.benchmarks), [], design.archives(study), cells)
-
-
-def named(run):
-    with pytest.raises(InputError) as error:
-        verify(run)
-    return str(error.value)
-
-
-def handed_on(folder):
-    """Every file that a stage made for another one or for the reader."""
-    found = [path for top in ("results", "resources") for path in (folder / top).rglob("*") if path.is_file()]
-    found = [path.relative_to(folder) for path in found]
-    return sorted(path for path in found if path.parts[1] != "published" and not path.name.startswith("."))
-
-
-def flip(path, bit):
-    """Flip a bit of a file, whatever links to it. Returns what puts it back."""
-    data = bytearray(path.read_bytes())
-    before = bytes(data)
-    data[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(data)
-    return lambda: path.write_bytes(before)
+    return run_of(project.folder, yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8")))
 
 
 def test_any_bit_flipped_in_any_file_is_named(project, run):
-    verify(run)
-    random_, found = random.Random("flip"), handed_on(project.folder)
-    kinds = {path.suffix for path in found}
-    assert kinds >= {".parquet", ".csv", ".json", ".safetensors", ".html", ".sha256"}
-    sample = [random_.choice([path for path in found if path.suffix == kind]) for kind in sorted(kinds)]
-    sample += random_.choices(found, k=FLIPS - len(sample))
-    for path in sample:
-        back = flip(path, random_.randrange(8 * path.stat().st_size))
-        assert str(path) in named(run)
-        back()
-    verify(run)
+    kinds = {path.suffix for path in handed_on(project.folder)}
+    assert kinds >= {".parquet", ".csv", ".json", ".safetensors", ".html", ".sha256", ""}
+    check_flips(project.folder, run, FLIPS)
 
 
 def test_a_file_that_nobody_listed_is_named(project, run):

@@ -32,7 +32,8 @@ def make_model(folder):
         torch.manual_seed(0)
         BertForMaskedLM(BertConfig()).save_pretrained(folder)
     names = weights.fills(Checkpoint(folder), config.described_model(folder))
-    hashes = {path.name: {"sha256": files.sha256(path)} for path in folder.iterdir()}
+    held = [path for path in folder.iterdir() if not path.name.startswith(paths.SOURCE)]
+    hashes = {path.name: {"sha256": files.sha256(path)} for path in held}
     seal.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 
 

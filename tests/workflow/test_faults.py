@@ -23,7 +23,7 @@ def digests(project):
     return {
         str(path.relative_to(project.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
-        if path.name not in ("report.html", "keep")
+        if path.name not in ("report.html", "report.html.sha256", "keep")
     }
 
 

@@ -69,6 +69,8 @@ def test_a_file_or_seal_that_is_not_there_is_named_with_what_to_delete(tmp_path,
     (tmp_path / gone).unlink()
     with pytest.raises(InputError, match=f"{gone}.* missing.*delete /the/manifest and run again"):
         seal.check(tmp_path / "x.json", delete="/the/manifest")
+    with pytest.raises(InputError, match=f"{gone}.* missing.*delete /the/manifest and run again"):
+        seal.read_json(tmp_path / "x.json", delete="/the/manifest")
 
 
 def test_a_folder_without_a_file_with_one_more_or_without_its_seal_is_named(folder):

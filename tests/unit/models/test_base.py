@@ -66,6 +66,21 @@ def test_a_head_that_the_file_does_not_hold_is_tied(tmp_path):
     assert any("lm_head.weight" in names for names in base.shards.values())
 
 
+def test_an_embedding_that_the_file_holds_as_the_head_takes_its_own_name(tmp_path):
+    tiny.fetched("llama-tied", tmp_path)
+    state = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    state["lm_head.weight"] = state.pop("model.embed_tokens.weight")
+    safetensors.torch.save_file(state, tmp_path / "model.safetensors", {"format": "pt"})
+    tiny.write_source(tmp_path)
+    base = Base(tmp_path)
+    assert base.embedding.name == "model.embed_tokens.weight" and base.tied
+    assert base.copies == {"lm_head.weight"}
+    for name in ("model.embed_tokens.weight", "lm_head.weight"):
+        assert base.tensors[name].whole().tobytes() == state["lm_head.weight"].numpy().tobytes()
+        assert base.tensors[name].name == base.fills[name] == name
+    assert sorted(name for names in base.shards.values() for name in names) == sorted(base.tensors)
+
+
 def test_a_source_json_that_does_not_say_what_the_tensors_are_is_refused(tmp_path):
     tiny.fetched("llama", tmp_path)
     source = files.read_json(tmp_path / paths.SOURCE)

@@ -14,7 +14,7 @@ from helpers import questions
 from knowcost import score
 from knowcost.common import paths
 from knowcost.common.errors import InputError
-from knowcost.score import cells
+from knowcost.score import cells, task_files
 
 OPTIONS = {"tokens_per_batch": 64, "batch_size": 8, "int8_engine": "knowcost", "int8_activations": "batch"}
 SETTINGS = cells.Settings(OPTIONS)
@@ -63,6 +63,27 @@ def test_each_thing_that_rows_depend_on_is_in_the_key(benchmark, monkeypatch):
     keys += [key()]
     assert all(len(each) == 64 for each in keys)
     assert len(set(keys)) == len(keys) == 14
+
+
+def test_a_key_is_a_digest_of_what_it_depends_on(benchmark, monkeypatch):
+    """Other names in it would ask every cell of every study again."""
+    depends = {"weights": digest(MANIFEST["files"]), "dtype": "float16", "limit": 2, "version": score.STAGE_VERSION}
+    depends["benchmark_sha256"] = hashlib.sha256(benchmark.read_bytes()).hexdigest()
+    wanted = cells.Settings(OPTIONS, "float16", 2)
+    some = {"tokens_per_batch": 64, "batch_size": 8}
+    assert key(MANIFEST, wanted) == digest(depends | {"options": some})
+    assert key(INT8, wanted) == digest(depends | {"options": OPTIONS})
+    monkeypatch.setattr(task_files, "harness_version", lambda: "0.0.1")
+    questions.write(benchmark, "boolq", questions.FACTS["boolq"])
+    depends["benchmark_sha256"] = hashlib.sha256(benchmark.read_bytes()).hexdigest()
+    asked = {"version": "0.0.1", "files": task_files.digests(task_files.task_file("boolq"))}
+    decoder = MANIFEST | {"family": "decoder"}
+    assert key(decoder, wanted) == digest(depends | {"options": some, "harness": asked})
+    assert cells.harness("boolq", "decoder") == asked and cells.harness("cloze", "encoder") is None
+
+
+def digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def test_nothing_else_is_in_the_key(benchmark):

@@ -66,3 +66,32 @@ def test_a_manifest_says_what_was_made_of_what(tmp_path, kind, dtype):
 def test_a_tied_head_that_was_cut_is_tied_no_more(tmp_path):
     _, _, said = made(tmp_path, "llama-tied", "int8@overall")
     assert not said["tied"] and "lm_head.weight" in said["touched"]
+
+
+def test_parts_of_an_encoder_decoder_are_counted_by_torch(tmp_path):
+    model, _, said = made(tmp_path, "t5", "magnitude-20@attention")
+    parts = {"self_attention": ".SelfAttention.", "cross_attention": ".EncDecAttention."}
+    parts |= {"encoder_attention": "encoder.", "decoder_attention": "decoder."}
+    scope = said["parameters"]["scope"]
+    attention = {name: m.weight.numel() for name, m in tiny.linears(model).items() if "Attention" in name}
+    for name, part in parts.items():
+        assert scope[name]["parameters"] == sum(size for layer, size in attention.items() if part in layer)
+    assert scope["attention"]["parameters"] == sum(attention.values()) == said["parameters"]["touched"]
+    assert scope["self_attention"]["zeros"] + scope["cross_attention"]["zeros"] == scope["attention"]["zeros"] > 0
+    assert scope["final"]["parameters"] == 120 * 16
+
+
+def test_layers_that_the_groupings_draw_differently_are_counted_under_both(tmp_path):
+    """BERT's attention.output.dense: to the paper a feed-forward layer, to the canonical grouping one of attention."""
+    model, _, said = made(tmp_path, "bert", "dense")
+    sizes = {name: m.weight.numel() for name, m in tiny.linears(model).items() if ".layer." in name}
+    of = {part: sum(size for name, size in sizes.items() if part in name) for part in (".self.", "attention.output")}
+    rest = sum(sizes.values()) - sum(of.values())
+    assert {key: value["parameters"] for key, value in said["parameters"]["scope"].items()} == {
+        "overall": sum(sizes.values()),
+        "attention": of[".self."],
+        "feed_forward": of["attention.output"] + rest,
+        "canonical.attention": of[".self."] + of["attention.output"],
+        "canonical.feed_forward": rest,
+        "final": 120 * 16,
+    }

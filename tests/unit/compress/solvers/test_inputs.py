@@ -101,3 +101,13 @@ def test_dead_inputs_are_told():
     assert dead.nonzero().flatten().tolist() == [5]
     row = factor[order == 5][0]
     assert (row != 0).nonzero().flatten().tolist() == (order == 5).nonzero().flatten().tolist()
+
+
+@pytest.mark.parametrize("hessian", [False, True])
+def test_sums_lie_where_the_layer_s_weight_does(hessian):
+    """torch's meta device stands for a GPU."""
+    made = InputStatistics(3, "meta", hessian)
+    assert made.mean_square.device.type == "meta" and made.mean_square.shape == (3,)
+    assert (made.hessian is not None) == hessian
+    if hessian:
+        assert made.hessian.device.type == "meta" and made.hessian.shape == (3, 3)

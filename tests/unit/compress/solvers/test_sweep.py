@@ -193,3 +193,11 @@ def test_the_weight_given_is_not_changed_and_what_a_layer_cannot_hold_is_refused
         sparsegpt(weight, layers.seen(inputs), HALF)
     with pytest.raises(ValueError, match="without a Hessian"):
         gptq(before, layers.seen(inputs, hessian=False), bits=4)
+
+
+def test_codes_lie_where_the_weight_does():
+    """torch's meta device stands for a GPU."""
+    how = sweep._Rounding(bits=4, group_size=4, symmetric=False, act_order=False, keep_zeros=False)
+    made = sweep._Rounder(torch.empty(3, 8, device="meta"), torch.arange(8), torch.zeros(8, dtype=torch.bool), how)
+    assert {each.device.type for each in (made.columns, made.codes, made.scales, made.zeros)} == {"meta"}
+    assert [tuple(each.shape) for each in (made.codes, made.scales, made.zeros)] == [(8, 3), (2, 3), (2, 3)]

@@ -10,8 +10,9 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
+from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
-from knowcost.models import gpus
+from knowcost.models import fetched, gpus
 from knowcost.models.blueprint import AUTO, configuration, model_class
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.formats import SCALE, floats, is_packed
@@ -39,9 +40,11 @@ def load(
 
     dtype: the type to compute in; int8 archives compute in float32. engine: `knowcost` or `torch` for int8 layers. A
     model that one GPU cannot hold is spread over all that this process sees, block by block, by accelerate.
-    Raises InputError when the folder lacks weights that the architecture has, or has some that it lacks.
+    Raises InputError when the folder lacks weights that the architecture has, or has some that it lacks, and when an
+    archive or a fetched model holds files that nobody listed.
     """
     folder = Path(folder)
+    _check_listed(folder)
     stored = read_config(folder)
     packed = is_packed(stored)
     quantized = stored.get("quantization_config") is not None and not packed
@@ -69,6 +72,16 @@ def load(
     model.tie_weights = lambda *args, **kwargs: None
     rows = model.get_input_embeddings().weight.shape[0]
     return model.eval(), load_tokenizer(folder, rows, remote_code)
+
+
+def _check_listed(folder: Path) -> None:
+    """Raise InputError where an archive or a fetched model holds what its list does not name: transformers would take
+    an index, special tokens or templates from it. Another folder has no list."""
+    manifest = folder / paths.MANIFEST
+    if manifest.exists():
+        seal.check_unlisted(folder, [*seal.read_json(manifest)["archive"]["files"], paths.SCORES], manifest)
+    elif (folder / paths.SOURCE).exists():
+        seal.check_unlisted(folder, fetched.read_source(folder)["files"], folder / paths.SOURCE)
 
 
 def pick_device(device: str, cpu_only: bool = False) -> torch.device:

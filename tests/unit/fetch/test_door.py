@@ -171,6 +171,17 @@ def in_two_shards(origin, stem, common=0):
     return names
 
 
+@pytest.mark.parametrize("where", ["/abs/x.safetensors", "../x.safetensors", "inside/x.safetensors", "x.bin", 3])
+def test_an_index_leads_nowhere_but_to_files_beside_it(tmp_path, get, where):
+    about = brought("llama", tmp_path)
+    (name, *_) = in_two_shards(tmp_path / "origin", "model")
+    path = tmp_path / "origin/model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    index["weight_map"][name] = where
+    path.write_text(json.dumps(index))
+    refused(get, about, "model.safetensors.index.json", name, "the name of a .safetensors file beside it")
+
+
 def test_a_tensor_in_two_shards_is_refused(tmp_path, get):
     about = brought("llama", tmp_path)
     names = in_two_shards(tmp_path / "origin", "model", common=1)

@@ -41,10 +41,10 @@ def test_without_the_file_config_says_it(tmp_path):
 
 
 def test_nothing_else_in_the_file_stops_a_model_or_changes_an_answer(tmp_path):
-    tiny.fetched("llama", tmp_path)
-    path = tmp_path / "generation_config.json"
+    tiny.fetched("llama", tmp_path / "model")
+    path = tmp_path / "model/generation_config.json"
     path.write_text("{}")
-    _, expected = said(tmp_path, tmp_path)
+    _, expected = said(tmp_path / "model", tmp_path)
     for settings in (
         {"eos_token_id": "x", "bos_token_id": "x", "pad_token_id": "a"},
         {"eos_token_id": [[1], -1, 120, None, True, 5.0]},
@@ -52,4 +52,4 @@ def test_nothing_else_in_the_file_stops_a_model_or_changes_an_answer(tmp_path):
         {"compile_config": {}, "max_length": "x", "do_sample": True, "temperature": 0.0},
     ):
         path.write_text(json.dumps(settings))
-        assert said(tmp_path, tmp_path) == (None, expected)
+        assert said(tmp_path / "model", tmp_path) == (None, expected)

@@ -144,3 +144,16 @@ def test_a_model_with_weights_of_another_shape_is_not_asked(stored, tmp_path, ki
 
     with pytest.raises(InputError, match=r"wide.*another shape.*model\.layers\.1\.input_layernorm\.weight"):
         load.load(altered(stored, kind, tmp_path / "wide", widen), device="cpu")
+
+
+@pytest.mark.parametrize("name", ["special_tokens_map.json", "model.safetensors.index.json", "int8.model.safetensors"])
+def test_a_folder_to_which_something_was_added_is_not_loaded(tmp_path, name):
+    tiny.fetched("llama", tmp_path / "model")
+    archive.make_archive("m", "int8@overall", archive.Inputs(tmp_path / "model"), tmp_path / "out")
+    for folder, by in (("model", "source"), ("out", "manifest")):
+        if (tmp_path / folder / name).exists():
+            continue
+        load.load(tmp_path / folder)
+        (tmp_path / folder / name).write_text("{}")
+        with pytest.raises(InputError, match=rf"{folder}/{name}: is not in .*{by}\.json"):
+            load.load(tmp_path / folder)

@@ -168,6 +168,23 @@ def test_a_damaged_archive_is_not_asked(study):
     assert not (study / paths.scores("m", "dense", "own")).exists()
 
 
+@pytest.mark.parametrize("name", ["special_tokens_map.json", "int8.model.safetensors", "model.safetensors.index.json"])
+def test_an_archive_to_which_something_was_added_is_not_asked(study, asked, name):
+    (study / paths.archive_dir("m", "dense") / name).write_text("{}")
+    with pytest.raises(InputError, match=f"{name}: is not in .*dense/manifest.json"):
+        run()
+    assert not asked
+
+
+def test_another_variants_archive_is_not_asked(study, asked):
+    archive.make_archive("m", "int8@final", archive.Inputs(study / "model"), Path(paths.archive_dir("m", "int8@final")))
+    shutil.rmtree(paths.archive_dir("m", "dense"))
+    Path(paths.archive_dir("m", "int8@final")).rename(paths.archive_dir("m", "dense"))
+    with pytest.raises(InputError, match="is of m int8@final, but this is the place of m dense"):
+        run()
+    assert not asked
+
+
 @pytest.mark.parametrize("mode", ["changed", "recipe"])
 def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, monkeypatch, mode):
     path = study / paths.scores("m", "dense", "own")

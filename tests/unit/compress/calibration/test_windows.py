@@ -174,3 +174,17 @@ def test_other_calibrations_say_what_differs():
     assert texts == {"mine": "mine", "again": "mine", "wiki": "wiki"}
     with pytest.raises(InputError, match="'mine' is already"):
         calibration_texts.every({"calibration": main, "other_calibrations": {"mine": {"seed": 4}}})
+
+
+def test_texts_windows_and_tokenizers_that_changed_are_named(tmp_path, model):
+    drawn(tmp_path, model)
+    copy = shutil.copytree(model, tmp_path / "copy")
+    for path in (tmp_path / "texts.arrow", copy / "tokenizer.json"):
+        before = path.read_bytes()
+        path.write_bytes(before.replace(b"w1", b"w2", 1))
+        with pytest.raises(InputError, match=f"{path.name} is damaged or was changed"):
+            calibration.draw(tmp_path / "texts.arrow", copy, OPTIONS, tmp_path / "windows.parquet")
+        path.write_bytes(before)
+    (tmp_path / "windows.parquet").write_bytes((tmp_path / "windows.parquet").read_bytes()[:-1] + b"2")
+    with pytest.raises(InputError, match=r"windows\.parquet is damaged or was changed"):
+        calibration.read(tmp_path / "windows.parquet")

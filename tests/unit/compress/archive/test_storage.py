@@ -82,7 +82,7 @@ def test_a_manifest_lists_plain_names_only(made, name):
         {"archive": kept | {"files": kept["files"] | {name: entry}}},
         {"archive": kept | {"shards": kept["shards"] | {name: []}}},
     ):
-        path = change(made, **said)
+        path = change(made, **(was | said))
         with pytest.raises(InputError, match=r"manifest\.json: lists .*, which is no file of its folder; delete"):
             storage.read_manifest(path)
     change(made, **was)

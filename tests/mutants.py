@@ -46,10 +46,11 @@ def generate(processes):
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     set_mutant_under_test("mutant_generation")
-    mutmut.copy_src_dir()
-    mutmut.copy_also_copy_files()
-    mutmut.setup_source_paths()
-    mutmut.create_mutants(processes)
+    with mutmut.CatchOutput(spinner_title="Generating mutants"):
+        mutmut.copy_src_dir()
+        mutmut.copy_also_copy_files()
+        mutmut.setup_source_paths()
+        mutmut.create_mutants(processes)
     return {name: path for path, data in outcomes().items() for name in data}
 
 

@@ -97,7 +97,7 @@ def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:
     for (family, model), group in by_model.groupby(["family", "model"], sort=False):
         for least in KEEP_LEVELS:
             fit = group[(group["kept_percent"] >= least) & (group["bytes_saved_percent"] > 0)]
-            best = fit.sort_values(["bytes_saved_percent", "kept_percent"], ascending=False, kind="stable").head(1)
+            best = fit.sort_values(["bytes_saved_percent", "kept_percent"], ascending=False).head(1)
             values = best[["variant", "bytes_saved_percent", "kept_percent", "drop_points"]].to_dict("records")
             rows.append({"family": family, "model": model, "keep_at_least": least, **(values[0] if values else {})})
     names = ["family", "model", "keep_at_least", "variant", "bytes_saved_percent", "kept_percent", "drop_points"]

@@ -48,7 +48,7 @@ def forgotten_by(groups: Sequence[Group]) -> pd.DataFrame:
                 rows = rows.rename(columns={"sum": "forgotten", "size": "known"})
                 rows["forgotten_percent"] = 100 * rows["forgotten"] / rows["known"]
                 rows["place"] = rows["variant"].map({slug: place for place, slug in enumerate(slugs)})
-                rows = rows.sort_values(["place", "part"], kind="stable").astype({"part": str})
+                rows = rows.sort_values(["place", "part"]).astype({"part": str})
                 made.append(rows.assign(by=by, **about)[BY])
     return pd.concat([frame for frame in made if len(frame)] or made, ignore_index=True)
 

@@ -59,7 +59,7 @@ def mcnemar(forgotten: np.ndarray, gained: np.ndarray) -> np.ndarray:
 def holm(p: np.ndarray) -> np.ndarray:
     """Holm's step-down adjustment of a family of p values (Holm 1979), in the order given."""
     p = np.asarray(p, float)
-    order = np.argsort(p, kind="stable")
+    order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1, stepped)

@@ -130,7 +130,7 @@ def torch_engine(weight: torch.Tensor, weight_scale: torch.Tensor, bias: torch.T
     """
     from torch.ao.nn.quantized.dynamic import Linear
 
-    layer = Linear(weight.shape[1], weight.shape[0], bias_=bias is not None, dtype=torch.qint8)
+    layer = Linear(weight.shape[1], weight.shape[0], dtype=torch.qint8)
     quantized = torch._make_per_tensor_quantized_tensor(weight, float(weight_scale), 0)
     layer.set_weight_bias(quantized, None if bias is None else bias.detach().float())
     return layer

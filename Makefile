@@ -53,6 +53,7 @@ bench: $(READY)
 	$(BIN)/python perf/probing.py
 	$(BIN)/python perf/int8.py
 	$(BIN)/python perf/blocks.py
+	$(BIN)/python perf/seal.py
 
 clean:
 	rm -rf results logs resources/world resources/models resources/benchmarks resources/calibration

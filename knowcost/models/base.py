@@ -1,5 +1,8 @@
 """A fetched model as compression sees it."""
 
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from knowcost.common import paths
@@ -10,16 +13,32 @@ from knowcost.spec import scopes
 from knowcost.spec.architectures import Architecture, architecture
 
 
+@contextlib.contextmanager
+def opened(folder: str | Path) -> Iterator["Base"]:
+    """Yield the Base of a folder; a thread reads every byte of it for its digests meanwhile.
+
+    Leaving waits for that, and raises InputError for a byte that changed, whatever else went wrong within: what was
+    made of it is believed, and handed on, only afterwards.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        hashing = pool.submit(fetched.check, folder)
+        try:
+            yield Base(folder, weights=False)
+        finally:
+            hashing.result()
+
+
 class Base(Checkpoint):
     """A fetched model, its final layer untied: the head is a tensor of its own even where the file shares it.
 
     Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it), fills
-    ({parameter of the model: its tensor here}, as the door found it), ignored (tensors that fill nothing). Raises
-    InputError for a folder that is not, byte for byte, what source.json says was fetched.
+    ({parameter of the model: its tensor here}, as the door found it), ignored (tensors that fill nothing). weights:
+    whether these are read for their digests now. Raises InputError for a folder that is not, byte for byte, what
+    source.json says was fetched.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.source = fetched.check(folder)
+    def __init__(self, folder: str | Path, weights: bool = True) -> None:
+        self.source = fetched.check(folder, weights)
         self.hashes = fetched.digests(self.source)
         super().__init__(folder)
         self.parameters = sum(t.size for t in self.tensors.values() if t.dtype in checkpoint.FLOATS)

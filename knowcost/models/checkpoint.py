@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,13 +241,14 @@ def _write(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
     text += b" " * (-len(text) % 8)
     start = len(text).to_bytes(8, "little") + text
     digest = hashlib.sha256(start)
-    with open(path, "wb") as f:
+    with open(path, "wb") as f, ThreadPoolExecutor(1) as hashing:
         f.write(start)
         for tensor in tensors:
             for block in tensor.blocks():
                 data = np.ascontiguousarray(block).data.cast("B")
-                digest.update(data)
+                hashed = hashing.submit(digest.update, data)  # while it is written
                 f.write(data)
+                hashed.result()
         f.flush()
         size = f.tell()
         if size != len(start) + offset:

@@ -5,7 +5,7 @@ The job holds one block of one tensor at a time, and imports no torch unless a m
 
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
 from knowcost.compress.calibration import windows
 from knowcost.compress.method import Cut
 from knowcost.compress.methods.magnitude import percent, thresholds
-from knowcost.models.base import Base
+from knowcost.models.base import Base, opened
 from knowcost.spec import scopes
-from knowcost.spec.variants import Step, parse, scope_key
+from knowcost.spec.variants import Step, Variant, parse, scope_key
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ def make_thresholds(model_folder: Path, wanted: Iterable[tuple[str, str, list[in
 
     wanted: [(grouping, scope, [levels])].
     """
-    base = Base(model_folder)
-    cuts = _cuts(base, wanted)
+    with opened(model_folder) as base:
+        cuts = _cuts(base, wanted)
     seal.write_json(out, {"base": base.hashes, "scopes": cuts})
     log.info("%s: thresholds of %d scopes, %s weights", model_folder, len(cuts), f"{base.parameters:,}")
 
@@ -90,28 +90,45 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
     registry.check_steps(variant)
     out = Path(out)
     check_place(out, model, slug)
-    base = Base(inputs.model)
+    with opened(inputs.model) as base:
+        origin, how = _made_of(model, variant, base, inputs, keep)
+        if restore(out, origin | how):
+            return
+        clear(out)
+        manifest, kept = _make(variant, base, inputs, how, out)
+    storage.write_manifest(out, manifest | origin, how | kept)
+    again.remember(out / paths.MANIFEST, origin | how)
+    log.info("%s %s: %s", model, slug, _summary(manifest | origin))
+
+
+def _made_of(
+    model: str, variant: Variant, base: Base, inputs: Inputs, keep: Keep
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an archive is made of, as its manifest says, and how: what it says under `archive` beside its files."""
     calibrated = any(registry.METHODS[step.method].needs_data for step in variant.steps)
     if calibrated and keep.mode == "recipe":
         keep = replace(keep, mode="changed")
     cutting = [step for step in variant.steps if registry.METHODS[step.method].needs_thresholds]
     cuts = {str(step): _cut_of(step, base, _given(inputs.thresholds, "thresholds")) for step in cutting}
-    origin, how = verify.origin(model, variant, base), {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts}
+    origin = verify.origin(model, variant, base)
     if calibrated:
         origin["calibration"] = windows.read(_given(inputs.calibration, "calibration data"))[1]
-    if restore(out, origin | how):
-        return
-    clear(out)
+    return origin, {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts}
+
+
+def _make(
+    variant: Variant, base: Base, inputs: Inputs, how: Mapping[str, Any], out: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write and check an archive. Returns (what its manifest says of it, what of it stays in `out`)."""
+    keep = Keep(how["keep"], how["shard_size"])
     with storage.workplace(out, keep.mode) as full:
-        work = work_on(base, cuts, full, inputs.calibration, inputs.device)
+        work = work_on(base, how["cuts"], full, inputs.calibration, inputs.device)
         archive = verify.read_back(full, base, *write_full(variant, work, keep.shard_size, full))
         verify.check(archive)
-        manifest = verify.manifest(model, variant, archive) | origin
+        manifest = verify.manifest(variant, archive)
         kept = storage.store(keep, full, out, base, manifest)
         shutil.rmtree(full / SCRATCH, ignore_errors=True)
-    storage.write_manifest(out, manifest, how | kept)
-    again.remember(out / paths.MANIFEST, origin | how)
-    log.info("%s %s: %s", model, slug, _summary(manifest))
+    return manifest, kept
 
 
 def _summary(manifest: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.write import Entries
 from knowcost.models import checkpoint
-from knowcost.models.base import Base
+from knowcost.models.base import Base, opened
 from knowcost.models.checkpoint import Tensor
 from knowcost.models.headers import QUANTIZED
 from knowcost.spec.variants import parse
@@ -55,14 +55,22 @@ def _make(manifest: Manifest, folder: Path, model_folder: Path, out: Path) -> No
         for name in manifest["files"]:
             files.copy(folder / name, out / name)
         return
-    base = Base(model_folder)
+    with opened(model_folder) as base:
+        _check_base(manifest, folder, base)
+        how = {"changed": _from_changed, "recipe": _from_recipe}[manifest["archive"]["keep"]]
+        written = how(manifest, folder, base, out)
+    _check_made(manifest, folder, written, out)
+
+
+def _check_base(manifest: Manifest, folder: Path, base: Base) -> None:
     if base.hashes != manifest["base"]["files"]:
         raise InputError(
-            f"{folder / paths.MANIFEST} was made from other weights than those in {model_folder}; "
+            f"{folder / paths.MANIFEST} was made from other weights than those in {base.folder}; "
             "delete it and run Snakemake again to make the archive anew, or fetch the former ones"
         )
-    how = {"changed": _from_changed, "recipe": _from_recipe}[manifest["archive"]["keep"]]
-    written = how(manifest, folder, base, out)
+
+
+def _check_made(manifest: Manifest, folder: Path, written: Entries, out: Path) -> None:
     for name, entry in manifest["files"].items():
         found = written[name]["sha256"] if name in written else files.digest(out / name)
         if found != entry["sha256"]:

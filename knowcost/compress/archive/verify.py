@@ -62,11 +62,11 @@ def check(archive: ReadBack) -> None:
             raise BrokenPromise(f"{archive.stored.folder}: {name} changed, though no step touches it")
 
 
-def manifest(model: str, variant: Variant, archive: ReadBack) -> dict[str, Any]:
-    """What manifest.json says of an archive, whatever stays of it."""
+def manifest(variant: Variant, archive: ReadBack) -> dict[str, Any]:
+    """What manifest.json says of an archive beside `origin`, whatever stays of it."""
     base, written = archive.base, archive.written
     small = [p for p in sorted(archive.stored.folder.iterdir()) if p.is_file() and p.name not in written]
-    return origin(model, variant, base) | {
+    return {
         "steps": [str(step) for step in variant.steps],
         "family": family_of(base.model_type),
         "architecture": base.model_type,

@@ -170,6 +170,17 @@ def test_no_archive_is_made_of_a_base_that_changed_since_it_was_fetched(llama):
         make(llama, "int8@overall", "full")
 
 
+@pytest.mark.parametrize("place", [-1, 20])  # a weight; the header, over which whoever reads on would stumble
+def test_no_thresholds_are_taken_of_one_either(llama, place):
+    path = llama / "model/model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"model\.safetensors is damaged .* delete .*source\.json"):
+        archive.make_thresholds(llama / "model", [("paper", "overall", [20])], llama / "thresholds.json")
+    assert not (llama / "thresholds.json").exists()
+
+
 @pytest.mark.parametrize("mode", ["changed", "recipe"])
 def test_another_base_is_refused(llama, mode):
     manifest, folder = make(llama, "magnitude-40@overall", mode)

@@ -36,6 +36,10 @@ rule all:
     default_target: True
     input:
         paths.REPORT,
-        # Archives and cells are results too: one that was deleted is made again.
+        # What `verify` needs, too: where it says of a damaged one to delete it and run again, that makes it again.
+        paths.TABLES,
+        paths.FIGURES,
         [paths.manifest(*archive) for archive in ARCHIVES],
         [cell.path for cell in CELLS],
+        [paths.benchmark(name) for name in STUDY.benchmarks],
+        [paths.model_source(model) for model in STUDY.models],

@@ -54,15 +54,17 @@ def make_model(folder, layers, width, hidden, **_):
     seal.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 
 
-def make_windows(path, samples, length, **_):
+def make_windows(path, model, samples, length, **_):
     import numpy as np
     import pyarrow as pa
 
     from knowcost.common import parquet
+    from knowcost.models import fetched
 
+    about = {"name": "random", "model_files": fetched.digest_of_small(fetched.read_source(model))}
     ids = np.random.default_rng(0).integers(0, VOCABULARY, (samples, length)).tolist()
     schema = pa.schema([("ids", pa.list_(pa.int64()))])
-    parquet.write(path, pa.table({"ids": ids}, schema=schema), {"name": "random"})
+    parquet.write(path, pa.table({"ids": ids}, schema=schema), about)
 
 
 def run(slug, sizes, folder):
@@ -73,7 +75,7 @@ def run(slug, sizes, folder):
 
     torch.set_num_threads(1)
     make_model(folder / "model", **sizes)
-    make_windows(folder / "windows.parquet", **sizes)
+    make_windows(folder / "windows.parquet", folder / "model", **sizes)
     began = time.perf_counter()
     inputs = archive.Inputs(folder / "model", calibration=folder / "windows.parquet")
     archive.make_archive("bench", slug, inputs, folder / "out")

@@ -38,9 +38,10 @@ def forget(path: str | Path) -> None:
 
 def _read(path: str | Path) -> Any | None:
     try:
-        return seal.read_json(_copy(path))
+        copy = seal.read_json(_copy(path))
     except InputError:  # none, or it is damaged
         return None
+    return copy if isinstance(copy, dict) and copy.keys() == {"of", "made"} else None  # of another version
 
 
 def _copy(path: str | Path) -> Path:

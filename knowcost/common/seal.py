@@ -53,10 +53,9 @@ def check(path: str | Path, delete: str | Path | None = None) -> str:
     delete: what the user deletes to have it made again, where that is not the file itself. Raises InputError for a file
     that is missing, has no seal, or is not what was sealed.
     """
-    try:
-        found = files.sha256(path)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise InputError(f"{path}: missing; delete {delete or beside(path)} and run again") from None
+    found = digest(path, delete)
+    if found == files.ABSENT:
+        raise InputError(f"{path}: missing; delete {delete or beside(path)} and run again")
     _compare(Path(path), found, _sums(beside(path)).get(Path(path).name), beside(path), delete)
     return found
 
@@ -112,7 +111,7 @@ def check_listed(folder: Path, digests: Mapping[str, str], by: Path, delete: str
             raise InputError(
                 f"{by}: lists {name!r}, which is no file of its folder; delete {delete or by} and run again"
             )
-        _compare(folder / name, files.digest(folder / name), wanted, by, delete or by)
+        _compare(folder / name, digest(folder / name, delete or by), wanted, by, delete or by)
 
 
 def check_unlisted(folder: Path, listed: Collection[str], by: Path) -> None:
@@ -130,6 +129,17 @@ def is_inside(name: str) -> bool:
     """Whether a name of a list stays in the folder of that list."""
     parts = PurePosixPath(name).parts
     return bool(parts) and not name.startswith("/") and ".." not in parts and not set(name) & set("\\\0")
+
+
+def digest(path: str | Path, delete: str | Path | None = None) -> str:
+    """The sha256 of a file, files.ABSENT where there is none. Raises InputError for what cannot be read; delete: as of
+    `check`."""
+    try:
+        return files.sha256(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return files.ABSENT
+    except OSError as error:
+        raise _unreadable(path, error, delete) from None
 
 
 def of_values(value: Any) -> str:
@@ -150,13 +160,21 @@ def _damaged(path: Path, why: str, delete: str | Path | None) -> InputError:
     )
 
 
+def _unreadable(path: str | Path, error: OSError, delete: str | Path | None) -> InputError:
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{path}: is a folder, where a file should be; move it away and run again")
+    return InputError(
+        f"{path}: cannot be read ({error.strerror}); mend that, or delete {delete or path}, and run again"
+    )
+
+
 def _unlisted(path: Path, by: Path) -> InputError:
     return InputError(f"{path}: is not in {by}, so nobody knows what it is; move it away and run again")
 
 
 def _names(folder: Path) -> set[str]:
-    """The files of a folder and below, but for hidden ones and its seal."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    """The files of a folder and below, and links wherever they lead, but for hidden ones and its seal."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return {name.as_posix() for name in found if not any(part.startswith(".") for part in name.parts)} - {SUMS}
 
 
@@ -172,6 +190,8 @@ def _sums(by: Path) -> dict[str, str]:
         text = by.read_bytes().decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise _unreadable(by, error, None) from None
     found = _LINE.findall(text)
     whole = "".join(f"{digest}  {name}\n" for digest, name in found) == text
     return {name: digest for digest, name in found} if whole else {}

@@ -25,6 +25,7 @@ from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
 
 TEMPLATES = Path(__file__).with_name("templates")
+_MADE_FROM = re.compile('<meta name="tables" content="([0-9a-f]{64})">')
 TITLE = "What does compression cost a language model's knowledge?"
 
 
@@ -55,12 +56,19 @@ def write(inputs: Inputs, out: str | Path) -> None:
     _check_figures(Path(inputs.figures), inputs.tables)
     page = environment.get_template("report.html.j2").render(
         title=inputs.config.get("title") or TITLE,
+        made_from=seal.check_folder(inputs.tables),
         **_results(data, _figures(Path(inputs.figures))),
         **_methods(data, inputs.config),
         **_run(data, inputs),
     )
     with seal.sealed(out) as temporary:
         temporary.write_text(visible(page), encoding="utf-8")
+
+
+def made_from(page: str | Path) -> str | None:
+    """The digest of the tables that a page was written from, None where it does not say that."""
+    found = _MADE_FROM.search(Path(page).read_text(encoding="utf-8"))
+    return found and found[1]
 
 
 def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from knowcost import world
 from knowcost.aggregate.tables import MADE_FROM
 from knowcost.common import files, parquet, paths, seal
-from knowcost.common.errors import InputError
+from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
 from knowcost.compress.archive import rebuild, storage
+from knowcost.compress.calibration import windows
 from knowcost.models import fetched
+from knowcost.report import page
 from knowcost.score import cells
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,11 @@ def verify(run: Run) -> None:
                 right += 1
             except InputError as error:
                 wrong.append(str(error))
+            except OSError as error:  # a disk that fails, or no permission: the others can still be looked at
+                wrong.append(f"{path}: cannot be read ({first_line(error)}); mend that and run again")
+            except (AttributeError, LookupError, TypeError, ValueError) as error:  # sealed by hand: likewise
+                what = f"sealed, but not as this version of knowcost writes it ({type(error).__name__}: {error})"
+                wrong.append(f"{path}: {what}; delete it and run again")
             progress.say("%d checked, the last one %s", right + len(wrong), path)
     log.info("%d are what they were when they were made, %d are not", right, len(wrong))
     if absent := [path for path in run.results if not Path(path).exists()]:
@@ -77,13 +84,13 @@ def _checks(run: Run) -> Iterator[Check]:
         yield paths.calibration_texts(name), partial(seal.check, paths.calibration_texts(name))
     for model, variant in run.archives:
         yield paths.manifest(model, variant), partial(_archive, model, variant)
-        yield paths.export(model, variant), partial(storage.verify, Path(paths.export(model, variant)).parent)
+        yield paths.export(model, variant), partial(_export, model, variant)
     for place in run.cells:
         yield paths.kept_scores(*place), partial(seal.check, paths.kept_scores(*place))
         yield paths.scores(*place), partial(_cell, *place)
     yield paths.TABLES, partial(_tables, run)
     yield paths.FIGURES, _figures
-    yield paths.REPORT, partial(seal.check, paths.REPORT)
+    yield paths.REPORT, _report
 
 
 def _of_model(model: str, run: Run) -> Iterator[Check]:
@@ -91,13 +98,18 @@ def _of_model(model: str, run: Run) -> Iterator[Check]:
     yield paths.revision_lock(model), partial(seal.read_json, paths.revision_lock(model))
     yield paths.thresholds(model), partial(_thresholds, model)
     for name in run.calibrations:
-        yield paths.calibration(model, name), partial(parquet.about, paths.calibration(model, name))
+        yield paths.calibration(model, name), partial(_windows, model, name)
 
 
 def _thresholds(model: str) -> None:
     path = paths.thresholds(model)
     if seal.read_json(path)["base"] != _base(model):
         raise InputError(f"{path} was taken from other weights than {paths.model_dir(model)}; delete it and run again")
+
+
+def _windows(model: str, name: str) -> None:
+    path = paths.calibration(model, name)
+    windows.check_model(path, parquet.about(path), fetched.read_source(paths.model_dir(model)))
 
 
 def _base(model: str) -> dict[str, str]:
@@ -111,11 +123,19 @@ def _archive(model: str, variant: str) -> None:
     if manifest["base"]["files"] != _base(model):
         raise InputError(f"{path} was made from other weights than those in {paths.model_dir(model)}; {anew}")
     if data := manifest.get("calibration"):
-        windows = paths.calibration(model, data["name"])
-        if Path(windows).exists() and parquet.about(windows) != data:
-            raise InputError(f"{path} was made with other calibration data than {windows}; {anew}")
+        drawn = paths.calibration(model, data["name"])
+        if Path(drawn).exists() and parquet.about(drawn) != data:
+            raise InputError(f"{path} was made with other calibration data than {drawn}; {anew}")
     with rebuild.full(manifest, folder, Path(paths.model_dir(model))):
         log.info("%s, kept as %s: all hashes are right", folder, manifest["archive"]["keep"])
+
+
+def _export(model: str, variant: str) -> None:
+    path, of = paths.export(model, variant), (model, variant)
+    exported = storage.verify(Path(path).parent, of)
+    archive = Path(paths.manifest(*of))
+    if archive.exists() and storage.read_manifest(archive, of)["files"] != exported["files"]:
+        raise InputError(f"{path} was exported from another archive than {archive}; delete it and export again")
 
 
 def _cell(model: str, variant: str, benchmark: str) -> None:
@@ -139,3 +159,9 @@ def _figures() -> None:
     seal.check_folder(paths.FIGURES)
     if files.read_json(Path(paths.FIGURES) / MADE_FROM) != {paths.TABLES: seal.check_folder(paths.TABLES)}:
         raise InputError(f"{paths.FIGURES} was drawn from other tables; delete {paths.FIGURES} and run again")
+
+
+def _report() -> None:
+    seal.check(paths.REPORT)
+    if Path(paths.TABLES).exists() and page.made_from(paths.REPORT) != seal.check_folder(paths.TABLES):
+        raise InputError(f"{paths.REPORT} was written from other tables; delete it and run again")

@@ -5,14 +5,18 @@ import pyarrow as pa
 import torch
 
 from knowcost.common import parquet
+from knowcost.models import fetched
 
 KINDS = ["bert", "roberta", "distilbert", "albert", "t5", "t5-tied", "llama", "llama-tied", "opt"]
 SAMPLES, LENGTH = 5, 12
 
 
-def calibrated(path, samples=SAMPLES, length=LENGTH, seed=0):
-    """A file of random windows, as windows.draw writes them. Returns the ids."""
+def calibrated(path, samples=SAMPLES, length=LENGTH, seed=0, model=None):
+    """A file of random windows, as windows.draw writes them for a fetched model. Returns the ids."""
     ids = np.random.default_rng(seed).integers(6, 120, (samples, length))
+    about = {"name": "random"}
+    if model:
+        about["model_files"] = fetched.digest_of_small(fetched.read_source(model))
     schema = pa.schema([("ids", pa.list_(pa.int64()))])
-    parquet.write(path, pa.table({"ids": ids.tolist()}, schema=schema), {"name": "random"})
+    parquet.write(path, pa.table({"ids": ids.tolist()}, schema=schema), about)
     return torch.from_numpy(ids)

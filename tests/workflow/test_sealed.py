@@ -89,3 +89,45 @@ def test_a_job_names_another_variants_archive_before_it_asks(project):
     run = project.snakemake("--forcerun", "score_one-float-0", "score_one-float-1", "-R", "tables", check=False)
     said = run.stdout + run.stderr
     assert run.returncode and "is of one int8@overall, but this is the place of one dense" in said
+
+
+def test_a_models_folder_in_anothers_place_is_named(project, run):
+    """Its source.json and all that this lists is whole, and sealed."""
+    (project.folder / paths.model_dir("one")).rename(project.folder / "resources/models/two")
+    shutil.copytree(project.folder / "resources/models/two", paths.model_dir("one"), symlinks=True)
+    path = project.folder / paths.model_source("one")
+    seal.write_json(path, seal.read_json(path) | {"name": "two"})
+    assert f"{paths.model_source('one')}: is of 'two', but this is the place of 'one'" in named(run)
+
+
+def test_a_page_of_other_tables_is_named_and_an_export_in_anothers_place(project, run):
+    page = Path(paths.REPORT)
+    page.write_text(page.read_text().replace(seal.check_folder(paths.TABLES), 64 * "0"))
+    seal.seal(page)
+    for slug, at in (("dense", "int8@overall"), ("int8@overall", "int8@overall")):
+        exported = Path(paths.export("one", at)).parent
+        shutil.copytree(paths.archive_dir("one", slug), exported, ignore=shutil.ignore_patterns("scores", ".*"))
+        said = named(run)
+        assert ("/int8@overall/manifest.json: is of one dense, but this is the place of" in said) == (slug == "dense")
+        assert "results/report.html was written from other tables; delete it and run again" in said
+        shutil.rmtree("exports")
+
+
+def test_what_verify_says_to_delete_is_made_again(project):
+    """Each of these is nothing that the page waits for, once that is there."""
+    for path in (paths.TABLES, paths.FIGURES):
+        shutil.rmtree(project.folder / path)
+    (project.folder / paths.benchmark("first")).unlink()
+    (project.folder / paths.model_source("one")).unlink()
+    assert {"tables", "figures", "fetch_benchmark", "fetch_model"} <= project.planned().keys()
+
+
+def test_files_sealed_by_hand_are_named_one_by_one(project, run):
+    """As somebody does who brings results of an older version here."""
+    made = [paths.thresholds("one"), paths.manifest("one", "dense"), paths.model_source("one")]
+    seal.write_json(made[0], [])
+    seal.write_json(made[1], seal.read_json(made[1]) | {"archive": []})
+    seal.write_json(made[2], seal.read_json(made[2]) | {"files": {"config.json": 1}})
+    said = named(run)
+    for path in made:
+        assert f"{path}: sealed, but not as this version of knowcost writes it" in said

@@ -112,7 +112,9 @@ def _made_of(
     cuts = {str(step): _cut_of(step, base, _given(inputs.thresholds, "thresholds")) for step in cutting}
     origin = verify.origin(model, variant, base)
     if calibrated:
-        origin["calibration"] = windows.read(_given(inputs.calibration, "calibration data"))[1]
+        drawn = _given(inputs.calibration, "calibration data")
+        origin["calibration"] = windows.read(drawn)[1]
+        windows.check_model(drawn, origin["calibration"], base.source)
     return origin, {"keep": keep.mode, "shard_size": keep.shard_size, "cuts": cuts}
 
 

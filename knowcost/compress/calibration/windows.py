@@ -44,7 +44,7 @@ def draw(
 
     from knowcost.models import blueprint, fetched, tokenizers
 
-    fetched.check(model_folder, weights=False)
+    model = fetched.check(model_folder, weights=False)
     config = blueprint.configuration(model_folder, remote_code)
     tokenizer = tokenizers.load_tokenizer(model_folder, config.vocab_size, remote_code)
     length = min(options["length"], longest(config, tokenizer))
@@ -61,7 +61,7 @@ def draw(
         )
     about = {key: options[key] for key in ("name", "source", "join", "samples", "seed")}
     digest = hashlib.sha256(windows.astype("<i8").tobytes()).hexdigest()
-    about |= {"length": length, "texts": len(texts), "sha256": digest}
+    about |= {"length": length, "texts": len(texts), "sha256": digest, "model_files": fetched.digest_of_small(model)}
     parquet.write(out, pa.table({"ids": windows.tolist()}, schema=pa.schema([("ids", pa.list_(pa.int64()))])), about)
     log.info("%s: %d windows of %d tokens, sha256 %s", out, len(windows), length, about["sha256"])
 
@@ -72,6 +72,15 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
 
     table, about = parquet.read(path)
     return np.array(table["ids"].to_pylist(), np.int64), about
+
+
+def check_model(path: str | Path, about: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Raise InputError where the windows at `path`, which say `about` of themselves, were not drawn with the tokenizer
+    and configuration of the model of this source.json."""
+    from knowcost.models import fetched
+
+    if about.get("model_files") != fetched.digest_of_small(model):
+        raise InputError(f"{path}: was drawn with another model's tokenizer or config.json; delete it and run again")
 
 
 def longest(config: transformers.PretrainedConfig, tokenizer: transformers.PreTrainedTokenizerBase) -> int:

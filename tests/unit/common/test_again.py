@@ -2,7 +2,7 @@
 
 import pytest
 
-from knowcost.common import again, files
+from knowcost.common import again, files, seal
 
 
 @pytest.fixture
@@ -31,4 +31,10 @@ def test_what_is_forgotten_is_gone(path):
 def test_a_copy_that_is_damaged_or_edited_counts_for_none(path, name):
     copy = path.with_name(name)
     copy.write_text(copy.read_text().replace("a", "b"))
+    assert again.remembered(path, {"version": "1"}) is None is again.last(path)
+
+
+@pytest.mark.parametrize("value", [[], "x", {"of": "1"}, None])
+def test_a_sealed_copy_of_another_shape_counts_for_none(path, value):
+    seal.write_json(path.with_name(".manifest.json"), value)
     assert again.remembered(path, {"version": "1"}) is None is again.last(path)

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 
@@ -73,6 +74,34 @@ def test_a_file_or_seal_that_is_not_there_is_named_with_what_to_delete(tmp_path,
         seal.read_json(tmp_path / "x.json", delete="/the/manifest")
 
 
+def test_a_folder_where_a_file_or_its_seal_should_be_is_named(tmp_path, folder):
+    path = tmp_path / "x.json"
+    for each in (path, seal.beside(path)):
+        seal.write_json(path, 1)
+        each.unlink()
+        each.mkdir()
+        with pytest.raises(InputError, match=f"{each}: is a folder, where a file should be; move it away"):
+            seal.read_json(path)
+        each.rmdir()
+    for name in ("a.csv", "SHA256SUMS"):
+        (folder / name).unlink()
+        (folder / name).mkdir()
+        with pytest.raises(InputError, match=f"{name}: is a folder"):
+            seal.check_folder(folder)
+
+
+def test_what_a_disk_cannot_read_is_named(tmp_path, monkeypatch):
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    seal.write_json(tmp_path / "x.json", 1)
+    monkeypatch.setattr(files, "sha256", fail)
+    with pytest.raises(
+        InputError, match=r"x\.json: cannot be read \(Input/output error\); .* delete /the/list, and run"
+    ):
+        seal.check(tmp_path / "x.json", delete="/the/list")
+
+
 def test_a_folder_without_a_file_with_one_more_or_without_its_seal_is_named(folder):
     (folder / "inside/more.json").touch()
     with pytest.raises(InputError, match=r"inside/more\.json: is not in .*SHA256SUMS"):
@@ -84,6 +113,13 @@ def test_a_folder_without_a_file_with_one_more_or_without_its_seal_is_named(fold
         seal.check_folder(folder)
     (folder / "SHA256SUMS").write_text("")
     with pytest.raises(InputError, match=r"tables is damaged .*SHA256SUMS is missing or torn"):
+        seal.check_folder(folder)
+
+
+@pytest.mark.parametrize("leads_to", ["nothing", "inside"])
+def test_a_link_that_was_added_to_a_folder_is_named(folder, leads_to):
+    (folder / "old.parquet").symlink_to(leads_to)
+    with pytest.raises(InputError, match=r"old\.parquet: is not in .*SHA256SUMS"):
         seal.check_folder(folder)
 
 

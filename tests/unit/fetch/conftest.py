@@ -29,8 +29,8 @@ def get(tmp_path):
     """Fetch a row into the same folder each time, with the same lock; returns source.json, read."""
 
     def run(row):
-        fetch.fetch_model(row, str(tmp_path / "model"), lock_path=str(tmp_path / "lock.json"))
-        return json.loads((tmp_path / "model/source.json").read_text())
+        fetch.fetch_model(row, str(run.folder), lock_path=str(tmp_path / "lock.json"))
+        return json.loads((run.folder / "source.json").read_text())
 
-    run.folder, run.lock = tmp_path / "model", tmp_path / "lock.json"
+    run.folder, run.lock = tmp_path / "tiny", tmp_path / "lock.json"
     return run

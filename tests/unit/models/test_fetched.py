@@ -1,5 +1,7 @@
 """A fetched model's folder against its source.json."""
 
+from contextlib import nullcontext
+
 import pytest
 from helpers import tiny
 
@@ -63,3 +65,10 @@ def test_a_source_that_was_edited_or_torn_is_named(folder, text):
 def test_a_source_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"source\.json: missing"):
         fetched.read_source(tmp_path)
+
+
+def test_another_models_folder_is_named(tmp_path):
+    for name, fails in (("one", False), ("two", True)):
+        seal.write_json(tmp_path / name / "source.json", {"name": "one", "files": {}})
+        with pytest.raises(InputError, match="is of 'one', but this is the place of 'two'") if fails else nullcontext():
+            fetched.read_source(tmp_path / name)

@@ -63,7 +63,7 @@ def archives(folder, kind, change=dict):
         change(load_file(folder / "model/model.safetensors")), folder / "model/model.safetensors", {"format": "pt"}
     )
     tiny.write_source(folder / "model")
-    calibrated(folder / "windows.parquet")
+    calibrated(folder / "windows.parquet", model=folder / "model")
     inputs = archive.Inputs(folder / "model", folder / "cuts.json", folder / "windows.parquet")
     archive.make_thresholds(folder / "model", [("paper", "final", [50])], folder / "cuts.json")
     found = {}
@@ -105,7 +105,7 @@ def test_an_encoder_decoder_without_a_start_token_begins_with_padding(tmp_path):
             (folder / "generation_config.json").unlink(missing_ok=True)
         (folder / "config.json").write_text(json.dumps(config))
         tiny.write_source(folder)
-        calibrated(tmp_path / "windows.parquet")
+        calibrated(tmp_path / "windows.parquet", model=folder)
         inputs = archive.Inputs(folder, calibration=tmp_path / "windows.parquet")
         archive.make_archive("m", "sparsegpt-50@overall", inputs, tmp_path / f"{name}-sparse")
         models[name] = load(tmp_path / f"{name}-sparse")[0]

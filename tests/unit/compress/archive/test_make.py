@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import tiny
+from helpers.calibrated import calibrated
 from torch.nn.utils import prune
 
 from knowcost.common import files, paths, seal
@@ -216,6 +217,18 @@ def test_thresholds_of_other_weights_are_refused(tmp_path):
     with pytest.raises(InputError, match="other weights"):
         archive.make_archive("m", "magnitude-20@attention", inputs, out)
     storage.verify(out)  # what was made before is still that
+
+
+def test_windows_drawn_for_another_model_are_refused(tmp_path):
+    """They lie under the same name for every model, so that a copy may bring them with their seal."""
+    for name, kind in (("model", "llama"), ("other", "opt")):
+        tiny.fetched(kind, tmp_path / name)
+    calibrated(tmp_path / "windows.parquet", model=tmp_path / "other")
+    inputs = Inputs(tmp_path / "model", calibration=tmp_path / "windows.parquet")
+    with pytest.raises(
+        InputError, match=r"windows\.parquet: was drawn with another model's .*; delete it and run again"
+    ):
+        archive.make_archive("m", "wanda-50@overall", inputs, tmp_path / "out")
 
 
 def test_a_level_that_the_thresholds_lack_is_cut_the_same(tmp_path):

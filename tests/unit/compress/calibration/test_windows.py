@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import hashlib
 import json
@@ -14,6 +15,7 @@ from helpers import tiny
 from knowcost.common.errors import InputError
 from knowcost.compress.calibration import texts as calibration_texts
 from knowcost.compress.calibration import windows as calibration
+from knowcost.models import fetched
 
 TEXTS = [" ".join(f"w{(7 * i + k) % 114}" for k in range(5 + 11 * (i % 6))) for i in range(40)]
 OPTIONS = {"name": "mine", "source": "mine.jsonl", "join": False, "samples": 6, "length": 20, "seed": 3}
@@ -188,3 +190,14 @@ def test_texts_windows_and_tokenizers_that_changed_are_named(tmp_path, model):
     (tmp_path / "windows.parquet").write_bytes((tmp_path / "windows.parquet").read_bytes()[:-1] + b"2")
     with pytest.raises(InputError, match=r"windows\.parquet is damaged or was changed"):
         calibration.read(tmp_path / "windows.parquet")
+
+
+def test_windows_say_which_tokenizer_and_configuration_they_are_of(tmp_path, model):
+    about = drawn(tmp_path, model)[1]
+    source = fetched.read_source(model)
+    calibration.check_model("windows.parquet", about, source)
+    for name, kept in (("model.safetensors", True), ("tokenizer.json", False), ("config.json", False)):
+        other = json.loads(json.dumps(source))
+        other["files"][name]["sha256"] = 64 * "0"
+        with contextlib.nullcontext() if kept else pytest.raises(InputError, match=r"windows\.parquet: .* delete it"):
+            calibration.check_model("windows.parquet", about, other)

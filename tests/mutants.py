@@ -70,9 +70,10 @@ def choose_tests(processes):
     run = PytestRunner.run_tests
 
     def in_order(runner, *, mutant_name, tests):
-        if mutant_name:
-            tests = kept(mangled_name_from_mutant_name(mutant_name), tests, seconds)
-        return run(runner, mutant_name=mutant_name, tests=list(tests))
+        """The tests of all mutants, which run once without any, file by file; those of one as `kept` has them."""
+        function = mutant_name and mangled_name_from_mutant_name(mutant_name)
+        ordered = kept(function, tests, seconds) if function else sorted(tests)
+        return run(runner, mutant_name=mutant_name, tests=list(ordered))
 
     PytestRunner.run_tests = in_order
 

@@ -29,7 +29,7 @@ def checkpoint(kind: str, shards: int = 1) -> dict[str, bytes]:
     """{file name: bytes} of a tiny model with its tokenizer, in one file or in shards with an index."""
     with tempfile.TemporaryDirectory() as folder:
         tiny.fetched(kind, Path(folder))
-        held = {p.name: p.read_bytes() for p in Path(folder).iterdir() if p.name != "source.json"}
+        held = {p.name: p.read_bytes() for p in Path(folder).iterdir() if not p.name.startswith("source.json")}
         if shards == 1:
             return held
         state = load_file(Path(folder, "model.safetensors"))

@@ -46,7 +46,7 @@ def same(folder, expected):
 @given(mutated(sorted(tiny.MODELS)))
 def test_a_mutated_checkpoint_is_refused_by_name_or_read_as_transformers_reads_it(tmp_path_factory, example):
     base = tmp_path_factory.getbasetemp()
-    origin, folder = base / "origin", base / "model"
+    origin, folder = base / "origin", base / "tiny"
     write(origin, example.held)
     family = family_of(example.kind.removesuffix("-tied"))
     try:
@@ -70,5 +70,5 @@ def test_every_kind_is_let_in_as_it_is(tmp_path):
         for shards in (1, 2):
             write(tmp_path / "origin", dict(checkpoint(kind, shards)))
             family = family_of(kind.removesuffix("-tied"))
-            fetch_model(row(tmp_path / "origin", family=family), tmp_path / "model", lock_path=tmp_path / "lock.json")
-            assert same(tmp_path / "model", plain(tmp_path / "origin", family))
+            fetch_model(row(tmp_path / "origin", family=family), tmp_path / "tiny", lock_path=tmp_path / "lock.json")
+            assert same(tmp_path / "tiny", plain(tmp_path / "origin", family))

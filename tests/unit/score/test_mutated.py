@@ -44,10 +44,10 @@ def answers(kind: str, held: dict[str, bytes], place: Path) -> dict[str, object]
     """{what: rows} of a model, dense and in int8, and what it computes and reads. Raises InputError."""
     family = family_of(kind.removesuffix("-tied"))
     write(place / "origin", held)
-    fetch_model(row(place / "origin", family=family), place / "model", lock_path=place / "lock.json")
+    fetch_model(row(place / "origin", family=family), place / "tiny", lock_path=place / "lock.json")
     found: dict[str, object] = {}
     for slug in ("dense", "int8@overall"):
-        archive.make_archive("m", slug, archive.Inputs(place / "model"), place / slug)
+        archive.make_archive("m", slug, archive.Inputs(place / "tiny"), place / slug)
         model, tokenizer = load(place / slug)
         found[f"{slug} logits"] = tiny.logits(model).nan_to_num(1e9).tolist()
         found["tokens"] = tokenizer([TEXT, "w1 w3"])["input_ids"], tokenizer.model_max_length, tokenizer.eos_token_id

@@ -176,17 +176,17 @@ def pin(row: Mapping[str, str], commit: str, lock_path: str | Path) -> dict[str,
 
     Returns what is to be written to `lock_path` once the model is whole, or None for a revision that is a commit. A
     lock of another source or revision is of an earlier row and counts no more. Raises InputError when the revision has
-    moved.
+    moved, and for a lock that is damaged.
     """
     revision = row.get("revision") or "main"
     if COMMIT.fullmatch(revision):
         return None
     lock = {"source": row["source"], "requested_revision": revision, "commit": commit}
     if Path(lock_path).exists():
+        old = seal.read_json(lock_path)
         try:
-            old = seal.read_json(lock_path)
             recorded = old.pop("commit")
-        except (ValueError, KeyError, AttributeError):
+        except (KeyError, AttributeError, TypeError):
             raise InputError(f"{lock_path}: not a revision lock; delete it to record the revision anew") from None
         if recorded != commit and old.items() <= lock.items():
             raise InputError(

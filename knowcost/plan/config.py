@@ -89,7 +89,7 @@ def refuse_secrets_in(command: Sequence[str], study: Study) -> None:
     """Raise InputError where the command line has the query of a source in it: Snakemake writes it into its log."""
     given = " ".join(command)
     for address in study.secret:
-        if address.partition("#")[0].partition("?")[2] in given:
+        if f"?{address.partition('#')[0].partition('?')[2]}" in given:
             raise InputError(
                 f"--config: {address} has a query, which may be a key, and Snakemake writes its command line into its "
                 "log; put it into a file and name that with --configfile"

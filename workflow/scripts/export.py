@@ -9,4 +9,4 @@ log.setup(snakemake.log[0])
 from knowcost.compress.archive import rebuild
 
 manifest, source, out = (Path(p) for p in (snakemake.input.manifest, snakemake.input.model, snakemake.output[0]))
-rebuild.export(manifest.parent, source.parent, out.parent)
+rebuild.export(manifest.parent, source.parent, out.parent, of=(snakemake.wildcards.model, snakemake.wildcards.variant))

@@ -37,11 +37,15 @@ def full(manifest: Manifest, folder: Path, model_folder: Path) -> Iterator[Path]
             yield out
 
 
-def export(folder: Path, model_folder: Path, out: Path) -> None:
-    """Write an archive's full checkpoint into `out`, as an archive that is kept in full, and read it back."""
+def export(folder: Path, model_folder: Path, out: Path, of: tuple[str, str]) -> None:
+    """Write an archive's full checkpoint into `out`, as an archive that is kept in full, and read it back.
+
+    of: the (model, variant) that is wanted. Raises InputError for an archive of another, or one that is damaged, before
+    anything in `out` is deleted.
+    """
     out = Path(out)
+    manifest = storage.verify(folder, of)
     write.clear(out)
-    manifest = storage.verify(folder)
     _make(manifest, Path(folder), model_folder, out)
     storage.check(out, manifest["files"])
     whole = {key: manifest["archive"][key] for key in ("shard_size", "cuts")}

@@ -10,6 +10,8 @@ import pytest
 import safetensors.numpy
 from helpers.fetching import PARAMETERS, RAMP, REPO, SMALL, checkpoint, refused, row, sharded, write
 
+from knowcost.common import seal
+
 # the hub, when all goes well
 
 
@@ -60,6 +62,19 @@ def test_moved_main_is_refused(server, get):
     assert get(row(revision="v2"))["requested_revision"] == "v2"  # the user asked for another revision: not a move
     get.lock.unlink()
     assert get(row())["commit"] == second
+
+
+def test_a_lock_that_is_no_longer_what_was_written_is_named(server, get):
+    server.add(REPO, checkpoint())
+    get(row())
+    whole = get.lock.read_bytes()
+    get.lock.write_bytes(whole.replace(b"main", b"mail"))
+    refused(get, row(), f"{get.lock} is damaged or was changed", f"delete {get.lock}")
+    seal.write_json(get.lock, ["by hand"])
+    refused(get, row(), f"{get.lock}: not a revision lock")
+    get.lock.write_bytes(whole)
+    seal.seal(get.lock)  # as sha256sum does, of a lock that an earlier version wrote
+    assert get(row())["requested_revision"] == "main"
 
 
 def test_complete_files_are_kept(server, get):

@@ -257,3 +257,5 @@ def test_a_query_on_the_command_line_is_refused(project):
     with pytest.raises(InputError, match=r"a\.example/texts\.txt\?hidden-.* --configfile") as said:
         config.refuse_secrets_in(["snakemake", "--config", f"calibration={{source: {source}}}"], study)
     assert "planted" not in str(said.value)
+    short = config.load(project.config | {"calibration": {"source": "https://a.example/texts.txt?1"}})
+    config.refuse_secrets_in(["snakemake", "--cores", "1", "--configfile", "token.yaml"], short)

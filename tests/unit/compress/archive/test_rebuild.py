@@ -27,6 +27,7 @@ SLUGS = [
     "magnitude-40@attention+int8@attention",
 ]
 LOST = "magnitude-20@final+lost@final"
+PLACE = ("m", "magnitude-40@overall")
 
 
 def make(folder, slug, mode, shard_size=storage.SHARD_SIZE):
@@ -77,7 +78,7 @@ def test_an_export_is_an_archive_kept_in_full(llama, mode):
     _, expected = make(llama, "magnitude-40@overall", "full")
     _, folder = make(llama, "magnitude-40@overall", mode)
     out = llama / "exported"
-    rebuild.export(folder, llama / "model", out)
+    rebuild.export(folder, llama / "model", out, PLACE)
     assert storage.verify(out) == storage.verify(expected)
     assert contents(out) == contents(expected)
     model = AUTO["decoder"].from_pretrained(out).eval()
@@ -95,8 +96,18 @@ def test_an_export_is_read_back_before_it_gets_its_manifest(llama, monkeypatch, 
 
     monkeypatch.setattr(rebuild, "_make", damaged)
     with pytest.raises(InputError, match=r"exported/model\.safetensors is damaged"):
-        rebuild.export(folder, llama / "model", llama / "exported")
+        rebuild.export(folder, llama / "model", llama / "exported", PLACE)
     assert not (llama / "exported" / paths.MANIFEST).exists()
+
+
+def test_another_variants_archive_is_not_exported_and_the_export_that_is_there_stays(llama):
+    _, folder = make(llama, "magnitude-40@overall", "full")
+    rebuild.export(folder, llama / "model", llama / "exported", PLACE)
+    before = contents(llama / "exported")
+    _, other = make(llama, "dense", "full")
+    with pytest.raises(InputError, match="is of m dense, but this is the place of m magnitude-40@overall"):
+        rebuild.export(other, llama / "model", llama / "exported", PLACE)
+    assert before and contents(llama / "exported") == before
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -143,7 +154,7 @@ def test_a_flipped_byte_in_what_stays_is_named(llama):
     _, folder = make(llama, "magnitude-40@overall", "changed")
     flip(folder / "changed.safetensors")
     with pytest.raises(InputError, match=r"changed\.safetensors is damaged .* delete .*manifest\.json"):
-        rebuild.export(folder, llama / "model", llama / "exported")
+        rebuild.export(folder, llama / "model", llama / "exported", PLACE)
     assert not (llama / "exported" / paths.MANIFEST).exists()
 
 

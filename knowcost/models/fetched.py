@@ -57,6 +57,6 @@ def check(folder: str | Path, weights: bool = True) -> dict[str, Any]:
     source = read_source(folder)
     headers.check_links(folder)
     listed = digests(source) if weights else _small(source)
-    seal.check_listed(folder, listed, folder / paths.SOURCE)
     seal.check_unlisted(folder, source["files"], folder / paths.SOURCE)
+    seal.check_listed(folder, listed, folder / paths.SOURCE)
     return source

@@ -4,6 +4,7 @@ Beside the seals (common/seal.py) this holds the files against each other: archi
 of, cells against archives and benchmarks, tables against cells, figures against tables.
 """
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def verify(run: Run) -> None:
             except (AttributeError, LookupError, TypeError, ValueError) as error:  # sealed by hand: likewise
                 what = f"sealed, but not as this version of knowcost writes it ({type(error).__name__}: {error})"
                 wrong.append(f"{path}: {what}; delete it and run again")
+                log.warning("%s", path, exc_info=True)
             progress.say("%d checked, the last one %s", right + len(wrong), path)
     log.info("%d are what they were when they were made, %d are not", right, len(wrong))
     if absent := [path for path in run.results if not Path(path).exists()]:
@@ -85,9 +87,10 @@ def _checks(run: Run) -> Iterator[Check]:
     for model, variant in run.archives:
         yield paths.manifest(model, variant), partial(_archive, model, variant)
         yield paths.export(model, variant), partial(_export, model, variant)
+    weights, facts = functools.cache(_weights), functools.cache(seal.check)  # many cells have them in common
     for place in run.cells:
         yield paths.kept_scores(*place), partial(seal.check, paths.kept_scores(*place))
-        yield paths.scores(*place), partial(_cell, *place)
+        yield paths.scores(*place), partial(_cell, place, weights, facts)
     yield paths.TABLES, partial(_tables, run)
     yield paths.FIGURES, _figures
     yield paths.REPORT, _report
@@ -138,12 +141,16 @@ def _export(model: str, variant: str) -> None:
         raise InputError(f"{path} was exported from another archive than {archive}; delete it and export again")
 
 
-def _cell(model: str, variant: str, benchmark: str) -> None:
-    path = paths.scores(model, variant, benchmark)
+def _weights(model: str, variant: str) -> str:
+    return cells.weights_of(storage.read_manifest(paths.manifest(model, variant), of=(model, variant)))
+
+
+def _cell(place: tuple[str, str, str], weights: Callable[[str, str], str], facts: Callable[[str], str]) -> None:
+    path, (model, variant, benchmark) = paths.scores(*place), place
     about = cells.metadata(path)
     cells.check_place(path, about)
-    manifest = storage.read_manifest(paths.manifest(model, variant), of=(model, variant))
-    cells.check_asked(path, about, cells.asked_of(manifest, benchmark))
+    asked = {"weights": weights(model, variant), "benchmark_sha256": facts(paths.benchmark(benchmark))}
+    cells.check_asked(path, about, asked)
 
 
 def _tables(run: Run) -> None:

@@ -32,7 +32,7 @@ def restore(out: Path, of: Mapping[str, Any]) -> bool:
     """Put back the manifest of an archive in `out` that was made of the same and is, by its hashes, still whole.
 
     of: as it was given to again.remember. Files that do not belong to it are removed. Returns whether there was such an
-    archive.
+    archive. Raises InputError for a folder in it that nobody listed.
     """
     manifest = again.remembered(out / paths.MANIFEST, of)
     if manifest is None:
@@ -45,6 +45,7 @@ def restore(out: Path, of: Mapping[str, Any]) -> bool:
     for path in out.glob("[!.]*"):
         if path.is_file() and path.name not in kept:
             path.unlink()
+    seal.check_unlisted(out, [*kept, paths.SCORES], out / paths.MANIFEST)  # a folder is not ours to delete
     seal.write_json(out / paths.MANIFEST, manifest)
     log.info("%s: would be made the same, so it is kept: all hashes are right", out)
     return True

@@ -124,8 +124,8 @@ def verify(folder: str | Path, of: tuple[str, str] | None = None) -> dict[str, A
     folder = Path(folder)
     path = folder / paths.MANIFEST
     manifest = read_manifest(path, of)
-    check(folder, manifest["archive"]["files"])
     seal.check_unlisted(folder, [*manifest["archive"]["files"], paths.SCORES], path)
+    check(folder, manifest["archive"]["files"])
     return manifest
 
 

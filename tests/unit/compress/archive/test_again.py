@@ -50,6 +50,13 @@ def test_a_copied_archive_is_kept_and_what_does_not_belong_to_it_goes(run, monke
     assert (run.out / "scores").is_dir()
 
 
+def test_a_folder_that_nobody_listed_is_named(run):
+    run()
+    (run.out / "additional_chat_templates").mkdir()
+    with pytest.raises(InputError, match=r"additional_chat_templates: is not in .*manifest\.json"):
+        run()
+
+
 def flip(run):
     path = run.out / paths.WEIGHTS
     data = bytearray(path.read_bytes())

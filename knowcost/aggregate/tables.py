@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from knowcost.common import display, seal
-from knowcost.common.files import atomic, write_json
+from knowcost.common.files import atomic, read_json, write_json
 from knowcost.spec import variants
 from knowcost.spec.families import FAMILIES, SHOWN_SCOPES
 
@@ -141,6 +141,12 @@ def finish(folder: str | Path, made_from: Mapping[str, str]) -> None:
     """Seal a folder of tables. made_from: {file: sha256} of what they were made from, kept beside them."""
     write_json(Path(folder) / MADE_FROM, made_from)
     seal.seal_folder(folder)
+
+
+def made_from(folder: str | Path) -> dict[str, str]:
+    """What a folder was made from, as `finish` noted. Raises InputError unless it is, file by file, what was sealed."""
+    seal.check_folder(folder)
+    return read_json(Path(folder) / MADE_FROM)
 
 
 def read(folder: str | Path) -> dict[str, pd.DataFrame]:

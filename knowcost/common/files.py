@@ -117,8 +117,3 @@ def copy(source: str | Path, target: str | Path) -> None:
     """Copy the bytes of a file (following links), atomically."""
     with atomic(target) as temporary:
         shutil.copyfile(source, temporary)
-
-
-def digest(path: Path) -> str:
-    """The sha256 of a file, ABSENT when there is none."""
-    return sha256(path) if path.exists() else ABSENT

@@ -103,7 +103,7 @@ def _bring(row: Mapping[str, str], folder: Path, origin: Origin, names: tuple[li
 def _is_whole(folder: Path, source: Mapping[str, Any], names: Collection[str], local: Path | None) -> bool:
     """Whether a folder holds what `source` says, and the files of these names at the model's source are the same."""
     digests = {name: entry["sha256"] for name, entry in source["files"].items()}
-    if any(files.digest(folder / name) != digest for name, digest in digests.items()):
+    if any(seal.digest(folder / name) != digest for name, digest in digests.items()):
         return False
     if converted := source.get("converted_from"):
         digests = {name: digest for name, digest in digests.items() if name != paths.INDEX and not is_weights(name)}

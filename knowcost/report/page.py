@@ -53,10 +53,14 @@ def write(inputs: Inputs, out: str | Path) -> None:
     )  # fmt: skip
     environment.filters |= {"number": number, "whole": whole, "percent": percent_words}
     data = tables.read(inputs.tables)
-    _check_figures(Path(inputs.figures), inputs.tables)
+    made_of = seal.check_folder(inputs.tables)
+    if tables.made_from(inputs.figures) != {str(inputs.tables): made_of}:
+        raise InputError(
+            f"{inputs.figures}: was drawn from other tables than {inputs.tables}; delete {inputs.figures} and run again"
+        )
     page = environment.get_template("report.html.j2").render(
         title=inputs.config.get("title") or TITLE,
-        made_from=seal.check_folder(inputs.tables),
+        made_from=made_of,
         **_results(data, _figures(Path(inputs.figures))),
         **_methods(data, inputs.config),
         **_run(data, inputs),
@@ -145,12 +149,6 @@ def _figures(folder: Path) -> list[dict[str, Any]]:
             (round(float(points) * 4 / 3) for points in size.groups()) if size else ("", "")
         )
     return entries
-
-
-def _check_figures(figures: Path, tables_dir: str | Path) -> None:
-    seal.check_folder(figures)
-    if read_json(figures / tables.MADE_FROM) != {str(tables_dir): seal.check_folder(tables_dir)}:
-        raise InputError(f"{figures}: was drawn from other tables than {tables_dir}; delete {figures} and run again")
 
 
 def _families(figures: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

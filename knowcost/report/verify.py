@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from knowcost import world
-from knowcost.aggregate.tables import MADE_FROM
+from knowcost.aggregate import tables
 from knowcost.common import files, parquet, paths, seal
 from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
@@ -154,17 +154,15 @@ def _cell(place: tuple[str, str, str], weights: Callable[[str, str], str], facts
 
 
 def _tables(run: Run) -> None:
-    seal.check_folder(paths.TABLES)
-    said = files.read_json(Path(paths.TABLES) / MADE_FROM)
+    said = tables.made_from(paths.TABLES)
     planned = [paths.scores(*place) for place in run.cells] + [paths.manifest(*place) for place in run.archives]
     for path in [*planned, *map(paths.benchmark, run.benchmarks)]:
-        if path in said and files.digest(Path(path)) not in (said[path], files.ABSENT):
+        if path in said and seal.digest(path) not in (said[path], files.ABSENT):
             raise InputError(f"{paths.TABLES} was made from another {path}; delete {paths.TABLES} and run again")
 
 
 def _figures() -> None:
-    seal.check_folder(paths.FIGURES)
-    if files.read_json(Path(paths.FIGURES) / MADE_FROM) != {paths.TABLES: seal.check_folder(paths.TABLES)}:
+    if tables.made_from(paths.FIGURES) != {paths.TABLES: seal.check_folder(paths.TABLES)}:
         raise InputError(f"{paths.FIGURES} was drawn from other tables; delete {paths.FIGURES} and run again")
 
 

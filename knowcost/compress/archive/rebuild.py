@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from knowcost import compress
-from knowcost.common import files, paths
+from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.write import Entries
@@ -76,7 +76,7 @@ def _check_base(manifest: Manifest, folder: Path, base: Base) -> None:
 
 def _check_made(manifest: Manifest, folder: Path, written: Entries, out: Path) -> None:
     for name, entry in manifest["files"].items():
-        found = written[name]["sha256"] if name in written else files.digest(out / name)
+        found = written[name]["sha256"] if name in written else seal.digest(out / name)
         if found != entry["sha256"]:
             raise InputError(
                 f"{folder}: {name}, made again, has sha256 {found}, the manifest says {entry['sha256']}. It was made "

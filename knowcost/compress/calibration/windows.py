@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost.common import parquet, seal
 from knowcost.common.errors import InputError
+from knowcost.models import fetched
 from knowcost.spec.architectures import positions
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def draw(
     import numpy as np
     import pyarrow as pa
 
-    from knowcost.models import blueprint, fetched, tokenizers
+    from knowcost.models import blueprint, tokenizers
 
     model = fetched.check(model_folder, weights=False)
     config = blueprint.configuration(model_folder, remote_code)
@@ -77,8 +78,6 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
 def check_model(path: str | Path, about: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     """Raise InputError where the windows at `path`, which say `about` of themselves, were not drawn with the tokenizer
     and configuration of the model of this source.json."""
-    from knowcost.models import fetched
-
     if about.get("model_files") != fetched.digest_of_small(model):
         raise InputError(f"{path}: was drawn with another model's tokenizer or config.json; delete it and run again")
 

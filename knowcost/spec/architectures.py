@@ -33,7 +33,21 @@ class Architecture:
 @functools.cache
 def architectures() -> dict[str, Architecture]:
     """The table: {config.json's model_type: Architecture}."""
-    return {name: Architecture(**block) for name, block in yaml.safe_load(TABLE.read_text(encoding="utf-8")).items()}
+    return read(TABLE.read_text(encoding="utf-8"))
+
+
+def read(text: str) -> dict[str, Architecture]:
+    """The contents of such a table. Raises InputError where `like` names no block above its own."""
+    blocks: dict[str, dict[str, Any]] = {}
+    for name, block in yaml.safe_load(text).items():
+        model = block.pop("like", None)
+        if model is not None and model not in blocks:
+            raise InputError(
+                f"knowcost/spec/{TABLE.name}, {name!r}: `like: {model}` is no block above it, where `like` looks; "
+                f"above it are: {', '.join(blocks) or 'none'}"
+            )
+        blocks[name] = blocks.get(model, {}) | block
+    return {name: Architecture(**block) for name, block in blocks.items()}
 
 
 def architecture(model_type: str | None) -> Architecture:

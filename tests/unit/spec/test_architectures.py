@@ -43,5 +43,19 @@ def test_encoders_lose_no_head():
         architectures.fresh_head_deviation({"model_type": "bert"})
 
 
+def test_a_block_takes_the_keys_of_the_one_that_it_is_like_and_replaces_those_that_it_gives():
+    one = "a: {family: decoder, blocks: [x.#], embedding: e, final: f, layers: {x: [attention]}, other: [o]}\n"
+    table = architectures.read(one + "b: {like: a, final: g, other: []}\nc: {like: b, embedding: w}")
+    assert table["a"] == architectures.Architecture("decoder", ["x.#"], "e", "f", {"x": ["attention"]}, ["o"])
+    assert table["b"] == architectures.Architecture("decoder", ["x.#"], "e", "g", {"x": ["attention"]}, [])
+    assert table["c"] == architectures.Architecture("decoder", ["x.#"], "w", "g", {"x": ["attention"]}, [])
+
+
+@pytest.mark.parametrize("table", ["b: {like: a}\na: {family: decoder}", "b: {like: b}", "b: {like: a}"])
+def test_like_names_a_block_above(table):
+    with pytest.raises(InputError, match=r"architectures\.yaml, 'b': `like: [ab]` is no block above it.*: none$"):
+        architectures.read(table)
+
+
 def test_only_t5_reads_the_tie_key_in_a_way_of_its_own():
     assert [name for name, block in architectures.architectures().items() if block.keeps_tie_key] == ["t5"]

@@ -71,7 +71,8 @@ def positions(config: Any) -> int | None:
 
     config: transformers'.
     """
-    rows = getattr(config, "max_position_embeddings", None)
+    mpt = getattr(config, "max_seq_len", None)
+    rows = getattr(config, "max_position_embeddings", mpt)
     if rows is not None and architecture(config.model_type).padding_positions:
         rows -= config.pad_token_id + 1
     return rows

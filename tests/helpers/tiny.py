@@ -47,12 +47,71 @@ MODELS = {
     ),
 }
 
+# All further architectures, as the keys in which their config.json differs from COMMON. What an architecture can do
+# that most do not (windows, scaled embeddings, experts) is switched on.
+COMMON = WIDE | {"max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 5}
+HEADS = {"num_key_value_heads": 1, "head_dim": 8}
+WINDOW = {"sliding_window": 4}
+EXPERTS = HEADS | {"moe_intermediate_size": 24, "num_experts": 4, "num_experts_per_tok": 2}
+T5 = {"d_kv": 8, "d_ff": 24, "num_decoder_layers": 2, "decoder_start_token_id": 0}
+BART = {"encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
+        "encoder_layers": 2, "decoder_layers": 2, "scale_embedding": True, "pad_token_id": 1,
+        "decoder_start_token_id": 2}  # fmt: skip
+FURTHER = {
+    "xlm-roberta": {"pad_token_id": 1},
+    "camembert": {"pad_token_id": 1},
+    "ernie": {"use_task_id": True},
+    "electra": {"embedding_size": 8},
+    "mpnet": {"pad_token_id": 1},
+    "deberta-v2": {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"],
+                   "norm_rel_ebd": "layer_norm", "conv_kernel_size": 3, "embedding_size": 8},
+    "modernbert": {"local_attention": 8, "global_attn_every_n_layers": 2},
+    "mt5": T5 | {"feed_forward_proj": "gated-gelu"},
+    "umt5": T5 | {"feed_forward_proj": "gated-gelu"},
+    "mbart": BART,
+    "m2m_100": BART,
+    "bart": BART,
+    "pegasus": BART | {"pad_token_id": 0, "decoder_start_token_id": 0},
+    "mistral": HEADS | WINDOW,
+    "ministral": HEADS | WINDOW,
+    "ministral3": HEADS,
+    "qwen2": {"num_key_value_heads": 1},
+    "qwen3": HEADS,
+    "gemma": HEADS,
+    "gemma2": HEADS | WINDOW,
+    "gemma3_text": HEADS | WINDOW | {"layer_types": ["sliding_attention", "full_attention"]},
+    "granite": HEADS | {"embedding_multiplier": 3.0, "residual_multiplier": 0.5, "logits_scaling": 2.0},
+    "cohere": {"num_key_value_heads": 1, "use_qk_norm": True},
+    "cohere2": HEADS | WINDOW | {"layer_types": ["sliding_attention", "full_attention"]},
+    "olmo": {"clip_qkv": 2.0},
+    "olmo2": {"num_key_value_heads": 1},
+    "smollm3": {"num_key_value_heads": 1, "no_rope_layers": [1, 0]},
+    "stablelm": {"num_key_value_heads": 1, "qk_layernorm": True, "use_qkv_bias": True},
+    "starcoder2": {"num_key_value_heads": 1},
+    "phi": {"qk_layernorm": True},
+    "phi3": {"num_key_value_heads": 1},
+    "glm4": HEADS | {"attention_bias": True},
+    "gptj": {"rotary_dim": 4},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 4},
+    "gpt_neox": {},
+    "gpt2": {},
+    "bloom": {},
+    "falcon": {"bias": True},
+    "mpt": {"max_seq_len": 64},
+    "mixtral": HEADS | {"num_local_experts": 4},
+    "qwen2_moe": EXPERTS | {"shared_expert_intermediate_size": 24},
+    "qwen3_moe": EXPERTS,
+    "olmoe": EXPERTS | {"intermediate_size": 24},
+    "gpt_oss": HEADS | WINDOW | {"num_local_experts": 4, "num_experts_per_tok": 2},
+}  # fmt: skip
+OWN_HEAD = ("t5", "mt5", "umt5")  # whose classes tie the head whatever config.json says, unless a file holds another
+
 
 def model(kind, seed=0):
     """A random model; a T5's head is made different from its embedding unless it is the tied kind."""
     torch.manual_seed(seed)
-    made = MODELS[kind]().eval()
-    if kind == "t5":
+    made = (MODELS[kind]() if kind in MODELS else _further(kind)).eval()
+    if kind in OWN_HEAD:
         made.lm_head.weight = torch.nn.Parameter(torch.randn_like(made.lm_head.weight))
     with torch.no_grad():  # biases start at zero, where a lost one would go unnoticed
         for name, parameter in made.named_parameters():
@@ -61,11 +120,26 @@ def model(kind, seed=0):
     return made
 
 
+def _further(kind):
+    """A model of FURTHER, its weights ten times as large as they are at first, its norms about one."""
+    config = tf.AutoConfig.for_model(kind, **COMMON | FURTHER[kind])
+    made = AUTO[family_of(kind)].from_config(config)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(std=0.2)
+            else:
+                parameter += 0.3 * torch.randn_like(parameter)
+        if hasattr(made, "final_logits_bias"):
+            made.final_logits_bias.normal_()
+    return made
+
+
 def fetched(kind, folder, dtype=torch.float32, shard="5GB", seed=0):
     """A folder as the fetch stage leaves it. Returns the in-memory model."""
     made = model(kind, seed).to(dtype)
     made.save_pretrained(folder, max_shard_size=shard)
-    if kind == "t5":  # transformers writes the key as true, whatever the weights
+    if kind in OWN_HEAD:  # transformers writes the key as true, whatever the weights
         config = files.read_json(folder / "config.json") | {"tie_word_embeddings": False}
         files.write_json(folder / "config.json", config)
     save_tokenizer(folder)

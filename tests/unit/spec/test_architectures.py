@@ -8,8 +8,21 @@ from helpers import tiny
 from knowcost.common.errors import InputError
 from knowcost.spec import architectures
 
+LEARNED = [
+    "bert",
+    "roberta",
+    "distilbert",
+    "albert",
+    "xlm-roberta",
+    "camembert",
+    "ernie",
+    "electra",
+    "mpnet",
+    "gpt_neo",
+]
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "albert"])
+
+@pytest.mark.parametrize("kind", [*LEARNED, "mpt"])
 def test_a_text_as_long_as_the_positions_is_read_and_a_longer_one_is_not(kind):
     model = tiny.model(kind)
     most = architectures.positions(model.config)

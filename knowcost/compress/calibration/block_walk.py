@@ -5,10 +5,10 @@ Wanda and GPTQ do); then the block runs again with its new weights, so that the 
 Layers before the first block are solved before it, those behind the last (a head) after it. A block that is applied at
 several depths (ALBERT) is solved once, from its inputs at all of them.
 
-How blocks are wired (masks, positions, T5's position bias, an encoder's states for the decoder) is left to the model's
-own forward pass. It is cut short: blocks that are done answer with what the last one of their stack gave, the block in
-turn computes, and the pass ends there. So memory holds one block, the statistics of its inputs and, on the CPU, one
-output per calibration token.
+How blocks are wired (embedding, masks, positions, T5's position bias, an encoder's states for the decoder) is left to
+the model's own forward pass over token ids. It is cut short: blocks that are done answer with what the last one of
+their stack gave, the block in turn computes, and the pass ends there. So memory holds one block, the statistics of its
+inputs, the embedding's rows for the tokens that occur and, on the CPU, one output per calibration token.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from typing import Any
 
 import torch
 
-from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
+from knowcost.compress.calibration import embedding
 from knowcost.compress.calibration import windows as calibration
+from knowcost.compress.calibration.collect import Collector, Enough, Linears
 from knowcost.compress.method import Work
 from knowcost.compress.solvers import InputStatistics
 from knowcost.models.base import Base
-from knowcost.models.checkpoint import Tensor
 from knowcost.models.load import pick_device
 from knowcost.models.skeleton import Skeleton
 from knowcost.spec import scopes
@@ -33,9 +33,8 @@ from knowcost.spec import scopes
 log = logging.getLogger(__name__)
 
 TOKENS = 2048  # per forward pass, but at least one window
-INPUTS = ("inputs_embeds", "decoder_inputs_embeds")  # of the first stack, of the second
+INPUTS = ("input_ids", "decoder_input_ids")  # of the first stack, of the second
 
-Linears = dict[str, tuple[str, torch.nn.Linear]]  # {path: (name of its weight in the checkpoint, layer)}
 Solver = Callable[[str, torch.Tensor, InputStatistics], Any]
 
 
@@ -55,31 +54,16 @@ def solve(work: Work, weights: Iterable[str], solver: Solver, hessian: bool) -> 
     return walk.solve(skeleton.linears(weights), solver, hessian)
 
 
-class _Stop(Exception):
-    """What was wanted of a forward pass is there."""
-
-
 @dataclass
 class Stack:
     """One stack of blocks (an encoder-decoder has two), and what its blocks hand on.
 
-    states: what its next block reads, of all windows, (windows, tokens, width), on the CPU; width: of its embeddings;
-    begun: whether a block of it is done, so that `states` are a block's; rest: {windows in a pass: what else its blocks
-    return}, the same for all windows; given: what the block in turn gives, while that is recorded.
+    states: what the last of its blocks that are done gave, of all windows, (windows, tokens, width), on the CPU; rest:
+    {windows in a pass: what else its blocks return}, the same for all windows.
     """
 
-    states: torch.Tensor
-    width: int
-    begun: bool = False
+    states: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     rest: dict[int, tuple[Any, ...] | None] = field(default_factory=dict)
-    given: torch.Tensor | None = None
-
-    def embedded(self, rows: slice, device: torch.device) -> torch.Tensor:
-        """What it gets as its embedded windows: zeros when its blocks answer from memory anyway."""
-        states = self.states[rows]
-        if self.begun:
-            return torch.zeros(*states.shape[:2], self.width, dtype=states.dtype, device=device)
-        return states.to(device, copy=True)
 
     def answer(self, rows: slice, device: torch.device) -> Any:
         """What a block that is done returns: what the last one of them gave."""
@@ -87,15 +71,13 @@ class Stack:
         rest = self.rest[len(states)]
         return states if rest is None else (states, *rest)
 
-    def record(self, rows: slice, output: Any) -> None:
-        """Keep a block's output for the blocks behind it, in the place of what it read, unless it is only solved."""
-        if self.given is None:
-            return
+    def record(self, rows: slice, output: Any, windows: int) -> None:
+        """Keep a block's output for the blocks behind it, in the place of what it read; windows: how many in all."""
         states, rest = (output, None) if isinstance(output, torch.Tensor) else (output[0], output[1:])
         self.rest[len(states)] = rest
-        if self.given.shape[-1] != states.shape[-1]:  # embeddings of another width than the blocks, as ALBERT's
-            self.given = torch.empty(*self.given.shape[:2], states.shape[-1], dtype=states.dtype)
-        self.given[rows] = states.cpu()
+        if not len(self.states):
+            self.states = torch.empty(windows, *states.shape[1:], dtype=states.dtype)
+        self.states[rows] = states.cpu()
 
 
 @dataclass(eq=False)
@@ -110,9 +92,14 @@ class Block:
 
 @dataclass
 class Pass:
-    """One forward pass: over which windows, and whether the block in turn has answered."""
+    """One forward pass: over which windows, what is wanted of it, and whether the block in turn has answered.
+
+    record: what the block gives; collector: what layers read.
+    """
 
     rows: slice
+    record: bool = False
+    collector: Collector | None = None
     answered: bool = False
 
 
@@ -121,16 +108,16 @@ class Walk:
 
     def __init__(self, skeleton: Skeleton, base: Base, windows: torch.Tensor) -> None:
         self.skeleton = skeleton
-        ids = streams(skeleton.model.config, windows)
-        states = [embed(base.embedding, each, skeleton.dtype) for each in ids]
-        self.stacks = [Stack(each, each.shape[-1]) for each in states]
+        self.ids = streams(skeleton.model.config, windows)
+        self.stacks = [Stack() for _ in self.ids]
+        embedding.keep_rows(skeleton, base.embedding, torch.cat(self.ids, dim=1))
         modules = dict(skeleton.model.named_modules())
         found = scopes.blocks(base.model_type, modules)
         self.blocks = [Block(self.stacks[stack], path, modules[path]) for stack, path in found]
         self._turn: Block | None = None
         self._own: set[torch.nn.Module] = set()  # the modules of the block in turn
         self._pass = Pass(slice(0))
-        self._at_once = max(1, TOKENS // ids[0].shape[1])
+        self._at_once = max(1, TOKENS // self.ids[0].shape[1])
         for block in self.blocks:
             block.module.forward = self._in_turn(block, block.module.forward)
         for module in modules.values():
@@ -163,17 +150,19 @@ class Walk:
 
     def _advance(self, block: Block) -> None:
         """Run the block in turn with its new weights, so that those behind it can read what it gives."""
-        stack = block.stack
-        stack.given = stack.states
-        self._run()
+        self._run(record=True)
         self.skeleton.release()
-        stack.states, stack.given, stack.begun = stack.given, None, True
         block.done = True
         self._turn = None
 
     def _stage(self, linears: Linears, solver: Solver, hessian: bool, required: bool = True) -> dict[str, Any]:
         """Solve these layers from one run as far as the block in turn; not required: those that it reaches."""
-        statistics, results = self._collect(linears, hessian), {}
+        statistics: dict[str, InputStatistics] = {}
+        results = {}
+        if linears:
+            with Collector(linears, hessian, once=self._turn is None) as collector:
+                self._run(collector=collector)
+            statistics = collector.statistics
         for path, (name, module) in linears.items():
             if path not in statistics and required:  # never called: the solvers say what that means
                 statistics[path] = InputStatistics(module.in_features, self.skeleton.device, hessian, name)
@@ -184,44 +173,15 @@ class Walk:
         self.skeleton.tensors |= {name: result.weight for name, result in results.items()}
         return results
 
-    def _collect(self, linears: Linears, hessian: bool) -> dict[str, InputStatistics]:
-        """{path: InputStatistics} of those layers that a run reaches; layers that read the same tensor share one."""
-        statistics: dict[str, InputStatistics] = {}
-        leaders: set[str] = set()
-        inputs: dict[str, torch.Tensor] = {}
-
-        def see(path: str, name: str, x: torch.Tensor) -> None:
-            if path not in statistics:
-                shared = next((other for other, y in inputs.items() if y is x), None)
-                if shared is None:
-                    leaders.add(path)
-                    statistics[path] = InputStatistics(x.shape[-1], x.device, hessian, name)
-                else:
-                    statistics[path] = statistics[shared]
-            if path in leaders:
-                statistics[path].add(x)
-            inputs[path] = x
-            if self._turn is None and len(inputs) == len(linears):
-                raise _Stop
-
-        hooks = [
-            module.register_forward_pre_hook(lambda _, args, path=path, name=name: see(path, name, args[0]))
-            for path, (name, module) in linears.items()
-        ]
-        if linears:
-            self._run(after_each=inputs.clear)
-        for hook in hooks:
-            hook.remove()
-        return statistics
-
-    def _run(self, after_each: Callable[[], None] = lambda: None) -> None:
+    def _run(self, record: bool = False, collector: Collector | None = None) -> None:
         """Pass all windows through the model, a few at once, as far as the block in turn."""
-        for first in range(0, len(self.stacks[0].states), self._at_once):
-            self._pass = Pass(slice(first, first + self._at_once))
-            embedded = [stack.embedded(self._pass.rows, self.skeleton.device) for stack in self.stacks]
-            with contextlib.suppress(_Stop):
-                self.skeleton.model(**dict(zip(INPUTS, embedded, strict=False)))
-            after_each()
+        for first in range(0, len(self.ids[0]), self._at_once):
+            self._pass = Pass(slice(first, first + self._at_once), record, collector)
+            ids = [each[self._pass.rows].to(self.skeleton.device) for each in self.ids]
+            with contextlib.suppress(Enough):
+                self.skeleton.model(**dict(zip(INPUTS, ids, strict=False)))
+            if collector:
+                collector.add()
 
     def _in_turn(self, block: Block, forward: Callable[..., Any]) -> Callable[..., Any]:
         """What a block does when it is called: answer from memory, compute, or end the pass."""
@@ -230,10 +190,13 @@ class Walk:
             if block.done:
                 return block.stack.answer(self._pass.rows, self.skeleton.device)
             if block is not self._turn:
-                raise _Stop
+                raise Enough
             output = forward(*args, **kwargs)
             self._pass.answered = True
-            block.stack.record(self._pass.rows, output)
+            if self._pass.collector:
+                self._pass.collector.add()  # ALBERT's block is called at every depth: its inputs are not to pile up
+            if self._pass.record:
+                block.stack.record(self._pass.rows, output, len(self.ids[0]))
             return output
 
         return called
@@ -241,7 +204,7 @@ class Walk:
     def _stop_behind_turn(self, module: torch.nn.Module, _: Any) -> None:
         """End the pass when the block in turn has answered and something else is called."""
         if self._pass.answered and module not in self._own:
-            raise _Stop
+            raise Enough
 
 
 def streams(config: Any, windows: torch.Tensor) -> list[torch.Tensor]:
@@ -256,17 +219,3 @@ def streams(config: Any, windows: torch.Tensor) -> list[torch.Tensor]:
     half = windows.shape[1] // 2
     starts = torch.full_like(windows[:, :1], config.decoder_start_token_id)
     return [windows[:, :half], torch.cat([starts, windows[:, half:-1]], dim=1)]
-
-
-def embed(embedding: Tensor, ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Rows of an embedding (read a block at a time) for int64 ids of any shape, on the CPU."""
-    if int(ids.max()) >= embedding.shape[0]:
-        raise InputError(
-            f"the calibration data has token {int(ids.max())}, but {embedding.name} has {embedding.shape[0]:,} rows: "
-            "the tokenizer is not this model's"
-        )
-    out = torch.empty(*ids.shape, embedding.shape[1], dtype=dtype)
-    for first, rows in embedding.rows():
-        here = (ids >= first) & (ids < first + len(rows))
-        out[here] = torch.from_numpy(rows)[ids[here] - first].to(dtype)
-    return out

@@ -12,7 +12,7 @@ from helpers.counting import growth
 from safetensors.torch import load_file, save_file
 
 from knowcost.common.errors import InputError
-from knowcost.compress.calibration import block_walk
+from knowcost.compress.calibration import block_walk, embedding
 from knowcost.compress.method import Work
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor
@@ -39,15 +39,19 @@ def weights_of(work, scope, head=False):
     return [f"{n}.weight" for n in scopes.layers(work.base.model_type, work.base.modules, "paper", scope, head)]
 
 
+def inputs_of(model, ids):
+    """What the model is called with for these windows."""
+    if not model.config.is_encoder_decoder:
+        return {"input_ids": ids}
+    half = ids.shape[1] // 2
+    starts = torch.full((len(ids), 1), model.config.decoder_start_token_id)
+    return {"input_ids": ids[:, :half], "decoder_input_ids": torch.cat([starts, ids[:, half:-1]], 1)}
+
+
 def asked(model, ids):
     """The whole model's own forward pass over all windows."""
-    inputs = {"input_ids": ids}
-    if model.config.is_encoder_decoder:
-        half = ids.shape[1] // 2
-        starts = torch.full((len(ids), 1), model.config.decoder_start_token_id)
-        inputs = {"input_ids": ids[:, :half], "decoder_input_ids": torch.cat([starts, ids[:, half:-1]], 1)}
     with torch.no_grad():
-        model(**inputs)
+        model(**inputs_of(model, ids))
 
 
 def seen_by_hooks(model, ids):
@@ -135,21 +139,25 @@ def test_a_block_is_solved_from_what_the_solved_blocks_before_it_give(tmp_path, 
 
 @pytest.mark.parametrize("kind", ["bert", "t5", "llama"])
 def test_memory_holds_one_block_at_a_time_and_nothing_at_the_end(tmp_path, monkeypatch, kind):
-    _, work, _ = prepared(kind, tmp_path)
-    made, held = [], []
+    model, work, ids = prepared(kind, tmp_path)
+    made, held, tables = [], [], {}
     load = Skeleton.load
 
     def noted(self, path, module):
         load(self, path, module)
         made[:] = [self]
-        held.append({name for name, p in self.model.named_parameters() if not p.is_meta})
+        present = [(name, p) for name, p in self.model.named_parameters() if not p.is_meta]
+        tables.update({name: len(p) for name, p in present if self.names[name] == work.base.embedding.name})
+        held.append({name for name, _ in present})
 
     monkeypatch.setattr(Skeleton, "load", noted)
     block_walk.solve(work, weights_of(work, "overall"), lambda name, *_: Result(work.base.tensors[name]), hessian=False)
     stages = [{stage_of(name) for name in names if re.search(r"\.\d+\.", name)} for names in held]
     assert max(map(len, stages)) == 1 and len(set().union(*stages)) == (4 if kind == "t5" else 2)
-    assert not {work.base.embedding.name, work.base.head} & set().union(*held)
-    assert all(p.is_meta for p in made[0].model.parameters())
+    used = torch.cat([each.flatten() for each in inputs_of(model, ids).values()]).unique()
+    assert set(tables.values()) == {len(used)} and len(used) < 60 < work.base.embedding.shape[0]
+    assert work.base.head not in set().union(*held)
+    assert all(p.is_meta for name, p in made[0].model.named_parameters() if name not in tables)
 
 
 def test_blocks_behind_the_scope_are_not_run(tmp_path, monkeypatch):
@@ -181,7 +189,7 @@ def test_a_token_that_the_embedding_lacks_is_an_error(tmp_path):
     _, work, _ = prepared("llama", tmp_path)
     ids = torch.tensor([[3, 120]])
     with pytest.raises(InputError, match=r"has token 120, but model\.embed_tokens\.weight has 120 rows"):
-        block_walk.embed(work.base.embedding, ids, torch.float32)
+        embedding.rows_of(work.base.embedding, ids.unique(), torch.float32)
 
 
 def test_a_bare_checkpoint_with_old_names_is_walked_through_alike(tmp_path):

@@ -42,4 +42,4 @@ rule all:
         [paths.manifest(*archive) for archive in ARCHIVES],
         [cell.path for cell in CELLS],
         [paths.benchmark(name) for name in STUDY.benchmarks],
-        [paths.model_source(model) for model in STUDY.models],
+        [paths.model_source(model) for model in STUDY.checkpoints],

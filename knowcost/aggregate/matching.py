@@ -37,17 +37,18 @@ def strength(step: Step) -> tuple[Any, ...]:
 
 
 def words(variant: Variant) -> str:
-    """How strong a variant is, in words: its levels, or its method where that has none."""
-    return variant.strength or variant.method
+    """How strong a variant is, in words: its levels, or its method where that has none; what was compressed elsewhere
+    by its name."""
+    return variant.strength or variant.brought or variant.method
 
 
 def series(slugs: Iterable[str]) -> dict[tuple[Hashable, ...], list[str]]:
     """{(method, scope, kind of level) of every step: [slugs, the weakest first]} of variants that differ in strength
-    only: sparsity in percent, N:M and bits are series of their own."""
+    only: sparsity in percent, N:M and bits are series of their own, and so is each that was compressed elsewhere."""
     found: dict[tuple[Hashable, ...], list[Variant]] = {}
     for variant in map(parse, slugs):
         steps = tuple((step.treatment, step.grouping, step.scope, levels.kind(step.level)) for step in variant.steps)
-        found.setdefault(steps, []).append(variant)
+        found.setdefault(steps or (variant.method,), []).append(variant)
     order = {steps: sorted(each, key=lambda v: [strength(step) for step in v.steps]) for steps, each in found.items()}
     return {steps: [variant.slug for variant in each] for steps, each in order.items()}
 

@@ -1,9 +1,10 @@
 """The noise floor: how far a score moves when nothing about the model was changed.
 
-The dense model and those in dynamic int8 are asked twice, the second time in batches of half the size (score/plan.py);
-facts whose verdict differs between the two count as noise. If d of n facts differ and each is as likely to be lost as
-won, the difference of two scores has a standard deviation of sqrt(d) / n: the floor is 1.96 times that, and at least
-the difference seen. A difference to the dense model that is not above the floor is reported as none.
+The dense model, those in dynamic int8 and those that were compressed elsewhere are asked twice, the second time in
+batches of half the size (score/plan.py); facts whose verdict differs between the two count as noise. If d of n facts
+differ and each is as likely to be lost as won, the difference of two scores has a standard deviation of sqrt(d) / n:
+the floor is 1.96 times that, and at least the difference seen. A difference to the dense model that is not above it
+is reported as none.
 
 What moves a score depends on how a variant computes, not on whether it was quantized:
 
@@ -13,7 +14,9 @@ What moves a score depends on how a variant computes, not on whether it was quan
   many weights, and its floor, measured, holds for all of these;
 - dynamic int8 (Compressor.dynamic) rounds activations too, on a scale taken from whatever shares the batch, and moves
   more. Its floor is measured on the model's own int8 variants, the highest of them. Where a study has none that is int8
-  and no more, none is measured: what the dense model moves says nothing of it.
+  and no more, none is measured: what the dense model moves says nothing of it;
+- what was compressed elsewhere computes as its format has it, some on floats, some in integers: its own floor is
+  measured, and holds for it alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +26,7 @@ import pandas as pd
 
 from knowcost.aggregate.metrics import Z95
 from knowcost.compress.registry import is_dynamic
+from knowcost.spec.variants import parse
 
 COLUMNS = ["family", "model", "variant", "benchmark", "n", "differing", "moved_points", "noise_points"]
 
@@ -45,13 +49,16 @@ def measure(rows: pd.DataFrame) -> dict[str, float] | None:
 
 def floor(variant: str, measured: Mapping[str, Mapping[str, float]]) -> float:
     """The floor in points that holds for a variant: the highest measured on variants of the same model and benchmark
-    that compute alike (in dynamic int8, or on float weights), nan where none was.
+    that compute alike (in dynamic int8, on float weights, or as one that was compressed elsewhere), nan where none was.
 
     measured: {variant: what `measure` found} of one model on one benchmark.
     """
-    dynamic = is_dynamic(variant)
-    alike = [each["noise_points"] for slug, each in measured.items() if is_dynamic(slug) == dynamic]
-    return max(alike, default=nan)
+    return max((each["noise_points"] for slug, each in measured.items() if _how(slug) == _how(variant)), default=nan)
+
+
+def _how(slug: str) -> tuple[bool, str | None]:
+    """How a variant computes: two that say the same compute alike."""
+    return is_dynamic(slug), parse(slug).brought
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

@@ -25,7 +25,7 @@ LINEAR = ("overall", "final")  # all linear layers, as `overall` means when prun
 
 def grid(scores: pd.DataFrame) -> pd.DataFrame:
     """The scores table with an empty row for each missing cell of its design, which is every family's models x variants
-    x benchmarks.
+    x benchmarks, but for what was compressed elsewhere: that is of one model.
 
     Such a row has no accuracy and no drop, but its treatment, and the dense accuracy and majority baseline where known.
     """
@@ -33,7 +33,9 @@ def grid(scores: pd.DataFrame) -> pd.DataFrame:
     known = ["dense_accuracy", "majority", "majority_drop_points", "majority_drop_percent"]
     for family, rows in scores.groupby("family", sort=False):
         names = ["model", "variant", "benchmark"]
+        had = set(zip(rows["model"], rows["variant"], strict=True))
         design = pd.MultiIndex.from_product([rows[name].unique() for name in names], names=names)
+        design = design[[not variants.parse(slug).brought or (m, slug) in had for m, slug, _ in design]]
         whole = rows.set_index(names).reindex(design).reset_index().assign(family=family)
         gone = whole["accuracy"].isna()
         treatment = pd.DataFrame([describe(slug) for slug in whole["variant"]], columns=TREATMENT)

@@ -17,21 +17,25 @@ from knowcost.compress.methods.rtn import RoundToNearest
 from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
-from knowcost.spec.variants import DENSE, Variant, method_and_data, parse, treatments
+from knowcost.spec.variants import Variant, method_and_data, parse, treatments, unstepped
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
 
 
 def methods_of(word: str) -> list[Compressor]:
-    """The methods of a Variant.method, in order: [Wanda, Int8] of "wanda~wikitext2+int8~wikitext2"; of "dense" none."""
-    return [METHODS[method_and_data(part)[0]] for part in treatments(word) if part != DENSE]
+    """The methods of a Variant.method, in order: [Wanda, Int8] of "wanda~wikitext2+int8~wikitext2"; none of "dense" and
+    of what was compressed elsewhere."""
+    return [] if unstepped(word) else [METHODS[method_and_data(part)[0]] for part in treatments(word)]
 
 
 def name_of(word: str) -> str:
-    """The words of figures and report for a Variant.method: "SparseGPT, then GPTQ (wikitext2)"."""
+    """The words of figures and report for a Variant.method: "SparseGPT, then GPTQ (wikitext2)"; "dense"; the name that
+    the model table has for what was compressed elsewhere."""
+    if words := unstepped(word):
+        return words
     data = dict.fromkeys(data for part in treatments(word) if (data := method_and_data(part)[1]))
-    labels = ", then ".join(method.label for method in methods_of(word)) or DENSE
+    labels = ", then ".join(method.label for method in methods_of(word))
     return labels + (f" ({', '.join(data)})" if data else "")
 
 

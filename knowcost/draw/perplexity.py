@@ -17,7 +17,7 @@ from knowcost.draw.style import GREY, finish, label, panels
 from knowcost.spec import levels
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
-from knowcost.spec.variants import DENSE, GROUPINGS, parse
+from knowcost.spec.variants import BROUGHT, DENSE, GROUPINGS, parse
 
 # after Okabe and Ito, as the colours of scopes; markers double them, and dashes set a second round apart
 LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
@@ -36,7 +36,8 @@ def against(mine: Mapping[str, pd.DataFrame], family: str, who: str = "") -> Ite
     caption.
     """
     points = _points(mine["scores"], mine["perplexity"])
-    lines = _lines(points["variant"][points["scope"] == SCOPE].unique())
+    whole = (points["scope"] == SCOPE) | (points["experiment"] == BROUGHT)
+    lines = _lines(points["variant"][whole].unique())
     if not lines:
         return
     title = f"Perplexity against knowledge: {LABELS[family]} models"

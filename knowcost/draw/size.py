@@ -9,9 +9,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from knowcost.aggregate.drops import KEEP
+from knowcost.compress.registry import name_of
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish
 from knowcost.spec.families import LABELS
+from knowcost.spec.variants import BROUGHT
 
 
 def kept(drops: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
@@ -35,6 +37,9 @@ def _dots(points: pd.DataFrame, title: str) -> Figure:
         colour, marker = COLOURS.get(str(scope), GREY), MARKERS.get(str(experiment), "x")
         saved, kept = group["bytes_saved_percent"], group["kept_percent"]
         axis.plot(saved, kept, linestyle="", markersize=7, alpha=0.85, color=colour, marker=marker)
+    for point in points[points["experiment"] == BROUGHT].to_dict("records"):
+        place = point["bytes_saved_percent"], point["kept_percent"]
+        axis.annotate(name_of(point["method"]), place, (5, 4), textcoords="offset points", fontsize=7, color=GREY)
     axis.set(xlabel="bytes saved (% of the dense model)", ylabel="facts still known (% of what\nthe dense model knew)")
     axis.set_ylim(0, 103)
     axis.set_xlim(min(0, points["bytes_saved_percent"].min() - 2), None)

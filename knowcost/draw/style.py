@@ -26,6 +26,7 @@ MARKERS = {
     "encoder_attention": "P", "decoder_attention": "X",
     "prune": "o", "quantize": "s", "prune_quantize": "D", "final_unstructured": "^", "final_structured": "v",
     "prune_pattern": "<", "quantize_bits": "*", "other": "p",
+    "brought": "h",
 }  # fmt: skip
 STYLE = {
     "svg.hashsalt": "knowcost", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,

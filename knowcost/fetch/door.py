@@ -38,7 +38,7 @@ def glance(row: Mapping[str, str], folder: Path) -> Checkpoint | None:
     """
     small, weights = choose(names_in(folder), row)
     check_files(row, folder, small)
-    _refuse_pointers(folder, weights)
+    refuse_pointers(folder, weights)
     return None if is_pickle(weights[0]) else check_headers(folder)
 
 
@@ -47,7 +47,7 @@ def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) ->
 
     small: the names of its small files, which are in `folder`. Raises InputError.
     """
-    _refuse_pointers(folder, small)
+    refuse_pointers(folder, small)
     check_tokenizer_files(folder)
     config = read_config(folder)
     for name in ("config.json", "tokenizer_config.json"):
@@ -56,18 +56,20 @@ def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) ->
                 f"{folder / name}: model {row['name']} runs code of its own (auto_map). Read that code, then add "
                 "`remote_code` to the row's allow column, or choose another model."
             )
-    if config.get("quantization_config") is not None:
+    if config.get("quantization_config") is not None and not row.get("parent"):
         raise InputError(
             f"{folder / 'config.json'}: quantization_config says that model {row['name']} is quantized already, and "
-            "what compression costs is asked of the model before that; choose the checkpoint that it was made from"
+            "what compression costs is asked of the model before that; choose the checkpoint that it was made from. To "
+            "have this one asked beside it, as it is, name the row of that one in this row's column `parent`"
         )
-    _check_family(row, folder, config.get("model_type"))
+    check_family(row, folder, config.get("model_type"))
     if not any(all((folder / name).exists() for name in names) for names in _TOKENIZERS):
         wanted = ", ".join(" + ".join(sorted(names)) for names in _TOKENIZERS)
         raise InputError(f"{folder}: model {row['name']}: {row['source']} has no tokenizer; expected one of: {wanted}")
 
 
-def _refuse_pointers(folder: Path, names: Iterable[str]) -> None:
+def refuse_pointers(folder: Path, names: Iterable[str]) -> None:
+    """Raise InputError for a file that Git LFS has yet to bring."""
     for name in names:
         with open(folder / name, "rb") as f:
             if f.read(len(_POINTER)) == _POINTER:
@@ -76,7 +78,8 @@ def _refuse_pointers(folder: Path, names: Iterable[str]) -> None:
                 )
 
 
-def _check_family(row: Mapping[str, str], folder: Path, architecture: Any) -> None:
+def check_family(row: Mapping[str, str], folder: Path, architecture: Any) -> None:
+    """Raise InputError unless the model_type of a folder's config.json is of the row's family."""
     if not architecture or not isinstance(architecture, str):
         raise InputError(f"{folder / 'config.json'}: no model_type; model {row['name']} needs a transformers config")
     try:
@@ -108,7 +111,7 @@ def look_at_small(row: Mapping[str, str], folder: Path, small: Collection[str]) 
     from knowcost.fetch.config import described_model
 
     check_files(row, folder, small)
-    with _of_row(row):
+    with of_row(row):
         remote_code = "remote_code" in allowed(row)
         model = described_model(folder, remote_code)
         rows = model.get_input_embeddings().weight.shape[0]
@@ -118,7 +121,7 @@ def look_at_small(row: Mapping[str, str], folder: Path, small: Collection[str]) 
 
 
 @contextlib.contextmanager
-def _of_row(row: Mapping[str, str]) -> Iterator[None]:
+def of_row(row: Mapping[str, str]) -> Iterator[None]:
     """What is wrong with a fetched copy is wrong with the row's source."""
     try:
         yield
@@ -135,7 +138,7 @@ def look_at_weights(row: Mapping[str, str], folder: Path, model: "transformers.P
     """
     from knowcost.fetch import weights
 
-    with _of_row(row):
+    with of_row(row):
         found = check_headers(folder)
         names = weights.fills(found, model)
         weights.check_values(found, names)

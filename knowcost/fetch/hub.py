@@ -23,6 +23,7 @@ from huggingface_hub.utils.sha import git_hash
 from knowcost.common import files, seal
 from knowcost.common.errors import InputError, first_line
 from knowcost.fetch import bounds, network
+from knowcost.fetch.rows import place
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ def _problem(error: BaseException) -> str | None:
 
 def repository(row: Mapping[str, str]) -> Repository:
     """Resolve a model row's revision and list the files there. Returns Repository. Raises InputError."""
-    source, revision = row["source"], row.get("revision") or "main"
+    source, revision = place(row["source"])[0], row.get("revision") or "main"
     action = partial(api().model_info, source, revision=revision, files_metadata=True, timeout=network.SECONDS)
     info = ask(action, row, source, revision, "the list of files")
     if info.sha is None or info.siblings is None:
@@ -159,8 +160,8 @@ def cached(row: Mapping[str, str]) -> Path:
 
     For HF_HUB_OFFLINE. Raises InputError, saying what to fetch and where, when the cache has none.
     """
-    source, revision = row["source"], row.get("revision") or "main"
-    found = huggingface_hub.try_to_load_from_cache(source, "config.json", revision=revision)
+    (source, only), revision = place(row["source"]), row.get("revision") or "main"
+    found = huggingface_hub.try_to_load_from_cache(source, only or "config.json", revision=revision)
     if not isinstance(found, str):
         raise InputError(
             f"{row['name']}: HF_HUB_OFFLINE is set and the hub cache ({huggingface_hub.constants.HF_HUB_CACHE}) has no "

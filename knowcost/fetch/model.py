@@ -14,10 +14,10 @@ from huggingface_hub import is_offline_mode
 from knowcost import fetch
 from knowcost.common import again, files, paths, seal
 from knowcost.common.errors import InputError
-from knowcost.fetch import bounds, door, hub
+from knowcost.fetch import bounds, brought, door, hub
 from knowcost.fetch.alone import LOCK, alone
 from knowcost.fetch.pickles import convert
-from knowcost.fetch.rows import choose, columns, is_local, is_pickle, is_taught, is_weights, names_in
+from knowcost.fetch.rows import choose, columns, is_local, is_pickle, is_taught, is_weights, names_at, place
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def _bring(row: Mapping[str, str], folder: Path, origin: Origin, names: tuple[li
     """Place the small files and the weights of these names, check them, and return what source.json says."""
     small, weights = names
     digests = {name: origin.place(name) for name in small}
-    model = door.look_at_small(row, folder, small)
+    model = _door(row).look_at_small(row, folder, small)
     digests |= {name: origin.place(name) for name in weights}
     original = {name: digests.pop(name) for name in weights if is_pickle(name)}
     if original:
@@ -89,7 +89,7 @@ def _bring(row: Mapping[str, str], folder: Path, origin: Origin, names: tuple[li
         "requested_revision": None if is_local(row["source"]) else row.get("revision") or "main",
         "commit": origin.commit,
         "files": digests,
-        **door.look_at_weights(row, folder, model),
+        **_door(row).look_at_weights(row, folder, model),
     }
     if original:
         source["converted_from"] = original
@@ -119,23 +119,32 @@ def _is_at(path: Path, target: Path, digest: str) -> bool:
 
 def _origin(row: Mapping[str, str], folder: Path, lock_path: str | Path) -> Origin:
     if is_local(row["source"]):
-        local = Path(row["source"])
+        local = Path(place(row["source"])[0])
         if not local.is_dir():
             raise InputError(f"{row['name']}: there is no folder {local}; correct the source column, or make it")
         if local.resolve() == folder.resolve():
             raise InputError(f"{row['name']}: {local} is where the fetched copy goes; keep the original elsewhere")
         if is_taught(row["source"]):
             seal.check_folder(local)
-        door.glance(row, local)
-        return Origin(dict.fromkeys(names_in(local), 0), partial(_place, local, folder), local=local)
+        _door(row).glance(row, local)
+        return Origin(dict.fromkeys(names_at(row, local), 0), partial(_place, local, folder), local=local)
     if is_offline_mode():
         cached = hub.cached(row)
         lock = hub.pin(row, cached.name, lock_path)
-        return Origin(dict.fromkeys(names_in(cached), 0), partial(_place, cached, folder), cached.name, lock=lock)
+        names = dict.fromkeys(names_at(row, cached), 0)
+        return Origin(names, partial(_place, cached, folder), cached.name, lock=lock)
     repository = hub.repository(row)
     lock = hub.pin(row, repository.commit, lock_path)
-    sizes = {name: about.size or 0 for name, about in repository.files.items() if "/" not in name}
+    _, only = place(row["source"])
+    sizes = {
+        name: about.size or 0 for name, about in repository.files.items() if "/" not in name and only in (None, name)
+    }
     return Origin(sizes, partial(hub.download, row, repository, folder=folder), repository.commit, lock=lock)
+
+
+def _door(row: Mapping[str, str]) -> Any:
+    """The module that decides whether a row's model is let in."""
+    return brought if row.get("parent") else door
 
 
 def _check_size(row: Mapping[str, str], size: int, folder: Path, most: float) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
-from knowcost.models import fetched, gpus
+from knowcost.models import brought, fetched, gpus
 from knowcost.models.blueprint import AUTO, configuration, model_class
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.formats import SCALE, floats, is_packed
@@ -45,6 +45,8 @@ def load(
     """
     folder = Path(folder)
     _check_listed(folder)
+    if brought.is_brought(folder):
+        return brought.load(folder, dtype, pick_device(device), remote_code)
     stored = read_config(folder)
     packed = is_packed(stored)
     quantized = stored.get("quantization_config") is not None and not packed

@@ -9,6 +9,7 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from knowcost.common.errors import InputError
+from knowcost.models import gguf_files
 from knowcost.models.blueprint import configuration
 
 # What a tokenizer may be read from, as far as checkpoints come with them; `.model` is sentencepiece's.
@@ -33,9 +34,22 @@ def load_tokenizer(folder: str | Path, rows: int, remote_code: bool = False) -> 
 
 def read_tokenizer(folder: str | Path, remote_code: bool = False) -> PreTrainedTokenizerBase:
     """The tokenizer in a checkpoint's folder as it is. Raises InputError when transformers cannot read it."""
-    options = {"config": configuration(Path(folder), remote_code), "trust_remote_code": remote_code}
+    options: dict[str, Any] = {"config": configured(Path(folder), remote_code), "trust_remote_code": remote_code}
+    if (file := gguf_files.name_in(folder)) and not files_in(folder):
+        options["gguf_file"] = file
     with naming(folder):
         return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, **options)
+
+
+def configured(folder: Path, remote_code: bool = False) -> transformers.PreTrainedConfig:
+    """The configuration of a checkpoint, out of its GGUF if it is one. Raises what transformers raises."""
+    file = gguf_files.name_in(folder)
+    return gguf_files.configuration(folder / file) if file else configuration(folder, remote_code)
+
+
+def files_in(folder: str | Path) -> list[str]:
+    """The names of the files of a folder's tokenizer."""
+    return sorted({path.name for pattern in FILES for path in Path(folder).glob(pattern)})
 
 
 @contextlib.contextmanager
@@ -46,7 +60,7 @@ def naming(folder: str | Path) -> Iterator[None]:
     except (InputError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # what tokenizers' Rust code raises when it panics is no Exception
-        found = sorted({path.name for pattern in FILES for path in Path(folder).glob(pattern)})
+        found = files_in(folder)
         said = " ".join(str(error).split())[:300]
         raise InputError(
             f"{folder}: transformers {transformers.__version__} cannot use the tokenizer in {', '.join(found) or 'it'} "
@@ -159,3 +173,37 @@ def _check_mask(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
             f"{tokenizer.mask_token_id}, found {found} times in a text that holds it once); correct mask_token in "
             "tokenizer_config.json"
         )
+
+
+_SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "cls_token", "mask_token")  # what pads is masked
+_COMPARED = (
+    "The capital of France is Paris.",
+    "Größe, naïve café",
+    "東京は日本の首都です。",
+    "👩‍👧 😀",
+    " two  blanks\n\tand a tab",
+    "1,234.5 + x_y = f(z);",
+    "DON'T don't",
+)
+
+
+def differences(parent: PreTrainedTokenizerBase, own: PreTrainedTokenizerBase) -> list[str]:
+    """What a version's own tokenizer does otherwise than its parent's, a sentence each; none where it is the same.
+
+    Compared are the vocabularies as a whole, the special tokens, and the ids of some texts, special tokens among them.
+    """
+    found = []
+    theirs, mine = parent.get_vocab(), own.get_vocab()
+    if others := sorted(token for token in theirs.keys() | mine.keys() if theirs.get(token) != mine.get(token)):
+        ids = f"{others[0]!r} is {mine.get(others[0], 'missing')}, not {theirs.get(others[0], 'known there')}"
+        found.append(f"{len(others):,} of {len(theirs):,} tokens have another id, are missing or were added ({ids})")
+    for name in _SPECIAL:
+        if getattr(own, name) != getattr(parent, name):
+            found.append(f"its {name} is {getattr(own, name)!r}, not {getattr(parent, name)!r}")
+    texts = [*_COMPARED, "".join(f"a{token} b" for token in parent.all_special_tokens)]
+    for text in texts:
+        one, other = (each(text, verbose=False)["input_ids"] for each in (parent, own))
+        if one != other:
+            found.append(f"{text!r} becomes {other}, not {one}")
+            break
+    return found

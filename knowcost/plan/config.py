@@ -16,7 +16,7 @@ from knowcost.common.errors import InputError
 from knowcost.common.records import table
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
-from knowcost.plan import names, schema
+from knowcost.plan import names, schema, versions
 from knowcost.spec import levels
 from knowcost.spec.variants import SCOPES
 
@@ -30,6 +30,7 @@ Row = Mapping[str, str]  # of a table: {column: cell}
 class Study:
     """A checked configuration: `config` with the defaults, the tables' rows by name, in their order.
 
+    models: the dense ones; brought: compressed versions of them that people already have (rows with a parent).
     gpu_memory_gb: of one GPU of the cluster; None where no job is to ask for one. secret: in full the sources with a
     query, which is hidden everywhere else (common/addresses.py).
     """
@@ -39,6 +40,12 @@ class Study:
     benchmarks: dict[str, Row]
     gpu_memory_gb: float | None = None
     secret: list[str] = field(default_factory=list, repr=False)
+    brought: dict[str, Row] = field(default_factory=dict)
+
+    @property
+    def checkpoints(self) -> dict[str, Row]:
+        """All rows of the model table."""
+        return {**self.models, **self.brought}
 
 
 def use_this_package() -> None:
@@ -60,10 +67,11 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     config["calibration"] = _with_path(config["calibration"], "calibration", secret)
     others = config["other_calibrations"].items()
     config["other_calibrations"] = {n: _with_path(data, f"other_calibrations.{n}", secret) for n, data in others}
-    models = _table(config["models"], "models", secret)
+    checkpoints = _table(config["models"], "models", secret)
     benchmarks = _table(config["benchmarks"], "benchmarks", secret)
     calibrations = texts.every(config)
-    names.check(config, models, benchmarks, calibrations)
+    names.check(config, checkpoints, benchmarks, calibrations)
+    models, brought = versions.parted(config["models"], checkpoints)
     for name, row in benchmarks.items():
         _check_benchmark(f"{config['benchmarks']}: {name}", row)
     if "published" in config["study"]["protocols"]:
@@ -82,7 +90,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
             "set it to batch, or int8_engine to knowcost"
         )
     memory = _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb)
-    return Study(config, models, benchmarks, memory, secret)
+    return Study(config, models, benchmarks, memory, secret, brought)
 
 
 def refuse_secrets_in(command: Sequence[str], study: Study) -> None:

@@ -37,7 +37,7 @@ class Batch:
     """The variants of one model that one scoring job takes, so that it imports torch once for all of them.
 
     part: `float` or `int8`, what its variants compute in, and where there are too many for one job the first bits of
-    their hashes: `float-011`.
+    their hashes: `float-011`; of a version that was compressed elsewhere its slug.
     """
 
     model: str
@@ -48,6 +48,11 @@ class Batch:
     @property
     def name(self) -> str:
         return f"{self.model}-{self.part}"
+
+    @property
+    def row(self) -> str:
+        """The row of the model table that says how it is asked."""
+        return parse(self.variants[0]).brought or self.model
 
     @property
     def cells(self) -> list[Cell]:
@@ -117,6 +122,15 @@ def variants_by_family(study: Study) -> dict[str, list[str]]:
     return {family: variants(study, family) for family in {row["family"]: None for row in study.models.values()}}
 
 
+def variants_by_model(study: Study) -> dict[str, list[str]]:
+    """{dense model: all its variants}, those that were compressed elsewhere last."""
+    made = variants_by_family(study)
+    found = {model: list(made[row["family"]]) for model, row in study.models.items()}
+    for name, row in study.brought.items():
+        found[row["parent"]].append(Variant(brought=name).slug)
+    return found
+
+
 def benchmarks(study: Study, family: str) -> list[str]:
     """The names of the benchmarks that a family is asked."""
     return [name for name, row in study.benchmarks.items() if family in config.families(row)]
@@ -124,19 +138,18 @@ def benchmarks(study: Study, family: str) -> list[str]:
 
 def cells(study: Study) -> list[Cell]:
     """All cells of the study, model by model."""
-    made, asked = variants_by_family(study), {family: benchmarks(study, family) for family in FAMILIES}
+    asked = {family: benchmarks(study, family) for family in FAMILIES}
     return [
         Cell(model, variant, benchmark)
-        for model, row in study.models.items()
-        for variant in made[row["family"]]
-        for benchmark in asked[row["family"]]
+        for model, slugs in variants_by_model(study).items()
+        for variant in slugs
+        for benchmark in asked[study.models[model]["family"]]
     ]
 
 
 def archives(study: Study) -> list[tuple[str, str]]:
     """All (model, variant) pairs."""
-    made = variants_by_family(study)
-    return [(model, variant) for model, row in study.models.items() for variant in made[row["family"]]]
+    return [(model, variant) for model, slugs in variants_by_model(study).items() for variant in slugs]
 
 
 def batches(study: Study) -> list[Batch]:
@@ -146,16 +159,21 @@ def batches(study: Study) -> list[Batch]:
     the lists of the configuration, or in which order. Variants in int8, which need more memory, are parted from the
     others; what is too many for one job is halved by the first bit of the variants' hashes, each half by the second,
     and so on. A variant that is added changes the batch that it falls into, or splits it, and no other one. The price:
-    jobs are about two thirds full.
+    jobs are about two thirds full. A version that was compressed elsewhere has a job to itself: its size is another, it
+    computes in what its own row says, and a package that it takes may be missing.
     """
     size = study.config["score"]["variants_per_job"]
     made = variants_by_family(study)
     parted = {family: _parted(slugs, size) for family, slugs in made.items()}
     asked = {family: tuple(sorted(benchmarks(study, family))) for family in made}
-    return [
+    ours = [
         Batch(model, part, slugs, asked[row["family"]])
         for model, row in study.models.items()
         for part, slugs in parted[row["family"]].items()
+    ]
+    slugs = {name: Variant(brought=name).slug for name in study.brought}
+    return ours + [
+        Batch(row["parent"], slugs[name], (slugs[name],), asked[row["family"]]) for name, row in study.brought.items()
     ]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.fetch import door, rows
+from knowcost.fetch import brought, door, rows
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.models.fetched import read_source
 from knowcost.models.headers import read_config
@@ -34,7 +34,7 @@ def check(study: Study) -> list[str]:
     broken = []
     made = design.variants_by_family(study)
     steps = {family: list(dict.fromkeys(s for slug in made[family] for s in parse(slug).steps)) for family in made}
-    for name, row in study.models.items():
+    for name, row in study.checkpoints.items():
         where = f"{study.config['models']}: row {name!r}: "
         _check_family(where, row)
         try:
@@ -70,7 +70,7 @@ def _here(row: Row) -> Path | None:
     Raises InputError where a local one is missing, and for a source.json that cannot be read: Snakemake takes it for a
     model that was fetched.
     """
-    fetched, local = Path(paths.model_source(row["name"])), Path(row["source"])
+    fetched, local = Path(paths.model_source(row["name"])), Path(rows.place(row["source"])[0])
     try:
         origin = read_source(fetched.parent).get("source") if fetched.is_file() else None
     except InputError:
@@ -85,8 +85,12 @@ def _here(row: Row) -> Path | None:
 
 
 def _opened(row: Row) -> Checkpoint | None:
-    """The checkpoint of a model that is here, None where there is none or it is in pickles. Raises InputError."""
+    """The checkpoint of a model that is here, None where there is none, it is in pickles, or it was compressed
+    elsewhere and takes no steps. Raises InputError."""
     folder = _here(row)
+    if folder and row.get("parent"):
+        brought.glance(row, folder)
+        return None
     return door.glance(row, folder) if folder else None
 
 

@@ -27,10 +27,14 @@ CPU_SPEED, GPU_SPEED = 3e10, 2e13  # floating-point operations a second of one C
 
 @dataclass(frozen=True)
 class Size:
-    """Of a model: how many parameters, and gigabytes (1e9 bytes) of weights on disk."""
+    """Of a model: how many parameters, and gigabytes (1e9 bytes) of weights on disk.
+
+    packed: whether it computes on the weights as they are stored.
+    """
 
     parameters: int
     stored_gb: float
+    packed: bool = False
 
 
 def size(row: Row) -> Size:
@@ -65,12 +69,14 @@ def _changed(*files: Path) -> tuple[int, ...]:
 @functools.lru_cache(maxsize=1024)  # every resource of every job asks
 def _read_source(path: Path, _changed: tuple[int, ...]) -> Size:
     source = read_object(path)
-    weights = [entry["size"] for name, entry in source["files"].items() if name.endswith(".safetensors")]
-    return Size(int(source["parameters"]), sum(weights) / 1e9)
+    weights = [entry["size"] for name, entry in source["files"].items() if rows.is_weights(name)]
+    return Size(int(source["parameters"]), sum(weights) / 1e9, source.get("packed", False))
 
 
 def _local(row: Row) -> Size | None:
     if not rows.is_local(row["source"]):
+        return None
+    if row.get("parent"):  # how many parameters a file stands for is known once it is fetched
         return None
     folder = Path(row["source"]).absolute()
     return _read_local(folder, row.get("allow", ""), _changed(folder, folder / "config.json"))
@@ -124,13 +130,16 @@ class Work:
 
     @property
     def weights_gb(self) -> float:
-        return weights_gb(self.size.parameters, self.dtype, self.dynamic) if self.size else 0
+        if self.size is None:
+            return 0
+        return self.size.stored_gb if self.size.packed else weights_gb(self.size.parameters, self.dtype, self.dynamic)
 
 
 def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     """{"mem_mb", "runtime" (minutes), "threads", "gpu" (how many)} of one job; attempt: from 1.
 
-    With P parameters, S gigabytes on disk, and W gigabytes of weights when computing (`weights_gb`):
+    With P parameters, S gigabytes on disk, and W gigabytes of weights when computing (`weights_gb`; S where a version
+    that was compressed elsewhere stays packed):
 
     thresholds, compress: 1 GB + S/10; 15 minutes + 2 for each GB. Both stream in blocks of 16 MB (measured: 0.13 GB);
     a few methods hold their largest tensor twice, which is seldom a tenth of a large model; those with torch 1 GB more.
@@ -184,7 +193,7 @@ def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
     """
     config = study.config
     device = config["compress" if job.stage == "compress" else "score"]["device"]
-    row = study.models[job.model] if job.model else None
+    row = study.checkpoints[job.model] if job.model else None
     work = Work(
         job.stage,
         size(row) if row else None,

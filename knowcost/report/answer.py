@@ -11,10 +11,11 @@ from knowcost.aggregate.drops import KEEP, nearest_level
 from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
+from knowcost.compress.registry import name_of
 from knowcost.report.table import number, whole
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
-from knowcost.spec.variants import GROUPINGS, parse, treatments
+from knowcost.spec.variants import BROUGHT, GROUPINGS, parse, treatments
 
 LAYERS = {"feed_forward": "feed-forward layers"}  # the words of sentences where they differ from LABELS
 FORMS = {  # a variant in words, by its experiment
@@ -116,6 +117,8 @@ def _about_size(drops: pd.DataFrame) -> Iterator[str]:
 def _words(row: Mapping[Any, Any]) -> str:
     """A variant in words, from its row of the drops table; longer recipes keep their slug."""
     form = FORMS.get(row["experiment"])
+    if row["experiment"] == BROUGHT:
+        return name_of(row["method"])
     if form is None:
         return str(row["variant"])
     return form.format(

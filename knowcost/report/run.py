@@ -21,19 +21,33 @@ PACKAGES = ("torch", "transformers", "lm_eval", "datasets", "numpy", "pandas", "
 
 
 def models(manifests: Iterable[Mapping[str, Any]], sources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One dict per model: what its source.json says, and the dense manifest's architecture and number of weights."""
-    dense = {manifest["model"]: manifest for manifest in manifests if manifest["variant"] == DENSE}
+    """One dict per row of the model table: what its source.json says, the architecture and number of weights of its
+    manifest, and of a version that was compressed elsewhere how it is stored and whether its tokenizer is another."""
+    described = {
+        manifest["brought"]["name"] if "brought" in manifest else manifest["model"]: manifest
+        for manifest in manifests
+        if manifest["variant"] == DENSE or "brought" in manifest
+    }
     models = []
     for source in sources:
-        manifest = dense.get(source["name"], {})
+        manifest = described.get(source["name"], {})
         total = manifest.get("parameters", {}).get("total")
         about = {
             "kind": f"{LABELS[source['family']]} ({manifest.get('architecture', '?')})",
             "parameters": number(total / 1e6) if total else "",
+            "stored": _stored(manifest),
+            "differs": manifest.get("tokenizer_differs", []),
             "digests": [(name, file["sha256"]) for name, file in source["files"].items()],
         }
         models.append({**source, **about})
     return models
+
+
+def _stored(manifest: Mapping[str, Any]) -> str:
+    if "brought" not in manifest:
+        return ""
+    bits = number(manifest["bits_per_parameter"], ".2f")
+    return f"{manifest['brought']['format']}, {bits} bits per weight of {manifest['model']}"
 
 
 def benchmarks(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:

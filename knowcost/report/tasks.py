@@ -10,6 +10,8 @@ from knowcost.report.table import Cell, Column, Table, columns, number, row
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import GROUPINGS, treatments
 
+WHOLE = ""  # the scope of what was compressed elsewhere
+
 
 def matching(frame: pd.DataFrame) -> Iterator[Table]:
     """A table of borders for everything compressed, and a folded one for parts: a row per model, method and scope, a
@@ -19,7 +21,7 @@ def matching(frame: pd.DataFrame) -> Iterator[Table]:
         "measured”), and in brackets the 95% interval of that border. ≥: the strongest that was run. Grey: the dense "
         "model itself is not above the majority baseline, so there is little to lose."
     )
-    everything = frame["scope"] == "overall"
+    everything = frame["scope"].isin(["overall", WHOLE])
     for title, rows, folded in (
         ("Matching", frame[everything], False),
         ("Matching, by scope", frame[~everything], True),
@@ -43,8 +45,8 @@ def _borders(frame: pd.DataFrame, title: str, note: str, folded: bool) -> Table:
 
 def _scope(border: Mapping[Hashable, Any]) -> str:
     """The scope in words, with the grouping where it is not the paper's."""
-    words = LABELS[border["scope"]]
-    return words if border["grouping"] == GROUPINGS[0] else f"{words} ({border['grouping']})"
+    words = LABELS.get(border["scope"], "")
+    return words if border["grouping"] in (GROUPINGS[0], "") else f"{words} ({border['grouping']})"
 
 
 def _border(border: Mapping[Hashable, Any]) -> str:

@@ -49,8 +49,8 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
 
 
 def _asked_twice(variant: str) -> bool:
-    """The dense model and those that are in dynamic int8 and no more: enough to say how far a score moves by itself
-    (aggregate/noise.py)."""
+    """The dense model, those that are in dynamic int8 and no more, and what was compressed elsewhere: enough to say how
+    far a score moves by itself (aggregate/noise.py)."""
     return all(METHODS[step.method].dynamic for step in parse(variant).steps)
 
 

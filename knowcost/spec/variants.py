@@ -7,9 +7,10 @@
     magnitude-40@canonical.attention        (no prefix: the grouping of the paper)
     sparsegpt-2of4@overall+gptq-4bit-g128@overall
     wanda-50@overall~wikitext2              (no suffix: the study's main calibration data)
+    brought-my-awq                          (compressed elsewhere: the row `my-awq` of the model table)
 
 A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope[~calibration]. levels.py says what a
-level may be.
+level may be. A version that people already have takes no steps here, and is called after its row.
 """
 
 import functools
@@ -20,6 +21,7 @@ from knowcost.common.errors import InputError
 from knowcost.spec import levels
 
 DENSE = "dense"
+BROUGHT = "brought"  # the experiment of versions that were compressed elsewhere, and how their slugs begin
 LOST = "lost"  # the step that loses a pruned final layer as the published code did (compress/methods/lost_head.py)
 
 ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "decoder_attention")  # encoder-decoders'
@@ -27,12 +29,13 @@ SCOPES = ("attention", "feed_forward", "overall", "final", *ATTENTION_PARTS)  # 
 GROUPINGS = ("paper", "canonical")
 AS_PUBLISHED = "as_published"
 EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
-               "prune_pattern", "quantize_bits", "other")  # fmt: skip
+               "prune_pattern", "quantize_bits", "other", BROUGHT)  # fmt: skip
 
 _STEP = re.compile(
     rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>{levels.SLUG}))?"
     rf"@((?P<grouping>{'|'.join(GROUPINGS)})\.)?(?P<scope>{'|'.join(SCOPES)})(~(?P<calibration>[A-Za-z0-9._-]+))?"
 )
+_BROUGHT = re.compile(rf"{BROUGHT}-(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def scope_key(grouping: str, scope: str) -> str:
@@ -82,18 +85,27 @@ class Step:
 
 @dataclass(frozen=True)
 class Variant:
-    """A slug and its steps, in the order in which they are applied; no steps is the dense model."""
+    """A slug and its steps, in the order in which they are applied; no steps is the dense model.
+
+    brought: the row of the model table that holds the version, of one that was compressed elsewhere; it has no steps.
+    """
 
     steps: tuple[Step, ...] = ()
+    brought: str | None = None
 
     @property
     def slug(self) -> str:
-        return "+".join(map(str, self.steps)) or DENSE
+        return "+".join(map(str, self.steps)) or self._unstepped
 
     @property
     def method(self) -> str:
-        """The methods in order, without levels and scopes: "magnitude+int8", "wanda~wikitext2"; "dense"."""
-        return "+".join(step.treatment for step in self.steps) or DENSE
+        """The methods in order, without levels and scopes: "magnitude+int8", "wanda~wikitext2"; "dense"; the slug of
+        what was compressed elsewhere."""
+        return "+".join(step.treatment for step in self.steps) or self._unstepped
+
+    @property
+    def _unstepped(self) -> str:
+        return f"{BROUGHT}-{self.brought}" if self.brought else DENSE
 
     @property
     def level(self) -> float | None:
@@ -123,8 +135,10 @@ class Variant:
         dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
         (magnitude pruning of the final layer alone, single weights or rows); prune_pattern (N:M); quantize_bits (to a
         number of bits); as_published (a final layer as the published code lost it: the audit's, and in no average);
-        other (any longer or mixed recipe).
+        brought (compressed elsewhere); other (any longer or mixed recipe).
         """
+        if self.brought:
+            return BROUGHT
         kinds = [step.kind for step in self.steps]
         if not kinds:
             return DENSE
@@ -150,11 +164,11 @@ class Variant:
     @property
     def without_loss(self) -> "Variant":
         """The same without the step that loses the final layer; itself where it has none."""
-        return Variant(tuple(step for step in self.steps if step.method != LOST))
+        return replace(self, steps=tuple(step for step in self.steps if step.method != LOST))
 
     def in_grouping(self, grouping: str) -> "Variant":
         """The same steps on the scopes as another grouping draws them."""
-        return Variant(tuple(replace(step, grouping=grouping) for step in self.steps))
+        return replace(self, steps=tuple(replace(step, grouping=grouping) for step in self.steps))
 
     @property
     def calibration(self) -> str | None:
@@ -176,6 +190,13 @@ def paper_slug(*steps: tuple[str, str] | tuple[str, str, int | str | None]) -> s
     return Variant(tuple(paper_step(*step) for step in steps)).slug
 
 
+def unstepped(method: str) -> str | None:
+    """What a Variant.method without any step is called: "dense", or the name of the row that holds a version which was
+    compressed elsewhere; None of one with steps."""
+    found = _BROUGHT.fullmatch(method)
+    return DENSE if method == DENSE else found and found["name"]
+
+
 def treatments(method: str) -> list[str]:
     """What Variant.method puts together, one for each step: ["magnitude", "int8"] of "magnitude+int8"."""
     return method.split("+")
@@ -192,6 +213,8 @@ def parse(slug: str) -> Variant:
     """The Variant of a slug. Raises InputError when it is not one."""
     if slug == DENSE:
         return Variant()
+    if found := _BROUGHT.fullmatch(slug):
+        return Variant(brought=found["name"])
     steps = []
     for part in slug.split("+"):
         match = _STEP.fullmatch(part)

@@ -56,6 +56,7 @@ addresses.hand_down(STUDY.secret)
 config = STUDY.config  # with the defaults, for all rules and scripts
 
 ARCHIVES = design.archives(STUDY)
+BROUGHT = [variant for _, variant in ARCHIVES if parse_variant(variant).brought]
 CELLS = design.cells(STUDY)
 CALIBRATIONS = texts.every(config)
 
@@ -95,7 +96,7 @@ def threads_of(stage, batch=None):
 
 def of_job(stage, batch, wildcards, attempt):
     if batch:
-        job = resources.Job(stage, batch.model, batch.variants, len(batch.cells))
+        job = resources.Job(stage, batch.row, batch.variants, len(batch.cells))
     else:
         variants = [wildcards.variant] if "variant" in wildcards.keys() else []
         job = resources.Job(stage, wildcards.get("model"), variants, len(CELLS))
@@ -103,7 +104,7 @@ def of_job(stage, batch, wildcards, attempt):
 
 
 wildcard_constraints:
-    model=one_of(STUDY.models),
+    model=one_of(STUDY.checkpoints),
     variant=one_of(variant for _, variant in ARCHIVES),
     benchmark=one_of(STUDY.benchmarks),
     calibration=one_of(CALIBRATIONS),

@@ -53,6 +53,8 @@ rule compress:
         paths.log("compress", "{model}", "{variant}"),
     benchmark:
         paths.timing("compress", "{model}", "{variant}")
+    wildcard_constraints:
+        variant=one_of({variant for _, variant in ARCHIVES} - set(BROUGHT)),
     threads: threads_of("compress")
     resources:
         **asks("compress"),
@@ -62,3 +64,26 @@ rule compress:
         archive=lambda wildcards: configuration.archive_mode(STUDY, wildcards.model),
     script:
         "../scripts/compress.py"
+
+
+rule bring:
+    # A version that was compressed elsewhere: its files stay where they were fetched, and its manifest says what they are.
+    input:
+        model=paths.model_source("{model}"),
+        brought=lambda wildcards: paths.model_source(parse_variant(wildcards.variant).brought),
+    output:
+        paths.manifest("{model}", "{variant}"),
+    log:
+        paths.log("compress", "{model}", "{variant}"),
+    wildcard_constraints:
+        variant=one_of(BROUGHT),
+    resources:
+        **asks("bring"),
+    params:
+        version=compress.STAGE_VERSION,
+        remote_code=lambda wildcards: [
+            "remote_code" in rows.allowed(STUDY.checkpoints[name])
+            for name in (parse_variant(wildcards.variant).brought, wildcards.model)
+        ],
+    script:
+        "../scripts/bring.py"

@@ -11,7 +11,7 @@ localrules:
 
 rule fetch_model:
     input:
-        lambda wildcards: rows.local_inputs(STUDY.models[wildcards.model]),
+        lambda wildcards: rows.local_inputs(STUDY.checkpoints[wildcards.model]),
     output:
         paths.model_source("{model}"),
     log:
@@ -20,7 +20,7 @@ rule fetch_model:
         paths.timing("fetch", "model-{model}")
     params:
         version=fetch.STAGE_VERSION,
-        row=lambda wildcards: rows.columns(STUDY.models[wildcards.model]),
+        row=lambda wildcards: rows.columns(STUDY.checkpoints[wildcards.model]),
         revision_lock=paths.revision_lock("{model}"),
     script:
         "../scripts/fetch_model.py"

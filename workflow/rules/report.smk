@@ -7,7 +7,7 @@ rule report:
         tables=paths.TABLES,
         figures=paths.FIGURES,
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
-        sources=[paths.model_source(model) for model in STUDY.models],
+        sources=[paths.model_source(model) for model in STUDY.checkpoints],
     output:
         report(paths.REPORT, caption="../report/report.rst", category="Report"),
     log:

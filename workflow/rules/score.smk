@@ -10,6 +10,12 @@ def asked_by_harness(benchmark, model):
     return cells.harness(kind_of(STUDY.benchmarks[benchmark]["format"]), STUDY.models[model]["family"])
 
 
+def weights_beside(batch):
+    """What holds the weights of a batch's variants that are not in their own folders."""
+    kept_in_full = batch.row == batch.model and configuration.archive_mode(STUDY, batch.model) == "full"
+    return [] if kept_in_full else paths.model_source(batch.row)
+
+
 for batch in BATCHES:
 
     rule:
@@ -18,7 +24,7 @@ for batch in BATCHES:
         input:
             manifests=[paths.manifest(batch.model, variant) for variant in batch.variants],
             benchmarks=[paths.benchmark(name) for name in batch.benchmarks],
-            base=[] if configuration.archive_mode(STUDY, batch.model) == "full" else paths.model_source(batch.model),
+            base=weights_beside(batch),
         output:
             [cell.path for cell in batch.cells],
         log:
@@ -33,8 +39,8 @@ for batch in BATCHES:
             model=batch.model,
             variants=batch.variants,
             benchmarks=batch.benchmarks,
-            dtype=STUDY.models[batch.model].get("dtype") or "float32",
-            remote_code="remote_code" in rows.allowed(STUDY.models[batch.model]),
+            dtype=STUDY.checkpoints[batch.row].get("dtype") or "float32",
+            remote_code="remote_code" in rows.allowed(STUDY.checkpoints[batch.row]),
             limit=config["limit"],
             options={name: config["score"][name] for name in cells.OPTIONS},
             harness=[asked_by_harness(name, batch.model) for name in batch.benchmarks],

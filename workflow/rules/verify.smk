@@ -10,7 +10,7 @@ rule verify:
     resources:
         **asks("verify"),
     params:
-        models=list(STUDY.models),
+        models=list(STUDY.checkpoints),
         benchmarks=list(STUDY.benchmarks),
         calibrations=list(CALIBRATIONS),
         archives=ARCHIVES,

@@ -10,7 +10,7 @@ from typing import Any
 from knowcost import compress
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
-from knowcost.compress.archive import storage, write
+from knowcost.compress.archive import brought, storage, write
 from knowcost.compress.archive.write import Entries
 from knowcost.models import checkpoint
 from knowcost.models.base import Base, opened
@@ -27,10 +27,13 @@ Manifest = dict[str, Any]  # as storage.verify returns it
 def full(manifest: Manifest, folder: Path, model_folder: Path) -> Iterator[Path]:
     """Yield a folder with the full checkpoint of an archive whose manifest storage.verify returned.
 
-    That is the archive's own folder, or a scratch one that is removed afterwards. model_folder: its base.
+    That is the archive's own folder, or a scratch one that is removed afterwards; of a version that was compressed
+    elsewhere the fetched one. model_folder: its base.
     """
     if manifest["archive"]["keep"] == "full":
         yield Path(folder)
+    elif manifest["archive"]["keep"] == storage.AS_BROUGHT:
+        yield brought.folder_of(manifest)
     else:
         with files.scratch() as out:
             _make(manifest, Path(folder), model_folder, out)
@@ -45,6 +48,11 @@ def export(folder: Path, model_folder: Path, out: Path, of: tuple[str, str]) -> 
     """
     out = Path(out)
     manifest = storage.verify(folder, of)
+    if manifest["archive"]["keep"] == storage.AS_BROUGHT:
+        raise InputError(
+            f"{folder}: was compressed elsewhere, so there is nothing to make; its files are in "
+            f"{brought.folder_of(manifest)}"
+        )
     write.clear(out)
     _make(manifest, Path(folder), model_folder, out)
     storage.check(out, manifest["files"])

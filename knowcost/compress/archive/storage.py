@@ -22,6 +22,7 @@ from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
 
 MODES = ("full", "changed", "recipe")
+AS_BROUGHT = "as_brought"  # of a version that was compressed elsewhere: its files stay where they were fetched
 SHARD_SIZE = 5 * 10**9
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -78,10 +79,12 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def write_manifest(out: Path, manifest: dict[str, Any], kept: dict[str, Any]) -> None:
-    """Write an archive's manifest.json: `kept` as its `archive`, and in bytes.disk all that lies there, itself too."""
+    """Write an archive's manifest.json: `kept` as its `archive`, and in bytes.disk all that lies there, itself too (and
+    the files of a version as it was brought, which lie elsewhere)."""
     manifest["archive"] = kept
     others = sum(entry["size"] for entry in kept["files"].values())
     size = manifest["bytes"]
+    others += sum(entry["size"] for entry in manifest["files"].values()) if kept["keep"] == AS_BROUGHT else 0
     size["disk"] = others
     while (total := others + len(files.as_json(manifest).encode())) != size["disk"]:
         size["disk"] = total

@@ -56,6 +56,22 @@ def test_a_threshold_for_a_level_that_is_no_percentage_is_an_error(monkeypatch):
         design.threshold_levels(study(experiments=patterns), "decoder")
 
 
+def test_what_was_compressed_elsewhere_is_a_variant_of_its_parent_with_a_job_of_its_own():
+    before = study(variants_per_job=4)
+    here = study(variants_per_job=4)
+    here.brought.update({name: {"family": "encoder", "parent": "b"} for name in ("one", "two")})
+    assert design.archives(here)[-1] == ("t", design.variants(here, "encoder_decoder")[-1])
+    new = [place for place in design.archives(here) if place not in design.archives(before)]
+    assert new == [("b", "brought-one"), ("b", "brought-two")]
+    assert set(design.archives(before)) < set(design.archives(here))
+    made = {batch.name: batch for batch in design.batches(here)}
+    assert [batch for name, batch in made.items() if "brought" not in name] == design.batches(before)
+    batch = made["b-brought-two"]
+    assert (batch.model, batch.row, batch.variants, batch.benchmarks) == ("b", "two", ("brought-two",), ("x", "y"))
+    assert {cell for b in made.values() for cell in b.cells} == set(design.cells(here))
+    assert design.threshold_levels(here, "encoder") == design.threshold_levels(before, "encoder")
+
+
 def test_every_variant_is_in_one_batch_and_none_is_too_large():
     batches = design.batches(study(variants_per_job=4))
     encoder = [batch for batch in batches if batch.model == "b"]

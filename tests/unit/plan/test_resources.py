@@ -32,6 +32,13 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
         ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "methods": ["int8"]}, (97338, 52, 2, 2)),
         # (1.1 x 137.95 + 4) / 72 = 2.16; 34 + 68.98 + 57.48
         ("score", LLAMA_70B, {"dtype": "bfloat16", "gpu_memory_gb": 80}, (278907, 161, 2, 3)),
+        # compressed elsewhere, and computing on 39 GB as they are: (1.1 x 39 + 4) / 72 = 0.65; 34 + 19.5 + 57.48
+        (
+            "score",
+            Size(68_976_648_192, 39.0, packed=True),
+            {"dtype": "bfloat16", "gpu_memory_gb": 80},
+            (81000, 111, 2, 1),
+        ),
         ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),
         ("world", None, {}, (4001, 61, 1, 0)),
         # it has a model, but holds the whole data and a tokenizer: 4 GB + 2000 x 0.5 MB; 60 + 2000 / 50 minutes
@@ -123,7 +130,7 @@ class Study:
             "gpu": {"request": request},
             "score": {"device": device, "threads": threads},
         }
-        self.models = {"m": row(dtype="float16")}
+        self.checkpoints = {"m": row(dtype="float16")}
         self.gpu_memory_gb = memory_gb
 
 

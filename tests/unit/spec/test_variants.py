@@ -17,6 +17,7 @@ from knowcost.spec.variants import Step, Variant, method_and_data, paper_slug, p
         "wanda-50@overall~wikitext2",
         "sparsegpt-2of4@canonical.attention~c4-seed1+gptq-4bit@overall~c4-seed1",
         "wanda-50@overall~wikitext2+int8@overall",
+        "brought-my-model.Q4_K_M",
     ],
 )
 def test_a_slug_survives_the_round_trip(slug):
@@ -34,8 +35,28 @@ def test_parts_of_a_step():
     assert parse("magnitude-20@overall+int8@overall").level == 20
 
 
+def test_what_was_compressed_elsewhere_is_called_after_its_row():
+    variant = parse("brought-my-model.Q4_K_M")
+    assert (variant.brought, variant.steps, variant.experiment) == ("my-model.Q4_K_M", (), "brought")
+    assert (variant.method, variant.scope, variant.level, variant.strength) == (variant.slug, None, None, "")
+    assert variant.in_grouping("canonical") == variant.without_loss == variant
+    assert parse("dense").brought is None
+
+
 @pytest.mark.parametrize(
-    "slug", ["", "magnitude", "magnitude-40@nowhere", "magnitude-@overall", "a@overall++b@overall", "wanda-50@overall~"]
+    "slug",
+    [
+        "",
+        "brought",
+        "brought-",
+        "brought-a+int8@overall",
+        "brought-.a",
+        "magnitude",
+        "magnitude-40@nowhere",
+        "magnitude-@overall",
+        "a@overall++b@overall",
+        "wanda-50@overall~",
+    ],
 )
 def test_what_is_not_a_slug_is_refused(slug):
     with pytest.raises(InputError, match="is not method"):

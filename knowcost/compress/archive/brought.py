@@ -1,0 +1,87 @@
+"""A version that was compressed elsewhere, as a variant of its model: a manifest, and no file beside it.
+
+Its files stay where they were fetched (`keep: as_brought`): the manifest lists them by their digests, as it does those
+of an archive, so cells say which weights they were asked of.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from knowcost import compress
+from knowcost.common import again, paths
+from knowcost.common.errors import InputError
+from knowcost.compress.archive import storage, write
+from knowcost.compress.archive.again import check_place, restore
+from knowcost.models import fetched, tokenizers
+from knowcost.spec.variants import parse
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The folder of a fetched model, and whether its own code may run."""
+
+    folder: Path
+    remote_code: bool = False
+
+    def tokenizer(self) -> Any:
+        return tokenizers.read_tokenizer(self.folder, self.remote_code)
+
+
+def describe(place: tuple[str, str], version: Fetched, parent: Fetched, out: Path) -> None:
+    """Write the manifest of a version, and of the model that it is a version of, in `out`.
+
+    place: (model, slug). What its tokenizer does otherwise than its parent's is logged and stands in the manifest.
+    Raises InputError for a folder that is not what was fetched.
+    """
+    model, slug = place
+    check_place(out, model, slug)
+    source, dense = fetched.check(version.folder), fetched.check(parent.folder)
+    of = {"version": compress.STAGE_VERSION, "brought": source, "parent": dense}
+    if restore(out, of):
+        return
+    write.clear(out)
+    differs = tokenizers.differences(parent.tokenizer(), version.tokenizer())
+    for sentence in differs:
+        log.warning("%s: its tokenizer is not that of %s: %s", source["name"], model, sentence)
+    manifest = _manifest(place, source, dense) | {"tokenizer_differs": differs}
+    storage.write_manifest(out, manifest, {"keep": storage.AS_BROUGHT, "files": {}})
+    again.remember(out / paths.MANIFEST, of)
+    log.info("%s %s: %s, %.2f bits per parameter", model, slug, source["format"], manifest["bits_per_parameter"])
+
+
+def _manifest(place: tuple[str, str], source: Mapping[str, Any], dense: Mapping[str, Any]) -> dict[str, Any]:
+    model, slug = place
+    about = ("name", "format", "source", "commit", "requested_revision")
+    return {
+        "model": model,
+        "variant": slug,
+        "stage_version": compress.STAGE_VERSION,
+        "steps": [],
+        "family": source["family"],
+        "architecture": source["architecture"],
+        "brought": {key: source[key] for key in about},
+        "base": {key: dense.get(key) for key in ("source", "commit", "requested_revision")}
+        | {"files": fetched.digests(dense)},
+        "parameters": {"total": source["parameters"]},
+        "bits_per_parameter": 8 * source["weight_bytes"] / dense["parameters"],
+        "bytes": {"nominal": source["weight_bytes"]},
+        "files": source["files"],
+    }
+
+
+def folder_of(manifest: Mapping[str, Any]) -> Path:
+    """Where the files of a version lie, every byte of which was read for this.
+
+    Raises InputError where they are not those that its manifest lists.
+    """
+    folder = Path(paths.model_dir(parse(manifest["variant"]).brought or ""))
+    fetched.check(folder)
+    if fetched.read_source(folder)["files"] != manifest["files"]:
+        path = paths.manifest(manifest["model"], manifest["variant"])
+        raise InputError(f"{path} was written for other files than those in {folder}; delete it and run again")
+    return folder

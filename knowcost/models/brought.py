@@ -1,0 +1,164 @@
+"""Versions of models that were compressed elsewhere: their formats, and how transformers loads them."""
+
+import importlib.util
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knowcost.common import paths
+from knowcost.common.errors import InputError
+from knowcost.models import fetched, gguf_files, gpus
+from knowcost.models.headers import read_config
+
+if TYPE_CHECKING:
+    import torch
+    import transformers
+
+log = logging.getLogger(__name__)
+
+ELSEWHERE = (
+    "{package} wants other versions of torch and transformers than knowcost does, so it is not among the extras: load "
+    "this checkpoint where it was made and save it in compressed-tensors' format or as a GGUF, and give that as the "
+    "source; or install {package} here by hand, if it goes beside this torch"
+)
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a quantized checkpoint is stored.
+
+    label: in words; module: what must be importable; package: what it comes with; extra: whether knowcost has an extra
+    of that name; packed: whether its weights stay as small as they are stored while the model computes.
+    """
+
+    label: str
+    module: str
+    package: str
+    extra: bool = True
+    packed: bool = False
+
+
+GGUF = "gguf"
+FORMATS = {  # by quant_method of a config.json's quantization_config, but for GGUF
+    GGUF: Format("GGUF", "gguf", "gguf"),
+    "compressed-tensors": Format("compressed-tensors", "compressed_tensors", "compressed-tensors"),
+    "bitsandbytes": Format("bitsandbytes", "bitsandbytes", "bitsandbytes", packed=True),
+    "gptq": Format("GPTQ", "gptqmodel", "gptqmodel", extra=False, packed=True),
+    "awq": Format("AWQ", "gptqmodel", "gptqmodel", extra=False, packed=True),
+}
+
+
+def is_brought(folder: str | Path) -> bool:
+    """Whether a folder is that of a fetched version that was compressed elsewhere."""
+    return (Path(folder) / paths.SOURCE).exists() and "parent" in fetched.read_source(folder)
+
+
+def format_of(folder: Path) -> Format | None:
+    """The Format of a fetched checkpoint, None of one whose weights are floats. Raises InputError as `usable` does."""
+    if file := gguf_files.name_in(folder):
+        return usable(GGUF, folder / file)
+    return format_by_config(folder)
+
+
+def format_by_config(folder: Path) -> Format | None:
+    """The Format that a folder's config.json names, None where it names none. Raises InputError as `usable` does."""
+    said = read_config(folder).get("quantization_config")
+    if said is None:
+        return None
+    return usable(said.get("quant_method") if isinstance(said, Mapping) else said, folder / "config.json")
+
+
+def usable(method: Any, path: Path) -> Format:
+    """The Format of this name. Raises InputError, naming the file that has it, for one that is not known, or whose
+    package is not installed, saying what to do."""
+    found = FORMATS.get(method) if isinstance(method, str) else None
+    if found is None:
+        known = ", ".join(name for name in FORMATS if name != GGUF)
+        raise InputError(
+            f"{path}: quantization_config has the quant_method {method!r}, expected one of {known}; take a version in "
+            "one of these formats, or a GGUF"
+        )
+    if importlib.util.find_spec(found.module) is None:
+        remedy = f"pip install 'knowcost[{found.package}]'" if found.extra else ELSEWHERE.format(package=found.package)
+        raise InputError(f"{path}: {found.label} takes the package {found.package}, which is not installed: {remedy}")
+    return found
+
+
+def words(folder: Path) -> str:
+    """What a version is, as tables say it: "GGUF Q4_K_M", "bitsandbytes, 4 bit", "weights as floats"."""
+    found = format_of(folder)
+    if found is None:
+        return "weights as floats"
+    if file := gguf_files.name_in(folder):
+        return f"{found.label} {gguf_files.kind(folder / file)}".strip()
+    said = read_config(folder)["quantization_config"]
+    bits = [said.get("bits"), said.get("w_bit"), 4 * bool(said.get("load_in_4bit")), 8 * bool(said.get("load_in_8bit"))]
+    bits += [(group.get("weights") or {}).get("num_bits") for group in (said.get("config_groups") or {}).values()]
+    return ", ".join([found.label, *(f"{count} bit" for count in sorted(filter(None, set(bits))))])
+
+
+def load(
+    folder: Path, dtype: str, device: "torch.device", remote_code: bool = False
+) -> "tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]":
+    """(model in eval mode on its device, tokenizer) of a fetched version, as transformers loads it.
+
+    dtype: the type to compute in. Several GPUs take it together where one cannot hold it. Raises InputError for one
+    that transformers cannot load, and where weights are missing.
+    """
+    import torch
+    import transformers
+
+    from knowcost.models.blueprint import AUTO
+    from knowcost.models.generation import tokens_only
+    from knowcost.models.tokenizers import configured, load_tokenizer
+    from knowcost.spec.architectures import family_of
+
+    config = configured(folder, remote_code)
+    loading: dict[str, Any] = {"config": config, "dtype": getattr(torch, dtype)}
+    loading |= {"generation_config": tokens_only(folder, config), "device_map": _place(folder, dtype, device)}
+    loading |= {"trust_remote_code": remote_code, "local_files_only": True}
+    if file := gguf_files.name_in(folder):
+        loading["gguf_file"] = file
+    elif format_of(folder):
+        config.quantization_config = read_config(folder)["quantization_config"]
+    try:
+        auto = AUTO[family_of(config.model_type)]
+        model, info = auto.from_pretrained(folder, output_loading_info=True, **loading)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:  # each package raises its own
+        said = " ".join(str(error).split())[:500]
+        raise InputError(
+            f"{folder}: transformers {transformers.__version__} cannot load this {words(folder)} "
+            f"({type(error).__name__}: {said}); take another version of it"
+        ) from error
+    _check_whole(folder, info)
+    # As in models/load.py: nobody may tie weights once more.
+    model.tie_weights = lambda *args, **kwargs: None
+    return model.eval(), load_tokenizer(folder, model.get_input_embeddings().weight.shape[0], remote_code)
+
+
+def _check_whole(folder: Path, info: Mapping[str, Any]) -> None:
+    wrong = {"missing": sorted(info["missing_keys"]), "of another shape": sorted(map(str, info["mismatched_keys"]))}
+    if found := "; ".join(f"{what}: {', '.join(names[:4])}" for what, names in wrong.items() if names):
+        raise InputError(f"{folder}: its weights do not fill the model ({found}); take another version of it")
+    if ignored := sorted(info["unexpected_keys"]):
+        log.warning("%s: transformers ignores %d tensors, the first is %s", folder, len(ignored), ignored[0])
+
+
+def _place(folder: Path, dtype: str, device: "torch.device") -> Any:
+    """transformers' device_map: one device, or "auto" where one GPU cannot hold the model."""
+    import torch
+
+    if device.type == "cuda" and device.index is None and torch.cuda.device_count() > 1:
+        one_gb = torch.cuda.get_device_properties(0).total_memory / 1e9
+        if gpus.gpus_for(held_gb(fetched.read_source(folder), dtype), one_gb) > 1:
+            return "auto"
+    return {"": device}
+
+
+def held_gb(source: Mapping[str, Any], dtype: str) -> float:
+    """Gigabytes of a version's weights when it computes: as stored where they stay packed, else of all as `dtype`."""
+    return source["weight_bytes"] / 1e9 if source["packed"] else gpus.weights_gb(source["parameters"], dtype)

@@ -1,0 +1,71 @@
+"""GGUF files: llama.cpp's, which hold weights, configuration and tokenizer in one."""
+
+import collections
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowcost.common.errors import InputError
+
+if TYPE_CHECKING:
+    import gguf
+    import transformers
+
+SUFFIX = ".gguf"
+MAGIC = b"GGUF"
+
+
+def name_in(folder: str | Path) -> str | None:
+    """The name of the GGUF file that is a folder's checkpoint; None where there is none."""
+    return next((path.name for path in sorted(Path(folder).glob(f"[!.]*{SUFFIX}"))), None)
+
+
+def check_magic(path: Path) -> None:
+    """Raise InputError unless a file begins as a GGUF does."""
+    with open(path, "rb") as f:
+        found = f.read(len(MAGIC))
+    if found != MAGIC:
+        raise InputError(f"{path}: begins with {found!r}, a GGUF with {MAGIC!r}; fetch it again")
+
+
+def configuration(path: Path) -> "transformers.PreTrainedConfig":
+    """transformers' configuration out of a GGUF. Raises InputError for a file that it does not read."""
+    import transformers
+
+    try:
+        return transformers.AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
+    except Exception as error:  # of numpy, of gguf and of transformers
+        said = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{path}: transformers {transformers.__version__} does not read this GGUF ({type(error).__name__}: "
+            f"{said}); fetch it again, or take a version in another format"
+        ) from error
+
+
+def opened(path: Path) -> "gguf.GGUFReader":
+    """The reader of a GGUF. Raises InputError for a file that is cut short or none."""
+    import gguf
+
+    try:
+        reader = gguf.GGUFReader(path)
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise InputError(f"{path}: no whole GGUF ({type(error).__name__}: {said}); fetch it again") from error
+    ends = max((int(tensor.data_offset) + int(tensor.n_bytes) for tensor in reader.tensors), default=0)
+    if not 0 < ends <= path.stat().st_size:
+        raise InputError(f"{path}: cut short at {path.stat().st_size:,} bytes, expected {ends:,}; fetch it again")
+    return reader
+
+
+def kind(path: Path) -> str:
+    """How a GGUF is quantized, as llama.cpp calls it: "Q4_K_M"; where it does not say, the type of most weights."""
+    import gguf
+
+    reader = opened(path)
+    said = reader.get_field("general.file_type")
+    known = {int(each): each.name for each in gguf.LlamaFileType}
+    if said is not None and (name := known.get(int(said.contents()))):
+        return name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    weights: collections.Counter[str] = collections.Counter()
+    for tensor in reader.tensors:
+        weights[tensor.tensor_type.name] += int(tensor.n_elements)
+    return weights.most_common(1)[0][0]

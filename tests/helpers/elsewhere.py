@@ -1,0 +1,95 @@
+"""Versions of tiny models as other tools leave them: GGUF files, and our own archives exported. For tests only."""
+
+import gguf
+import numpy as np
+import torch
+import transformers as tf
+
+from helpers import tiny
+
+HEADS, KEYS = 4, 2
+CONFIG = {"vocab_size": 120, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": HEADS,
+          "num_key_value_heads": KEYS, "intermediate_size": 96, "tie_word_embeddings": False, "bos_token_id": None,
+          "eos_token_id": 5, "pad_token_id": 0}  # fmt: skip
+NAMES = {  # llama.cpp's, as its converter has them
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+    "model.layers": "blk",
+}
+
+
+def llama(folder=None, seed=0):
+    """A random Llama whose layers can be cut in blocks of 32, its weights large enough to tell its answers apart."""
+    torch.manual_seed(seed)
+    made = tf.LlamaForCausalLM(tf.LlamaConfig(**CONFIG)).eval()
+    with torch.no_grad():
+        for weight in made.parameters():
+            if weight.dim() == 2:
+                weight.mul_(5)
+    if folder:
+        made.save_pretrained(folder)
+        tiny.save_tokenizer(folder)
+    return made
+
+
+def write_gguf(model, path, kind="F16", tokenizer=None):
+    """A Llama as a GGUF, its matrices in a type of llama.cpp's. Returns {transformers' name: array as it is read back}.
+
+    tokenizer: {"tokens", "merges", "eos"} of a byte-level BPE; None for one beside the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(path, "llama")
+    config = model.config
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{kind}"])
+    writer.add_eos_token_id(config.eos_token_id)
+    if tokenizer:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre("gpt-2")
+        writer.add_token_list(tokenizer["tokens"])
+        writer.add_token_merges(tokenizer["merges"])
+    held = {}
+    for name, weight in model.state_dict().items():
+        array = weight.numpy()
+        quantized = gguf.GGMLQuantizationType[kind] if array.ndim == 2 else gguf.GGMLQuantizationType.F32
+        packed = gguf.quantize(_rotated(name, array), quantized)
+        writer.add_tensor(_renamed(name), packed, raw_dtype=quantized)
+        held[name] = gguf.dequantize(gguf.quantize(array, quantized), quantized)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return held
+
+
+def _renamed(name):
+    for theirs, ours in NAMES.items():
+        name = name.replace(theirs, ours)
+    return name
+
+
+def _rotated(name, array):
+    """llama.cpp turns neighbouring pairs of a head's rows, transformers its halves: queries and keys change places."""
+    heads = {"q_proj": HEADS, "k_proj": KEYS}.get(name.split(".")[-2])
+    if heads is None or array.ndim != 2:
+        return array
+    rows, columns = array.shape
+    return np.ascontiguousarray(array.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, -1))

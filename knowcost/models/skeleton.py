@@ -33,6 +33,10 @@ class Skeleton:
                 module._buffers[name] = buffer if buffer is None else buffer.to(device)
             if any(parameter is not None for parameter in module._parameters.values()):
                 module.register_forward_pre_hook(lambda module, _, path=path: self.load(path, module))
+            for name, table in module.named_children():
+                if isinstance(table, torch.nn.Embedding):  # DeBERTa reads one without calling it
+                    place = _join(path, name)
+                    module.register_forward_pre_hook(lambda *_, place=place, table=table: self.load(place, table))
 
     def load(self, path: str, module: torch.nn.Module) -> None:
         """Bring a module's own parameters into memory, unless they are there."""

@@ -20,7 +20,10 @@ class InputStatistics:
 
     Attributes: samples and tokens (int); mean_square (float32, (in,)): sum over tokens of x^2, divided by samples, the
     scaler_row of locuslab/wanda; hessian (float32, (in, in)): 2 / samples * sum of x x^T, as in IST-DASLab/sparsegpt
-    and gptq. As in their code a sample is one entry of the first dimension of a three-dimensional input, or one call.
+    and gptq. As in their code a sample is one entry of the first dimension of a three-dimensional input, or one call
+    with a two-dimensional one (OPT's feed-forward layers, experts, which are given their own tokens in one pile). It is
+    one factor for a whole layer, and what a solver makes does not depend on it: Wanda compares weights within a layer,
+    and damping is a share of the Hessian's own diagonal.
     """
 
     def __init__(self, in_features: int, device: torch.device, hessian: bool, name: str = "layer") -> None:

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers import tiny
-from helpers.calibrated import KINDS, LENGTH, calibrated
+from helpers.calibrated import KINDS, calibrated
 from helpers.counting import growth
+from helpers.seen import inputs_of
 from safetensors.torch import load_file, save_file
 
 from knowcost.common.errors import InputError
@@ -39,15 +40,6 @@ def weights_of(work, scope, head=False):
     return [f"{n}.weight" for n in scopes.layers(work.base.model_type, work.base.modules, "paper", scope, head)]
 
 
-def inputs_of(model, ids):
-    """What the model is called with for these windows."""
-    if not model.config.is_encoder_decoder:
-        return {"input_ids": ids}
-    half = ids.shape[1] // 2
-    starts = torch.full((len(ids), 1), model.config.decoder_start_token_id)
-    return {"input_ids": ids[:, :half], "decoder_input_ids": torch.cat([starts, ids[:, half:-1]], 1)}
-
-
 def asked(model, ids):
     """The whole model's own forward pass over all windows."""
     with torch.no_grad():
@@ -67,36 +59,6 @@ def seen_by_hooks(model, ids):
     for hook in hooks:
         hook.remove()
     return {name: torch.cat(parts) for name, parts in rows.items()}
-
-
-def of_path(rows, weight):
-    """The rows of the module that a weight's name in the checkpoint belongs to."""
-    module = weight.removesuffix(".weight")
-    (found,) = [path for path in rows if path == module or path.endswith(f".{module}")]
-    return rows[found]
-
-
-@pytest.mark.parametrize(("kind", "windows"), [*((kind, 2) for kind in KINDS), ("t5", 1), ("albert", 5), ("llama", 5)])
-def test_every_layer_sees_what_it_sees_in_the_whole_model(tmp_path, monkeypatch, kind, windows):
-    model, work, ids = prepared(kind, tmp_path)
-    monkeypatch.setattr(block_walk, "TOKENS", windows * LENGTH)
-    seen = {}
-
-    def same(name, weight, statistics):
-        seen[name] = statistics
-        assert torch.equal(weight, to_torch(work.base.tensors[name]))
-        return Result(work.base.tensors[name])
-
-    weights = weights_of(work, "overall", head=True)
-    results = block_walk.solve(work, weights, same, hessian=True)
-    assert set(results) == set(weights)
-    rows = seen_by_hooks(model, ids)
-    for name in weights:
-        expected = of_path(rows, name)
-        assert seen[name].tokens == len(expected), name
-        torch.testing.assert_close(seen[name].norms, expected.norm(dim=0), rtol=1e-4, atol=1e-5, msg=name)
-        second = seen[name].hessian * seen[name].samples / 2
-        torch.testing.assert_close(second, expected.T @ expected, rtol=1e-4, atol=1e-3, msg=name)
 
 
 def halved(tensor):

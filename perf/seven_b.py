@@ -54,7 +54,7 @@ def make_model(folder, layers):
     from knowcost.models import checkpoint
 
     tensors = [_random(name, shape, seed) for seed, (name, shape) in enumerate(shapes(layers).items())]
-    shards = checkpoint.layout(tensors, storage.parse_size("2GB"), "model")
+    shards = checkpoint.sharded(tensors, storage.parse_size("2GB"), "model")
     write.write_shards(shards, paths.INDEX, folder)
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "tie_word_embeddings": False}
     config |= {"hidden_size": HIDDEN, "intermediate_size": INNER, "vocab_size": VOCABULARY}

@@ -17,7 +17,7 @@ from knowcost.fetch.rows import allowed, choose, is_pickle, names_in
 from knowcost.fetch.tokenizer import check_files as check_tokenizer_files
 from knowcost.fetch.tokenizer import check_tokenizer
 from knowcost.models.checkpoint import Checkpoint
-from knowcost.models.headers import read_config, read_object, read_weight_map
+from knowcost.models.headers import read_config, read_header, read_object, read_weight_map
 from knowcost.spec.architectures import family_of
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def check_headers(folder: Path) -> Checkpoint:
     """The Checkpoint in a folder. Raises InputError unless every file is whole and holds what the index lists."""
     checkpoint = Checkpoint(folder)
     if not (folder / WEIGHTS).exists():
+        held = {shard: read_header(folder / shard)[0] for shard in checkpoint.shards}
         for name, shard in read_weight_map(folder / INDEX).items():
-            if name not in checkpoint.shards[shard]:
+            if name not in held[shard]:
                 raise InputError(f"{folder / shard}: no tensor {name}, though {INDEX} lists it; fetch the model again")
     return checkpoint
 

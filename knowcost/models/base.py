@@ -46,7 +46,8 @@ class Base(Checkpoint):
         names = self._names()
         self.ignored = {name for name, parameters in names.items() if not parameters}
         self.fills = {parameter: name for name, parameters in names.items() for parameter in parameters}
-        self.head = f"{block.final}.weight"
+        heads = [f"{name}.weight" for name in block.heads]
+        self.head = next((name for name in heads if name in self.tensors), heads[0])
         self.embedding = self._named_after_itself(block.embedding)
         self._name_head(block)
         self.tied = self._is_tied()
@@ -110,12 +111,13 @@ class Base(Checkpoint):
         copies = {self.head: self.embedding}
         if block.final_bias and f"{block.final}.bias" not in self.tensors:
             copies[f"{block.final}.bias"] = self.tensors[block.final_bias]
+        own = {name: [f"{head}.{name.rpartition('.')[2]}" for head in block.heads] for name in copies}  # in the model
         self.copies = copies.keys() - self.tensors.keys()
         for name, original in copies.items():
             if name in self.copies:
                 self.shards[shard].append(name)
             self.tensors[name] = Tensor(name, original.dtype, original.shape, original.blocks)
-            self.fills |= {parameter: name for parameter in self.fills if parameter == name}
+            self.fills |= {parameter: name for parameter in self.fills if parameter in own[name]}
 
 
 def _is_weight(pattern: str, name: str) -> bool:

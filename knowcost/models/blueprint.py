@@ -8,6 +8,7 @@ import torch
 import transformers
 
 from knowcost.common.errors import InputError
+from knowcost.models.experts import separate
 from knowcost.models.headers import read_config
 from knowcost.spec.architectures import family_of
 
@@ -72,10 +73,12 @@ def empty(
 ) -> transformers.PreTrainedModel:
     """The model of a configuration, in eval mode, its parameters on torch's meta device, and its `buffers` too or not.
 
+    Its linear layers are nn.Linear, each of its own (experts.py), so its names and shapes are those of a Checkpoint.
     Raises what transformers raises.
     """
     auto = AUTO[family_of(config.model_type)]
     # accelerate leaves buffers alone; torch's own context takes all, a table of positions of any length too
     place = torch.device("meta") if buffers else accelerate.init_empty_weights(include_buffers=False)
     with place:
-        return auto.from_config(config, dtype=dtype, trust_remote_code=remote_code).eval()
+        model = auto.from_config(config, dtype=dtype, trust_remote_code=remote_code).eval()
+    return separate(model)

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from knowcost.common import files
 from knowcost.common.errors import BrokenPromise, InputError
+from knowcost.models import layout
 from knowcost.models.headers import read_config, read_header, shard_names
 
 BLOCK = 1 << 18  # elements handled at a time: a block of float32 is 1 MiB and stays in the processor's cache
@@ -66,15 +67,8 @@ class Tensor:
 
     def rows(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, float32 array (rows, columns)) of a two-dimensional tensor, whole rows, block by block."""
-        columns = self.shape[1]
-        first = 0
-        rest: np.ndarray = np.empty(0, NUMPY[self.dtype])
-        for block in self.blocks():
-            values = np.concatenate([rest, block]) if rest.size else block
-            count = values.size // columns
-            if count:
-                yield first, as_float32(values[: count * columns], self.dtype).reshape(-1, columns)
-            first, rest = first + count, values[count * columns :]
+        for first, values in layout.whole_rows(self.blocks(), self.shape[1]):
+            yield first, as_float32(values, self.dtype)
 
     def whole(self) -> np.ndarray:
         """All values as one flat array."""
@@ -120,6 +114,7 @@ def natural(name: str) -> list[tuple[int, str]]:
 class Checkpoint:
     """A folder with config.json and model.safetensors, or an index and its shards. Opens headers only.
 
+    Every linear layer is a Tensor (out, in) of its own, however the files have it (layout.py).
     Attributes: folder, config (dict), shards {file name: [tensor names in the order of the data]}, tensors {name:
     Tensor}. Raises InputError when a file is missing, cut short or of a type that is not handled.
     """
@@ -133,7 +128,7 @@ class Checkpoint:
             path = self.folder / shard
             if not path.exists():
                 raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
-            tensors = open_shard(path)
+            tensors = open_shard(path, self.model_type)
             if twice := sorted(tensors.keys() & self.tensors.keys()):
                 raise InputError(f"{path}: tensor {twice[0]} is in another shard too; remove it from one of them")
             self.shards[shard] = list(tensors)
@@ -158,19 +153,28 @@ class Checkpoint:
         return [name.removesuffix(".weight") for name in self.names if self.tensors[name].module]
 
 
-def open_shard(path: str | Path) -> dict[str, Tensor]:
-    """{name: Tensor} of one safetensors file, in the order of its data. Raises InputError for a type not handled."""
+def open_shard(path: str | Path, model_type: str | None = None) -> dict[str, Tensor]:
+    """{name: Tensor} of one safetensors file, in the order of its data. Raises InputError for a type not handled.
+
+    model_type: of the checkpoint that it belongs to, whose layers come as they are everywhere (layout.py); None for a
+    file of the scratch folder, which holds them so.
+    """
     header, start = read_header(path)
     header.pop("__metadata__", None)
     names = sorted(header, key=lambda name: header[name]["data_offsets"][0])
-    return {name: _tensor(path, name, header[name], start) for name in names}
+    tensors: dict[str, Tensor] = {}
+    for name in names:
+        if (dtype := header[name]["dtype"]) not in NUMPY:
+            raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
+        for piece in layout.pieces(model_type, name, header[name]):
+            if piece.name in tensors:
+                raise InputError(f"{path}: tensor {piece.name} is there twice; remove one of them")
+            tensors[piece.name] = _tensor(path, dtype, piece, start)
+    return tensors
 
 
-def _tensor(path: str | Path, name: str, entry: Mapping[str, Any], start: int) -> Tensor:
-    dtype, shape = entry["dtype"], tuple(entry["shape"])
-    if dtype not in NUMPY:
-        raise InputError(f"{path}: tensor {name} has type {dtype}, expected one of {', '.join(NUMPY)}")
-    first, last = entry["data_offsets"]
+def _tensor(path: str | Path, dtype: str, piece: layout.Piece, start: int) -> Tensor:
+    first, last = piece.data_offsets
 
     def blocks() -> Iterator[np.ndarray]:
         item = np.dtype(NUMPY[dtype])
@@ -180,14 +184,18 @@ def _tensor(path: str | Path, name: str, entry: Mapping[str, Any], start: int) -
             while left:
                 block = np.fromfile(f, dtype=item, count=min(BLOCK, left))
                 if not len(block):
-                    raise InputError(f"{path}: cut short inside {name}; fetch it again")
+                    raise InputError(f"{path}: cut short inside {piece.name}; fetch it again")
                 left -= len(block)
                 yield block
 
-    return Tensor(name, dtype, shape, blocks)
+    tensor = Tensor(piece.name, dtype, piece.shape, blocks)
+    if not piece.turned:
+        return tensor
+    across = layout.turned(tensor, piece.name)
+    return replace(across, blocks=lambda: layout.in_blocks(across.blocks(), BLOCK))
 
 
-def layout(tensors: Iterable[Tensor], shard_size: int, stem: str) -> dict[str, list[Tensor]]:
+def sharded(tensors: Iterable[Tensor], shard_size: int, stem: str) -> dict[str, list[Tensor]]:
     """{file name: [Tensors]}: in their order, a new file where the next tensor would take one beyond shard_size bytes.
 
     As save_pretrained's max_shard_size does it: a tensor larger than that has a file to itself, and a single file is

@@ -3,9 +3,11 @@
 transformers renames what old checkpoints hold (a LayerNorm's gamma and beta), adds or takes away the prefix of the base
 model ("bert.", "model.") and lets tied parameters share whichever of their tensors is stored. `resolve` does as
 `from_pretrained` does with the same tables (core_model_loading.convert_and_load_state_dict_in_model and
-PreTrainedModel.tie_weights), but reads no weights.
+PreTrainedModel.tie_weights), but reads no weights. What these tables put together (experts) stays apart in a model of
+`blueprint.empty`, so only renamings are left.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -51,7 +53,14 @@ def resolve(model: transformers.PreTrainedModel, names: Iterable[str]) -> Names:
         else:
             ignored[name] = target
     shared = _shared(model, sources)
-    missing = [parameter for parameter in wanted if parameter not in sources and parameter not in shared]
+    optional = model._keys_to_ignore_on_load_missing or ()  # patterns of what starts as it should, as BART's final bias
+    missing = [
+        parameter
+        for parameter in wanted
+        if parameter not in sources
+        and parameter not in shared
+        and not any(re.search(each, parameter) for each in optional)
+    ]
     return Names(sources, shared, ignored, missing)
 
 

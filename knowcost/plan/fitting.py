@@ -99,8 +99,8 @@ def _check_steps(where: str, found: Checkpoint, steps: Iterable[Step]) -> None:
     block = architecture(found.model_type)
     tensors = {name.removesuffix(".weight"): found.tensors[f"{name}.weight"] for name in found.modules}
     embeddings = [tensor for name, tensor in tensors.items() if scopes.matches(block.embedding, name)]
-    if block.final not in tensors and embeddings:  # tied
-        tensors[block.final] = embeddings[0]
+    if embeddings and not any(head in tensors for head in block.heads):  # tied
+        tensors[block.heads[0]] = embeddings[0]
 
     @functools.cache
     def taken(takes_head: bool, grouping: str, scope: str) -> dict[str, Tensor]:

@@ -23,11 +23,20 @@ class Architecture:
     final: str
     layers: Mapping[str, list[str] | Mapping[str, list[str]]]
     other: list[str] = field(default_factory=list)
+    transposed: list[str] = field(default_factory=list)
+    stacked: list[str] = field(default_factory=list)
     final_bias: str | None = None
     keeps_tie_key: bool = False
     padding_positions: bool = False
     fresh_head: Mapping[str, Any] | None = None
     published_space: bool = False
+
+    @property
+    def heads(self) -> list[str]:
+        """The names that `final` allows for the final layer; a copy that is written gets the first."""
+        before, _, rest = self.final.partition("{")
+        inside, _, after = rest.partition("}")
+        return [before + each + after for each in inside.split(",")]
 
 
 @functools.cache

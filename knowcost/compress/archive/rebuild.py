@@ -12,7 +12,7 @@ from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import brought, storage, write
 from knowcost.compress.archive.write import Entries
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, layout
 from knowcost.models.base import Base, opened
 from knowcost.models.checkpoint import Tensor
 from knowcost.models.headers import QUANTIZED
@@ -97,9 +97,9 @@ def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> En
     changed: dict[str, Tensor] = {}
     for name in manifest["archive"]["files"]:
         if name.endswith(".safetensors"):
-            changed |= checkpoint.open_shard(folder / name)
+            changed |= checkpoint.open_shard(folder / name, base.model_type)
     shards = {
-        shard: [changed.get(name) or base.tensors[name] for name in names]
+        shard: layout.folded(base.model_type, [changed.get(name) or base.tensors[name] for name in names])
         for shard, names in manifest["archive"]["shards"].items()
     }
     prefix = QUANTIZED if next(iter(shards)).startswith(QUANTIZED) else ""

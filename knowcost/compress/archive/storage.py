@@ -17,7 +17,7 @@ from typing import Any
 
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, layout
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
 
@@ -67,7 +67,7 @@ def store(keep: Keep, full: Path, out: Path, base: Base, manifest: Mapping[str, 
     whole = Checkpoint(full)
     untouched = base.tensors.keys() - manifest["touched"]
     changed = [tensor for name, tensor in whole.tensors.items() if name not in untouched]
-    shards = checkpoint.layout(changed, keep.shard_size, "changed")
+    shards = checkpoint.sharded(layout.folded(base.model_type, changed), keep.shard_size, "changed")
     written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
     files.copy(full / "config.json", out / "config.json")
     return {"files": written | {"config.json": manifest["files"]["config.json"]}, "shards": whole.shards}

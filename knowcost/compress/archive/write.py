@@ -9,7 +9,7 @@ from typing import Any
 from knowcost.common import again, files, paths
 from knowcost.compress import registry
 from knowcost.compress.method import Cut, Work
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, layout
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor
 from knowcost.spec.architectures import architecture
@@ -57,7 +57,8 @@ def write_full(variant: Variant, work: Work, shard_size: int, out: Path) -> tupl
     untie = not base.tied or base.head in touched(done)
     names = [name for shard in base.shards.values() for name in shard if untie or name not in base.copies]
     tensors = [tensor for name in names for tensor in made.get(name, [work.tensors[name]])]
-    written = write_shards(checkpoint.layout(tensors, shard_size, f"{prefix}model"), prefix + paths.INDEX, out)
+    tensors = layout.folded(base.model_type, tensors)
+    written = write_shards(checkpoint.sharded(tensors, shard_size, f"{prefix}model"), prefix + paths.INDEX, out)
     _write_config(base, done, out)
     return done, written
 

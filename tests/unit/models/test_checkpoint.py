@@ -78,14 +78,14 @@ def test_shards_are_laid_out_as_save_pretrained_lays_them_out(sizes, limit):
         filename_pattern="model{suffix}.safetensors",
         max_shard_size=limit,
     )
-    shards = checkpoint.layout(tensors, limit, "model")
+    shards = checkpoint.sharded(tensors, limit, "model")
     assert {shard: [t.name for t in held] for shard, held in shards.items()} == expected.filename_to_tensors
 
 
 def test_a_tensor_larger_than_a_shard_has_one_to_itself():
     sizes = [3, 12, 3, 3, 10, 11]
     tensors = [checkpoint.from_array(f"t{i}", "U8", np.zeros(size, np.uint8)) for i, size in enumerate(sizes)]
-    shards = checkpoint.layout(tensors, 10, "changed")
+    shards = checkpoint.sharded(tensors, 10, "changed")
     assert [[t.size for t in held] for held in shards.values()] == [[3], [12], [3, 3], [10], [11]]
     assert next(iter(shards)) == "changed-00001-of-00005.safetensors"
 

@@ -70,5 +70,11 @@ def test_like_names_a_block_above(table):
         architectures.read(table)
 
 
-def test_only_t5_reads_the_tie_key_in_a_way_of_its_own():
-    assert [name for name, block in architectures.architectures().items() if block.keeps_tie_key] == ["t5"]
+def test_only_t5_and_bart_s_kind_read_the_tie_key_in_a_way_of_their_own():
+    found = [name for name, block in architectures.architectures().items() if block.keeps_tie_key]
+    assert found == ["t5", "bart", "mbart", "pegasus", "m2m_100"]
+
+
+def test_a_final_layer_may_have_several_names():
+    assert architectures.architecture("gpt_neox").heads == ["embed_out", "lm_head"]
+    assert architectures.architecture("bert").heads == ["cls.predictions.decoder"]

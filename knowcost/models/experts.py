@@ -27,6 +27,8 @@ class Experts(nn.ModuleList):
     def forward(self, states: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """states: (tokens, width); chosen, weights: (tokens, k), the experts of each token and what they count."""
         out = torch.zeros_like(states)
+        if out.is_meta:  # a trial whether shapes fit; which experts are chosen is not known
+            return out + sum(expert(states) for expert in self)
         for number in chosen.unique().tolist():
             token, place = torch.where(chosen == number)
             given = self[number](states[token]) * weights[token, place, None]

@@ -8,17 +8,18 @@ from typing import Any
 import accelerate
 import torch
 import transformers
-from safetensors.torch import load_file
 
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 from knowcost.models import brought, fetched, gpus
 from knowcost.models.blueprint import AUTO, configuration, model_class
-from knowcost.models.checkpoint import Checkpoint
+from knowcost.models.checkpoint import Checkpoint, Tensor
+from knowcost.models.experts import separate
 from knowcost.models.formats import SCALE, floats, is_packed
 from knowcost.models.generation import tokens_only
-from knowcost.models.headers import read_config, shard_names
+from knowcost.models.headers import read_config
 from knowcost.models.int8_linear import ENGINES
+from knowcost.models.layout import folded
 from knowcost.models.names import resolve, some
 from knowcost.models.tokenizers import load_tokenizer
 from knowcost.models.torch_tensors import to_torch
@@ -55,8 +56,7 @@ def load(
     place = pick_device(device, quantized and engine == "torch")
     spread = needs_several_gpus(folder, dtype, quantized, place)
     if packed:
-        state = {name: to_torch(tensor) for name, tensor in floats(Checkpoint(folder)).items()}
-        model = _from_state(folder, config, state, getattr(torch, dtype))
+        model = _from_tensors(folder, config, floats(Checkpoint(folder)), getattr(torch, dtype))
         model = _spread(model) if spread else model.to(place)
     elif quantized:
         model = _load_quantized(folder, config, engine)
@@ -118,35 +118,29 @@ def _spread(model: transformers.PreTrainedModel) -> transformers.PreTrainedModel
 
 def _load_quantized(folder: Path, config: transformers.PreTrainedConfig, engine: str) -> transformers.PreTrainedModel:
     """Build the model with the int8 values as floats, then put quantized layers in the place of those linears."""
-    state = _state(folder)
-    weights = {name: state.pop(name + SCALE) for name in [n.removesuffix(SCALE) for n in state if n.endswith(SCALE)]}
-    int8 = {name: state[name] for name in weights}
-    state = {name: tensor.float() for name, tensor in state.items()}
-    model = _from_state(folder, config, state, torch.float32)
-    filled = {tensors[0]: parameter for parameter, tensors in resolve(model, state).sources.items()}
-    for name, weight in int8.items():
+    tensors = Checkpoint(folder).tensors
+    scales = {name.removesuffix(SCALE): tensors.pop(name) for name in list(tensors) if name.endswith(SCALE)}
+    model = separate(_from_tensors(folder, config, tensors, torch.float32))
+    filled = {own[0]: parameter for parameter, own in resolve(model, tensors).sources.items()}
+    for name, scale in scales.items():
         if name not in filled:
             raise InputError(f"{folder}: int8 weight {name} fills no layer of the model; make the archive anew")
         path = filled[name].removesuffix(".weight")
-        parent, _, child = path.rpartition(".")
-        linear = model.get_submodule(path)
-        setattr(model.get_submodule(parent), child, ENGINES[engine](weight, weights[name], linear.bias))
+        bias = model.get_submodule(path).bias
+        model.set_submodule(path, ENGINES[engine](to_torch(tensors[name]), to_torch(scale), bias))
     return model
 
 
-def _from_state(
-    folder: Path, config: transformers.PreTrainedConfig, state: dict[str, torch.Tensor], dtype: torch.dtype
+def _from_tensors(
+    folder: Path, config: transformers.PreTrainedConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype
 ) -> transformers.PreTrainedModel:
-    """The model of a state dict in memory."""
+    """The model of Tensors whose values count as numbers of this type, whatever their own."""
+    state = {each.name: to_torch(each).to(dtype) for each in folded(config.model_type, tensors.values())}
     loading = {"config": config, "state_dict": state, "dtype": dtype, "generation_config": tokens_only(folder, config)}
     loading["ignore_mismatched_sizes"] = True  # _check_loaded names the folder
     model, info = model_class(config).from_pretrained(None, output_loading_info=True, **loading)
     _check_loaded(folder, info)
     return model
-
-
-def _state(folder: Path) -> dict[str, torch.Tensor]:
-    return {name: tensor for shard in shard_names(folder) for name, tensor in load_file(folder / shard).items()}
 
 
 def _check_loaded(folder: Path, info: Mapping[str, Any]) -> None:

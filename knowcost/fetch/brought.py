@@ -3,8 +3,9 @@
 Nothing is compressed from them, so what their weights are by name is transformers' to say, when it loads them.
 """
 
+import contextlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,10 @@ def look_at_weights(row: Mapping[str, str], folder: Path, _described: None) -> d
         config = tokenizers.configured(folder, remote_code)
         door.check_family(row, folder, config.model_type)
         model = blueprint.empty(config, remote_code=remote_code)
-        rows = model.get_input_embeddings().weight.shape[0]
-        for sentence in check_tokenizer(row["name"], folder, row["family"], rows, remote_code=remote_code):
-            log.warning(sentence)
+        with _of_tokenizer(folder):
+            rows = model.get_input_embeddings().weight.shape[0]
+            for sentence in check_tokenizer(row["name"], folder, row["family"], rows, remote_code=remote_code):
+                log.warning(sentence)
         form = brought.format_of(folder)
         return {
             "parent": row["parent"],
@@ -71,6 +73,25 @@ def look_at_weights(row: Mapping[str, str], folder: Path, _described: None) -> d
             "packed": form is not None and form.packed,
             "weight_bytes": stored,
         }
+
+
+@contextlib.contextmanager
+def _of_tokenizer(folder: Path) -> Iterator[None]:
+    """Whatever is wrong with a tokenizer inside a GGUF is mended by one beside it."""
+    from knowcost.models import tokenizers
+
+    file = gguf_files.name_in(folder)
+    inside = file is not None and not tokenizers.files_in(folder)
+    beside = (
+        "put the tokenizer of its parent (tokenizer.json, tokenizer_config.json) and this file into a folder, and name "
+        "the folder in the source column"
+    )
+    if file and inside and not gguf_files.has_tokenizer(folder / file):
+        raise InputError(f"{folder / file}: holds no tokenizer; {beside}")
+    try:
+        yield
+    except InputError as error:
+        raise (InputError(f"{error}. Or {beside}") if inside else error) from error.__cause__
 
 
 def _of_gguf(path: Path) -> tuple[list[str], int]:

@@ -40,10 +40,10 @@ class Format:
     packed: bool = False
 
 
-GGUF = "gguf"
+GGUF, COMPRESSED = "gguf", "compressed-tensors"
 FORMATS = {  # by quant_method of a config.json's quantization_config, but for GGUF
     GGUF: Format("GGUF", "gguf", "gguf"),
-    "compressed-tensors": Format("compressed-tensors", "compressed_tensors", "compressed-tensors"),
+    COMPRESSED: Format("compressed-tensors", "compressed_tensors", "compressed-tensors"),
     "bitsandbytes": Format("bitsandbytes", "bitsandbytes", "bitsandbytes", packed=True),
     "gptq": Format("GPTQ", "gptqmodel", "gptqmodel", extra=False, packed=True),
     "awq": Format("AWQ", "gptqmodel", "gptqmodel", extra=False, packed=True),
@@ -120,9 +120,9 @@ def load(
     loading |= {"generation_config": tokens_only(folder, config), "device_map": _place(folder, dtype, device)}
     loading |= {"trust_remote_code": remote_code, "local_files_only": True}
     if file := gguf_files.name_in(folder):
-        loading["gguf_file"] = file
+        loading |= {"gguf_file": file, "quantization_config": transformers.GgufConfig(dequantize=True)}
     elif format_of(folder):
-        config.quantization_config = read_config(folder)["quantization_config"]
+        config.quantization_config = _quantization(folder)
     try:
         auto = AUTO[family_of(config.model_type)]
         model, info = auto.from_pretrained(folder, output_loading_info=True, **loading)
@@ -138,6 +138,19 @@ def load(
     # As in models/load.py: nobody may tie weights once more.
     model.tie_weights = lambda *args, **kwargs: None
     return model.eval(), load_tokenizer(folder, model.get_input_embeddings().weight.shape[0], remote_code)
+
+
+def _quantization(folder: Path) -> dict[str, Any]:
+    """What config.json says of how a version is quantized, and how it is loaded.
+
+    Weights that compressed-tensors packed become floats as they are read: left packed they would at the first forward
+    pass, and transformers 5.23 has no place for the zero points of asymmetric ones until then. Not where activations
+    are quantized too, which only the other way does.
+    """
+    said = read_config(folder)["quantization_config"]
+    groups = (said.get("config_groups") or {}).values()
+    weights_only = not any(group.get("input_activations") or group.get("output_activations") for group in groups)
+    return said | ({"dequantize": True} if said["quant_method"] == COMPRESSED and weights_only else {})
 
 
 def _check_whole(folder: Path, info: Mapping[str, Any]) -> None:

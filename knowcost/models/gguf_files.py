@@ -56,6 +56,11 @@ def opened(path: Path) -> "gguf.GGUFReader":
     return reader
 
 
+def has_tokenizer(path: Path) -> bool:
+    """Whether a GGUF holds a vocabulary."""
+    return opened(path).get_field("tokenizer.ggml.tokens") is not None
+
+
 def kind(path: Path) -> str:
     """How a GGUF is quantized, as llama.cpp calls it: "Q4_K_M"; where it does not say, the type of most weights."""
     import gguf

@@ -1,7 +1,10 @@
 """Versions of tiny models as other tools leave them: GGUF files, and our own archives exported. For tests only."""
 
+import json
+
 import gguf
 import numpy as np
+import tokenizers
 import torch
 import transformers as tf
 
@@ -9,7 +12,7 @@ from helpers import tiny
 
 HEADS, KEYS = 4, 2
 CONFIG = {"vocab_size": 120, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": HEADS,
-          "num_key_value_heads": KEYS, "intermediate_size": 96, "tie_word_embeddings": False, "bos_token_id": None,
+          "num_key_value_heads": KEYS, "intermediate_size": 128, "tie_word_embeddings": False, "bos_token_id": None,
           "eos_token_id": 5, "pad_token_id": 0}  # fmt: skip
 NAMES = {  # llama.cpp's, as its converter has them
     "model.embed_tokens.weight": "token_embd.weight",
@@ -28,10 +31,13 @@ NAMES = {  # llama.cpp's, as its converter has them
 }
 
 
-def llama(folder=None, seed=0):
-    """A random Llama whose layers can be cut in blocks of 32, its weights large enough to tell its answers apart."""
-    torch.manual_seed(seed)
-    made = tf.LlamaForCausalLM(tf.LlamaConfig(**CONFIG)).eval()
+def llama(folder=None, **changes):
+    """A random Llama whose layers can be cut in blocks of 32, its weights large enough to tell its answers apart.
+
+    folder: where it is saved with a tokenizer; changes: of CONFIG.
+    """
+    torch.manual_seed(0)
+    made = tf.LlamaForCausalLM(tf.LlamaConfig(**CONFIG | changes)).eval()
     with torch.no_grad():
         for weight in made.parameters():
             if weight.dim() == 2:
@@ -42,10 +48,24 @@ def llama(folder=None, seed=0):
     return made
 
 
+def bpe(folder):
+    """Save a byte-level BPE of 300 tokens in a folder. Returns it as write_gguf takes it."""
+    inner = tokenizers.Tokenizer(tokenizers.models.BPE())
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = tokenizers.decoders.ByteLevel()
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=300, special_tokens=["</s>"], initial_alphabet=sorted(alphabet))
+    inner.train_from_iterator(["the capital of France is Paris, and that of Italy is Rome"] * 3, trainer)
+    tf.PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="</s>", pad_token="</s>").save_pretrained(folder)
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    return {"tokens": tokens, "merges": [" ".join(pair) for pair in model["merges"]]}
+
+
 def write_gguf(model, path, kind="F16", tokenizer=None):
     """A Llama as a GGUF, its matrices in a type of llama.cpp's. Returns {transformers' name: array as it is read back}.
 
-    tokenizer: {"tokens", "merges", "eos"} of a byte-level BPE; None for one beside the file.
+    tokenizer: {"tokens", "merges"} of a byte-level BPE; None for one beside the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, "llama")

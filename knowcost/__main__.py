@@ -1,6 +1,7 @@
 """The `knowcost` command (also `python -m knowcost`): small things to ask of a run, in the folder where it was made."""
 
 import argparse
+import inspect
 import io
 import sys
 from collections.abc import Callable, Sequence
@@ -10,17 +11,29 @@ from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.report import answer
 
-COMMANDS: dict[str, tuple[Callable[[], None], str]] = {
+
+def _propose(folder: str) -> None:
+    from knowcost.fetch import propose  # imports torch and transformers
+
+    propose.main(folder)
+
+
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # a function's arguments are the command's
     "answer": (answer.main, "print what compression cost in the last run, in a few sentences"),
+    "propose": (
+        _propose,
+        "print the block that the model in FOLDER, or its config.json alone, takes in architectures.yaml",
+    ),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong input is shown without a traceback."""
     speak_anyhow()
-    run, _ = COMMANDS[_parser().parse_args(arguments).command]
+    given = vars(_parser().parse_args(arguments))
+    run, _ = COMMANDS[given.pop("command")]
     try:
-        run()
+        run(**given)
     except InputError as error:
         print(visible(f"knowcost: {error}"), file=sys.stderr)
         return 1
@@ -38,8 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="knowcost", description=knowcost.__doc__)
     parser.add_argument("--version", action="version", version=f"knowcost {knowcost.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (_, words) in COMMANDS.items():
-        commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+    for name, (run, words) in COMMANDS.items():
+        command = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        for argument in inspect.signature(run).parameters:
+            command.add_argument(argument, metavar=argument.upper())
     return parser
 
 

@@ -10,7 +10,8 @@ import transformers
 from knowcost.common.errors import InputError
 from knowcost.models import blueprint
 from knowcost.models.headers import read_config
-from knowcost.spec.architectures import positions
+from knowcost.spec.architectures import TABLE, architecture, positions
+from knowcost.spec.scopes import matches
 
 SHORTEST = 2  # tokens of a text that anything can be asked about
 DEEPEST = 1000  # layers, or ALBERT's groups of them: more than any model has, and few enough to be built at once
@@ -23,11 +24,7 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
     """
     path = folder / "config.json"
     config = read_config(folder)
-    for key, value in config.items():
-        if isinstance(value, float) and not isfinite(value):
-            raise InputError(f"{path}: {key} is {value}, expected a number; repair the key")
-        if ("layer" in key or "group" in key) and isinstance(value, int | float) and value > DEEPEST:
-            raise InputError(f"{path}: {key} is {value:,}, expected at most {DEEPEST:,}; repair the key")
+    check_sizes(path, config)
     try:
         model = blueprint.empty(blueprint.configuration(folder, remote_code), remote_code=remote_code)
         _try(model)
@@ -36,11 +33,35 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
     except Exception as error:  # each architecture raises its own: KeyError, RuntimeError, AssertionError, ...
         raise InputError(f"{path}: {_what_is_wrong(config, error)}") from error
     blueprint.model_class(model.config)
+    _check_block(path, model)
     _check_start(path, model)
     _check_generation(folder)
     if (room := positions(model.config)) is not None and room < SHORTEST:
         raise InputError(f"{path}: max_position_embeddings leaves {room} tokens for a text; repair the key")
     return model
+
+
+def _check_block(path: Path, model: transformers.PreTrainedModel) -> None:
+    """Raise InputError where what the architecture's block names is not in the model."""
+    block = architecture(model.config.model_type)
+    names = [name for name, _ in model.named_modules()]
+    for key, patterns in (("blocks", block.blocks), ("embedding", [block.embedding]), ("final", [block.final])):
+        for pattern in patterns:
+            if not any(matches(pattern, name) for name in names):
+                raise InputError(
+                    f"{path}: describes a {type(model).__name__} without {pattern} (`{key}` of "
+                    f"{model.config.model_type!r} in {TABLE}); see if its numbers of layers are right, or compare that "
+                    f"block with what `knowcost propose {path.parent}` prints"
+                )
+
+
+def check_sizes(path: Path, config: dict[str, Any]) -> None:
+    """Raise InputError for a number of a config.json that is none, or that no model could be built with."""
+    for key, value in config.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise InputError(f"{path}: {key} is {value}, expected a number; repair the key")
+        if ("layer" in key or "group" in key) and isinstance(value, int | float) and value > DEEPEST:
+            raise InputError(f"{path}: {key} is {value:,}, expected at most {DEEPEST:,}; repair the key")
 
 
 def _check_start(path: Path, model: transformers.PreTrainedModel) -> None:

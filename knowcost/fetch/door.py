@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
+from knowcost.fetch.parts import check_text_alone
 from knowcost.fetch.rows import allowed, choose, is_pickle, names_in
 from knowcost.fetch.tokenizer import check_files as check_tokenizer_files
 from knowcost.fetch.tokenizer import check_tokenizer
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.headers import read_config, read_header, read_object, read_weight_map
-from knowcost.spec.architectures import family_of
+from knowcost.spec.architectures import architectures, family_of, unknown
 
 if TYPE_CHECKING:
     import transformers
@@ -43,7 +44,8 @@ def glance(row: Mapping[str, str], folder: Path) -> Checkpoint | None:
 
 
 def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) -> None:
-    """Refuse a model that needs remote code, is quantized already, of another family or has no tokenizer.
+    """Refuse a model that needs remote code, is quantized already, of more than text, of another family or has no
+    tokenizer.
 
     small: the names of its small files, which are in `folder`. Raises InputError.
     """
@@ -62,6 +64,7 @@ def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) ->
             "what compression costs is asked of the model before that; choose the checkpoint that it was made from. To "
             "have this one asked beside it, as it is, name the row of that one in this row's column `parent`"
         )
+    check_text_alone(folder / "config.json", config)
     check_family(row, folder, config.get("model_type"))
     if not any(all((folder / name).exists() for name in names) for names in _TOKENIZERS):
         wanted = ", ".join(" + ".join(sorted(names)) for names in _TOKENIZERS)
@@ -82,10 +85,9 @@ def check_family(row: Mapping[str, str], folder: Path, architecture: Any) -> Non
     """Raise InputError unless the model_type of a folder's config.json is of the row's family."""
     if not architecture or not isinstance(architecture, str):
         raise InputError(f"{folder / 'config.json'}: no model_type; model {row['name']} needs a transformers config")
-    try:
-        family = family_of(architecture)
-    except InputError as error:
-        raise InputError(f"{folder / 'config.json'}: model {row['name']}: {error}") from None
+    if architecture not in architectures():
+        raise InputError(f"{folder / 'config.json'}: model {row['name']}: {unknown(architecture, folder)}")
+    family = family_of(architecture)
     if family != row["family"]:
         raise InputError(
             f"model {row['name']}: the family column says {row['family']!r}, but architecture {architecture!r} "

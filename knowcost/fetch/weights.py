@@ -56,13 +56,19 @@ def _refuse_missing(found: Checkpoint, model: transformers.PreTrainedModel, name
     if names.sources and not inside and family != "encoder_decoder":
         raise InputError(
             f"{found.folder}: no head for family {family!r}: {AUTO[family].__name__} needs {some(names.missing)}, "
-            "which the file lacks; choose the checkpoint that was saved with this head, or say "
+            f"which the file lacks{_saved_as(found)}; choose the checkpoint that was saved with this head, or say "
             '"tie_word_embeddings": true in config.json if its head is its embedding'
         )
     raise InputError(
         f"{found.folder}: the weights do not fill the model that config.json describes, which also has "
-        f"{some(names.missing)}; take config.json and weights from the same checkpoint"
+        f"{some(names.missing)}{_saved_as(found)}; take config.json and weights from the same checkpoint"
     )
+
+
+def _saved_as(found: Checkpoint) -> str:
+    """The class that wrote a checkpoint, as config.json says it, in brackets: one with another head, or none."""
+    classes = found.config.get("architectures")
+    return f" (it was saved as {classes[0]})" if isinstance(classes, list) and classes else ""
 
 
 def _check_tensor(found: Checkpoint, tensor: Tensor, parameter: str, wanted: torch.Tensor) -> None:

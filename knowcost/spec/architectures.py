@@ -64,10 +64,15 @@ def architecture(model_type: str | None) -> Architecture:
     try:
         return architectures()[model_type or ""]
     except KeyError:
-        raise InputError(
-            f"architecture {model_type!r} is not known; known: {', '.join(architectures())}. "
-            f"Add a block for it to knowcost/spec/{TABLE.name}."
-        ) from None
+        raise InputError(unknown(model_type)) from None
+
+
+def unknown(model_type: str | None, folder: str | Path = "FOLDER") -> str:
+    """What to do about an architecture without a block; folder: of its config.json."""
+    return (
+        f"architecture {model_type!r} is not known; `knowcost propose {folder}` prints the block that it takes, to be "
+        f"looked at and put at the end of {TABLE}"
+    )
 
 
 def family_of(model_type: str | None) -> str:

@@ -11,9 +11,9 @@ KINDS = ["bert", "roberta", "distilbert", "albert", "t5", "t5-tied", "llama", "l
 SAMPLES, LENGTH = 5, 12
 
 
-def calibrated(path, samples=SAMPLES, length=LENGTH, seed=0, model=None):
-    """A file of random windows, as windows.draw writes them for a fetched model. Returns the ids."""
-    ids = np.random.default_rng(seed).integers(6, 120, (samples, length))
+def calibrated(path, samples=SAMPLES, length=LENGTH, seed=0, model=None, ids=(6, 120)):
+    """A file of random windows, as windows.draw writes them for a fetched model, of ids in a range. Returns the ids."""
+    ids = np.random.default_rng(seed).integers(*ids, (samples, length))
     about = {"name": "random"}
     if model:
         about["model_files"] = fetched.digest_of_small(fetched.read_source(model))

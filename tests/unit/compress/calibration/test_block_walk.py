@@ -147,6 +147,48 @@ def test_layers_that_read_the_same_tensor_share_their_statistics(tmp_path):
     assert seen["mlp.gate_proj"] is seen["mlp.up_proj"] is not seen["mlp.down_proj"]
 
 
+def test_the_layers_of_an_expert_that_read_its_tokens_share_their_statistics(tmp_path):
+    _, work, _ = prepared("qwen3_moe", tmp_path)
+    seen = {}
+
+    def keep(name, weight, statistics):
+        seen[name.removeprefix("model.layers.0.mlp.experts.").removesuffix(".weight")] = statistics
+        return Result(work.base.tensors[name])
+
+    block_walk.solve(work, weights_of(work, "overall"), keep, hessian=True)
+    assert seen["0.gate_proj"] is seen["0.up_proj"] is not seen["0.down_proj"]
+    assert seen["0.gate_proj"] is not seen["1.gate_proj"]
+
+
+def test_experts_see_their_own_tokens_and_one_without_any_is_as_a_layer_that_is_never_reached(tmp_path, caplog):
+    """One token, of which two of four experts get a copy, in each of two blocks."""
+    tiny.fetched("qwen3_moe", tmp_path / "model")
+    calibrated(tmp_path / "windows.parquet", 1, 1)
+    base = Base(tmp_path / "model")
+    work = Work(base, dict(base.tensors), tmp_path, calibration=tmp_path / "windows.parquet")
+    experts = [f"model.layers.{layer}.mlp.experts.{number}" for layer in range(2) for number in range(4)]
+    tokens, without = dict.fromkeys(experts, 0), []
+
+    def keep(name, weight, statistics):
+        if ".experts." in name:
+            tokens[".".join(name.split(".")[:6])] += statistics.tokens
+        if not statistics.tokens:
+            without.append(name)
+            assert statistics.scale().eq(1).all() and f"{name}: no calibration token reached it" in caplog.text
+            assert statistics.factor(0.01)[0].count_nonzero() == weight.shape[1]  # white noise: a diagonal
+        return Result(base.tensors[name])
+
+    block_walk.solve(work, weights_of(work, "overall"), keep, hessian=True)
+    for layer in range(2):
+        assert sorted(tokens[each] for each in experts if f"layers.{layer}." in each) == [
+            0,
+            0,
+            3,
+            3,
+        ]  # of 3 layers each
+    assert len(without) == 2 * 2 * 3
+
+
 def test_a_token_that_the_embedding_lacks_is_an_error(tmp_path):
     _, work, _ = prepared("llama", tmp_path)
     ids = torch.tensor([[3, 120]])

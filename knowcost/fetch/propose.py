@@ -83,8 +83,8 @@ def proposal(folder: Path) -> Proposal:
 def _about(found: Anatomy) -> Iterator[str]:
     if found.unsure:
         yield (
-            "Neither attention nor feed-forward by class or name, so only `overall` takes them: "
-            f"{', '.join(found.unsure)}."
+            f"Neither attention nor feed-forward by class or name, so left as they are: {', '.join(found.unsure)}. "
+            "Under `layers`, methods would take them: only where the model calls them as layers."
         )
     if found.left:
         yield f"No two-dimensional weights of layers, so nothing compresses them: {', '.join(found.left)}."

@@ -215,7 +215,7 @@ def _tags(model: transformers.PreTrainedModel, name: str, stacks: list[str]) -> 
     if _chooses(model.config, owner, path):
         return None, True
     if _NEITHER.search(path):
-        return (), False
+        return None, False
     if not _ATTENTION.search(path):
         return ("feed_forward",), True
     if not model.config.is_encoder_decoder:

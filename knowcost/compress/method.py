@@ -62,8 +62,7 @@ class Compressor:
     one. quantizes: the step must be the last. dynamic: activations are quantized too, as they come. takes_head:
     `overall` includes the final layer. needs_thresholds, needs_data: the exact thresholds of its scope, or calibration
     data. solves: it may change any weight, not only remove some. scopes and families that it acts on: None for all.
-    replaces: nothing is left of what earlier steps did to its scope. prefix: of the names of the archive's weight files
-    (headers.QUANTIZED).
+    replaces: nothing is left of what earlier steps did to its scope.
     """
 
     name: str
@@ -79,7 +78,6 @@ class Compressor:
     scopes: tuple[str, ...] | None = None
     families: tuple[str, ...] | None = None
     replaces = False
-    prefix = ""
 
     def check(self, step: Step, tensors: Mapping[str, Tensor]) -> None:
         """Raise InputError when the level cannot be had with these shapes. Called before any step's work begins."""
@@ -95,12 +93,10 @@ class Compressor:
         """The Tensors (one or more) that replace a weight of the scope."""
         raise NotImplementedError
 
-    def quantization_config(self, step: Step, names: list[str], modules: list[str]) -> dict[str, Any] | None:
-        """What config.json says of an archive whose last step this is, or None.
-
-        names: the weights it took; modules: the names of all two-dimensional weights, without ".weight".
-        """
-        return None
+    def stored_as(self, step: Step, base: Base, names: list[str]) -> tuple[str, dict[str, Any] | None]:
+        """How an archive whose last step this is lies in files: (prefix of the names of its weight files, one of
+        headers.PREFIXES; what its config.json has as quantization_config, or None). names: the weights it took."""
+        return "", None
 
     def verify(self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Any) -> None:
         """Raise BrokenPromise unless the archive holds what the step promises.

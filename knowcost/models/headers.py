@@ -12,9 +12,10 @@ from knowcost.common import files, paths, reading
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
 
-# Prefix of a quantized archive's files: plain from_pretrained then finds no weights, where it would read int8 numbers
-# as weights with no more than a warning.
-QUANTIZED = "int8."
+# Prefixes of the files of archives that only knowcost.load reads: plain from_pretrained then finds no weights, where it
+# would read int8 numbers as weights, or draw those that are packed at random, with no more than a warning.
+QUANTIZED, PACKED = "int8.", "packed."
+PREFIXES = ("", QUANTIZED, PACKED)
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def read_header(path: str | Path) -> tuple[dict[str, Any], int]:
 def shard_names(folder: str | Path) -> list[str]:
     """The file names of a checkpoint's shards. Raises InputError when there is neither a single file nor an index."""
     check_links(Path(folder))
-    for prefix in ("", QUANTIZED):
+    for prefix in PREFIXES:
         if (Path(folder) / (prefix + WEIGHTS)).exists():  # transformers prefers it too, whatever an index says
             return [prefix + WEIGHTS]
         index = Path(folder) / (prefix + INDEX)

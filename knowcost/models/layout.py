@@ -23,7 +23,7 @@ import numpy as np
 
 from knowcost.common.errors import BrokenPromise
 from knowcost.spec import scopes
-from knowcost.spec.architectures import architectures
+from knowcost.spec.architectures import architecture, architectures
 
 if TYPE_CHECKING:
     from knowcost.models.checkpoint import Tensor
@@ -72,6 +72,16 @@ def folded(model_type: str | None, tensors: Iterable[Tensor]) -> list[Tensor]:
         name, expert = _in_files(model_type, tensor)
         groups.setdefault(name, {})[expert] = tensor
     return [_joined(model_type, name, members) for name, members in groups.items()]
+
+
+def is_read_as_linear(model_type: str | None, taken: Iterable[str], modules: Iterable[str]) -> bool:
+    """Whether transformers has an nn.Linear for each of the layers `taken` of a model, so that it can read their packed
+    weights. It has none for Conv1D, and reads nothing packed of a model whose experts it puts together (of gpt-oss,
+    whose experts are together in files, it reads the rest)."""
+    looked_at = taken if architecture(model_type).stacked else modules
+    if any(re.search(r"experts\.\d+\.[^.]+$", name) for name in looked_at):
+        return False
+    return not any(_matches("transposed", model_type, name) for name in taken)
 
 
 def turned(tensor: Tensor, name: str) -> Tensor:

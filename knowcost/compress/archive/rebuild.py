@@ -15,7 +15,7 @@ from knowcost.compress.archive.write import Entries
 from knowcost.models import checkpoint, layout
 from knowcost.models.base import Base, opened
 from knowcost.models.checkpoint import Tensor
-from knowcost.models.headers import QUANTIZED
+from knowcost.models.headers import PREFIXES
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> En
         shard: layout.folded(base.model_type, [changed.get(name) or base.tensors[name] for name in names])
         for shard, names in manifest["archive"]["shards"].items()
     }
-    prefix = QUANTIZED if next(iter(shards)).startswith(QUANTIZED) else ""
+    prefix = max(filter(next(iter(shards)).startswith, PREFIXES), key=len)
     written = write.write_shards(shards, prefix + paths.INDEX, out)
     files.copy(folder / "config.json", out / "config.json")
     write.copy_small(base, out)

@@ -53,13 +53,13 @@ def write_full(variant: Variant, work: Work, shard_size: int, out: Path) -> tupl
     made: dict[str, list[Tensor]] = {}
     for step, names in taken:
         done.append(_apply(step, {name: work.tensors[name] for name in names}, work, made))
-    prefix = registry.METHODS[variant.steps[-1].method].prefix if variant.steps else ""
+    prefix, quantization = _stored_as(base, done)
     untie = not base.tied or base.head in touched(done)
     names = [name for shard in base.shards.values() for name in shard if untie or name not in base.copies]
     tensors = [tensor for name in names for tensor in made.get(name, [work.tensors[name]])]
     tensors = layout.folded(base.model_type, tensors)
     written = write_shards(checkpoint.sharded(tensors, shard_size, f"{prefix}model"), prefix + paths.INDEX, out)
-    _write_config(base, done, out)
+    _write_config(base, done, quantization, out)
     return done, written
 
 
@@ -96,15 +96,20 @@ def write_shards(shards: Mapping[str, list[Tensor]], index: str, out: Path) -> E
     return written
 
 
-def _write_config(base: Base, done: list[Applied], out: Path) -> None:
+def _stored_as(base: Base, done: list[Applied]) -> tuple[str, dict[str, Any] | None]:
+    """What the method of the last step says (method.Compressor.stored_as)."""
+    for last in done[-1:]:
+        return registry.METHODS[last.step.method].stored_as(last.step, base, list(last.before))
+    return "", None
+
+
+def _write_config(base: Base, done: list[Applied], quantization: dict[str, Any] | None, out: Path) -> None:
     """config.json, and the tokenizer and other small files as they are."""
     config = dict(base.config)
     if base.tied and base.head in touched(done) and not architecture(base.model_type).keeps_tie_key:
         config["tie_word_embeddings"] = False
-    for last in done[-1:]:
-        method = registry.METHODS[last.step.method]
-        if quantization := method.quantization_config(last.step, list(last.before), base.modules):
-            config["quantization_config"] = quantization
+    if quantization:
+        config["quantization_config"] = quantization
     files.write_json(out / "config.json", config)
     copy_small(base, out)
 

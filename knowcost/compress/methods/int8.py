@@ -15,6 +15,7 @@ import numpy as np
 from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Archived, Compressor
 from knowcost.compress.methods.magnitude import magnitude_bits
+from knowcost.models.base import Base
 from knowcost.models.checkpoint import NUMPY, Tensor, as_float32, from_array
 from knowcost.models.formats import SCALE
 from knowcost.models.headers import QUANTIZED
@@ -29,7 +30,6 @@ class Int8(Compressor):
     quantizes = True
     takes_head = True
     dynamic = True
-    prefix = QUANTIZED
 
     def compress(self, tensor: Tensor, prepared: Any) -> list[Tensor]:
         scale = max(largest(tensor) / np.float32(127.5), np.finfo(np.float32).eps)
@@ -45,8 +45,8 @@ class Int8(Compressor):
             from_array(tensor.name + SCALE, "F32", np.array([scale], np.float32)),
         ]
 
-    def quantization_config(self, step: Step, names: list[str], modules: list[str]) -> dict[str, Any]:
-        return {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
+    def stored_as(self, step: Step, base: Base, names: list[str]) -> tuple[str, dict[str, Any]]:
+        return QUANTIZED, {"quant_method": "knowcost_int8_dynamic", "load_with": "knowcost.load.load"}
 
     def verify(self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Any) -> None:
         """Every weight within half a step of its value, or exactly zero where an earlier step pruned it."""

@@ -4,6 +4,10 @@ Instead of X.weight an archive holds X.weight_packed (int32: the codes of a row,
 from the lowest bit up), X.weight_scale (rows, groups) in the type of the checkpoint, X.weight_zero_point (int32, codes
 packed down the columns) and X.weight_shape. A weight is scale * (code - zero point). Written by
 compress/solvers/packing.py; models/formats.py reads it back in numpy, by the definition alone.
+
+transformers 5 has a place for these parts where a layer is an nn.Linear, not in a Conv1D or in parameters that hold the
+weights of many experts. Archives of those do not claim the format: knowcost.load reads them, and plain transformers
+finds no weights.
 """
 
 from __future__ import annotations
@@ -18,9 +22,12 @@ from knowcost.common.errors import BrokenPromise
 from knowcost.compress import patterns
 from knowcost.compress.method import Archived
 from knowcost.compress.methods.layerwise import Layerwise, Solved
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, layout
+from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor, as_float32, from_array
 from knowcost.models.formats import FORMAT, dequantized
+from knowcost.models.headers import PACKED
+from knowcost.spec.architectures import architecture
 from knowcost.spec.levels import Bits, bits
 from knowcost.spec.variants import Step
 
@@ -48,7 +55,7 @@ class Quantizer(Layerwise):
         parts = {part: from_array(part, kinds[part.removeprefix(name)], array) for part, array in arrays.items()}
         return dequantized(name, parts, result.bits), list(parts.values())
 
-    def quantization_config(self, step: Step, names: list[str], modules: list[str]) -> dict[str, Any]:
+    def stored_as(self, step: Step, base: Base, names: list[str]) -> tuple[str, dict[str, Any]]:
         level = bits_of(step)
         weights: dict[str, Any] = {"num_bits": level.bits, "type": "int", "symmetric": False, "dynamic": False}
         if level.group_size:
@@ -56,13 +63,18 @@ class Quantizer(Layerwise):
         else:
             weights |= {"strategy": "channel"}
         taken = {name.removesuffix(".weight") for name in names}
-        return {
-            "quant_method": "compressed-tensors",
+        others = [module for module in base.modules if module not in taken]
+        if base.head not in names:
+            others += architecture(base.model_type).heads[1:]  # readers go by its name in the model
+        claimed = layout.is_read_as_linear(base.model_type, taken, base.modules)
+        said = {
+            "quant_method": "compressed-tensors" if claimed else "knowcost_packed",
             "format": FORMAT,
             "quantization_status": "compressed",
             "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
-            "ignore": [module for module in modules if module not in taken],
+            "ignore": others,
         }
+        return ("", said) if claimed else (PACKED, said | {"load_with": "knowcost.load.load"})
 
     def verify(
         self, step: Step, before: Mapping[str, Tensor], archived: Archived, prepared: Mapping[str, Solved]

@@ -1,5 +1,7 @@
 """What archives of a few bits say of themselves, as compressed-tensors documents it, and what they must hold."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,12 @@ def taken(slug):
     return registry.METHODS[step.method], step
 
 
+def base_of(architecture, modules):
+    """As much of a base.Base as a config.json is made of; the final layer is the last."""
+    modules = list(modules)
+    return SimpleNamespace(model_type=architecture, modules=modules, head=f"{modules[-1]}.weight")
+
+
 @pytest.mark.parametrize(
     ("slug", "weights"),
     [
@@ -29,19 +37,52 @@ def taken(slug):
 )
 def test_config_json_says_how_to_read_it(slug, weights):
     method, step = taken(slug)
-    said = method.quantization_config(step, ["a.q.weight", "a.k.weight"], ["a.q", "a.k", "embed", "lm_head"])
-    assert said == {
-        "quant_method": "compressed-tensors",
-        "format": "pack-quantized",
-        "quantization_status": "compressed",
-        "config_groups": {
-            "group_0": {
-                "targets": ["Linear"],
-                "weights": {"type": "int", "symmetric": False, "dynamic": False} | weights,
-            }
+    names = ["layers.0.q.weight", "layers.0.k.weight"]
+    base = base_of("llama", ["layers.0.q", "layers.0.k", "embed", "lm_head"])
+    assert method.stored_as(step, base, names) == (
+        "",
+        {
+            "quant_method": "compressed-tensors",
+            "format": "pack-quantized",
+            "quantization_status": "compressed",
+            "config_groups": {
+                "group_0": {
+                    "targets": ["Linear"],
+                    "weights": {"type": "int", "symmetric": False, "dynamic": False} | weights,
+                }
+            },
+            "ignore": ["embed", "lm_head"],
         },
-        "ignore": ["embed", "lm_head"],
-    }
+    )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names", "claimed"),
+    [
+        ("gpt2", ["h.0.attn.c_attn", "h.0.mlp.c_fc"], False),
+        ("gpt2", ["lm_head"], True),
+        ("mixtral", ["layers.0.block_sparse_moe.experts.0.w1"], False),
+        ("mixtral", ["layers.0.self_attn.q_proj"], False),  # transformers puts its experts together as it reads them
+        ("gpt_oss", ["layers.0.mlp.experts.0.down_proj"], False),
+        ("gpt_oss", ["layers.0.self_attn.q_proj"], True),  # whose experts are together in files
+        ("gpt_neox", ["layers.0.attention.dense"], True),
+    ],
+)
+def test_the_format_is_claimed_where_transformers_reads_it(architecture, names, claimed):
+    """As tests/unit/compress/archive/test_layouts.py finds by loading each."""
+    method, step = taken("rtn-4bit@overall")
+    experts = {"mixtral": ["layers.0.block_sparse_moe.experts.0.w1"], "gpt_oss": ["layers.0.mlp.experts.0.down_proj"]}
+    base = base_of(architecture, dict.fromkeys([*names, *experts.get(architecture, []), "lm_head"]))
+    prefix, said = method.stored_as(step, base, [f"{name}.weight" for name in names])
+    assert (prefix, said["quant_method"]) == (("", "compressed-tensors") if claimed else ("packed.", "knowcost_packed"))
+    assert ("load_with" in said) is not claimed
+
+
+def test_a_final_layer_is_left_out_under_all_its_names():
+    method, step = taken("rtn-4bit@attention")
+    base = base_of("gpt_neox", ["layers.0.attention.dense", "embed_out"])
+    _, said = method.stored_as(step, base, ["layers.0.attention.dense.weight"])
+    assert said["ignore"] == ["embed_out", "lm_head"]
 
 
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])

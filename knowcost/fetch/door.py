@@ -59,16 +59,26 @@ def check_files(row: Mapping[str, str], folder: Path, small: Collection[str]) ->
                 "`remote_code` to the row's allow column, or choose another model."
             )
     if config.get("quantization_config") is not None and not row.get("parent"):
-        raise InputError(
-            f"{folder / 'config.json'}: quantization_config says that model {row['name']} is quantized already, and "
-            "what compression costs is asked of the model before that; choose the checkpoint that it was made from. To "
-            "have this one asked beside it, as it is, name the row of that one in this row's column `parent`"
-        )
+        _refuse_quantized(row["name"], folder / "config.json", config["quantization_config"])
     check_text_alone(folder / "config.json", config)
     check_family(row, folder, config.get("model_type"))
     if not any(all((folder / name).exists() for name in names) for names in _TOKENIZERS):
         wanted = ", ".join(" + ".join(sorted(names)) for names in _TOKENIZERS)
         raise InputError(f"{folder}: model {row['name']}: {row['source']} has no tokenizer; expected one of: {wanted}")
+
+
+def _refuse_quantized(name: str, path: Path, said: Any) -> None:
+    if isinstance(said, Mapping) and said.get("quant_method") == "mxfp4":
+        raise InputError(
+            f"{path}: quantization_config says that the experts of model {name} are in four bits (mxfp4), as gpt-oss "
+            "was released, and what compression costs is asked of floats; save it in bfloat16 and name that folder as "
+            "the source: config/README.md, gpt-oss, has the lines"
+        )
+    raise InputError(
+        f"{path}: quantization_config says that model {name} is quantized already, and what compression costs is asked "
+        "of the model before that; choose the checkpoint that it was made from. To have this one asked beside it, as "
+        "it is, name the row of that one in this row's column `parent`"
+    )
 
 
 def refuse_pointers(folder: Path, names: Iterable[str]) -> None:

@@ -110,7 +110,7 @@ CASES = {
                                         "vision_config": {"hidden_size": 16}},
                         ["config.json", "gemma3_text", "vision_config", "The text part of a larger model"]),
     "experts in four bits": ("gpt_oss", dict, {"quantization_config": {"quant_method": "mxfp4"}},
-                             ["config.json", "quantization_config", "was made from", "`parent`"]),
+                             ["config.json", "quantization_config", "mxfp4", "bfloat16", "config/README.md, gpt-oss"]),
     "code of its own": ("llama", dict, {"auto_map": {"AutoModelForCausalLM": "modeling_x.X"}},
                         ["config.json", "auto_map", "`remote_code`"]),
     "no blocks": ("llama", without("model.layers."), {"num_hidden_layers": 0},

@@ -30,6 +30,7 @@ def fills(found: Checkpoint, model: transformers.PreTrainedModel) -> dict[str, l
     """
     names = resolve(model, found.tensors)
     wanted = model.state_dict()
+    _refuse_joined(found)
     _refuse_missing(found, model, names)
     for parameter, own in names.sources.items():
         if len(own) > 1:
@@ -46,6 +47,18 @@ def fills(found: Checkpoint, model: transformers.PreTrainedModel) -> dict[str, l
     for parameter, tensor in names.tensors.items():
         filled[tensor].append(parameter)
     return filled
+
+
+def _refuse_joined(found: Checkpoint) -> None:
+    """Raise InputError for a tensor with the layers of all experts, where the architecture's files have them apart."""
+    for name, tensor in found.tensors.items():
+        if len(tensor.shape) == 3 and re.search(r"experts\.[^.]+$", name):
+            raise InputError(
+                f"{found.file_of(name)}: tensor {name} holds the layers of all experts, as transformers has them in "
+                f"memory, but files of {found.model_type!r} hold each by itself; load the file's tensors into a model "
+                "of AutoModelForCausalLM.from_config with load_state_dict and save that with save_pretrained, which "
+                "takes them apart"
+            )
 
 
 def _refuse_missing(found: Checkpoint, model: transformers.PreTrainedModel, names: Names) -> None:

@@ -21,7 +21,7 @@ class DynamicInt8Linear(nn.Module):
     and returns float32 (..., out). The activations' scale is one for the whole input, as in torch: a result depends on
     what else is in the batch. With `per_sentence` the input's first dimension is the sentence and each has a scale of
     its own; whoever asks must then batch sentences of one length, or padding would count. (OPT flattens its input to
-    its feed-forward layers, which then have a scale per token.)
+    its feed-forward layers, and a mixture of experts that of its experts, which then have a scale per token.)
     """
 
     per_sentence = False  # see `set_activations`

@@ -7,10 +7,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import transformers
+from helpers import tiny
 from helpers.fetching import SMALL, checkpoint, write
+from safetensors.torch import load_file
 
 from knowcost.common.errors import InputError
 from knowcost.fetch import weights
+from knowcost.models import blueprint
 from knowcost.models.checkpoint import Checkpoint
 
 
@@ -54,3 +58,16 @@ def test_check_is_bounded_in_memory(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 << 20
+
+
+def test_experts_that_a_file_holds_together_are_refused_with_what_to_do(tmp_path):
+    made = tiny.model("qwen3_moe")
+    made.save_pretrained(tmp_path, save_original_format=False)
+    model = blueprint.empty(blueprint.configuration(tmp_path))
+    found = r"model\.safetensors: tensor model\.layers\.0\.mlp\.experts\.\w+_proj holds the layers of all experts"
+    with pytest.raises(InputError, match=f"{found}.*from_config with load_state_dict .* save_pretrained"):
+        weights.fills(Checkpoint(tmp_path), model)
+    other = transformers.AutoModelForCausalLM.from_config(made.config)
+    other.load_state_dict(load_file(tmp_path / "model.safetensors"))
+    other.save_pretrained(tmp_path)
+    assert weights.fills(Checkpoint(tmp_path), model).keys() == Checkpoint(tmp_path).tensors.keys()

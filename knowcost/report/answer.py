@@ -87,8 +87,11 @@ def _halves(rows: pd.DataFrame) -> str | None:
 
 def _about_int8(drops: pd.DataFrame) -> Iterator[str | None]:
     rows = drops[(drops["experiment"] == "quantize") & (drops["method"] == "int8")]
-    names = {"attention": "Int8 in attention", "feed_forward": "in feed-forward layers", "overall": "everywhere"}
-    yield _sentence({words: rows[rows["scope"] == scope] for scope, words in names.items()})
+    names = {"attention": "in attention", "feed_forward": "in feed-forward layers", "overall": "everywhere"}
+    asked = set(rows["scope"][rows["drop_points"].notna()])
+    there = [scope for scope in names if scope in asked]
+    subjects = ["Int8 " * (place == 0) + names[scope] for place, scope in enumerate(there)]
+    yield _sentence({words: rows[rows["scope"] == scope] for words, scope in zip(subjects, there, strict=True)})
 
 
 def _about_final(drops: pd.DataFrame) -> Iterator[str | None]:

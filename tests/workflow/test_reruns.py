@@ -49,6 +49,15 @@ def test_a_new_model_runs_its_own_cells_and_the_aggregates(project):
     assert project.planned() == {"fetch_model": 1, "thresholds": 1, "compress": 6} | scores | AGGREGATES
 
 
+def test_a_version_that_was_compressed_elsewhere_runs_its_own_jobs_and_the_aggregates(project):
+    rows = ["one\tencoder\t./checkpoints/bert\t", "two\tencoder\t./checkpoints/bert\tone"]
+    (project.folder / "models.tsv").write_text("\n".join(["name\tfamily\tsource\tparent", *rows, ""]))
+    assert project.planned() == {"fetch_model": 1, "bring": 1, "score_one-brought-two": 1} | AGGREGATES
+    run = project.snakemake("results/one/brought-two/manifest.json")
+    assert jobs(run) == {"fetch_model": 1, "bring": 1}
+    assert "one brought-two: weights as floats, 32.00 bits per parameter" in run.stderr
+
+
 def test_a_new_benchmark_compresses_nothing_and_asks_only_what_is_new(project):
     project.add_row("benchmarks.tsv", "second", "cloze", "second.jsonl", "encoder")
     before = (project.folder / "results/one/dense/scores/first.parquet").read_bytes()

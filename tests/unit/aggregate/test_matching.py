@@ -159,3 +159,17 @@ def test_a_level_on_the_edge_of_the_tolerance_is_the_border():
     assert one(matching.table([run({20: 19}, n=60, known=20)], TOLERANCE)[0])["border"] == "20%"
     million = np.array([[1.0, 0.95], [1.0, 0.949999]])
     assert matching._matches(million, TOLERANCE).tolist() == [[True], [False]]
+
+
+def test_what_was_compressed_elsewhere_is_a_series_of_its_own():
+    slugs = ["magnitude-40@overall", "brought-a", "magnitude-20@overall", "brought-b"]
+    assert list(matching.series(slugs).values()) == [
+        ["magnitude-20@overall", "magnitude-40@overall"],
+        ["brought-a"],
+        ["brought-b"],
+    ]
+    borders, _ = matching.table([run({}, more={"brought-a": "1" * 95, "brought-b": "1" * 94})], TOLERANCE)
+    assert borders[["method", "matching", "border", "strongest"]].values.tolist() == [
+        ["brought-a", "brought-a", "a", "a"],
+        ["brought-b", "", "none", "b"],
+    ]

@@ -32,6 +32,13 @@ def test_nothing_moved_and_nothing_asked_twice():
     assert noise.measure(rows([True, False], [None, None])) is None
 
 
+def test_what_was_compressed_elsewhere_has_a_floor_of_its_own():
+    measured = {slug: {"noise_points": p} for slug, p in [("dense", 0.1), ("brought-a", 3.0), ("int8@overall", 2.0)]}
+    assert noise.floor("brought-a", measured) == 3.0
+    assert isnan(noise.floor("brought-b", measured))
+    assert noise.floor("rtn-4bit@overall", measured) == 0.1
+
+
 def test_int8_variants_take_the_highest_floor_of_those_in_int8():
     measured = {
         slug: {"noise_points": p} for slug, p in [("dense", 0.1), ("int8@overall", 2.0), ("int8@attention", 1.0)]

@@ -82,6 +82,20 @@ def test_grid_holds_a_row_for_each_cell_of_the_design():
     pd.testing.assert_frame_equal(paper_tables.grid(whole), whole)
 
 
+def test_what_was_compressed_elsewhere_is_missing_for_no_other_model():
+    cells = [
+        ("m", "dense", "a"),
+        ("m", "dense", "b"),
+        ("m", "brought-x", "a"),
+        ("n", "dense", "a"),
+        ("n", "dense", "b"),
+    ]
+    whole = paper_tables.grid(drops.scores([cell(*each, 0.5, 0.4) for each in cells]))
+    gone = whole[whole["accuracy"].isna()]
+    assert gone[["model", "variant", "benchmark", "experiment"]].values.tolist() == [["m", "brought-x", "b", "brought"]]
+    pd.testing.assert_frame_equal(paper_tables.grid(whole), whole)
+
+
 def test_parameters_in_millions():
     manifests = [fake_results.manifest("m", "dense", "decoder"), fake_results.manifest("m", "int8@final", "decoder")]
     row = paper_tables.parameters({"m": "decoder", "unseen": "encoder"}, manifests).set_index("model")

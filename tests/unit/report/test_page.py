@@ -69,6 +69,19 @@ def test_answer_about_int8_says_when_nothing_was_measurable():
     ]
 
 
+def test_int8_is_named_whatever_scope_comes_first():
+    lines = answer.answer_lines(drops(("encoder", "int8@overall", 4.0, 9.0, 2, 80, 40)))
+    assert lines == ["Int8 everywhere costs 4.0 points of accuracy on encoder models.", KNOWN]
+
+
+def test_the_smallest_may_be_one_that_was_compressed_elsewhere():
+    lines = answer.answer_lines(drops(("encoder", "brought-mine.Q4_K_M", 1.0, 2.0, 1, 97, 72)))
+    assert lines[0] == (
+        "Smallest variant that still knows 95% of what the dense model knew: mine.Q4_K_M (72% fewer bytes) for encoder "
+        "models."
+    )
+
+
 def test_answer_about_final_layer_and_size():
     lines = answer.answer_lines(
         drops(

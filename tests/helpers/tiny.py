@@ -7,7 +7,7 @@ from knowcost.common import files, paths, seal
 from knowcost.fetch import weights
 from knowcost.fetch.config import described_model
 from knowcost.models.checkpoint import Checkpoint
-from knowcost.spec.architectures import family_of
+from knowcost.spec.architectures import architectures, family_of
 
 AUTO = {
     "encoder": tf.AutoModelForMaskedLM,
@@ -104,6 +104,8 @@ FURTHER = {
     "olmoe": EXPERTS | {"intermediate_size": 24},
     "gpt_oss": HEADS | WINDOW | {"num_local_experts": 4, "num_experts_per_tok": 2},
 }  # fmt: skip
+EVERY = [*MODELS, *(kind for kind in FURTHER if kind in architectures())]
+IN_BYTES = ("qwen2", "qwen2_moe")  # whose tokenizer transformers makes one of pairs of bytes, whatever it was
 OWN_HEAD = ("t5", "mt5", "umt5")  # whose classes tie the head whatever config.json says, unless a file holds another
 
 
@@ -142,7 +144,7 @@ def fetched(kind, folder, dtype=torch.float32, shard="5GB", seed=0):
     if kind in OWN_HEAD:  # transformers writes the key as true, whatever the weights
         config = files.read_json(folder / "config.json") | {"tie_word_embeddings": False}
         files.write_json(folder / "config.json", config)
-    save_tokenizer(folder)
+    save_tokenizer(folder, in_bytes=kind in IN_BYTES)
     write_source(folder)
     return made
 
@@ -156,13 +158,21 @@ def write_source(folder):
     seal.write_json(folder / paths.SOURCE, {"source": "test", "files": hashes, "names": names})
 
 
-def save_tokenizer(folder):
-    """A tokenizer of 120 words, five of them special."""
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "</s>", *(f"w{i}" for i in range(114))]
-    from tokenizers import Tokenizer, models, pre_tokenizers
+def save_tokenizer(folder, in_bytes=False):
+    """A tokenizer of 120 words, six of them special; in_bytes: of pairs of bytes, whose words have two or three."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    inner = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "</s>"]
+    if in_bytes:
+        letters = ["\u0120", *map(chr, range(33, 127))]
+        pairs = [("w", str(i)) for i in range(10)] + [("\u0120", "w"), ("\u0120w", "1"), ("\u0120w", "2")]
+        words = [*special, *letters, *(one + other for one, other in pairs)]
+        inner = Tokenizer(models.BPE({word: i for i, word in enumerate(words)}, pairs))
+        inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    else:
+        words = [*special, *(f"w{i}" for i in range(114))]
+        inner = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+        inner.pre_tokenizer = pre_tokenizers.Whitespace()
     tf.PreTrainedTokenizerFast(
         tokenizer_object=inner, pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]", eos_token="</s>"
     ).save_pretrained(folder)

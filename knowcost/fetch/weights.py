@@ -107,7 +107,7 @@ def _refuse_strangers(found: Checkpoint, model: transformers.PreTrainedModel, na
     owners = {name for name, module in model.named_modules() if module._parameters}
     buffers = {buffer.rpartition(".")[2] for buffer, _ in model.named_buffers()}
     for name, target in names.ignored.items():
-        if _known_to_be_ignored(model, buffers, target):
+        if _known_to_be_ignored(model, buffers, target) or _is_mask(found.tensors[name]):
             continue
         parent = target.rpartition(".")[0]
         if (
@@ -129,6 +129,16 @@ def _known_to_be_ignored(model: transformers.PreTrainedModel, buffers: set[str],
     old = name.rpartition(".")[2]
     patterns = model._keys_to_ignore_on_load_unexpected or ()
     return (old in ("position_ids", "inv_freq") and old in buffers) or any(re.search(each, name) for each in patterns)
+
+
+def _is_mask(tensor: Tensor) -> bool:
+    """Whether a tensor is the causal mask, or what it filled in, that old versions of GPT-2's kind saved as buffers of
+    their attention: published checkpoints of GPT-2, GPT-Neo, GPT-J and GPT-NeoX hold them."""
+    owner, _, leaf = tensor.name.rpartition(".")
+    if not re.search(r"\b(attn|attention)$", owner):
+        return False
+    triangle = len(tensor.shape) == 4 and tensor.shape[:2] == (1, 1) and tensor.shape[2] == tensor.shape[3]
+    return (leaf == "bias" and triangle) or (leaf == "masked_bias" and tensor.size == 1)
 
 
 def _refuse_untied(found: Checkpoint, model: transformers.PreTrainedModel, names: Names) -> None:

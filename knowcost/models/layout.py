@@ -28,7 +28,7 @@ from knowcost.spec.architectures import architecture, architectures
 if TYPE_CHECKING:
     from knowcost.models.checkpoint import Tensor
 
-STRIPE = 1 << 24  # elements of a matrix that are turned at a time: larger ones are read several times
+STRIPE = 1 << 22  # elements of a matrix that are turned at a time: larger ones are read several times
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,13 @@ def turned(tensor: Tensor, name: str) -> Tensor:
 
     def stripes() -> Iterator[np.ndarray]:
         for first in range(0, columns, at_once):
-            parts = [part[:, first : first + at_once].T for _, part in whole_rows(tensor.blocks(), columns)]
-            yield np.concatenate(parts, axis=1).reshape(-1)
+            stripe: np.ndarray | None = None
+            for row, part in whole_rows(tensor.blocks(), columns):
+                if stripe is None:
+                    stripe = np.empty((min(at_once, columns - first), rows), part.dtype)
+                stripe[:, row : row + len(part)] = part[:, first : first + at_once].T
+            if stripe is not None:
+                yield stripe.reshape(-1)
 
     return replace(tensor, name=name, shape=(columns, rows), blocks=stripes)
 

@@ -7,10 +7,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 import transformers
 from helpers import tiny
 from helpers.fetching import SMALL, checkpoint, write
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from knowcost.common.errors import InputError
 from knowcost.fetch import weights
@@ -71,3 +72,33 @@ def test_experts_that_a_file_holds_together_are_refused_with_what_to_do(tmp_path
     other.load_state_dict(load_file(tmp_path / "model.safetensors"))
     other.save_pretrained(tmp_path)
     assert weights.fills(Checkpoint(tmp_path), model).keys() == Checkpoint(tmp_path).tensors.keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "attention"),
+    [("gpt2", "transformer.h.1.attn"), ("gpt_neo", "transformer.h.1.attn.attention"), ("gptj", "transformer.h.1.attn"),
+     ("gpt_neox", "gpt_neox.layers.1.attention")],
+)  # fmt: skip
+def test_masks_that_old_versions_saved_fill_nothing(tmp_path, kind, attention):
+    """As published checkpoints hold them; transformers leaves them out too, and answers the same."""
+    made = tiny.model(kind)
+    made.save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    masks = {"bias": torch.ones(1, 1, 64, 64, dtype=torch.uint8).tril(), "masked_bias": torch.tensor(-1e9)}
+    masks = {f"{attention}.{name}": mask for name, mask in masks.items()}
+    weights_of = load_file(path)
+    save_file(weights_of | masks, path, {"format": "pt"})
+    model = blueprint.empty(blueprint.configuration(tmp_path))
+    filled = weights.fills(Checkpoint(tmp_path), model)
+    assert {name for name, parameters in filled.items() if not parameters} == masks.keys()
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    assert torch.equal(tiny.logits(again), tiny.logits(made))
+
+
+@pytest.mark.parametrize("shape", [(16,), (1, 1, 4, 5), (2, 1, 4, 4)])
+def test_a_bias_of_another_shape_is_no_mask(tmp_path, shape):
+    tiny.model("gptj").save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    save_file(load_file(path) | {"transformer.h.1.attn.bias": torch.ones(shape)}, path, {"format": "pt"})
+    with pytest.raises(InputError, match=r"has no place for tensor transformer\.h\.1\.attn\.bias"):
+        weights.fills(Checkpoint(tmp_path), blueprint.empty(blueprint.configuration(tmp_path)))

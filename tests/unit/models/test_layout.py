@@ -1,5 +1,7 @@
 """What lies otherwise in files: turned and cut on reading, put back on writing, bit for bit."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -93,3 +95,19 @@ def test_stacked_names_the_tensors_that_files_hold_stacked(kind, tmp_path):
     stacked = {name for name, tensor in stored.items() if tensor.dim() == 3 and "experts" in name}
     assert {name for name in stored if any(scopes.matches(p, name) for p in patterns)} == stacked
     assert bool(stacked) == (kind == "gpt_oss")
+
+
+def test_turning_a_matrix_holds_one_stripe_of_it(monkeypatch):
+    monkeypatch.setattr(layout, "STRIPE", 1 << 16)
+    rows, columns = 1000, 3000
+    row = np.arange(columns, dtype=np.float32)
+    matrix = checkpoint.Tensor("w", "F32", (rows, columns), lambda: (row + i for i in range(rows)))
+    tracemalloc.start()
+    across = layout.turned(matrix, "w")
+    first = next(across.blocks())
+    total = sum(int(block.size) for block in across.blocks())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (across.shape, total) == ((columns, rows), rows * columns)
+    assert first[:3].tolist() == [0, 1, 2] and first[rows : rows + 2].tolist() == [1, 2]
+    assert peak < 4 * 4 * layout.STRIPE < 4 * rows * columns / 2

@@ -179,6 +179,8 @@ def _one_gguf(names: Collection[str], row: Mapping[str, str]) -> str:
             f"{row['name']}: {row['source']} has several GGUFs ({', '.join(found)}); name one of them in the source "
             f"column: {row['source'].rstrip('/')}/{found[0]}"
         )
+    if not found and place(row["source"])[1]:
+        raise InputError(f"{row['name']}: there is no file {row['source']}; correct the source column")
     if not found:
         held = ", ".join(sorted(names)) or "nothing"
         raise InputError(

@@ -109,7 +109,7 @@ class Work:
 
     stage: thresholds, compress, score, or any other; size: of its model, None where there is none; dtype: what it
     computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
-    one GPU, None where it takes none.
+    one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere.
     """
 
     stage: str
@@ -118,6 +118,7 @@ class Work:
     methods: Collection[str] = ()
     cells: int = 1
     gpu_memory_gb: float | None = None
+    brought: bool = False
 
     @property
     def calibrated(self) -> bool:
@@ -146,8 +147,8 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     compress with calibration data: 4 GB + S + W; 60 minutes + 30 for each 1e9 of P; one GPU where there are any.
     score: 3 GB + S + W, with int8 3 GB + S + 3 W (measured on SmolLM2-135M, beside 0.4 GB of imports: 0.9 W, and 3.0 W
     for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
-    kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8 twice the tokens, since its cells are asked
-    twice. GPUs as in `gpus_for`.
+    kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8, and of what was compressed elsewhere, twice
+    the tokens, since such cells are asked twice. GPUs as in `gpus_for`.
     all others (calibrate, world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
@@ -180,7 +181,7 @@ def _gpus_and_threads(work: Work) -> tuple[int, int]:
 def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float, float]:
     """(gigabytes, minutes)."""
     speed = GPU_SPEED if gpus else CPU_SPEED * threads  # the parts of a spread model work one after the other
-    tokens = TOKENS_PER_CELL * (2 if work.dynamic else 1)
+    tokens = TOKENS_PER_CELL * (2 if work.dynamic or work.brought else 1)
     memory = 3 + size.stored_gb + work.weights_gb * (3 if work.dynamic else 1)
     return memory, 30 + work.cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
 
@@ -200,6 +201,7 @@ def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
         dtype=(row or {}).get("dtype") or "float32",
         methods={step.method for slug in job.variants for step in parse(slug).steps},
         cells=job.cells,
+        brought=any(parse(slug).brought for slug in job.variants),
         gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
     )
     asked: dict[str, int | str] = dict(needs(work, attempt))

@@ -101,6 +101,11 @@ def test_pickles_are_refused_whatever_the_row_allows(made, get, tmp_path):
     refused(get, row(tmp_path / "p", allow="pickle"), "not read from pickles", "pytorch_model.bin")
 
 
+def test_a_gguf_that_is_not_there_is_named(made, get):
+    refused(get, row(made / "b.gguf"), f"there is no file {made}/b.gguf", "source column")
+    refused(get, row(made / "nowhere/b.gguf"), f"there is no folder {made}/nowhere")
+
+
 def test_one_of_several_ggufs_must_be_named(made, get, tmp_path):
     for name in ("b.Q4_K_M.gguf", "a.Q8_0.gguf"):
         shutil.copy(made / "a.gguf", tmp_path / name)

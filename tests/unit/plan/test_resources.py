@@ -32,12 +32,12 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
         ("score", LLAMA_7B, {"dtype": "float16", "gpu_memory_gb": 24, "methods": ["int8"]}, (97338, 52, 2, 2)),
         # (1.1 x 137.95 + 4) / 72 = 2.16; 34 + 68.98 + 57.48
         ("score", LLAMA_70B, {"dtype": "bfloat16", "gpu_memory_gb": 80}, (278907, 161, 2, 3)),
-        # compressed elsewhere, and computing on 39 GB as they are: (1.1 x 39 + 4) / 72 = 0.65; 34 + 19.5 + 57.48
+        # compressed elsewhere, and computing on 39 GB as they are: (1.1 x 39 + 4) / 72 = 0.65; 34 + 19.5 + 2 x 57.48
         (
             "score",
             Size(68_976_648_192, 39.0, packed=True),
-            {"dtype": "bfloat16", "gpu_memory_gb": 80},
-            (81000, 111, 2, 1),
+            {"dtype": "bfloat16", "gpu_memory_gb": 80, "brought": True},
+            (81000, 169, 2, 1),
         ),
         ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),
         ("world", None, {}, (4001, 61, 1, 0)),
@@ -179,3 +179,9 @@ def test_the_plan_of_a_batch_takes_its_variants_methods(here):
     variants = ("dense", "magnitude-40@attention+int8@attention")
     alone, with_int8 = (resources.of_job(Study(), Job("score", "m", taken, 2)) for taken in (variants[:1], variants))
     assert with_int8["mem_mb"] - alone["mem_mb"] == 3 * 28_000 - 14_000
+
+
+def test_a_version_that_was_compressed_elsewhere_is_asked_twice(here):
+    once, twice = (resources.of_job(Study(), Job("score", "m", (slug,))) for slug in ("dense", "brought-m"))
+    # 7e9 unknown parameters on 8 threads: 34 + 7 + 2 x 7e9 x 5e5 / 2.4e11 / 60 = 486.1 minutes, and as many again
+    assert (once["runtime"], twice["runtime"]) == (528, 1014)

@@ -1,4 +1,4 @@
-"""Calibration windows of random tokens, and the kinds of tiny models that are run over them."""
+"""Calibration windows of random tokens."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,7 +7,6 @@ import torch
 from knowcost.common import parquet
 from knowcost.models import fetched
 
-KINDS = ["bert", "roberta", "distilbert", "albert", "t5", "t5-tied", "llama", "llama-tied", "opt"]
 SAMPLES, LENGTH = 5, 12
 
 

@@ -73,7 +73,7 @@ def test_inputs_of_tiny_ranges_are_torch_s_bit_for_bit(size, low):
             assert torch.equal(ours(reference[0])(each), reference(each))
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "albert", "distilbert", "t5", "llama", "opt"])
+@pytest.mark.parametrize("kind", ["bert", "t5"])
 def test_a_whole_model_is_torch_s_bit_for_bit(kind):
     model = tiny.model(kind)
     names = scopes.layers(model.config.model_type, tiny.linears(model), "paper", "overall", quantizing=True)

@@ -44,7 +44,7 @@ def untied(model):
     head.weight = torch.nn.Parameter(head.weight.detach().clone())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["gpt2", "mixtral", "gpt_oss"])
 def test_a_pruned_archive_is_torch_s_pruning_of_the_layers_apart(tmp_path, kind):
     """Experts count among the weights of the scope; the file has the names and shapes of the checkpoint."""
     model, out = archived(tmp_path, kind, "magnitude-40@overall")
@@ -66,7 +66,7 @@ def test_a_pruned_archive_is_torch_s_pruning_of_the_layers_apart(tmp_path, kind)
     assert entry["parameters"] == sum(layers[name].weight.numel() for name in names)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["gpt2", "gpt_oss"])
 @pytest.mark.parametrize("engine", ["knowcost", "torch"])
 def test_an_int8_archive_is_torch_s_quantization_of_the_layers_apart(tmp_path, kind, engine):
     """quantize_dynamic takes nn.Linear; of Conv1D and experts it takes those that stand in their place."""
@@ -83,7 +83,7 @@ def test_an_int8_archive_is_torch_s_quantization_of_the_layers_apart(tmp_path, k
         plain(out, kind)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["gpt_neox", "bart"])
 def test_a_pruned_head_keeps_its_name_and_leaves_the_embeddings(tmp_path, kind):
     model, out = archived(tmp_path, kind, "magnitude_structured-40@final")
     names = stored(tmp_path / "model").keys() | {f"{architecture(kind).heads[0]}.weight"}

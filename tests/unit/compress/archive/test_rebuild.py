@@ -58,7 +58,7 @@ def llama(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("kind", list(tiny.MODELS))
+@pytest.mark.parametrize("kind", ["bert", "t5-tied", "llama"])
 def test_every_mode_gives_the_same_bytes(tmp_path, kind):
     tiny.fetched(kind, tmp_path / "model", dtype=torch.float16, shard="7KB")
     family = family_of(kind.removesuffix("-tied"))

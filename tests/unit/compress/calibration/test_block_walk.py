@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers import tiny
-from helpers.calibrated import KINDS, calibrated
+from helpers.calibrated import calibrated
 from helpers.counting import growth
 from helpers.seen import inputs_of
 from safetensors.torch import load_file, save_file
@@ -74,7 +74,7 @@ def stage_of(path):
     return found[0] if found else path
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["albert", "t5", "llama-tied"])
 def test_a_block_is_solved_from_what_the_solved_blocks_before_it_give(tmp_path, kind):
     model, work, ids = prepared(kind, tmp_path)
     seen = {}

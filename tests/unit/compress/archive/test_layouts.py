@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from helpers import tiny
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.nn.utils import prune
 
 from knowcost.common import files, paths
@@ -34,9 +34,8 @@ def plain(folder, kind, **loading):
 
 
 def stored(folder):
-    """{name: shape} of a checkpoint's one file."""
-    [path] = folder.glob("*.safetensors")
-    return {name: tensor.shape for name, tensor in load_file(path).items()}
+    """{name: shape} of a checkpoint's files."""
+    return {name: tensor.shape for path in folder.glob("*.safetensors") for name, tensor in load_file(path).items()}
 
 
 def untied(model):
@@ -135,3 +134,43 @@ def test_whatever_is_kept_the_full_archive_comes_back(tmp_path, kind, slug, mode
     _, whole = archived(tmp_path / "again", kind, slug)
     [expected], [found] = whole.glob("*.safetensors"), (tmp_path / "exported").glob("*.safetensors")
     assert (found.name, found.read_bytes()) == (expected.name, expected.read_bytes())
+
+
+def without_prefix(state):
+    return {name.removeprefix("transformer."): tensor for name, tensor in state.items()}
+
+
+def under_its_name_in_the_model(state):
+    return {name.replace("embed_out", "lm_head"): tensor for name, tensor in state.items()}
+
+
+def with_all_four_embeddings(state):
+    shared = state["model.shared.weight"]
+    names = ("model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight")
+    return state | {name: shared.clone() for name in names}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [("gpt2", without_prefix), ("gpt_neox", under_its_name_in_the_model), ("bart", with_all_four_embeddings)],
+)
+def test_a_head_is_pruned_whatever_names_a_file_has(tmp_path, kind, change):
+    """The archive has the file's names, and that of the head where it had none; transformers reads it."""
+    model = tiny.fetched(kind, tmp_path / "model")
+    path = tmp_path / "model" / "model.safetensors"
+    save_file(change(load_file(path)), path, {"format": "pt"})
+    tiny.write_source(tmp_path / "model")
+    archive.make_archive("m", "magnitude_structured-40@final", Inputs(tmp_path / "model"), tmp_path / "out")
+    assert stored(tmp_path / "out") == stored(tmp_path / "model") | {"lm_head.weight": (120, 16)}
+    untied(model)
+    prune.ln_structured(model.get_output_embeddings(), "weight", amount=0.4, n=1, dim=0)
+    assert torch.equal(tiny.logits(plain(tmp_path / "out", kind)), tiny.logits(model))
+
+
+@pytest.mark.parametrize("mode", ["full", "changed"])
+def test_a_stack_of_experts_stays_in_one_shard(tmp_path, mode):
+    _, out = archived(tmp_path, "gpt_oss", "magnitude-40@overall", storage.Keep(mode, 20_000))
+    rebuild.export(out, tmp_path / "model", tmp_path / "exported", ("m", "magnitude-40@overall"))
+    assert len(list((tmp_path / "exported").glob("*.safetensors"))) > 2
+    assert stored(tmp_path / "exported") == stored(tmp_path / "model")
+    assert tiny.logits(plain(tmp_path / "exported", "gpt_oss")).isfinite().all()

@@ -40,10 +40,11 @@ def test_a_file_is_described_by_its_digest_and_size(tmp_path):
 def test_the_manifest_counts_itself(tmp_path):
     """Where its own number of digits changes its size, too: 96 to 104 bytes of other files."""
     for size in range(90, 110):
-        storage.write_manifest(tmp_path, {"bytes": {"nominal": 1}}, {"files": {"x": {"size": size, "sha256": "a"}}})
+        kept = {"keep": "full", "files": {"x": {"size": size, "sha256": "a"}}}
+        storage.write_manifest(tmp_path, {"bytes": {"nominal": 1}}, kept)
         said = files.read_json(tmp_path / paths.MANIFEST)
         assert said["bytes"] == {"nominal": 1, "disk": size + (tmp_path / paths.MANIFEST).stat().st_size}
-        assert said["archive"] == {"files": {"x": {"size": size, "sha256": "a"}}}
+        assert said["archive"] == kept
 
 
 def test_a_whole_archive_gives_its_manifest(made):

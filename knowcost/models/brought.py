@@ -67,7 +67,7 @@ def format_by_config(folder: Path) -> Format | None:
     said = read_config(folder).get("quantization_config")
     if said is None:
         return None
-    return usable(said.get("quant_method") if isinstance(said, Mapping) else said, folder / "config.json")
+    return usable(said.get("quant_method") if isinstance(said, Mapping) else None, folder / "config.json")
 
 
 def usable(method: Any, path: Path) -> Format:
@@ -95,8 +95,16 @@ def words(folder: Path) -> str:
         return f"{found.label} {gguf_files.kind(folder / file)}".strip()
     said = read_config(folder)["quantization_config"]
     bits = [said.get("bits"), said.get("w_bit"), 4 * bool(said.get("load_in_4bit")), 8 * bool(said.get("load_in_8bit"))]
-    bits += [(group.get("weights") or {}).get("num_bits") for group in (said.get("config_groups") or {}).values()]
-    return ", ".join([found.label, *(f"{count} bit" for count in sorted(filter(None, set(bits))))])
+    weights = [group.get("weights") for group in _groups(said)]
+    bits += [each.get("num_bits") for each in weights if isinstance(each, Mapping)]
+    known = {count for count in bits if isinstance(count, int) and count}
+    return ", ".join([found.label, *(f"{count} bit" for count in sorted(known))])
+
+
+def _groups(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The groups of layers of compressed-tensors' configuration, as far as they are written as such."""
+    groups = said.get("config_groups")
+    return [each for each in groups.values() if isinstance(each, Mapping)] if isinstance(groups, Mapping) else []
 
 
 def load(
@@ -148,8 +156,8 @@ def _quantization(folder: Path) -> dict[str, Any]:
     are quantized too, which only the other way does.
     """
     said = read_config(folder)["quantization_config"]
-    groups = (said.get("config_groups") or {}).values()
-    weights_only = not any(group.get("input_activations") or group.get("output_activations") for group in groups)
+    activations = ("input_activations", "output_activations")
+    weights_only = not any(group.get(name) for group in _groups(said) for name in activations)
     return said | ({"dequantize": True} if said["quant_method"] == COMPRESSED and weights_only else {})
 
 

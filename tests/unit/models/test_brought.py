@@ -66,6 +66,20 @@ def test_activations_that_compressed_tensors_quantizes_stay_quantized(here):
     assert brought._quantization(here) == said
 
 
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        ({"a": {"weights": {"num_bits": 8}}, "b": {"weights": {"num_bits": 4}}}, "compressed-tensors, 4 bit, 8 bit"),
+        ([1], "compressed-tensors"),
+        ({"a": 3, "b": {"weights": "four"}, "c": {"weights": {"num_bits": "4"}}}, "compressed-tensors"),
+    ],
+)
+def test_bits_are_said_as_far_as_they_are_written_as_such(here, groups, words):
+    said = {"quant_method": "compressed-tensors", "config_groups": groups}
+    (here / "config.json").write_text(transformers.PreTrainedConfig(quantization_config=said).to_json_string())
+    assert brought.words(here) == words
+
+
 @pytest.mark.parametrize("options", [{"load_in_8bit": True}, {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}])
 def test_bitsandbytes_computes_as_transformers_loads_it(here, options):
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
@@ -124,6 +138,12 @@ def test_a_package_that_is_missing_is_named_with_what_to_do(monkeypatch, method,
         brought.usable(method, Path("folder/config.json"))
     assert str(caught.value).startswith("folder/config.json: ")
     assert not [word for word in words if word not in str(caught.value)]
+
+
+def test_a_quantization_config_that_is_no_object_is_refused(here):
+    (here / "config.json").write_text('{"quantization_config": "bitsandbytes"}')
+    with pytest.raises(InputError, match=r"config\.json: quantization_config has the quant_method None"):
+        brought.format_of(here)
 
 
 def test_a_package_that_is_there_is_taken(monkeypatch):

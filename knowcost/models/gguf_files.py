@@ -1,6 +1,12 @@
-"""GGUF files: llama.cpp's, which hold weights, configuration and tokenizer in one."""
+"""GGUF files: llama.cpp's, which hold weights, configuration and tokenizer in one.
+
+gguf and transformers go through a file's vocabulary, token by token, to read whatever else is in it: 10 seconds for
+Qwen's 150,000. So what was read of a file last is kept while the file is the same.
+"""
 
 import collections
+import copy
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +35,11 @@ def check_magic(path: Path) -> None:
 
 def configuration(path: Path) -> "transformers.PreTrainedConfig":
     """transformers' configuration out of a GGUF. Raises InputError for a file that it does not read."""
+    return copy.deepcopy(_configuration(path, *_stamp(path)))
+
+
+@functools.lru_cache(maxsize=1)
+def _configuration(path: Path, *_stamp: int) -> "transformers.PreTrainedConfig":
     import transformers
 
     try:
@@ -43,6 +54,11 @@ def configuration(path: Path) -> "transformers.PreTrainedConfig":
 
 def opened(path: Path) -> "gguf.GGUFReader":
     """The reader of a GGUF. Raises InputError for a file that is cut short or none."""
+    return _opened(path, *_stamp(path))
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(path: Path, *_stamp: int) -> "gguf.GGUFReader":
     import gguf
 
     try:
@@ -59,6 +75,12 @@ def opened(path: Path) -> "gguf.GGUFReader":
 def has_tokenizer(path: Path) -> bool:
     """Whether a GGUF holds a vocabulary."""
     return opened(path).get_field("tokenizer.ggml.tokens") is not None
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What is another as soon as a file is another."""
+    about = path.stat()
+    return about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def kind(path: Path) -> str:

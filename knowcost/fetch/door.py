@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"spiece.model"}, {"tokenizer.model"}, {"vocab.json", "merges.txt"})
+_TOKENIZERS = ({"tokenizer.json"}, {"vocab.txt"}, {"vocab.json", "merges.txt"}, {"spiece.model"}, {"tokenizer.model"},
+               {"sentencepiece.bpe.model"}, {"spm.model"})  # fmt: skip
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _POINTER = b"version https://git-lfs.github.com/spec/"
 

@@ -139,13 +139,19 @@ def _further(kind):
 
 def fetched(kind, folder, dtype=torch.float32, shard="5GB", seed=0):
     """A folder as the fetch stage leaves it. Returns the in-memory model."""
+    made = saved(kind, folder, dtype, shard, seed)
+    write_source(folder)
+    return made
+
+
+def saved(kind, folder, dtype=torch.float32, shard="5GB", seed=0):
+    """A checkpoint's folder as people bring it. Returns the in-memory model."""
     made = model(kind, seed).to(dtype)
     made.save_pretrained(folder, max_shard_size=shard)
     if kind in OWN_HEAD:  # transformers writes the key as true, whatever the weights
         config = files.read_json(folder / "config.json") | {"tie_word_embeddings": False}
         files.write_json(folder / "config.json", config)
     save_tokenizer(folder, in_bytes=kind in IN_BYTES)
-    write_source(folder)
     return made
 
 

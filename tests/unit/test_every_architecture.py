@@ -63,8 +63,7 @@ class Case:
 @pytest.fixture(scope="module", params=tiny.EVERY)
 def case(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    model = tiny.fetched(request.param, folder / "origin")
-    (folder / "origin" / paths.SOURCE).unlink()
+    model = tiny.saved(request.param, folder / "origin")
     family = family_of(model.config.model_type)
     asked = row(folder / "origin", family=family, name="model")
     fetch_model(asked, folder / "model", lock_path=folder / "lock.json")

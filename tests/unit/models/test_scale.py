@@ -65,7 +65,10 @@ def test_a_sound_checkpoint_is_held_against_its_model_without_searching_it(tmp_p
     assert growth(prepared, 4) < 2.5
 
 
-def test_an_int8_archive_is_loaded(tmp_path):
+def test_an_int8_archive_is_loaded(tmp_path, monkeypatch):
+    # its threads are waited for in more or fewer calls, as they are slow or quick
+    monkeypatch.setenv("HF_DEACTIVATE_ASYNC_LOAD", "1")
+
     def prepared(layers):
         folder = deep(tmp_path / f"model-{layers}", layers)
         tiny.write_source(folder)

@@ -12,7 +12,7 @@ finds no weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,6 @@ from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor, as_float32, from_array
 from knowcost.models.formats import FORMAT, dequantized
 from knowcost.models.headers import PACKED
-from knowcost.spec.architectures import architecture
 from knowcost.spec.levels import Bits, bits
 from knowcost.spec.variants import Step
 
@@ -63,16 +62,13 @@ class Quantizer(Layerwise):
         else:
             weights |= {"strategy": "channel"}
         taken = {name.removesuffix(".weight") for name in names}
-        others = [module for module in base.modules if module not in taken]
-        if base.head not in names:
-            others += architecture(base.model_type).heads[1:]  # readers go by its name in the model
         claimed = layout.is_read_as_linear(base.model_type, taken, base.modules)
         said = {
             "quant_method": "compressed-tensors" if claimed else "knowcost_packed",
             "format": FORMAT,
             "quantization_status": "compressed",
             "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
-            "ignore": others,
+            "ignore": _left_out(base, names),
         }
         return ("", said) if claimed else (PACKED, said | {"load_with": "knowcost.load.load"})
 
@@ -92,6 +88,14 @@ class Quantizer(Layerwise):
             )
             if back:
                 raise BrokenPromise(f"{step}: {back:,} weights of {name} that were pruned are not zero")
+
+
+def _left_out(base: Base, names: Iterable[str]) -> list[str]:
+    """The layers that keep their weights, under the names that they have in files and, where these are others, in the
+    model: readers look for the latter, and would expect packed weights of a layer that they do not find here."""
+    kept = dict.fromkeys(name for module in base.modules if (name := f"{module}.weight") not in names)
+    in_model = [parameter for parameter, name in base.fills.items() if name in kept]
+    return [name.removesuffix(".weight") for name in dict.fromkeys([*kept, *in_model])]
 
 
 def bits_of(step: Step) -> Bits:

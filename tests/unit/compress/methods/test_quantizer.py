@@ -23,9 +23,9 @@ def taken(slug):
 
 
 def base_of(architecture, modules):
-    """As much of a base.Base as a config.json is made of; the final layer is the last."""
-    modules = list(modules)
-    return SimpleNamespace(model_type=architecture, modules=modules, head=f"{modules[-1]}.weight")
+    """As much of a base.Base as a config.json is made of; modules: {name in the file: name in the model}."""
+    fills = {f"{path}.weight": f"{name}.weight" for name, path in modules.items()}
+    return SimpleNamespace(model_type=architecture, modules=list(modules), fills=fills)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def base_of(architecture, modules):
 def test_config_json_says_how_to_read_it(slug, weights):
     method, step = taken(slug)
     names = ["layers.0.q.weight", "layers.0.k.weight"]
-    base = base_of("llama", ["layers.0.q", "layers.0.k", "embed", "lm_head"])
+    base = base_of("llama", {name: name for name in ("layers.0.q", "layers.0.k", "embed", "lm_head")})
     assert method.stored_as(step, base, names) == (
         "",
         {
@@ -72,17 +72,19 @@ def test_the_format_is_claimed_where_transformers_reads_it(architecture, names, 
     """As tests/unit/compress/archive/test_layouts.py finds by loading each."""
     method, step = taken("rtn-4bit@overall")
     experts = {"mixtral": ["layers.0.block_sparse_moe.experts.0.w1"], "gpt_oss": ["layers.0.mlp.experts.0.down_proj"]}
-    base = base_of(architecture, dict.fromkeys([*names, *experts.get(architecture, []), "lm_head"]))
+    base = base_of(architecture, {name: name for name in [*names, *experts.get(architecture, []), "lm_head"]})
     prefix, said = method.stored_as(step, base, [f"{name}.weight" for name in names])
     assert (prefix, said["quant_method"]) == (("", "compressed-tensors") if claimed else ("packed.", "knowcost_packed"))
     assert ("load_with" in said) is not claimed
 
 
-def test_a_final_layer_is_left_out_under_all_its_names():
+def test_layers_are_left_out_under_their_names_in_files_and_in_the_model():
+    """As of an OPT that was saved without its prefix: readers go by the modules of the model."""
     method, step = taken("rtn-4bit@attention")
-    base = base_of("gpt_neox", ["layers.0.attention.dense", "embed_out"])
-    _, said = method.stored_as(step, base, ["layers.0.attention.dense.weight"])
-    assert said["ignore"] == ["embed_out", "lm_head"]
+    names = ["decoder.layers.0.self_attn.q_proj", "decoder.layers.0.fc1"]
+    base = base_of("opt", {name: f"model.{name}" for name in names} | {"lm_head": "lm_head"})
+    _, said = method.stored_as(step, base, [f"{names[0]}.weight"])
+    assert said["ignore"] == ["decoder.layers.0.fc1", "lm_head", "model.decoder.layers.0.fc1"]
 
 
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])

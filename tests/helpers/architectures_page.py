@@ -36,10 +36,10 @@ NOTES = {
     ("falcon", "int8"): LINEAR.format("FalconLinear, a class derived from `nn.Linear`,"),
     **{(kind, "int8"): EXPERTS for kind in ("mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "gpt_oss")},
     ("mbart", "scoring"): (
-        "The harness gives an answer as labels alone, and transformers makes the decoder's input of them by putting "
-        "the last one first, where mBART's training has the code of a language. So of the answers that are asked "
-        "together the longest see their last token before they are asked for their first, and the others see the "
-        "padding. Scores are those of plain lm-eval, and of little worth."
+        "Not as plain lm-eval asks it. There transformers puts an answer's last token in front of what the decoder "
+        "reads, where mBART's training has the code of a language, so that an answer is seen before it is asked for. "
+        "Here the decoder starts with `decoder_start_token_id` (or the padding): set that key of config.json to the "
+        "code of the language that is asked in."
     ),
     ("umt5", "scoring"): (
         "transformers 5.23 scales umt5's outputs before the final layer whatever `tie_word_embeddings` says, though "

@@ -94,14 +94,13 @@ def prompts(kind, fact):
             return [(before, f" {choice}{after if after != ' .' else ''}") for choice in fact["candidates"]]
 
 
-def by_hand(model, tokenizer, context, continuation, start_token=None):
-    """Log-likelihood of a continuation, one prompt at a time; start_token: of a decoder, if not its own."""
+def by_hand(model, tokenizer, context, continuation):
+    """Log-likelihood of a continuation, one prompt at a time."""
     answer = torch.tensor(tokenizer.encode(continuation, add_special_tokens=False))
     start = torch.tensor(tokenizer.encode(context))
     with torch.no_grad():
         if model.config.is_encoder_decoder:
-            start_token = model.config.decoder_start_token_id if start_token is None else start_token
-            shifted = torch.cat([torch.tensor([start_token]), answer[:-1]])
+            shifted = torch.cat([torch.tensor([model.config.decoder_start_token_id]), answer[:-1]])
             logits = model(input_ids=start[None], decoder_input_ids=shifted[None]).logits[0]
         else:
             logits = model(torch.cat([start, answer])[None]).logits[0, len(start) - 1 : -1]

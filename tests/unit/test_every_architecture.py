@@ -52,10 +52,6 @@ class Case:
         rebuild.export(out, model, self.folder / f"{slug}-exported", ("m", slug))
         return self.folder / f"{slug}-exported"
 
-    def starts(self, tokenizer):
-        """What the decoder starts with when it is asked for "w5" and for "w6 w7"; for mBART as its note says."""
-        return [0, tokenizer.encode("w7")[0]] if self.kind == "mbart" else [None, None]
-
     def plain(self, folder):
         return AUTO[self.family].from_pretrained(folder).eval()
 
@@ -188,6 +184,6 @@ def test_scoring(case):
             assert found["logprob"] == pytest.approx(each.sum().item(), abs=1e-4)
         else:
             said = []
-            for (context, answer), first in zip(questions.prompts(kind, fact), case.starts(tokenizer), strict=True):
-                said.append(questions.by_hand(case.model, tokenizer, context, answer, first))
+            for context, answer in questions.prompts(kind, fact):
+                said.append(questions.by_hand(case.model, tokenizer, context, answer))
             assert found["choice_logprobs"] == pytest.approx(said, abs=1e-4)

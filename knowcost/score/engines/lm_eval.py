@@ -16,6 +16,7 @@ from typing import Any
 
 import lm_eval
 import pyarrow as pa
+import torch
 import transformers
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
@@ -199,9 +200,16 @@ class Asker(HFLM):
         """How many prompts of at most `longest` tokens make a batch."""
         return self.prompts_per_batch or max(1, self.tokens_per_batch // longest)
 
-    def _model_call(self, *args: Any, **kwargs: Any) -> Any:
+    def _model_call(self, inps: Any, attn_mask: Any = None, labels: Any = None) -> Any:
+        """The harness leaves it to an encoder-decoder what its decoder reads, and MBart's then begins with the last
+        token of the answers: they follow the start token here, as T5's and BART's do anyway."""
         with _without_cache(self.model):
-            return super()._model_call(*args, **kwargs)
+            if labels is None:
+                return super()._model_call(inps)
+            starts = torch.full_like(labels[:, :1], self.model.config.decoder_start_token_id)
+            read = torch.cat([starts, labels[:, :-1]], dim=1)
+            with torch.no_grad():
+                return self.model(input_ids=inps, attention_mask=attn_mask, decoder_input_ids=read).logits
 
     def _model_generate(self, context: Any, max_length: int, *args: Any, **kwargs: Any) -> Any:
         """The harness counts the prompt as part of the answer of an encoder-decoder too: an answer's length would

@@ -24,6 +24,7 @@ from knowcost.score.engines.cloze import batches
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import WINDOWS
+from knowcost.spec.architectures import positions
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def ask(
         raise InputError(f"{type(model).__name__}: perplexity of a text takes a decoder; see the column `families`")
     if not tokenizer.is_fast:
         raise InputError(f"tokenizer {tokenizer.name_or_path}: perplexity takes a fast tokenizer, with tokenizer.json")
-    context = getattr(model.config, "max_position_embeddings", None) or WINDOW
+    context = positions(model.config) or WINDOW
     table, about = prepared.read(benchmark_file)
     running = KINDS[about["kind"]].running
     texts, ids = table.column("text").to_pylist(), table.column("id").to_pylist()

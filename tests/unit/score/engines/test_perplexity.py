@@ -6,6 +6,7 @@ import math
 import pyarrow as pa
 import pytest
 import torch
+import transformers
 from helpers.asking import respondent, rows_of
 from helpers.questions import make_llama, make_t5, word_tokenizer
 
@@ -58,6 +59,9 @@ def test_running_text_is_measured_as_published(monkeypatch):
 def test_the_window_is_the_models_context_if_that_is_shorter():
     rows, about = rows_of(perplexity, make_llama(positions=24), word_tokenizer(), table("text", TEXT + TEXT))
     assert about["window"] == 24 and set(rows["tokens"].to_pylist()) == {23}
+    sizes = {"vocab_size": len(word_tokenizer()), "d_model": 16, "n_heads": 2, "n_layers": 1, "max_seq_len": 20}
+    mpt = transformers.MptForCausalLM(transformers.MptConfig(**sizes)).eval()  # which has another word for it
+    assert rows_of(perplexity, mpt, word_tokenizer(), table("text", TEXT + TEXT))[1]["window"] == 20
 
 
 def test_a_limit_is_of_windows_and_a_running_text_has_a_most(monkeypatch):

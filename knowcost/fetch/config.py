@@ -34,6 +34,7 @@ def described_model(folder: Path, remote_code: bool = False) -> transformers.Pre
         raise InputError(f"{path}: {_what_is_wrong(config, error)}") from error
     blueprint.model_class(model.config)
     _check_block(path, model)
+    _check_matrices(path, model)
     _check_start(path, model)
     _check_generation(folder)
     if (room := positions(model.config)) is not None and room < SHORTEST:
@@ -53,6 +54,16 @@ def _check_block(path: Path, model: transformers.PreTrainedModel) -> None:
                     f"{model.config.model_type!r} in {TABLE}); see if its numbers of layers are right, or compare that "
                     f"block with what `knowcost propose {path.parent}` prints"
                 )
+
+
+def _check_matrices(path: Path, model: transformers.PreTrainedModel) -> None:
+    """Raise InputError for a layer or a table without values, of which nothing can be compressed or counted."""
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 2 and not parameter.numel():
+            raise InputError(
+                f"{path}: describes {name} with shape {list(parameter.shape)}, expected no 0 there; correct the key "
+                "that has this size"
+            )
 
 
 def check_sizes(path: Path, config: dict[str, Any]) -> None:
@@ -121,7 +132,6 @@ def _try(model: transformers.PreTrainedModel) -> None:
     try:
         model(input_ids=ids, **{"decoder_input_ids": ids} if model.config.is_encoder_decoder else {})
     except RuntimeError as error:
-        if "meta tensors" not in str(
-            error
-        ):  # a model may look at a value, as dynamic rotary positions do: no key's fault
+        # a model may look at a value, as dynamic rotary positions do: no key's fault
+        if "meta tensors" not in str(error):
             raise

@@ -31,7 +31,8 @@ def opened(folder: str | Path) -> Iterator["Base"]:
 class Base(Checkpoint):
     """A fetched model, its final layer untied: the head is a tensor of its own even where the file shares it.
 
-    Attributes beside Checkpoint's: tied (bool), hashes ({file: sha256} from source.json), source (all of it), fills
+    Attributes beside Checkpoint's: head and head_bias (names of the final layer's tensors), embedding (the Tensor of the
+    input embedding), tied (bool), hashes ({file: sha256} from source.json), source (all of it), fills
     ({parameter of the model: its tensor here}, as the door found it), ignored (tensors that fill nothing). weights:
     whether these are read for their digests now. Raises InputError for a folder that is not, byte for byte, what
     source.json says was fetched.
@@ -48,6 +49,7 @@ class Base(Checkpoint):
         self.fills = {parameter: name for name, parameters in names.items() for parameter in parameters}
         heads = [f"{name}.weight" for name in block.heads]
         self.head = next((name for name in heads if name in self.tensors), heads[0])
+        self.head_bias = f"{self.head.removesuffix('.weight')}.bias"
         self.embedding = self._named_after_itself(block.embedding)
         self._name_head(block)
         self.tied = self._is_tied()
@@ -86,7 +88,7 @@ class Base(Checkpoint):
     def _name_head(self, block: Architecture) -> None:
         """Give a head, and its bias, that a file holds under names of its own ("model.lm_head.weight", as who saves a
         module that wraps the model has it) the names of the parameters they are."""
-        wanted = (self.head, block.final_bias, f"{block.final}.bias")
+        wanted = (self.head, block.final_bias, self.head_bias)
         for parameter in [name for name in wanted if name in self.fills]:
             name = self.fills[parameter]
             if name not in self.fills and name != self.embedding.name:
@@ -109,8 +111,8 @@ class Base(Checkpoint):
     def _untie(self, block: Architecture) -> None:
         shard = next(shard for shard, names in self.shards.items() if self.embedding.name in names)
         copies = {self.head: self.embedding}
-        if block.final_bias and f"{block.final}.bias" not in self.tensors:
-            copies[f"{block.final}.bias"] = self.tensors[block.final_bias]
+        if block.final_bias and self.head_bias not in self.tensors:
+            copies[self.head_bias] = self.tensors[block.final_bias]
         own = {name: [f"{head}.{name.rpartition('.')[2]}" for head in block.heads] for name in copies}  # in the model
         self.copies = copies.keys() - self.tensors.keys()
         for name, original in copies.items():

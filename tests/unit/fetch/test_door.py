@@ -97,6 +97,8 @@ CASES = {
     "an unknown activation": ("llama", dict, {"hidden_act": "SiLU"}, ["config.json", "hidden_act", "'SiLU'", "'silu'"]),
     "heads that do not divide": ("llama", dict, {"num_attention_heads": 3}, ["config.json", "(16)", "heads (3)"]),
     "a negative vocabulary": ("bert", dict, {"vocab_size": -3}, ["config.json", "vocab_size", "-3"]),
+    "layers of no width": ("llama", dict, {"intermediate_size": 0},
+                           ["config.json", "layers.0.mlp.gate_proj.weight", "[0, 16]", "correct the key"]),
     "a null size": ("llama", dict, {"intermediate_size": None}, ["config.json", "intermediate_size", "None"]),
     "padding beyond the vocabulary": ("llama", dict, {"pad_token_id": 120}, ["config.json", "pad_token_id", "120"]),
     "a million layers": ("llama", dict, {"num_hidden_layers": 10**6}, ["num_hidden_layers", "1,000,000", "1,000"]),

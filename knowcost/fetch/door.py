@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost.common.errors import InputError
 from knowcost.common.paths import INDEX, WEIGHTS
-from knowcost.fetch.parts import check_text_alone
 from knowcost.fetch.rows import allowed, choose, is_pickle, names_in
 from knowcost.fetch.tokenizer import check_files as check_tokenizer_files
 from knowcost.fetch.tokenizer import check_tokenizer
@@ -79,6 +78,19 @@ def _refuse_quantized(name: str, path: Path, said: Any) -> None:
         f"{path}: quantization_config says that model {name} is quantized already, and what compression costs is asked "
         "of the model before that; choose the checkpoint that it was made from. To have this one asked beside it, as "
         "it is, name the row of that one in this row's column `parent`"
+    )
+
+
+def check_text_alone(path: Path, config: Mapping[str, Any]) -> None:
+    """Raise InputError for a model of text and images or sound; config: the contents of the config.json at `path`."""
+    text = config.get("text_config")
+    others = [key for key, value in config.items() if key.endswith(("vision_config", "audio_config")) and value]
+    if not isinstance(text, Mapping) or not others:
+        return
+    raise InputError(
+        f"{path}: {config.get('model_type')!r} is a model of text and more ({', '.join(others)}), and knowledge is "
+        f"asked of its text part ({text.get('model_type', 'text_config')}). Save that as a model of its own, with the "
+        'lines of config/README.md, "The text part of a larger model", and name its folder as the source'
     )
 
 

@@ -10,18 +10,15 @@ import transformers
 
 import knowcost
 from knowcost.common.errors import InputError
-from knowcost.fetch import described
+from knowcost.fetch.built import Built, build
 from knowcost.models.anatomy import Anatomy, anatomy
 from knowcost.spec.architectures import TABLE, Architecture, architectures
-from knowcost.spec.patterns import claims, compact, either, numbered
-from knowcost.spec.scopes import matches
+from knowcost.spec.patterns import compact, either, numbered
+from knowcost.spec.scopes import claims, matches
 from knowcost.spec.variants import GROUPINGS
 
-DEVIATIONS = (
-    "initializer_range",
-    "init_std",
-    "initializer_factor",
-)  # what configurations call the deviation of a freshly drawn layer
+# What configurations call the deviation of a freshly drawn layer.
+DEVIATIONS = ("initializer_range", "init_std", "initializer_factor")
 FORMS = (  # of patterns, the first that tells all layers apart counts
     "short",  # from the list of blocks on
     "bare",  # without the prefix of the base model
@@ -66,18 +63,18 @@ def proposal(folder: Path) -> Proposal:
     Raises InputError where there is none: transformers has no such model, or none with a head over a vocabulary; it is
     one of text and more; its blocks cannot be told.
     """
-    seen = described.seen(folder)
+    built = build(folder)
     try:
-        found = anatomy(seen.model)
+        found = anatomy(built.model)
     except InputError as error:
         raise InputError(f"{folder / 'config.json'}: no block can be proposed: {error}") from None
-    model_type = seen.model.config.model_type
+    model_type = built.model.config.model_type
     known = [f"The table has a block for {model_type} already."] if model_type in architectures() else []
-    remarks = [*known, *seen.remarks, *_about(found)]
-    block = next((b for b in (_Writer(seen, found, form).block() for form in FORMS) if _tells(b, found)), None)
+    remarks = [*known, *built.remarks, *_about(found)]
+    block = next((b for b in (_Writer(built, found, form).block() for form in FORMS) if _tells(b, found)), None)
     if block is None:
         raise InputError(f"{folder / 'config.json'}: no block can be proposed: no patterns tell its layers apart")
-    return Proposal(model_type, block, _same(block, seen.model, found), remarks, seen.model)
+    return Proposal(model_type, block, _same(block, built.model, found), remarks, built.model)
 
 
 def _about(found: Anatomy) -> Iterator[str]:
@@ -94,7 +91,7 @@ def _about(found: Anatomy) -> Iterator[str]:
 class _Writer:
     """Writes an Anatomy as a block of the table, with patterns in one of FORMS."""
 
-    seen: described.Seen
+    built: Built
     found: Anatomy
     form: str
 
@@ -105,14 +102,14 @@ class _Writer:
         for tags in dict.fromkeys(part.tags for part in parts.values() if part.tags is not None):
             layers |= {pattern: list(tags) for pattern in self._patterns(n for n in parts if parts[n].tags == tags)}
         made = Architecture(
-            family=self.seen.family,
+            family=self.built.family,
             blocks=[f"{self._bare(name)}.#" for name in self.found.stacks],
             embedding=self._bare(self.found.embedding),
             final=either(self._bare(self.found.final), self._bare(self.found.head)),
             final_bias=self.found.final_bias,
             layers=dict(sorted(layers.items(), key=lambda row: not row[1])),
             other=self._patterns(name for name in parts if parts[name].tags is None),
-            padding_positions=self.seen.padding_positions,
+            padding_positions=self.built.padding_positions,
             fresh_head=self._fresh_head(),
             transposed=self._patterns(name for name in parts if parts[name].transposed),
             stacked=[re.sub(r"\.#(?=\.[^.]*$)", "", p) for p in self._patterns(n for n in parts if parts[n].stacked)],
@@ -124,7 +121,7 @@ class _Writer:
 
     def _bare(self, name: str) -> str:
         """A name without the prefix of the base model, which checkpoints may lack; with it in the form "full"."""
-        return name if self.form == "full" else name.removeprefix(f"{self.seen.model.base_model_prefix}.")
+        return name if self.form == "full" else name.removeprefix(f"{self.built.model.base_model_prefix}.")
 
     def _shown(self, name: str) -> str:
         stack = next((stack for stack in self.found.stacks if name.startswith(f"{stack}.")), "")
@@ -134,17 +131,17 @@ class _Writer:
 
     def _strange(self) -> Iterable[str]:
         """What only other heads of the model have, or files."""
-        prefix = f"{self.seen.model.base_model_prefix}."
+        prefix = f"{self.built.model.base_model_prefix}."
         known = {*self.found.parts, *(part.module for part in self.found.parts.values())}
         known = {
             name.removeprefix(prefix) for name in (*known, self.found.final, self.found.head, self.found.embedding)
         }
-        return dict.fromkeys(name for each in self.seen.others if (name := each.removeprefix(prefix)) not in known)
+        return dict.fromkeys(name for each in self.built.others if (name := each.removeprefix(prefix)) not in known)
 
     def _fresh_head(self) -> dict[str, Any] | None:
-        config = self.seen.model.config
+        config = self.built.model.config
         key = next((key for key in DEVIATIONS if hasattr(config, key)), None)
-        if self.seen.family == "encoder" or key is None:
+        if self.built.family == "encoder" or key is None:
             return None
         return {"key": key, "default": getattr(type(config)(), key)}
 

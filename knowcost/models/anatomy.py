@@ -16,6 +16,7 @@ from transformers.pytorch_utils import Conv1D
 
 from knowcost.common.errors import InputError
 from knowcost.models.names import some, tied
+from knowcost.spec.patterns import unnumbered
 
 _ATTENTION = re.compile(r"attention|attn", re.IGNORECASE)
 _CROSS = re.compile(r"cross|encdec|encoder_attn|encoder_attention", re.IGNORECASE)
@@ -70,7 +71,7 @@ def anatomy(model: transformers.PreTrainedModel) -> Anatomy:
     if origin not in ("", head):
         embedding = origin
     found = Anatomy(
-        [folded(name) for name in stacks],
+        [unnumbered(name) for name in stacks],
         _module(model, embedding),
         _module(model, head),
         head,
@@ -83,16 +84,11 @@ def anatomy(model: transformers.PreTrainedModel) -> Anatomy:
     return found
 
 
-def folded(name: str) -> str:
-    """A name with # for the numbers of layers."""
-    return re.sub(r"(?<=\.)\d+(?=\.|$)", "#", name)
-
-
 def kinds(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The first of each kind of parameter; those of one kind differ in nothing but numbers."""
     firsts: dict[str, str] = {}
     for name in values:
-        firsts.setdefault(folded(name), name)
+        firsts.setdefault(unnumbered(name), name)
     return {name: values[name] for name in firsts.values()}
 
 
@@ -180,8 +176,8 @@ def _add(
     owner = model.get_submodule(owner_name)
     tags, sure = _tags(model, name, stacks)
     for stored, value in on_disk(model, *parameter).items():
-        kind = folded(stored).removesuffix(".weight")
-        module = folded(owner_name)
+        kind = unnumbered(stored).removesuffix(".weight")
+        module = unnumbered(owner_name)
         stacked = value.dim() == 3 and leaf != "weight" and getattr(owner, "is_transposed", False)
         if stacked:
             kind = f"{kind.rpartition('.')[0]}.#.{leaf}"

@@ -31,11 +31,11 @@ def opened(folder: str | Path) -> Iterator["Base"]:
 class Base(Checkpoint):
     """A fetched model, its final layer untied: the head is a tensor of its own even where the file shares it.
 
-    Attributes beside Checkpoint's: head and head_bias (names of the final layer's tensors), embedding (the Tensor of the
-    input embedding), tied (bool), hashes ({file: sha256} from source.json), source (all of it), fills
-    ({parameter of the model: its tensor here}, as the door found it), ignored (tensors that fill nothing). weights:
-    whether these are read for their digests now. Raises InputError for a folder that is not, byte for byte, what
-    source.json says was fetched.
+    Attributes beside Checkpoint's: head, head_bias (names of the final layer's tensors), embedding (the input
+    embedding's Tensor), tied (bool), hashes ({file: sha256} from source.json), source (all of it), fills ({parameter of
+    the model: its tensor here}, as the door found it), ignored (tensors that fill nothing). weights: whether these are
+    read for their digests now. Raises InputError for a folder that is not, byte for byte, what source.json says was
+    fetched.
     """
 
     def __init__(self, folder: str | Path, weights: bool = True) -> None:

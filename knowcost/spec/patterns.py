@@ -1,9 +1,7 @@
 """Patterns of layer names as people write them in architectures.yaml, made out of names."""
 
+import re
 from collections.abc import Iterable
-
-from knowcost.spec.architectures import Architecture
-from knowcost.spec.scopes import matches
 
 Parts = tuple[tuple[str, ...], ...]  # a name's dotted parts, each with its alternatives
 
@@ -41,11 +39,6 @@ def numbered(name: str) -> str:
     return name.replace("#", "0")
 
 
-def claims(block: Architecture, name: str, grouping: str = "canonical") -> list[object]:
-    """What an architecture's block says of a name, each once: "final", "embedding", "other" or a tuple of scopes."""
-    found: list[object] = [key for key in ("final", "embedding") if matches(getattr(block, key), name)]
-    found += ["other"] * any(matches(pattern, name) for pattern in block.other)
-    for pattern, tags in block.layers.items():
-        if matches(pattern, name):
-            found.append(tuple(tags if isinstance(tags, list) else tags[grouping]))
-    return list(dict.fromkeys(found))
+def unnumbered(name: str) -> str:
+    """A name with # for the numbers of layers, as all of its kind have it."""
+    return re.sub(r"(?<=\.)\d+(?=\.|$)", "#", name)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from knowcost.common.errors import InputError
-from knowcost.spec.architectures import TABLE, architecture, architectures
+from knowcost.spec.architectures import TABLE, Architecture, architecture, architectures
+from knowcost.spec.patterns import unnumbered
 from knowcost.spec.variants import ATTENTION_PARTS, GROUPINGS, SCOPES
 
 
@@ -81,20 +82,21 @@ def in_block(model_type: str | None, name: str) -> bool:
     return any(matches(pattern, owner) for pattern in architecture(model_type).blocks for owner in owners)
 
 
+def claims(block: Architecture, name: str, grouping: str = "canonical") -> list[object]:
+    """What an architecture's block says of a name, each once: "final", "embedding", "other" or a tuple of scopes."""
+    found: list[object] = [key for key in ("final", "embedding") if matches(getattr(block, key), name)]
+    found += ["other"] * any(matches(pattern, name) for pattern in block.other)
+    found += [tuple(_scopes(tags, grouping)) for pattern, tags in block.layers.items() if matches(pattern, name)]
+    return list(dict.fromkeys(found))
+
+
 def check_claimed(model_type: str | None, names: Iterable[str]) -> None:
     """Raise InputError unless every name (of a two-dimensional weight) is claimed by the architecture's block."""
-    names = list(names)
     block = architectures().get(model_type or "")
-    claims = [*block.layers, block.final, block.embedding, *block.other] if block else []
-    unclaimed = [name for name in names if not any(matches(pattern, name) for pattern in claims)]
+    unclaimed = [name for name in names if block is None or not claims(block, name)]
     if unclaimed:
         raise InputError(
             f"architecture {model_type!r}: no scope claims these layers:\n  "
-            + "\n  ".join(_abridged(unclaimed))
+            + "\n  ".join(sorted(set(map(unnumbered, unclaimed))))
             + f"\nAdd them to knowcost/spec/{TABLE.name}, under `layers` or `other` of {model_type!r}."
         )
-
-
-def _abridged(names: Iterable[str]) -> list[str]:
-    """Names with layer numbers folded to #, each once: a 40-layer model is read in ten lines."""
-    return sorted({re.sub(r"(?<=\.)\d+(?=\.|$)", "#", name) for name in names})

@@ -1,9 +1,8 @@
-"""Patterns made out of names, and what a block says of a name."""
+"""Patterns made out of names."""
 
 import pytest
 
 from knowcost.spec import patterns
-from knowcost.spec.architectures import architecture
 from knowcost.spec.scopes import matches
 
 
@@ -38,13 +37,7 @@ def test_the_pattern_of_two_names_of_one_layer_matches_both(one, other, expected
     assert all(matches(pattern, f"model.{patterns.numbered(name)}") for name in (one, other))
 
 
-def test_what_a_block_says_of_a_name():
-    bert = architecture("bert")
-    output = "bert.encoder.layer.3.attention.output.dense"
-    assert patterns.claims(bert, output) == [("attention",)]
-    assert patterns.claims(bert, output, "paper") == [("feed_forward",)]
-    assert patterns.claims(bert, "cls.predictions.transform.dense") == [()]
-    assert patterns.claims(bert, "cls.predictions.decoder") == ["final"]
-    assert patterns.claims(bert, "bert.embeddings.word_embeddings") == ["embedding"]
-    assert patterns.claims(bert, "bert.pooler.dense") == ["other"]
-    assert patterns.claims(bert, "classifier") == []
+def test_numbers_of_layers_become_marks_and_back():
+    assert patterns.unnumbered("h.12.mlp.experts.3.w1") == "h.#.mlp.experts.#.w1"
+    assert patterns.unnumbered("layer2.fc1") == "layer2.fc1"
+    assert patterns.numbered("h.#.mlp.w1") == "h.0.mlp.w1"

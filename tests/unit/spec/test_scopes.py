@@ -3,7 +3,7 @@ from helpers import tiny
 
 from knowcost.common.errors import InputError
 from knowcost.spec import scopes
-from knowcost.spec.architectures import family_of
+from knowcost.spec.architectures import architecture, family_of
 
 KINDS = ["bert", "roberta", "distilbert", "albert", "t5", "llama", "opt"]
 
@@ -79,3 +79,15 @@ def test_patterns_match_whole_parts_only():
     assert scopes.matches("layer.#.output.dense", "bert.encoder.layer.3.output.dense")
     assert not scopes.matches("layer.#.output.dense", "bert.encoder.layer.3.attention.output.dense")
     assert not scopes.matches("shared", "notshared")
+
+
+def test_what_a_block_says_of_a_name():
+    bert = architecture("bert")
+    output = "bert.encoder.layer.3.attention.output.dense"
+    assert scopes.claims(bert, output) == [("attention",)]
+    assert scopes.claims(bert, output, "paper") == [("feed_forward",)]
+    assert scopes.claims(bert, "cls.predictions.transform.dense") == [()]
+    assert scopes.claims(bert, "cls.predictions.decoder") == ["final"]
+    assert scopes.claims(bert, "bert.embeddings.word_embeddings") == ["embedding"]
+    assert scopes.claims(bert, "bert.pooler.dense") == ["other"]
+    assert scopes.claims(bert, "classifier") == []

@@ -12,20 +12,21 @@ from torch import nn
 
 from knowcost.common.errors import InputError, first_line
 from knowcost.fetch.config import check_sizes
-from knowcost.fetch.parts import check_text_alone
+from knowcost.fetch.door import check_text_alone
 from knowcost.models import blueprint
-from knowcost.models.anatomy import folded, kinds, on_disk
+from knowcost.models.anatomy import kinds, on_disk
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.headers import read_config
+from knowcost.spec.patterns import unnumbered
 
 VERSION = f"transformers {transformers.__version__}"
 TYPES = transformers.models.auto.configuration_auto.CONFIG_MAPPING
 
 
 @dataclass
-class Seen:
-    """What `seen` found: the model, its family, two-dimensional weights that only other heads of it or the files have
-    (others: their names on disk, numbers as #), whether positions count from padding, remarks in sentences."""
+class Built:
+    """What `build` made of it: the model, its family, two-dimensional weights that only other heads of it or the files
+    have (others: their names on disk, numbers as #), whether positions count from padding, remarks in sentences."""
 
     model: transformers.PreTrainedModel
     family: str
@@ -34,7 +35,7 @@ class Seen:
     remarks: list[str] = field(default_factory=list)
 
 
-def seen(folder: Path) -> Seen:
+def build(folder: Path) -> Built:
     """What transformers builds of a folder's config.json. Raises InputError where that is no model of text with a head
     over its vocabulary, or needs code of its own."""
     path = folder / "config.json"
@@ -52,7 +53,7 @@ def seen(folder: Path) -> Seen:
         remarks.append(
             f"family: {made.model_type} has other heads too, and `architectures` in config.json does not say which."
         )
-    found = Seen(_on_meta(path, blueprint.AUTO[family], made), family, remarks=remarks)
+    found = Built(_on_meta(path, blueprint.AUTO[family], made), family, remarks=remarks)
     found.others = list(_others(folder, found.model))
     counted = _counts_from_padding(found.model)
     if counted is None:
@@ -111,12 +112,12 @@ def _others(folder: Path, model: transformers.PreTrainedModel) -> Iterator[str]:
         other = _on_meta(folder / "config.json", auto, copy.deepcopy(model.config))
         for name, value in kinds(other.state_dict(keep_vars=True)).items():
             yield from (
-                folded(stored).removesuffix(".weight")
+                unnumbered(stored).removesuffix(".weight")
                 for stored, one in on_disk(other, name, value).items()
                 if stored.endswith(".weight") and one.dim() == 2
             )
     if any(folder.glob("*.safetensors")):
-        yield from dict.fromkeys(folded(name) for name in Checkpoint(folder).modules)
+        yield from dict.fromkeys(unnumbered(name) for name in Checkpoint(folder).modules)
 
 
 def _counts_from_padding(model: transformers.PreTrainedModel) -> bool | None:

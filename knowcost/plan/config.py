@@ -16,7 +16,8 @@ from knowcost.common.errors import InputError
 from knowcost.common.records import table
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
-from knowcost.plan import names, schema, versions
+from knowcost.plan import names, schema
+from knowcost.plan.brought import parted
 from knowcost.spec import levels
 from knowcost.spec.variants import SCOPES
 
@@ -71,7 +72,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     benchmarks = _table(config["benchmarks"], "benchmarks", secret)
     calibrations = texts.every(config)
     names.check(config, checkpoints, benchmarks, calibrations)
-    models, brought = versions.parted(config["models"], checkpoints)
+    models, brought = parted(config["models"], checkpoints)
     for name, row in benchmarks.items():
         _check_benchmark(f"{config['benchmarks']}: {name}", row)
     if "published" in config["study"]["protocols"]:

@@ -155,7 +155,8 @@ counts those rows among their inputs, as a forward pass has them.
   `ministral3`).
 - DeBERTa with its newer head (`legacy: false`), which computes with the embedding itself and has no final layer;
   ELECTRA's discriminators, which predict no words.
-- Models whose weights are quantized, gpt-oss as published among them: they are scored as versions of their parent.
+- Models whose weights are quantized: they are asked as versions of their parent (`docs/brought.md`). gpt-oss was
+  published so and has no other parent; `config/README.md` has the lines that save it in bfloat16.
 - State-space and recurrent models (Mamba, RWKV) and hybrids of both: the methods compared here are not defined for
   them.
 

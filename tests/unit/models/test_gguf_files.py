@@ -1,9 +1,9 @@
 """What is read of GGUF files."""
 
 import gguf
+from helpers import elsewhere
 
 from knowcost.models import gguf_files
-from tests.helpers import elsewhere
 
 
 def test_what_was_read_of_a_file_is_kept_while_it_is_the_same(tmp_path, monkeypatch):

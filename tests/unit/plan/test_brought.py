@@ -4,7 +4,7 @@ import pytest
 
 from knowcost.common.errors import InputError
 from knowcost.plan import names
-from knowcost.plan.versions import parted
+from knowcost.plan.brought import parted
 
 DENSE = {"name": "dense-one", "family": "decoder"}
 

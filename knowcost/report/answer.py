@@ -101,9 +101,8 @@ def _about_final(drops: pd.DataFrame) -> Iterator[str | None]:
         rows[(rows["level"] == level) & (rows["experiment"] == name)]
         for name in ("final_unstructured", "final_structured")
     )
-    yield _sentence(
-        {f"Removing {percent_words(level)} of the final layer's single weights": single, "of its rows": whole}
-    )
+    removing, both = f"Removing {percent_words(level)} of the final layer's", single["drop_points"].notna().any()
+    yield _sentence({f"{removing} single weights": single, "of its rows" if both else f"{removing} rows": whole})
 
 
 def _about_size(drops: pd.DataFrame) -> Iterator[str]:

@@ -74,6 +74,11 @@ def test_int8_is_named_whatever_scope_comes_first():
     assert lines == ["Int8 everywhere costs 4.0 points of accuracy on encoder models.", KNOWN]
 
 
+def test_rows_of_the_final_layer_are_named_where_no_single_weights_were_removed():
+    lines = answer.answer_lines(drops(("encoder", "magnitude_structured-20@final", 6.0, 12.0, 2, 85, 5)))
+    assert lines == ["Removing 20% of the final layer's rows costs 6.0 points of accuracy on encoder models.", KNOWN]
+
+
 def test_the_smallest_may_be_one_that_was_compressed_elsewhere():
     lines = answer.answer_lines(drops(("encoder", "brought-mine.Q4_K_M", 1.0, 2.0, 1, 97, 72)))
     assert lines[0] == (

@@ -124,7 +124,7 @@ def walk(bench: Bench) -> Found:
 def _walk_of(bench: Bench, kind: str) -> tuple[bool, str]:
     here, there = _sums(bench.model(kind), "cpu"), _sums(bench.model(kind), bench.device)
     worst = {
-        key: max(_off(there[name][key], sums[key]) for name, sums in here.items()) for key in ("square", "hessian")
+        key: max(off_by(there[name][key], sums[key]) for name, sums in here.items()) for key in ("square", "hessian")
     }
     tokens = all(here[name]["tokens"] == there[name]["tokens"] for name in here)
     numbers = ", ".join(f"{key}s off by {value:.1e}" for key, value in worst.items())
@@ -146,7 +146,7 @@ def _sums(model: Path, device: str) -> dict[str, dict[str, Any]]:
     return sums
 
 
-def _off(found: torch.Tensor, expected: torch.Tensor) -> float:
+def off_by(found: torch.Tensor, expected: torch.Tensor) -> float:
     """How far one is from the other, as a share of the largest value."""
     return ((found - expected).abs().max() / expected.abs().max().clamp(min=1e-30)).item()
 
@@ -184,16 +184,16 @@ def _load_of(bench: Bench, kind: str, slug: str) -> tuple[bool, str]:
     folder = bench.archive(kind, slug, "cpu")
     expected = tiny.logits(load(folder, device="cpu")[0])
     model = load(folder, device=bench.device)[0]
-    off = _off(_logits(model, bench.device), expected)
+    off = off_by(logits_on(model, bench.device), expected)
     half = ""
     if slug == "dense":
-        found = _logits(load(folder, dtype="bfloat16", device=bench.device)[0], bench.device)
-        half = f", in bfloat16 by {_off(found, expected):.1e}"
+        found = logits_on(load(folder, dtype="bfloat16", device=bench.device)[0], bench.device)
+        half = f", in bfloat16 by {off_by(found, expected):.1e}"
         off = off if torch.isfinite(found).all() else torch.inf
     return off < LOADED[slug], f"logits off by {off:.1e}{half}"
 
 
-def _logits(model: torch.nn.Module, device: str) -> torch.Tensor:
+def logits_on(model: torch.nn.Module, device: str) -> torch.Tensor:
     model.register_forward_pre_hook(
         lambda _, args, kwargs: (args, {name: ids.to(device) for name, ids in kwargs.items()}), with_kwargs=True
     )

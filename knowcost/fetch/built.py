@@ -17,6 +17,7 @@ from knowcost.models import blueprint
 from knowcost.models.anatomy import kinds, on_disk
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.headers import read_config
+from knowcost.models.names import tied
 from knowcost.spec.patterns import unnumbered
 
 VERSION = f"transformers {transformers.__version__}"
@@ -26,12 +27,14 @@ TYPES = transformers.models.auto.configuration_auto.CONFIG_MAPPING
 @dataclass
 class Built:
     """What `build` made of it: the model, its family, two-dimensional weights that only other heads of it or the files
-    have (others: their names on disk, numbers as #), whether positions count from padding, remarks in sentences."""
+    have (others: their names on disk, numbers as #), whether positions count from padding, whether the key that ties the
+    head ties other embeddings too, remarks in sentences."""
 
     model: transformers.PreTrainedModel
     family: str
     others: list[str] = field(default_factory=list)
     padding_positions: bool = False
+    keeps_tie_key: bool = False
     remarks: list[str] = field(default_factory=list)
 
 
@@ -55,6 +58,7 @@ def build(folder: Path) -> Built:
         )
     found = Built(_on_meta(path, blueprint.AUTO[family], made), family, remarks=remarks)
     found.others = list(_others(folder, found.model))
+    found.keeps_tie_key = _keeps_tie_key(path, found)
     counted = _counts_from_padding(found.model)
     if counted is None:
         remarks.append(
@@ -118,6 +122,15 @@ def _others(folder: Path, model: transformers.PreTrainedModel) -> Iterator[str]:
             )
     if any(folder.glob("*.safetensors")):
         yield from dict.fromkeys(unnumbered(name) for name in Checkpoint(folder).modules)
+
+
+def _keeps_tie_key(path: Path, found: Built) -> bool:
+    """Whether a model whose head is untied lacks other embeddings once config.json says tie_word_embeddings: false: an
+    encoder's and a decoder's, as BART's kind has them."""
+    if not any(len(group) > 2 for group in tied(found.model)):
+        return False
+    config = blueprint.described(found.model.config.to_dict() | {"tie_word_embeddings": False})
+    return not tied(_on_meta(path, blueprint.AUTO[found.family], config))
 
 
 def _counts_from_padding(model: transformers.PreTrainedModel) -> bool | None:

@@ -109,6 +109,7 @@ class _Writer:
             final_bias=self.found.final_bias,
             layers=dict(sorted(layers.items(), key=lambda row: not row[1])),
             other=self._patterns(name for name in parts if parts[name].tags is None),
+            keeps_tie_key=self.built.keeps_tie_key,
             padding_positions=self.built.padding_positions,
             fresh_head=self._fresh_head(),
             transposed=self._patterns(name for name in parts if parts[name].transposed),
@@ -171,6 +172,7 @@ def _says(block: Architecture, model: transformers.PreTrainedModel, found: Anato
     biases = [found.final_bias] if found.final_bias else []
     return (
         block.family,
+        block.keeps_tie_key,
         block.padding_positions,
         block.fresh_head,
         block.published_space,

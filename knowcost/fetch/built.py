@@ -26,9 +26,11 @@ TYPES = transformers.models.auto.configuration_auto.CONFIG_MAPPING
 
 @dataclass
 class Built:
-    """What `build` made of it: the model, its family, two-dimensional weights that only other heads of it or the files
-    have (others: their names on disk, numbers as #), whether positions count from padding, whether the key that ties the
-    head ties other embeddings too, remarks in sentences."""
+    """What `build` made of it.
+
+    model; family; others: two-dimensional weights that only other heads of it or the files have, by their names on
+    disk, numbers as #; padding_positions, keeps_tie_key: as in architectures.yaml; remarks: in sentences.
+    """
 
     model: transformers.PreTrainedModel
     family: str

@@ -6,6 +6,8 @@ import torch
 from torch.nn.utils import prune
 from transformers.pytorch_utils import Conv1D
 
+from helpers.seen import inputs_of
+
 LINEAR = (torch.nn.Linear, Conv1D)
 
 
@@ -81,13 +83,8 @@ def inputs(model, ids):
         for path, module in model.named_modules()
         if isinstance(module, torch.nn.Linear) and not _chooses(path)
     ]
-    asked = {"input_ids": ids}
-    if model.config.is_encoder_decoder:
-        half = ids.shape[1] // 2
-        starts = torch.full((len(ids), 1), model.config.decoder_start_token_id)
-        asked = {"input_ids": ids[:, :half], "decoder_input_ids": torch.cat([starts, ids[:, half:-1]], 1)}
     with torch.no_grad():
-        model(**asked)
+        model(**inputs_of(model, ids))
     for hook in hooks:
         hook.remove()
     return {path: torch.cat(parts) for path, parts in rows.items()}

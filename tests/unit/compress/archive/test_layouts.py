@@ -65,23 +65,6 @@ def test_a_pruned_archive_is_torch_s_pruning_of_the_layers_apart(tmp_path, kind)
     assert entry["parameters"] == sum(layers[name].weight.numel() for name in names)
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "gpt_oss"])
-@pytest.mark.parametrize("engine", ["knowcost", "torch"])
-def test_an_int8_archive_is_torch_s_quantization_of_the_layers_apart(tmp_path, kind, engine):
-    """quantize_dynamic takes nn.Linear; of Conv1D and experts it takes those that stand in their place."""
-    model, out = archived(tmp_path, kind, "int8@overall")
-    untied(model)
-    apart = separate(model)
-    final = architecture(kind).heads[-1]
-    names = [*scopes.layers(kind, tiny.linears(apart), "paper", "overall"), final]
-    config = torch.ao.quantization.default_dynamic_qconfig
-    expected = torch.ao.quantization.quantize_dynamic(apart, dict.fromkeys(names, config), torch.qint8)
-    module, _ = load(out, engine=engine, device="cpu")
-    assert torch.equal(tiny.logits(module), tiny.logits(expected))
-    with pytest.raises(OSError, match=r"no file named model\.safetensors"):
-        plain(out, kind)
-
-
 @pytest.mark.parametrize("kind", ["gpt_neox", "bart"])
 def test_a_pruned_head_keeps_its_name_and_leaves_the_embeddings(tmp_path, kind):
     model, out = archived(tmp_path, kind, "magnitude_structured-40@final")

@@ -51,7 +51,8 @@ def _scope(border: Mapping[Hashable, Any]) -> str:
 
 def _border(border: Mapping[Hashable, Any]) -> str:
     """ "40% (20% to 40%)", "≥ 80%, not 60%"."""
-    words = f"≥ {border['border']}" if border["border"] == border["strongest"] else border["border"]
+    more = border["kind"] and border["border"] == border["strongest"]  # what has no strength has nothing stronger
+    words = f"≥ {border['border']}" if more else border["border"]
     low, high = border["border_low"], border["border_high"]
     gaps = f", not {border['gaps']}" if border["gaps"] else ""
     return words + gaps + (f" ({low} to {high})" if low != high else "")

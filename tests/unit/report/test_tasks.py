@@ -71,6 +71,9 @@ def test_words_of_a_border():
     none = dict.fromkeys(same, "none")
     rows = [row, row | same | {"benchmark": "c", "gaps": "60%"}, row | none | {"benchmark": "d", "majority": 0.5}]
     (table,) = tasks.matching(pd.DataFrame(rows))
+    int8 = dict.fromkeys([*same, "strongest"], "int8") | {"method": "int8", "kind": ""}
+    (alone,) = tasks.matching(pd.DataFrame([row | int8]))
+    assert alone.rows[0][4:] == [("int8", "")]
     assert table.rows[0][4:] == [("40% (20% to 40%)", ""), ("≥ 80%, not 60%", ""), ("none", "quiet")]
 
 

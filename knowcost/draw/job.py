@@ -15,14 +15,12 @@ from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import seal
 from knowcost.common.files import write_json
-from knowcost.draw import costs, findings, perplexity, size
+from knowcost.draw import INDEX, costs, findings, perplexity, size
 from knowcost.draw.cells import cells_of, setting
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import STYLE, save
 
 log = logging.getLogger(__name__)
-
-INDEX = "figures.json"  # what was drawn, with captions, for the report
 
 
 def draw(tables_dir: str | Path, out_dir: str | Path, formats: Sequence[str] = ("svg", "png")) -> list[dict[str, Any]]:

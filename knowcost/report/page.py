@@ -16,7 +16,7 @@ from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
-from knowcost.draw.job import INDEX
+from knowcost.draw import INDEX
 from knowcost.models import fetched
 from knowcost.report import audit, drops, findings, paper, run, tasks
 from knowcost.report.answer import answer_lines

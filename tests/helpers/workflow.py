@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
+OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "HF_ENDPOINT"), "http://127.0.0.1:9")
 
 # The batches of CONFIG's variants, as their hashes have it.
 SCORES = {"score_one-float-0": 1, "score_one-float-1": 1, "score_one-int8": 1}

@@ -7,6 +7,7 @@ It stands where a workflow finds it hard: a folder with an odd name, a home fold
 import shutil
 
 import pytest
+from filelock import FileLock
 from helpers import tiny
 from helpers.copies import copy_workflow
 from helpers.workflow import Project, facts
@@ -16,10 +17,20 @@ ODD = "my study (ü) it's [1] 50%20 & #"
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A project that was run to the end. Not to be changed: see `project`."""
-    folder = tmp_path_factory.mktemp("project") / ODD
-    folder.mkdir()
+def finished(tmp_path_factory, worker_id):
+    """A project that was run to the end, once for all of xdist's workers. Not to be changed: see `project`."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "finished" / ODD
+    with FileLock(f"{folder.parent}.lock"):
+        if not (folder / "results/report.html").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+            make(folder)
+    return Project(folder)
+
+
+def make(folder):
+    """A small project, run to the end."""
+    folder.mkdir(parents=True)
     copy_workflow(folder)
     for number, kind in enumerate(("bert", "distilbert")):
         tiny.fetched(kind, folder / "checkpoints" / kind, seed=number)
@@ -30,7 +41,6 @@ def finished(tmp_path_factory):
     project = Project(folder)
     project.write_config()
     project.snakemake()
-    return project
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from helpers.workflow import jobs
 from safetensors.numpy import load_file, save_file
@@ -16,12 +17,13 @@ def refused(project, *expected):
     assert "Job stats" not in text
     for part in expected:
         assert part in text, text[-2000:]
+    return run
 
 
 def fails(project, *expected):
     """The run fails with this message, and leaves no report."""
     (project.folder / "results/report.html").unlink(missing_ok=True)
-    run = project.snakemake(check=False)
+    run = project.snakemake("--keep-going", check=False)
     text = run.stdout + run.stderr
     assert run.returncode != 0
     assert not (project.folder / "results/report.html").exists()
@@ -54,8 +56,7 @@ def test_a_level_that_a_local_model_cannot_hold_starts_no_job(project):
 
 def test_what_tables_say_does_not_act_on_the_terminal(project):
     project.add_row("models.tsv", "two", "decoder\x1b[2J", "./x")
-    refused(project, r"decoder\x1b[2J")
-    assert "\x1b" not in project.snakemake("-n", check=False).stderr
+    assert "\x1b" not in refused(project, r"decoder\x1b[2J").stderr
 
 
 def second_model(project):
@@ -93,35 +94,19 @@ def test_unlocking_needs_no_sound_configuration(project):
     assert not locks.exists()
 
 
-def test_a_missing_tokenizer(project):
-    folder = second_model(project)
-    (folder / "tokenizer.json").unlink()
-    fails(project, "tokenizer")
-    assert not (project.folder / "resources/models/two/source.json").exists()
-
-
-def test_weights_with_nan(project):
+def test_weights_with_nan_and_a_benchmark_row_without_its_mask(project):
+    """One of each kind that only a job sees; the others are in tests/unit/fetch and tests/unit/benchmarks."""
     path = second_model(project) / "model.safetensors"
     tensors = dict(load_file(path))
     name = next(name for name in tensors if "q_lin.weight" in name)
     tensors[name] = tensors[name].copy()
     tensors[name][0, 0] = np.nan
     save_file(tensors, path, metadata={"format": "pt"})
-    fails(project, name)
-
-
-def test_a_truncated_shard(project):
-    path = second_model(project) / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-10])
-    fails(project, "model.safetensors", "bytes")
-
-
-@pytest.mark.parametrize("cloze", ["w1 w2 w3", "[MASK] w1 [MASK]"])
-def test_a_benchmark_row_without_its_mask_or_with_two(project, cloze):
-    (project.folder / "bad.jsonl").write_text(f'{{"id": "1", "cloze": "{cloze}", "answer": "w3"}}\n')
+    (project.folder / "bad.jsonl").write_text('{"id": "1", "cloze": "w1 w2 w3", "answer": "w3"}\n')
     project.add_row("benchmarks.tsv", "bad", "cloze", "bad.jsonl", "encoder")
-    fails(project, "bad.jsonl:1", "[MASK]")
-    assert not (project.folder / "resources/benchmarks/bad.parquet").exists()
+    fails(project, name, "bad.jsonl:1", "[MASK]")
+    for left in ("models/two/source.json", "benchmarks/bad.parquet"):
+        assert not (project.folder / "resources" / left).exists()
 
 
 def test_an_answer_that_is_not_one_token_is_dropped_counted_and_logged(project):
@@ -131,10 +116,9 @@ def test_an_answer_that_is_not_one_token_is_dropped_counted_and_logged(project):
     ]
     (project.folder / "some.jsonl").write_text("\n".join(rows) + "\n")
     project.add_row("benchmarks.tsv", "some", "cloze", "some.jsonl", "encoder")
-    project.snakemake()
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(project.folder / "results/one/dense/scores/some.parquet")
+    cell = "results/one/dense/scores/some.parquet"
+    project.snakemake(cell)
+    table = pq.read_table(project.folder / cell)
     assert table["id"].to_pylist() == ["1"]
     assert b'"answer_not_one_token": 1' in table.schema.metadata[b"knowcost"]
     assert "answer_not_one_token" in (project.folder / "logs/score/one-float-1.log").read_text()

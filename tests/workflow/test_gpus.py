@@ -4,21 +4,30 @@ import csv
 import re
 
 import pytest
-from helpers.workflow import snakemake
+import yaml
+from helpers.workflow import OFFLINE, jobs, snakemake
+
+from knowcost.plan import config, design
 
 
-def gpus(root, tmp_path, *options):
-    """{rule of a scoring job: how many GPUs it asks for}, by a dry run with the Slurm profile."""
-    run = snakemake(root, "-n", "--profile", "slurm", "--directory", str(tmp_path), *options)
-    jobs = re.findall(r"^rule (score_\S+):\n(?:    .*\n)*?    resources: (.*)$", run.stdout + run.stderr, re.M)
-    asked = {rule: re.search(r"\bgpu=(\d+)", resources) for rule, resources in jobs}
+def planned(root, tmp_path, *options):
+    """A dry run with the Slurm profile, and without a network."""
+    return snakemake(root, "-n", "--profile", "slurm", "--directory", str(tmp_path), *options, **OFFLINE)
+
+
+def gpus(run):
+    """{rule of a scoring job: how many GPUs it asks for}."""
+    rules = re.findall(r"^rule (score_\S+):\n(?:    .*\n)*?    resources: (.*)$", run.stdout + run.stderr, re.M)
+    asked = {rule: re.search(r"\bgpu=(\d+)", resources) for rule, resources in rules}
     return {rule: int(found[1]) if found else 0 for rule, found in asked.items()}
 
 
-def test_the_paper_s_13_models_ask_for_gpus_on_slurm(root, tmp_path):
-    asked = gpus(root, tmp_path, "--configfile", "config/presets/paper.yaml")
+def test_the_paper_s_13_models_ask_for_gpus_on_slurm_and_a_dry_run_shows_all_jobs(root, tmp_path):
+    preset = root / "config/presets/paper.yaml"
+    run = planned(root, tmp_path, "--configfile", str(preset))
+    assert jobs(run)["compress"] == len(design.archives(config.load(yaml.safe_load(preset.read_text()))))
     by_model = {}
-    for rule, count in asked.items():
+    for rule, count in gpus(run).items():
         by_model.setdefault(re.fullmatch(r"score_(.+)-(?:float|int8)(?:-[01]+)?", rule)[1], set()).add(count)
     with open(root / "config/presets/paper.models.tsv") as f:
         names = [row["name"] for row in csv.DictReader((line for line in f if line[0] != "#"), delimiter="\t")]
@@ -55,5 +64,5 @@ def vicuna(tmp_path):
 def test_what_the_user_says_of_gpus_counts_and_a_large_model_gets_several(
     root, tmp_path, vicuna, in_file, options, expected
 ):
-    asked = gpus(root, tmp_path, *vicuna(in_file), *options)
+    asked = gpus(planned(root, tmp_path, *vicuna(in_file), *options))
     assert asked == {"score_vicuna-7b-float": expected[0], "score_vicuna-7b-int8": expected[1]}

@@ -5,13 +5,10 @@ import re
 import subprocess
 import sys
 
-import pytest
 import yaml
-from helpers.workflow import jobs, snakemake
+from helpers.workflow import OFFLINE, jobs, snakemake
 
 from knowcost.plan import config, design
-
-OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "HF_ENDPOINT"), "http://127.0.0.1:9")
 
 
 def study(root, preset):
@@ -49,11 +46,11 @@ def test_batches_hold_every_cell_once(root):
     assert max(len(batch.variants) for batch in design.batches(demo)) == 14
 
 
-@pytest.mark.parametrize("preset", ["paper", "compressors"])  # demo: below
-def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path, preset):
-    options = ["--directory", str(tmp_path), "--quiet", "reason", "--configfile", f"config/presets/{preset}.yaml"]
+def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path):
+    """The paper's is in test_gpus.py, the demo's below."""
+    options = ["--directory", str(tmp_path), "--quiet", "reason", "--configfile", "config/presets/compressors.yaml"]
     run = snakemake(root, "-n", *options, **OFFLINE)
-    assert jobs(run)["compress"] == len(design.archives(study(root, preset)))
+    assert jobs(run)["compress"] == len(design.archives(study(root, "compressors")))
 
 
 def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):
@@ -89,3 +86,15 @@ def test_what_planning_imports_is_light(root):
     code = "\n".join(["import sys", *imports, f"print(*({heavy} & sys.modules.keys()))"])
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert (run.returncode, run.stdout.strip()) == (0, ""), run.stdout + run.stderr
+
+
+def test_jobs_import_only_what_they_use(root):
+    """A scoring job asks nothing where every cell is valid, and the report draws nothing and tests nothing."""
+    code = (
+        "import sys, knowcost.score.job\n"
+        "print(*({'torch', 'transformers', 'pandas'} & sys.modules.keys()))\n"
+        "import knowcost.report.page\n"
+        "print(*({'torch', 'transformers', 'matplotlib', 'scipy'} & sys.modules.keys()))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "\n\n"), run.stdout + run.stderr

@@ -15,7 +15,7 @@ from knowcost.common import again, paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.again import check_place, restore
-from knowcost.models import fetched, tokenizers
+from knowcost.models import fetched
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,6 @@ class Fetched:
 
     folder: Path
     remote_code: bool = False
-
-    def tokenizer(self) -> Any:
-        return tokenizers.read_tokenizer(self.folder, self.remote_code)
 
 
 def describe(place: tuple[str, str], version: Fetched, parent: Fetched, out: Path) -> None:
@@ -45,13 +42,21 @@ def describe(place: tuple[str, str], version: Fetched, parent: Fetched, out: Pat
     if restore(out, of):
         return
     write.clear(out)
-    differs = tokenizers.differences(parent.tokenizer(), version.tokenizer())
+    differs = _differences(parent, version)
     for sentence in differs:
         log.warning("%s: its tokenizer is not that of %s: %s", source["name"], model, sentence)
     manifest = _manifest(place, source, dense) | {"tokenizer_differs": differs}
     storage.write_manifest(out, manifest, {"keep": storage.AS_BROUGHT, "files": {}})
     again.remember(out / paths.MANIFEST, of)
     log.info("%s %s: %s, %.2f bits per parameter", model, slug, source["format"], manifest["bits_per_parameter"])
+
+
+def _differences(parent: Fetched, version: Fetched) -> list[str]:
+    """What the version's tokenizer does otherwise than its parent's."""
+    from knowcost.models import tokenizers  # which loads torch, and every job that reads an archive imports this file
+
+    read = (tokenizers.read_tokenizer(each.folder, each.remote_code) for each in (parent, version))
+    return tokenizers.differences(*read)
 
 
 def _manifest(place: tuple[str, str], source: Mapping[str, Any], dense: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,10 +27,10 @@ def saved(request, tmp_path):
     return tmp_path, load_file(tmp_path / "model.safetensors")
 
 
-@pytest.mark.parametrize("stripe", [layout.STRIPE, 40])
+@pytest.mark.parametrize("stripe", [layout.STRIPE, 200])
 def test_folding_undoes_unfolding(saved, tmp_path, monkeypatch, stripe):
     monkeypatch.setattr(layout, "STRIPE", stripe)  # a matrix at once, and in several turns of whole columns
-    monkeypatch.setattr(checkpoint, "BLOCK", 7)
+    monkeypatch.setattr(checkpoint, "BLOCK", 61)
     folder, stored = saved
     found = Checkpoint(folder)
     checkpoint.write_shard(tmp_path / "again", layout.folded(found.model_type, found.tensors.values()))

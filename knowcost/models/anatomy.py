@@ -65,6 +65,7 @@ def anatomy(model: transformers.PreTrainedModel) -> Anatomy:
     """
     head = _name_of(model, model.get_output_embeddings(), "layer that maps to the vocabulary")
     embedding = _name_of(model, model.get_input_embeddings(), "input embedding")
+    _check_head(model, head, embedding)
     stacks = _in_running_order(model, _stacks(model))
     shared = {name: group[0] for group in tied(model) for name in group[1:]}
     origin = shared.get(f"{embedding}.weight", "").removesuffix(".weight")
@@ -111,6 +112,17 @@ def _name_of(model: transformers.PreTrainedModel, module: nn.Module | None, what
         if each is module and isinstance(getattr(each, "weight", None), torch.Tensor):
             return name
     raise InputError(f"{type(model).__name__} has no {what} that is a layer of its own")
+
+
+def _check_head(model: transformers.PreTrainedModel, head: str, embedding: str) -> None:
+    """Raise InputError for a head that is only a step on the way, as DeBERTa's newer one, whose logits are products of
+    the embedding itself.
+    """
+    rows = model.get_submodule(embedding).weight.shape[0]
+    if (given := model.get_submodule(head).weight.shape[0]) not in (rows, model.config.get_text_config().vocab_size):
+        raise InputError(
+            f"{type(model).__name__} has no final layer of its own: {head} gives {given:,} numbers, for {rows:,} tokens"
+        )
 
 
 def _stacks(model: transformers.PreTrainedModel) -> dict[str, nn.ModuleList]:

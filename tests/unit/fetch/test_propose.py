@@ -166,6 +166,10 @@ REFUSED = {
         {"model_type": "squeezebert", "num_hidden_layers": 1},
         ["is attention", "layers.#.attention.query"],
     ),
+    "a head that is a step on the way": (
+        {"model_type": "deberta-v2", "legacy": False, "num_hidden_layers": 1},
+        ["no final layer of its own", "lm_predictions.lm_head.dense gives 1,536 numbers", "128,100 tokens"],
+    ),
     "other files": ({"model_type": "nomic_bert", "num_hidden_layers": 1}, ["attn.Wqkv in the place of", "q_proj"]),
     "no head": ({"model_type": "clip_text_model"}, ["AutoModelForMaskedLM or AutoModelForCausalLM", "clip_text_model"]),
     "speech": ({"model_type": "whisper"}, ["AutoModelForSeq2SeqLM", "whisper"]),

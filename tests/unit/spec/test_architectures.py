@@ -6,7 +6,7 @@ import transformers
 from helpers import tiny
 
 from knowcost.common.errors import InputError
-from knowcost.spec import architectures
+from knowcost.spec import architectures, scopes
 
 LEARNED = [
     "bert",
@@ -78,3 +78,14 @@ def test_only_t5_and_bart_s_kind_read_the_tie_key_in_a_way_of_their_own():
 def test_a_final_layer_may_have_several_names():
     assert architectures.architecture("gpt_neox").heads == ["embed_out", "lm_head"]
     assert architectures.architecture("bert").heads == ["cls.predictions.decoder"]
+
+
+@pytest.mark.parametrize("kind", tiny.EVERY)
+def test_patterns_take_names_without_the_base_model_s_prefix_too(kind):
+    """transformers reads a file that lacks it, so scopes must say the same of it."""
+    model = tiny.model(kind)
+    prefix, block = f"{model.base_model_prefix}.", architectures.architecture(model.config.model_type)
+    names = [name.removesuffix(".weight") for name, p in model.named_parameters() if p.dim() > 1]
+    for pattern in (*block.layers, *block.blocks, *block.other, block.embedding):
+        matched = [name for name in names if scopes.matches(pattern, name)]
+        assert all(scopes.matches(pattern, name.removeprefix(prefix)) for name in matched), pattern

@@ -48,9 +48,7 @@ from knowcost.models.int8_linear import DynamicInt8Linear, int_matmul  # noqa: E
 from knowcost.models.load import load  # noqa: E402
 from knowcost.models.torch_tensors import to_torch  # noqa: E402
 from knowcost.spec import scopes  # noqa: E402
-from knowcost.spec.architectures import architectures  # noqa: E402
 
-KINDS = [*tiny.MODELS, *(kind for kind in tiny.FURTHER if kind in architectures())]
 ARCHIVED = ["bert", "albert", "t5", "opt", "llama-tied", "gemma2", "bart", "gpt2", "mixtral"]  # of these archives
 SLUGS = ["wanda-50", "wanda-2of4", "sparsegpt-50", "sparsegpt-2of4", "gptq-4bit", "gptq-3bit-actorder", "rtn-4bit"]
 LOADED = {"dense": 1e-3, "wanda-50": 1e-3, "gptq-4bit": 1e-3, "int8": 5e-2}  # how far logits may be, of the largest
@@ -117,7 +115,7 @@ def int8(bench: Bench) -> Found:
 
 def walk(bench: Bench) -> Found:
     """Sums over inputs on both devices."""
-    for kind in KINDS:
+    for kind in tiny.EVERY:
         yield f"walk {kind}", *guarded(lambda kind=kind: _walk_of(bench, kind))
 
 
@@ -153,7 +151,7 @@ def off_by(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 def archives(bench: Bench) -> Found:
     """make_archive reads back what it wrote and raises where a promise is broken."""
-    for kind, slug in itertools.product((kind for kind in ARCHIVED if kind in KINDS), SLUGS):
+    for kind, slug in itertools.product(ARCHIVED, SLUGS):
         yield f"archives {kind} {slug}", *guarded(lambda kind=kind, slug=slug: _archive_of(bench, kind, slug))
 
 
@@ -176,7 +174,7 @@ def _archive_of(bench: Bench, kind: str, slug: str) -> tuple[bool, str]:
 
 def load_(bench: Bench) -> Found:
     """Logits of archives that the CPU made."""
-    for kind, slug in itertools.product((kind for kind in ARCHIVED if kind in KINDS), LOADED):
+    for kind, slug in itertools.product(ARCHIVED, LOADED):
         yield f"load {kind} {slug}", *guarded(lambda kind=kind, slug=slug: _load_of(bench, kind, slug))
 
 

@@ -7,7 +7,7 @@ from knowcost.common import files, paths, seal
 from knowcost.fetch import weights
 from knowcost.fetch.config import described_model
 from knowcost.models.checkpoint import Checkpoint
-from knowcost.spec.architectures import architectures, family_of
+from knowcost.spec.architectures import family_of
 
 AUTO = {
     "encoder": tf.AutoModelForMaskedLM,
@@ -104,7 +104,7 @@ FURTHER = {
     "olmoe": EXPERTS | {"intermediate_size": 24},
     "gpt_oss": HEADS | WINDOW | {"num_local_experts": 4, "num_experts_per_tok": 2},
 }  # fmt: skip
-EVERY = [*MODELS, *(kind for kind in FURTHER if kind in architectures())]
+EVERY = [*MODELS, *FURTHER]
 IN_BYTES = ("qwen2", "qwen2_moe")  # whose tokenizer transformers makes one of pairs of bytes, whatever it was
 OWN_HEAD = ("t5", "mt5", "umt5")  # whose classes tie the head whatever config.json says, unless a file holds another
 

@@ -17,7 +17,7 @@ from knowcost.models.blueprint import AUTO
 from knowcost.models.skeleton import Skeleton
 from knowcost.models.torch_tensors import to_torch
 from knowcost.spec import scopes
-from knowcost.spec.architectures import architectures, family_of
+from knowcost.spec.architectures import family_of
 
 WINDOWS = {"t5": 1, "albert": 5, "llama": 5}  # in one pass, where it is not 2 of the 5
 
@@ -40,7 +40,7 @@ def of_path(rows, path):
     return rows[f"{expert[1]}.{'out' if expert[2] in ('w2', 'down_proj') else 'into'}"]
 
 
-@pytest.mark.parametrize("kind", [*tiny.MODELS, *(kind for kind in tiny.FURTHER if kind in architectures())])
+@pytest.mark.parametrize("kind", tiny.EVERY)
 def test_inputs_are_those_of_an_ordinary_forward_pass(tmp_path, monkeypatch, kind):
     tenfold(kind, tmp_path / "model")
     ids = calibrated(tmp_path / "windows.parquet", ids=(0, 16))  # what pads and what starts a text are among them

@@ -133,15 +133,21 @@ def test_blocks_behind_the_scope_are_not_run(tmp_path, monkeypatch):
     assert not any(path.startswith("decoder") for path in loaded)
 
 
-def test_layers_that_read_the_same_tensor_share_their_statistics(tmp_path):
-    _, work, _ = prepared("llama", tmp_path)
+def statistics_of(work, prefix):
+    """{name without this prefix: the InputStatistics that its solver is given} of all layers."""
     seen = {}
 
     def keep(name, weight, statistics):
-        seen[name.removeprefix("model.layers.0.").removesuffix(".weight")] = statistics
+        seen[name.removeprefix(prefix).removesuffix(".weight")] = statistics
         return Result(work.base.tensors[name])
 
     block_walk.solve(work, weights_of(work, "overall"), keep, hessian=True)
+    return seen
+
+
+def test_layers_that_read_the_same_tensor_share_their_statistics(tmp_path):
+    _, work, _ = prepared("llama", tmp_path)
+    seen = statistics_of(work, "model.layers.0.")
     attention = [seen[f"self_attn.{name}_proj"] for name in "qkvo"]
     assert attention[0] is attention[1] is attention[2] is not attention[3]
     assert seen["mlp.gate_proj"] is seen["mlp.up_proj"] is not seen["mlp.down_proj"]
@@ -149,13 +155,7 @@ def test_layers_that_read_the_same_tensor_share_their_statistics(tmp_path):
 
 def test_the_layers_of_an_expert_that_read_its_tokens_share_their_statistics(tmp_path):
     _, work, _ = prepared("qwen3_moe", tmp_path)
-    seen = {}
-
-    def keep(name, weight, statistics):
-        seen[name.removeprefix("model.layers.0.mlp.experts.").removesuffix(".weight")] = statistics
-        return Result(work.base.tensors[name])
-
-    block_walk.solve(work, weights_of(work, "overall"), keep, hessian=True)
+    seen = statistics_of(work, "model.layers.0.mlp.experts.")
     assert seen["0.gate_proj"] is seen["0.up_proj"] is not seen["0.down_proj"]
     assert seen["0.gate_proj"] is not seen["1.gate_proj"]
 

@@ -50,15 +50,18 @@ def look_at_weights(row: Mapping[str, str], folder: Path, _described: None) -> d
     "parameters": of the model that it stands for, a tied one once, "format": in words, "packed": whether weights stay
     as they are stored while it computes, "weight_bytes": of its tensors}. Raises InputError.
     """
-    from knowcost.models import blueprint, tokenizers
+    from knowcost.fetch.config import described_model
+    from knowcost.models import blueprint
 
     with door.of_row(row):
         file = gguf_files.name_in(folder)
         types, stored = _of_gguf(folder / file) if file else _of_safetensors(folder)
         remote_code = "remote_code" in allowed(row)
-        config = tokenizers.configured(folder, remote_code)
-        door.check_family(row, folder, config.model_type)
-        model = blueprint.empty(config, remote_code=remote_code)
+        if file:
+            model = blueprint.empty(gguf_files.configuration(folder / file))
+        else:
+            model = described_model(folder, remote_code)
+        door.check_family(row, folder, model.config.model_type)
         with _of_tokenizer(folder):
             rows = model.get_input_embeddings().weight.shape[0]
             for sentence in check_tokenizer(row["name"], folder, row["family"], rows, remote_code=remote_code):
@@ -66,7 +69,7 @@ def look_at_weights(row: Mapping[str, str], folder: Path, _described: None) -> d
         form = brought.format_of(folder)
         return {
             "parent": row["parent"],
-            "architecture": config.model_type,
+            "architecture": model.config.model_type,
             "dtype": ",".join(types),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "format": brought.words(folder),

@@ -2,6 +2,8 @@
 
 import importlib.util
 import logging
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,12 @@ ELSEWHERE = (
     "{package} wants other versions of torch and transformers than knowcost does, so it is not among the extras: load "
     "this checkpoint where it was made and save it in compressed-tensors' format or as a GGUF, and give that as the "
     "source; or install {package} here by hand, if it goes beside this torch"
+)
+
+
+_COMPUTES = re.compile(  # keys of a config.json by which a model computes otherwise, whatever its shapes are
+    r"rope|rotary|alibi|(^|_)act(ivation)?(_function)?$|_eps(ilon)?$|softcap|scal(e|ar|ing)(_|$)|multiplier|"
+    r"sliding_window|clip_qkv|parallel_residual|num_(attention|key_value)_heads|per_tok(en)?$|topk"
 )
 
 
@@ -105,6 +113,25 @@ def _groups(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The groups of layers of compressed-tensors' configuration, as far as they are written as such."""
     groups = said.get("config_groups")
     return [each for each in groups.values() if isinstance(each, Mapping)] if isinstance(groups, Mapping) else []
+
+
+def computes_otherwise(parent: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """What a version's configuration says otherwise of how to compute than its parent's, a sentence for each key.
+
+    A GGUF says less than a config.json, and transformers takes its defaults for the rest: of Llama 3.1, whose scaling
+    of rotary positions llama.cpp keeps as a tensor, it has none.
+    """
+    keys = sorted(key for key in parent.keys() & own.keys() if _COMPUTES.search(key))
+    return [f"{key} is {own[key]!r}, not {parent[key]!r}" for key in keys if not _alike(parent[key], own[key])]
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are the same, but for what a float32 rounds."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-6)
+    return bool(one == other)
 
 
 def load(

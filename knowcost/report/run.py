@@ -22,7 +22,7 @@ PACKAGES = ("torch", "transformers", "lm_eval", "datasets", "numpy", "pandas", "
 
 def models(manifests: Iterable[Mapping[str, Any]], sources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One dict per row of the model table: what its source.json says, the architecture and number of weights of its
-    manifest, and of a version that was compressed elsewhere how it is stored and whether its tokenizer is another."""
+    manifest, and of a version that was compressed elsewhere how it is stored and what differs from its parent."""
     described = {
         manifest["brought"]["name"] if "brought" in manifest else manifest["model"]: manifest
         for manifest in manifests
@@ -36,7 +36,11 @@ def models(manifests: Iterable[Mapping[str, Any]], sources: Iterable[Mapping[str
             "kind": f"{LABELS[source['family']]} ({manifest.get('architecture', '?')})",
             "parameters": number(total / 1e6) if total else "",
             "stored": _stored(manifest),
-            "differs": manifest.get("tokenizer_differs", []),
+            "differs": [
+                f"its {what} is not its parent's: {sentence}"
+                for what in ("tokenizer", "configuration")
+                for sentence in manifest.get(f"{what}_differs", [])
+            ],
             "digests": [(name, file["sha256"]) for name, file in source["files"].items()],
         }
         models.append({**source, **about})

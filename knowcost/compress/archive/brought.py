@@ -16,6 +16,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.again import check_place, restore
 from knowcost.models import fetched
+from knowcost.models.brought import computes_otherwise
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,8 @@ class Fetched:
 def describe(place: tuple[str, str], version: Fetched, parent: Fetched, out: Path) -> None:
     """Write the manifest of a version, and of the model that it is a version of, in `out`.
 
-    place: (model, slug). What its tokenizer does otherwise than its parent's is logged and stands in the manifest.
-    Raises InputError for a folder that is not what was fetched.
+    place: (model, slug). What its tokenizer and configuration have otherwise than its parent's is logged and stands in
+    the manifest. Raises InputError for a folder that is not what was fetched.
     """
     model, slug = place
     check_place(out, model, slug)
@@ -42,21 +43,23 @@ def describe(place: tuple[str, str], version: Fetched, parent: Fetched, out: Pat
     if restore(out, of):
         return
     write.clear(out)
-    differs = _differences(parent, version)
-    for sentence in differs:
-        log.warning("%s: its tokenizer is not that of %s: %s", source["name"], model, sentence)
-    manifest = _manifest(place, source, dense) | {"tokenizer_differs": differs}
+    differences = _differences(parent, version)
+    for what, sentences in differences.items():
+        for sentence in sentences:
+            log.warning("%s: its %s is not that of %s: %s", source["name"], what, model, sentence)
+    manifest = _manifest(place, source, dense) | {f"{what}_differs": said for what, said in differences.items()}
     storage.write_manifest(out, manifest, {"keep": storage.AS_BROUGHT, "files": {}})
     again.remember(out / paths.MANIFEST, of)
     log.info("%s %s: %s, %.2f bits per parameter", model, slug, source["format"], manifest["bits_per_parameter"])
 
 
-def _differences(parent: Fetched, version: Fetched) -> list[str]:
-    """What the version's tokenizer does otherwise than its parent's."""
+def _differences(parent: Fetched, version: Fetched) -> dict[str, list[str]]:
+    """{"tokenizer", "configuration": what the version's does otherwise than its parent's}."""
     from knowcost.models import tokenizers  # which loads torch, and every job that reads an archive imports this file
 
     read = (tokenizers.read_tokenizer(each.folder, each.remote_code) for each in (parent, version))
-    return tokenizers.differences(*read)
+    said = (tokenizers.configured(each.folder, each.remote_code).to_dict() for each in (parent, version))
+    return {"tokenizer": tokenizers.differences(*read), "configuration": computes_otherwise(*said)}
 
 
 def _manifest(place: tuple[str, str], source: Mapping[str, Any], dense: Mapping[str, Any]) -> dict[str, Any]:

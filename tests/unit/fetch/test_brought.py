@@ -171,3 +171,10 @@ def test_a_dense_model_that_was_fetched_before_there_were_parents_is_not_fetched
     assert rows.columns(dense) == rows.columns(dense | {"parent": ""})
     assert rows.columns(dense).keys() == {"name", "family", "source", "revision", "allow"}
     assert rows.columns(dense | {"parent": "b"})["parent"] == "b"
+
+
+def test_a_key_that_transformers_does_not_take_is_named(made, get, tmp_path):
+    shutil.copytree(made / "dense", tmp_path / "wrong")
+    path = tmp_path / "wrong/config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hidden_act": "x"}))
+    refused(get, row(path.parent), f"{get.folder}/config.json: hidden_act is 'x'", "does not take", "correct it")

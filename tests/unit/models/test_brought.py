@@ -13,7 +13,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild
 from knowcost.fetch.model import fetch_model
-from knowcost.models import brought, load
+from knowcost.models import brought, gguf_files, load
 
 
 @pytest.fixture
@@ -150,3 +150,23 @@ def test_a_package_that_is_there_is_taken(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: types.SimpleNamespace(name=name))
     assert brought.usable("awq", Path("config.json")).packed
     assert not brought.usable("compressed-tensors", Path("config.json")).packed
+
+
+def test_what_a_gguf_leaves_out_of_its_parents_configuration_is_said(tmp_path):
+    said = {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0, "original_max_position_embeddings": 64}  # fmt: skip
+    parents = [elsewhere.llama(tmp_path / name, **keys) for name, keys in (("a", {}), ("b", {"rope_parameters": said}))]
+    found = []
+    for number, parent in enumerate(parents):
+        path = tmp_path / f"{number}.gguf"
+        elsewhere.write_gguf(parent, path)
+        own = gguf_files.configuration(path).to_dict()
+        found.append(brought.computes_otherwise(parent.config.to_dict(), own))
+    assert found[0] == []  # the GGUF has 1e-06 as a float32
+    (sentence,) = found[1]
+    assert sentence.startswith("rope_parameters is {") and "'default'" in sentence and "'llama3'" in sentence
+    ids = torch.arange(6, 46)[None]
+    path.with_name("config.json").unlink(missing_ok=True)
+    gguf = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="1.gguf", dtype=torch.float32)
+    with torch.no_grad():  # it is not the rounding to float16 that they differ by
+        assert (gguf(ids).logits - parents[1](ids).logits).abs().max() > 0.1

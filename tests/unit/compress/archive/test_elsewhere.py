@@ -79,7 +79,8 @@ def test_the_manifest_lists_what_was_fetched_and_its_real_bytes(run):
     manifest = storage.verify(out, PLACE)
     source = files.read_json(f"{paths.model_dir('back')}/source.json")
     assert manifest["files"] == source["files"] and "model.safetensors" in manifest["files"]
-    assert manifest["archive"] == {"keep": "as_brought", "files": {}} and manifest["tokenizer_differs"] == []
+    assert manifest["archive"] == {"keep": "as_brought", "files": {}}
+    assert manifest["tokenizer_differs"] == manifest["configuration_differs"] == []
     weights = storage.read_manifest(paths.manifest("one", OURS))["bytes"]["nominal"]
     assert manifest["bytes"]["nominal"] == weights + 4 * 64  # whose row of zeros, the padding's, counts here
     of_files = sum(path.stat().st_size for path in Path("checkpoints/back").iterdir())
@@ -114,6 +115,16 @@ def test_another_tokenizer_is_said_and_makes_other_cells(run, caplog):
     assert "back: its tokenizer is not that of one: 2 of 120 tokens" in caplog.text
     settings = cells.Settings({"device": "cpu", **OPTIONS})
     assert cells.cell_key(before, "own", settings) != cells.cell_key(after, "own", settings)
+
+
+def test_a_configuration_that_computes_otherwise_is_said(run, caplog):
+    path = Path("checkpoints/back/config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rms_norm_eps": 0.1, "initializer_range": 0.7}))
+    fetch("back", "./checkpoints/back", parent="one")
+    with caplog.at_level(logging.WARNING):
+        manifest = storage.read_manifest(bring() / "manifest.json")
+    assert manifest["configuration_differs"] == ["rms_norm_eps is 0.1, not 1e-06"]
+    assert "back: its configuration is not that of one: rms_norm_eps is 0.1" in caplog.text
 
 
 def test_a_manifest_that_would_be_the_same_is_put_back(run):

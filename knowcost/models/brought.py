@@ -29,7 +29,8 @@ ELSEWHERE = (
 
 _COMPUTES = re.compile(  # keys of a config.json by which a model computes otherwise, whatever its shapes are
     r"rope|rotary|alibi|(^|_)act(ivation)?(_function)?$|_eps(ilon)?$|softcap|scal(e|ar|ing)(_|$)|multiplier|"
-    r"sliding_window|clip_qkv|parallel_residual|num_(attention|key_value)_heads|per_tok(en)?$|topk"
+    r"sliding_window|clip_qkv|parallel_residual|num_(attention|key_value)_heads|per_tok(en)?$|topk|"
+    r"(^|_)bias$|qk_(layer)?norm"
 )
 
 
@@ -123,6 +124,21 @@ def computes_otherwise(parent: Mapping[str, Any], own: Mapping[str, Any]) -> lis
     """
     keys = sorted(key for key in parent.keys() & own.keys() if _COMPUTES.search(key))
     return [f"{key} is {own[key]!r}, not {parent[key]!r}" for key in keys if not _alike(parent[key], own[key])]
+
+
+def left_out(folder: Path, parameters: int) -> list[str]:
+    """A sentence on what a GGUF holds beyond a model of so many parameters, none where that is nothing.
+
+    transformers passes over tensors that its model has no place for without a word.
+    """
+    file = gguf_files.name_in(folder)
+    held = sum(int(tensor.n_elements) for tensor in gguf_files.opened(folder / file).tensors) if file else 0
+    if held <= parameters:
+        return []
+    return [
+        f"{file} holds {held - parameters:,} numbers for which transformers' model has no place, such as biases or the "
+        "scaling of rotary positions"
+    ]
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -16,7 +16,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.again import check_place, restore
 from knowcost.models import fetched
-from knowcost.models.brought import computes_otherwise
+from knowcost.models.brought import computes_otherwise, left_out
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def describe(place: tuple[str, str], version: Fetched, parent: Fetched, out: Pat
     if restore(out, of):
         return
     write.clear(out)
-    differences = _differences(parent, version)
+    differences = _differences(parent, version, source)
     for what, sentences in differences.items():
         for sentence in sentences:
             log.warning("%s: its %s is not that of %s: %s", source["name"], what, model, sentence)
@@ -53,13 +53,14 @@ def describe(place: tuple[str, str], version: Fetched, parent: Fetched, out: Pat
     log.info("%s %s: %s, %.2f bits per parameter", model, slug, source["format"], manifest["bits_per_parameter"])
 
 
-def _differences(parent: Fetched, version: Fetched) -> dict[str, list[str]]:
-    """{"tokenizer", "configuration": what the version's does otherwise than its parent's}."""
+def _differences(parent: Fetched, version: Fetched, source: Mapping[str, Any]) -> dict[str, list[str]]:
+    """{"tokenizer", "configuration": what the version's does otherwise than its parent's}; source: the version's."""
     from knowcost.models import tokenizers  # which loads torch, and every job that reads an archive imports this file
 
     read = (tokenizers.read_tokenizer(each.folder, each.remote_code) for each in (parent, version))
     said = (tokenizers.configured(each.folder, each.remote_code).to_dict() for each in (parent, version))
-    return {"tokenizer": tokenizers.differences(*read), "configuration": computes_otherwise(*said)}
+    configuration = computes_otherwise(*said) + left_out(version.folder, source["parameters"])
+    return {"tokenizer": tokenizers.differences(*read), "configuration": configuration}
 
 
 def _manifest(place: tuple[str, str], source: Mapping[str, Any], dense: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,3 +170,15 @@ def test_what_a_gguf_leaves_out_of_its_parents_configuration_is_said(tmp_path):
     gguf = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="1.gguf", dtype=torch.float32)
     with torch.no_grad():  # it is not the rounding to float16 that they differ by
         assert (gguf(ids).logits - parents[1](ids).logits).abs().max() > 0.1
+
+
+def test_what_a_gguf_holds_beyond_the_model_is_counted(here):
+    parent = elsewhere.llama(here / "dense", attention_bias=True)
+    elsewhere.write_gguf(parent, here / "with/a.gguf")
+    elsewhere.write_gguf(elsewhere.llama(), here / "without/a.gguf")
+    of_transformers = sum(weight.numel() for weight in elsewhere.llama().parameters())
+    assert brought.left_out(here / "without", of_transformers) == brought.left_out(here / "dense", 1) == []
+    (sentence,) = brought.left_out(here / "with", of_transformers)
+    assert sentence.startswith("a.gguf holds 384 numbers for which")  # 2 x (64 + 2 x 32 + 64)
+    own = gguf_files.configuration(here / "with/a.gguf").to_dict()
+    assert brought.computes_otherwise(parent.config.to_dict(), own) == ["attention_bias is False, not True"]

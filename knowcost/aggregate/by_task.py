@@ -12,7 +12,6 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.score import measures
 from knowcost.spec.variants import DENSE
 
-ALL = "all"  # the domain of the mean over all benchmarks that have one
 WITH_DISCIPLINES = {name for name, kind in KINDS.items() if kind.disciplines}
 
 PERPLEXITY = ["family", "model", *tables.TREATMENT, "benchmark", "n", "tokens", "perplexity", "dense_perplexity",
@@ -49,14 +48,14 @@ def perplexity(cells: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def domains(scores: pd.DataFrame, domain_of: Mapping[str, str]) -> pd.DataFrame:
-    """Per model and variant the mean accuracy over the benchmarks of a domain, and over all that have a domain (ALL).
+    """Per model and variant the mean accuracy over the benchmarks of a domain, and over all that have one (tables.ALL).
 
     As the paper "Do Compressed LLMs Forget Knowledge?" averages its Table 1: over tasks, which count alike. scores:
     frame of drops.scores; domain_of: {benchmark: domain}, others are left out. A mean over only some of a model's
     benchmarks of a domain is left empty. drop_percent is relative to the mean dense accuracy.
     """
     cells = scores.assign(domain=scores["benchmark"].map(domain_of)).dropna(subset=["domain"])
-    cells = pd.concat([cells, cells.assign(domain=ALL)])
+    cells = pd.concat([cells, cells.assign(domain=tables.ALL)])
     rows = []
     for (_, domain), of_domain in cells.groupby(["model", "domain"], sort=False):
         expected = of_domain["benchmark"].nunique()

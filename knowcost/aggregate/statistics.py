@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse, stats
 
+from knowcost.aggregate import FEWEST_RELATIONS, ROUNDS
 from knowcost.spec.variants import DENSE
 
 SEED = 20231208
-ROUNDS = 2000
-FEWEST_RELATIONS = 10
 BLOCK = 4_000_000  # numbers of a block of resamples: 32 MB
 
 COLUMNS = ["family", "model", "variant", "benchmark", "n", "kept", "forgotten", "gained", "never_known", "mcnemar_p",
@@ -51,8 +51,6 @@ class Group:
 
 def mcnemar(forgotten: np.ndarray, gained: np.ndarray) -> np.ndarray:
     """Exact two-sided p of McNemar's test (arrays of counts): twice the tail of a fair coin, at most 1."""
-    from scipy import stats  # here, since the report reads constants of this file
-
     fewer, changed = np.minimum(forgotten, gained), np.add(forgotten, gained)
     return np.minimum(1, 2 * stats.binom.cdf(fewer, changed, 0.5))
 
@@ -92,8 +90,6 @@ class Bootstrap:
 
         A mean over no facts is nan.
         """
-        from scipy import sparse
-
         sums = []
         for ids, values, weights in tables:
             clusters = self._cluster.reindex(ids).to_numpy(int)

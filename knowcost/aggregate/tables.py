@@ -18,6 +18,8 @@ from knowcost.common.files import atomic, read_json, write_json
 from knowcost.spec import variants
 from knowcost.spec.families import FAMILIES, SHOWN_SCOPES
 
+ALL = "all"  # the domain of the mean over all benchmarks that have one
+
 SHARE, POINTS, COUNT, SMALL = "%.6f", "%.3f", "%d", "%.3g"
 LEVEL = "%g"  # whole numbers stay whole: 40, but 62.5
 FORMATS = {

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate.statistics import ROUNDS, Bootstrap, Group, interval
+from knowcost.aggregate import FEWEST_FACTS, ROUNDS
+from knowcost.aggregate.statistics import Bootstrap, Group, interval
 from knowcost.papers.claim import CLOSE, MAJORITY, Claim, Parts
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import DENSE
-
-FEWEST_FACTS = 6  # six of six on one side: p = 0.03 two-sided; five of five: 0.06
 
 Row = dict[str, Any]
 Weights = dict[str, dict[str, float]]  # {words: {variant: weight}}

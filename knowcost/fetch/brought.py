@@ -15,7 +15,7 @@ from knowcost.fetch.rows import allowed, choose, is_gguf, names_at
 from knowcost.fetch.tokenizer import check_files as check_tokenizer_files
 from knowcost.fetch.tokenizer import check_tokenizer
 from knowcost.models import brought, gguf_files
-from knowcost.models.headers import read_header, shard_names
+from knowcost.models.headers import read_header, shards
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +107,8 @@ def _of_gguf(path: Path) -> tuple[list[str], int]:
 def _of_safetensors(folder: Path) -> tuple[list[str], int]:
     """The same of safetensors files, whose types may be any."""
     types, stored = set(), 0
-    for shard in shard_names(folder):
-        if not (folder / shard).exists():
-            raise InputError(f"{folder / shard}: missing, though the index lists it; fetch the model again")
-        header, _ = read_header(folder / shard)
+    for path in shards(folder):
+        header, _ = read_header(path)
         for entry in (entry for name, entry in header.items() if name != "__metadata__"):
             types.add(entry["dtype"])
             stored += entry["data_offsets"][1] - entry["data_offsets"][0]

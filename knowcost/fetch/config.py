@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import transformers
 
-from knowcost.common.errors import InputError
+from knowcost.common.errors import InputError, in_one_line
 from knowcost.models import blueprint
 from knowcost.models.headers import read_config
 from knowcost.spec.architectures import TABLE, architecture, positions
@@ -94,16 +94,15 @@ def _check_generation(folder: Path) -> None:
         if path.exists():
             transformers.GenerationConfig.from_pretrained(folder)
     except Exception as error:  # ValueError, TypeError, OSError, ...
-        said = " ".join(str(error).split())
         raise InputError(
-            f"{path}: transformers {transformers.__version__} does not take it ({type(error).__name__}: {said}); "
-            "correct it, or remove the file"
+            f"{path}: transformers {transformers.__version__} does not take it ({type(error).__name__}: "
+            f"{in_one_line(error)}); correct it, or remove the file"
         ) from error
 
 
 def _what_is_wrong(config: dict[str, Any], error: Exception) -> str:
     """The key of a config.json without which transformers takes it, what stands there and what it says to that."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = in_one_line(error) or type(error).__name__
     version = f"transformers {transformers.__version__}"
     for key in config:
         if key == "model_type":

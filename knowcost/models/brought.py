@@ -1,24 +1,17 @@
-"""Versions of models that were compressed elsewhere: their formats, and how transformers loads them."""
+"""Versions of models that were compressed elsewhere: their formats, and what they say. Imports no torch."""
 
 import importlib.util
-import logging
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.models import fetched, gguf_files, gpus
 from knowcost.models.headers import read_config
-
-if TYPE_CHECKING:
-    import torch
-    import transformers
-
-log = logging.getLogger(__name__)
 
 ELSEWHERE = (
     "{package} wants other versions of torch and transformers than knowcost does, so it is not among the extras: load "
@@ -104,13 +97,13 @@ def words(folder: Path) -> str:
         return f"{found.label} {gguf_files.kind(folder / file)}".strip()
     said = read_config(folder)["quantization_config"]
     bits = [said.get("bits"), said.get("w_bit"), 4 * bool(said.get("load_in_4bit")), 8 * bool(said.get("load_in_8bit"))]
-    weights = [group.get("weights") for group in _groups(said)]
+    weights = [group.get("weights") for group in groups(said)]
     bits += [each.get("num_bits") for each in weights if isinstance(each, Mapping)]
     known = {count for count in bits if isinstance(count, int) and count}
     return ", ".join([found.label, *(f"{count} bit" for count in sorted(known))])
 
 
-def _groups(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def groups(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The groups of layers of compressed-tensors' configuration, as far as they are written as such."""
     groups = said.get("config_groups")
     return [each for each in groups.values() if isinstance(each, Mapping)] if isinstance(groups, Mapping) else []
@@ -148,79 +141,6 @@ def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, int | float):
         return math.isclose(one, other, rel_tol=1e-6)
     return bool(one == other)
-
-
-def load(
-    folder: Path, dtype: str, device: "torch.device", remote_code: bool = False
-) -> "tuple[transformers.PreTrainedModel, transformers.PreTrainedTokenizerBase]":
-    """(model in eval mode on its device, tokenizer) of a fetched version, as transformers loads it.
-
-    dtype: the type to compute in. Several GPUs take it together where one cannot hold it. Raises InputError for one
-    that transformers cannot load, and where weights are missing.
-    """
-    import torch
-    import transformers
-
-    from knowcost.models.blueprint import AUTO
-    from knowcost.models.generation import tokens_only
-    from knowcost.models.tokenizers import configured, load_tokenizer
-    from knowcost.spec.architectures import family_of
-
-    config = configured(folder, remote_code)
-    loading: dict[str, Any] = {"config": config, "dtype": getattr(torch, dtype)}
-    loading |= {"generation_config": tokens_only(folder, config), "device_map": _place(folder, dtype, device)}
-    loading |= {"trust_remote_code": remote_code, "local_files_only": True}
-    if file := gguf_files.name_in(folder):
-        loading |= {"gguf_file": file, "quantization_config": transformers.GgufConfig(dequantize=True)}
-    elif format_of(folder):
-        config.quantization_config = _quantization(folder)
-    try:
-        auto = AUTO[family_of(config.model_type)]
-        model, info = auto.from_pretrained(folder, output_loading_info=True, **loading)
-    except (torch.OutOfMemoryError, MemoryError):
-        raise
-    except Exception as error:  # each package raises its own
-        said = " ".join(str(error).split())[:500]
-        raise InputError(
-            f"{folder}: transformers {transformers.__version__} cannot load this {words(folder)} "
-            f"({type(error).__name__}: {said}); take another version of it"
-        ) from error
-    _check_whole(folder, info)
-    # As in models/load.py: nobody may tie weights once more.
-    model.tie_weights = lambda *args, **kwargs: None
-    return model.eval(), load_tokenizer(folder, model.get_input_embeddings().weight.shape[0], remote_code)
-
-
-def _quantization(folder: Path) -> dict[str, Any]:
-    """What config.json says of how a version is quantized, and how it is loaded.
-
-    Weights that compressed-tensors packed become floats as they are read: left packed they would at the first forward
-    pass, and transformers 5.23 has no place for the zero points of asymmetric ones until then. Not where activations
-    are quantized too, which only the other way does.
-    """
-    said = read_config(folder)["quantization_config"]
-    activations = ("input_activations", "output_activations")
-    weights_only = not any(group.get(name) for group in _groups(said) for name in activations)
-    return said | ({"dequantize": True} if said["quant_method"] == COMPRESSED and weights_only else {})
-
-
-def _check_whole(folder: Path, info: Mapping[str, Any]) -> None:
-    wrong = {"missing": sorted(info["missing_keys"]), "of another shape": sorted(map(str, info["mismatched_keys"]))}
-    if found := "; ".join(f"{what}: {', '.join(names[:4])}" for what, names in wrong.items() if names):
-        raise InputError(f"{folder}: its weights do not fill the model ({found}); take another version of it")
-    if ignored := sorted(info["unexpected_keys"]):
-        log.warning("%s: transformers ignores %d tensors, the first is %s", folder, len(ignored), ignored[0])
-
-
-def _place(folder: Path, dtype: str, device: "torch.device") -> Any:
-    """transformers' device_map: one device, or "auto" where one GPU cannot hold the model."""
-    import torch
-
-    if device.type == "cuda" and device.index is None and torch.cuda.device_count() > 1:
-        one_gb = torch.cuda.get_device_properties(0).total_memory / 1e9
-        if gpus.gpus_for(held_gb(fetched.read_source(folder), dtype), one_gb) > 1:
-            return "auto"
-    return {"": device}
 
 
 def held_gb(source: Mapping[str, Any], dtype: str) -> float:

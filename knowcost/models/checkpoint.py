@@ -18,7 +18,7 @@ import numpy as np
 from knowcost.common import files
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.models import layout
-from knowcost.models.headers import read_config, read_header, shard_names
+from knowcost.models.headers import read_config, read_header, shards
 
 BLOCK = 1 << 18  # elements handled at a time: a block of float32 is 1 MiB and stays in the processor's cache
 
@@ -124,14 +124,11 @@ class Checkpoint:
         self.config = read_config(self.folder)
         self.shards: dict[str, list[str]] = {}
         self.tensors: dict[str, Tensor] = {}
-        for shard in shard_names(self.folder):
-            path = self.folder / shard
-            if not path.exists():
-                raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
+        for path in shards(self.folder):
             tensors = open_shard(path, self.model_type)
             if twice := sorted(tensors.keys() & self.tensors.keys()):
                 raise InputError(f"{path}: tensor {twice[0]} is in another shard too; remove it from one of them")
-            self.shards[shard] = list(tensors)
+            self.shards[path.name] = list(tensors)
             self.tensors |= tensors
 
     @property

@@ -10,7 +10,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowcost.common.errors import InputError
+from knowcost.common.errors import InputError, in_one_line
 
 if TYPE_CHECKING:
     import gguf
@@ -45,7 +45,7 @@ def _configuration(path: Path, *_stamp: int) -> "transformers.PreTrainedConfig":
     try:
         return transformers.AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
     except Exception as error:  # of numpy, of gguf and of transformers
-        said = " ".join(str(error).split())[:300]
+        said = in_one_line(error, 300)
         raise InputError(
             f"{path}: transformers {transformers.__version__} does not read this GGUF ({type(error).__name__}: "
             f"{said}); fetch it again, or take a version in another format"
@@ -64,7 +64,7 @@ def _opened(path: Path, *_stamp: int) -> "gguf.GGUFReader":
     try:
         reader = gguf.GGUFReader(path)
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
+        said = in_one_line(error, 300)
         raise InputError(f"{path}: no whole GGUF ({type(error).__name__}: {said}); fetch it again") from error
     ends = max((int(tensor.data_offset) + int(tensor.n_bytes) for tensor in reader.tensors), default=0)
     if not 0 < ends <= path.stat().st_size:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,15 @@ def shard_names(folder: str | Path) -> list[str]:
         f"{folder}: neither {WEIGHTS} nor {INDEX}. An archive that is not kept in full is exported first: "
         "config/README.md, Archives"
     )
+
+
+def shards(folder: str | Path) -> Iterator[Path]:
+    """The files of a checkpoint's shards. Raises InputError as `shard_names` does, and for one that is not there."""
+    for name in shard_names(folder):
+        path = Path(folder) / name
+        if not path.exists():
+            raise InputError(f"{path}: missing, though the index lists it; fetch the model again")
+        yield path
 
 
 def check_links(folder: Path) -> None:

@@ -11,7 +11,7 @@ import transformers
 
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
-from knowcost.models import brought, fetched, gpus
+from knowcost.models import brought, fetched, gpus, load_brought
 from knowcost.models.blueprint import AUTO, configuration, model_class
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.models.experts import separate
@@ -47,7 +47,7 @@ def load(
     folder = Path(folder)
     _check_listed(folder)
     if brought.is_brought(folder):
-        return brought.load(folder, dtype, pick_device(device), remote_code)
+        return load_brought.load(folder, dtype, pick_device(device), remote_code)
     stored = read_config(folder)
     packed = is_packed(stored)
     quantized = stored.get("quantization_config") is not None and not packed

@@ -8,7 +8,7 @@ from typing import Any
 import transformers
 from transformers import PreTrainedTokenizerBase
 
-from knowcost.common.errors import InputError
+from knowcost.common.errors import InputError, in_one_line
 from knowcost.models import gguf_files
 from knowcost.models.blueprint import configuration
 
@@ -61,7 +61,7 @@ def naming(folder: str | Path) -> Iterator[None]:
         raise
     except BaseException as error:  # what tokenizers' Rust code raises when it panics is no Exception
         found = files_in(folder)
-        said = " ".join(str(error).split())[:300]
+        said = in_one_line(error, 300)
         raise InputError(
             f"{folder}: transformers {transformers.__version__} cannot use the tokenizer in {', '.join(found) or 'it'} "
             f"({type(error).__name__}: {said}); repair these files or fetch them again"

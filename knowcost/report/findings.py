@@ -6,9 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import tables
-from knowcost.aggregate.statistics import FEWEST_RELATIONS, ROUNDS
-from knowcost.aggregate.verdicts import FEWEST_FACTS
+from knowcost.aggregate import FEWEST_FACTS, FEWEST_RELATIONS, ROUNDS, tables
 from knowcost.compress.registry import name_of
 from knowcost.papers.claim import CLOSE
 from knowcost.report.table import Cell, Column, Table, columns, number, row, signed, whole

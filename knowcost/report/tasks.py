@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate.by_task import ALL
+from knowcost.aggregate.tables import ALL
 from knowcost.report.table import Cell, Column, Table, columns, number, row
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import GROUPINGS, treatments

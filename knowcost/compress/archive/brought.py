@@ -89,8 +89,7 @@ def folder_of(manifest: Mapping[str, Any]) -> Path:
     Raises InputError where they are not those that its manifest lists.
     """
     folder = Path(paths.model_dir(parse(manifest["variant"]).brought or ""))
-    fetched.check(folder)
-    if fetched.read_source(folder)["files"] != manifest["files"]:
+    if fetched.check(folder)["files"] != manifest["files"]:
         path = paths.manifest(manifest["model"], manifest["variant"])
         raise InputError(f"{path} was written for other files than those in {folder}; delete it and run again")
     return folder

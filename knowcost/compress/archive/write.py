@@ -98,9 +98,10 @@ def write_shards(shards: Mapping[str, list[Tensor]], index: str, out: Path) -> E
 
 def _stored_as(base: Base, done: list[Applied]) -> tuple[str, dict[str, Any] | None]:
     """What the method of the last step says (method.Compressor.stored_as)."""
-    for last in done[-1:]:
-        return registry.METHODS[last.step.method].stored_as(last.step, base, list(last.before))
-    return "", None
+    if not done:
+        return "", None
+    last = done[-1]
+    return registry.METHODS[last.step.method].stored_as(last.step, base, list(last.before))
 
 
 def _write_config(base: Base, done: list[Applied], quantization: dict[str, Any] | None, out: Path) -> None:

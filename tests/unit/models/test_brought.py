@@ -13,7 +13,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild
 from knowcost.fetch.model import fetch_model
-from knowcost.models import brought, gguf_files, load
+from knowcost.models import brought, gguf_files, load, load_brought
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ def test_activations_that_compressed_tensors_quantizes_stay_quantized(here):
     """To become floats once and for all is for weights alone."""
     said = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 8}}}}
     (here / "config.json").write_text(transformers.PreTrainedConfig(quantization_config=said).to_json_string())
-    assert brought._quantization(here) == said | {"dequantize": True}
+    assert load_brought._quantization(here) == said | {"dequantize": True}
     said["config_groups"]["group_0"]["input_activations"] = {"num_bits": 8}
     (here / "config.json").write_text(transformers.PreTrainedConfig(quantization_config=said).to_json_string())
-    assert brought._quantization(here) == said
+    assert load_brought._quantization(here) == said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,179 @@
+"""Estimates with intervals that know which facts belong together; one construction for every table.
+
+An estimate is a mean of per-fact values, or a weighted sum of such means over benchmarks and models. Facts of one
+cluster (a relation, a passage, a person) are not independent draws, and models asked the same facts share their
+clusters; benchmarks are independent of each other. The variance is the cluster jackknife's: each cluster is left out in
+turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2928); the quantile is Student's t with one degree of
+freedom less than clusters, and Welch's and Satterthwaite's over benchmarks.
+
+What no fact has shown may still be there: half the width is never below flip t^2 / (n + t^2), which is the score
+interval (Wilson's, and Tango's 1998 of paired proportions) where none of n facts changed. Ten facts without a change
+bear 34 points, not 0. How it covers: docs/statistics.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse, stats
+
+LEVEL = 0.95  # of every interval
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values of the facts of a benchmark, for one model.
+
+    values: n x k, a column per estimate; nan for a fact of which the estimate does not speak. clusters: n names.
+    over: n, or n x k: what the sum of values is divided by, 1 per fact if None, so that a ratio of sums is a mean too.
+    share: the mean's coefficient in the estimate. flip: what one fact that changed would add to the sum of values.
+    noise: half the width of what repeating the measurement moves the mean by. share, flip and noise: a number, or k.
+    """
+
+    benchmark: str
+    values: np.ndarray
+    clusters: np.ndarray
+    over: np.ndarray | None = None
+    share: np.ndarray | float = 1.0
+    flip: np.ndarray | float = 1.0
+    noise: np.ndarray | float = 0.0
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """k estimates. se, df: standard error with its floor, and degrees of freedom, nan where there is one cluster only.
+
+    n, clusters: facts and clusters that the estimate speaks of; differing: clusters with a value that is not zero.
+    """
+
+    value: np.ndarray
+    se: np.ndarray
+    df: np.ndarray
+    n: np.ndarray
+    clusters: np.ndarray
+    differing: np.ndarray
+
+    @property
+    def low(self) -> np.ndarray:
+        """The lower end of the 95% interval."""
+        return self.value - self.half(LEVEL)
+
+    @property
+    def high(self) -> np.ndarray:
+        """The upper end of the 95% interval."""
+        return self.value + self.half(LEVEL)
+
+    def half(self, level: float) -> np.ndarray:
+        """Half the width of the interval of a confidence level."""
+        return _quantile(level, self.df) * self.se
+
+    @property
+    def p(self) -> np.ndarray:
+        """Two-sided p values of the estimates being zero, nan where there is no interval."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(2 * stats.t.sf(np.abs(self.value) / self.se, self.df))
+
+
+def estimate(samples: Sequence[Sample]) -> Estimates:
+    """The sum over samples of share x mean(values), and how well it is known.
+
+    Samples of one benchmark are of models that were asked its facts. A sample whose share is 0 counts nothing. An
+    estimate is nan where a sample that counts has no value. Raises ValueError without samples.
+    """
+    if not samples:
+        raise ValueError("an estimate takes at least one sample")
+    by_benchmark: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_benchmark.setdefault(sample.benchmark, []).append(sample)
+    parts = [_of_benchmark(each) for each in by_benchmark.values()]
+    variance = np.array([np.where(part.n > 0, part.se**2, 0) for part in parts])
+    total = variance.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.array([np.where(v > 0, v**2 / part.df, 0) for v, part in zip(variance, parts, strict=True)])
+        spread = np.where(np.isnan(variance), np.nan, spread)
+        df = np.where(total > 0, total**2 / spread.sum(axis=0), np.nan)
+    sums = {name: sum(getattr(part, name) for part in parts) for name in ("value", "n", "clusters", "differing")}
+    return Estimates(se=np.sqrt(total), df=df, **sums)
+
+
+def mean(values: np.ndarray, clusters: np.ndarray, flip: float = 1.0, noise: float = 0.0) -> Estimates:
+    """Of one model on one benchmark: the mean of each column; values: n x k."""
+    return estimate([Sample("", values, clusters, flip=flip, noise=noise)])
+
+
+def _of_benchmark(samples: Sequence[Sample]) -> Estimates:
+    """The estimate from samples that share clusters."""
+    names = pd.Index(np.concatenate([sample.clusters for sample in samples])).unique()
+    columns = samples[0].values.shape[1]
+    value, jackknife = np.zeros(columns), np.zeros((len(names), columns))
+    seen, differing = np.zeros((2, len(names), columns), bool)
+    n = np.zeros(columns, int)
+    for sample in samples:
+        sums, over, there, other = _totals(sample, names)
+        share = np.broadcast_to(sample.share, columns)
+        counts = share != 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            whole = sums.sum(axis=0) / over.sum(axis=0)
+            without = (sums.sum(axis=0) - sums) / (over.sum(axis=0) - over)
+        value += np.where(counts, share * whole, 0)
+        jackknife += np.where(counts, share * (without - whole), 0)
+        seen |= there & counts
+        differing |= other & counts
+        n = np.maximum(n, np.where(counts, (~np.isnan(sample.values)).sum(axis=0), 0))
+    clusters = seen.sum(axis=0)
+    df = np.where(clusters > 1, clusters - 1.0, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        se = np.sqrt((clusters - 1) / clusters * np.where(seen, jackknife**2, 0).sum(axis=0))
+    se = np.where(clusters > 1, np.maximum(se, _floor(samples, df)), np.where(n > 0, np.nan, 0))
+    return Estimates(value, se, df, n, clusters, differing.sum(axis=0))
+
+
+def _totals(sample: Sample, names: pd.Index) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Per cluster and column: sum of values, what it is divided by, whether there is a value, and one that is not
+    zero."""
+    place = names.get_indexer(pd.Index(sample.clusters))
+    gather = sparse.csr_array((np.ones(len(place)), (place, np.arange(len(place)))), shape=(len(names), len(place)))
+    spoken = ~np.isnan(sample.values)
+    values = np.where(spoken, sample.values, 0.0)
+    over = spoken if sample.over is None else np.where(spoken, sample.over.reshape(len(place), -1), 0.0)
+    sums = [gather @ each.astype(float) for each in (values, over, spoken, np.abs(values) > 1e-9)]
+    return sums[0], sums[1], sums[2] > 0, sums[3] > 0
+
+
+def _floor(samples: Sequence[Sample], df: np.ndarray) -> np.ndarray:
+    """The least standard error: what one flip that was not seen would do, and what a repetition moves."""
+    t = _quantile(LEVEL, df)
+    unseen, noise = np.zeros_like(df), np.zeros_like(df)
+    for sample in samples:
+        spoken = ~np.isnan(sample.values)
+        n = spoken.sum(axis=0)
+        over = n if sample.over is None else np.where(spoken, sample.over.reshape(len(spoken), -1), 0.0).sum(axis=0)
+        share = np.abs(np.broadcast_to(sample.share, df.shape))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unseen += np.where(share > 0, share * sample.flip * t**2 / (n + t**2) * np.abs(n / over), 0)
+        noise += share * np.nan_to_num(np.broadcast_to(sample.noise, df.shape))
+    return np.maximum(unseen, noise) / t
+
+
+def _quantile(level: float, df: np.ndarray) -> np.ndarray:
+    return np.asarray(stats.t.ppf((1 + level) / 2, df))
+
+
+def cluster_mcnemar(lost: np.ndarray, got: np.ndarray, clusters: np.ndarray) -> float:
+    """Exact two-sided p of McNemar's test where facts come in clusters.
+
+    lost, got: booleans, n. If compression made no difference, a cluster's net loss could as well have been as large a
+    net gain: p is the probability, over all choices of those signs, of a sum at least as large as the one seen. With
+    clusters of one fact it is McNemar's exact test. 1 where no cluster has a net change.
+    """
+    change = pd.Series(lost.astype(int) - got.astype(int)).groupby(pd.factorize(clusters)[0]).sum().to_numpy()
+    sizes, counts = np.unique(np.abs(change[change != 0]), return_counts=True)
+    chances = np.ones(1)  # of the sum of the sizes whose sign is plus
+    for size, count in zip(sizes, counts, strict=True):
+        longer = np.zeros(len(chances) + size * count)
+        for plus, chance in enumerate(stats.binom.pmf(np.arange(count + 1), count, 0.5)):
+            longer[plus * size : plus * size + len(chances)] += chance * chances
+        chances = longer
+    sums = 2 * np.arange(len(chances)) - (len(chances) - 1)
+    return float(min(1.0, chances[np.abs(sums) >= abs(change.sum())].sum()))

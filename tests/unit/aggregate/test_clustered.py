@@ -1,0 +1,122 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from knowcost.aggregate.clustered import Sample, cluster_mcnemar, estimate, mean
+
+
+def names(*sizes):
+    return np.repeat([f"c{number}" for number in range(len(sizes))], sizes)
+
+
+def test_facts_that_share_nothing_have_the_t_interval_of_a_mean():
+    values = np.random.default_rng(0).normal(size=(200, 2))
+    found = mean(values, np.arange(200), flip=0)
+    for column in range(2):
+        low, high = stats.ttest_1samp(values[:, column], 0).confidence_interval(0.95)
+        assert (found.low[column], found.high[column]) == pytest.approx((low, high))
+        assert found.p[column] == pytest.approx(stats.ttest_1samp(values[:, column], 0).pvalue)
+
+
+def test_clusters_of_one_size_have_the_t_interval_of_their_means():
+    values = np.random.default_rng(1).normal(size=(60, 1))
+    found = mean(values, names(*[5] * 12), flip=0)
+    means = values.reshape(12, 5).mean(axis=1)
+    low, high = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    assert (found.low[0], found.high[0]) == pytest.approx((low, high))
+    assert found.clusters[0] == 12 and found.df[0] == 11 and found.n[0] == 60
+
+
+def test_unequal_clusters_are_left_out_one_by_one():
+    values, clusters = np.array([[1.0], [0], [1], [1], [0], [0]]), names(1, 2, 3)
+    without = np.array([2 / 5, 2 / 4, 2 / 3])  # the mean of the others: 3 ones of 6, less each cluster's
+    se = np.sqrt(2 / 3 * ((without - 3 / 6) ** 2).sum())
+    assert mean(values, clusters, flip=0).se[0] == pytest.approx(se)
+
+
+def test_no_change_among_ten_facts_is_no_interval_of_width_zero():
+    found = mean(np.zeros((10, 1)), np.arange(10), flip=100)
+    t = stats.t.ppf(0.975, 9)
+    assert found.high[0] == pytest.approx(100 * t**2 / (10 + t**2)) and found.low[0] == -found.high[0]
+    exact = 100 * (1 - 0.025 ** (1 / 10))  # Clopper and Pearson: what 0 of 10 still allows
+    assert found.high[0] >= exact == pytest.approx(30.85, abs=0.01)
+
+
+def test_a_large_n_without_a_change_is_wilsons_interval_of_no_event():
+    z = stats.norm.ppf(0.975)
+    assert mean(np.zeros((100_000, 1)), np.arange(100_000)).high[0] == pytest.approx(z**2 / (100_000 + z**2), rel=1e-3)
+
+
+def test_noise_widens_what_is_narrower():
+    values = np.tile([[1.0], [-1.0]], (500, 1))
+    assert mean(values, np.arange(1000), noise=3).high[0] == pytest.approx(3)
+
+
+def test_one_cluster_bears_no_interval():
+    found = mean(np.array([[1.0], [0.0]]), names(2), flip=1)
+    assert found.value[0] == 0.5 and np.isnan([found.low[0], found.high[0], found.p[0]]).all()
+
+
+def test_facts_that_a_column_does_not_speak_of_count_nothing_there():
+    values = np.array([[1.0, 1], [0, np.nan], [1, 0], [0, np.nan]])
+    found = mean(values, np.arange(4))
+    assert list(found.value) == [0.5, 0.5] and list(found.n) == [4, 2] and list(found.differing) == [2, 1]
+
+
+def test_a_ratio_of_sums_is_a_mean_too():
+    known = np.array([1.0, 1, 1, 0, 0, 1])
+    kept = np.array([[1.0], [0], [1], [0], [0], [1]])
+    clusters = names(2, 2, 2)
+    ratio = estimate([Sample("b", kept, clusters, over=known, flip=0)])
+    masked = mean(np.where(known[:, None] > 0, kept, np.nan), clusters, flip=0)
+    assert ratio.value[0] == masked.value[0] == 0.75
+    assert ratio.se[0] == pytest.approx(masked.se[0])
+
+
+def test_benchmarks_are_independent_with_welchs_degrees_of_freedom():
+    random = np.random.default_rng(2)
+    one, other = random.normal(size=(9, 1)), random.normal(3, 2, size=(30, 1))
+    found = estimate(
+        [Sample("a", one, np.arange(9), share=1, flip=0), Sample("b", other, np.arange(30), share=-1, flip=0)]
+    )
+    welch = stats.ttest_ind(one[:, 0], other[:, 0], equal_var=False)
+    assert found.p[0] == pytest.approx(welch.pvalue) and found.df[0] == pytest.approx(welch.df)
+    assert (found.low[0], found.high[0]) == pytest.approx(tuple(welch.confidence_interval(0.95)))
+
+
+def test_models_on_the_same_facts_are_paired():
+    values = np.random.default_rng(3).normal(size=(50, 1))
+    twice = [Sample("b", each, np.arange(50), share=0.5, flip=0) for each in (values, values + 1)]
+    assert estimate(twice).value[0] == pytest.approx(values.mean() + 0.5)
+    assert estimate(twice).se[0] == pytest.approx(mean(values, np.arange(50), flip=0).se[0])
+    opposed = [Sample("b", each, np.arange(50), share=0.5, flip=0) for each in (values, -values)]
+    assert estimate(opposed).se[0] == pytest.approx(0)
+
+
+def test_a_sample_without_a_value_makes_the_estimate_unknown_unless_it_counts_nothing():
+    there, gone = np.ones((4, 1)), np.full((4, 1), np.nan)
+    samples = [Sample("a", there, np.arange(4)), Sample("b", gone, np.arange(4))]
+    assert np.isnan(estimate(samples).value[0])
+    none = [samples[0], Sample("b", gone, np.arange(4), share=0.0)]
+    assert estimate(none).value[0] == 1 and estimate(none).clusters[0] == 4
+
+
+@pytest.mark.parametrize(("lost", "got"), [(0, 0), (3, 0), (9, 2), (5, 5), (40, 20)])
+def test_single_facts_have_mcnemars_exact_p(lost, got):
+    flags = np.zeros((2, 80), bool)
+    flags[0, :lost], flags[1, 40 : 40 + got] = True, True
+    p = stats.binomtest(lost, lost + got).pvalue if lost + got else 1
+    assert cluster_mcnemar(*flags, np.arange(80)) == pytest.approx(p)
+
+
+def test_clusters_change_their_signs_as_one():
+    totals = [4, 3, 3, -2, 1]
+    lost = np.concatenate([np.ones(4), np.ones(3), np.ones(3), np.zeros(2), np.ones(1)]).astype(bool)
+    p = np.mean([abs(np.dot(signs, totals)) >= 9 for signs in product((1, -1), repeat=5)])
+    assert cluster_mcnemar(lost, ~lost, names(4, 3, 3, 2, 1)) == pytest.approx(p)
+
+
+def test_one_cluster_is_no_evidence_however_many_facts_it_holds():
+    assert cluster_mcnemar(np.ones(500, bool), np.zeros(500, bool), names(500)) == 1

@@ -1,0 +1,39 @@
+from math import isnan, nan
+
+import numpy as np
+import pytest
+
+from knowcost.aggregate import rule
+from knowcost.aggregate.clustered import mean
+
+
+@pytest.mark.parametrize(
+    ("numbers", "word"),
+    [
+        ((5.0, 3.0, 7.0), rule.COSTS),
+        ((5.0, -1.0, 11.0), rule.UNSURE),
+        ((0.8, 0.1, 1.5), rule.SMALL),
+        ((0.4, 0.1, 0.7), rule.EQUAL),
+        ((0.0, -0.9, 0.9), rule.EQUAL),
+        ((0.0, -1.0, 1.0), rule.UNSURE),  # the margin itself is not within it
+        ((-5.0, -7.0, -3.0), rule.GAINS),
+        ((-0.8, -1.5, -0.1), rule.SMALL),
+        ((5.0, nan, nan), rule.UNSURE),
+        ((nan, nan, nan), rule.UNSURE),
+    ],
+)
+def test_decisions(numbers, word):
+    assert rule.decide(*numbers, margin=1.0) == word
+
+
+def test_facts_needed_grow_with_the_square_of_the_width():
+    assert rule.needed(100, -4, 4, margin=1) == 1600
+    assert isnan(rule.needed(100, nan, nan, margin=1))
+
+
+def test_what_is_precise_enough_needs_no_more_facts():
+    found = mean(np.array([[100.0, 0], [100, 0], [100, 100], [0, 0]]), np.arange(4), flip=100)
+    columns = rule.decided(found, margin=1)
+    assert columns["decision"] == [rule.UNSURE, rule.UNSURE] and not np.isnan(columns["needed"]).any()
+    many = rule.decided(mean(np.full((5000, 1), 30.0), np.arange(5000), flip=100), margin=1)
+    assert many["decision"] == [rule.COSTS] and np.isnan(many["needed"]).all()

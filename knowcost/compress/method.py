@@ -57,17 +57,19 @@ class Archived:
 class Compressor:
     """A method that changes linear layers one tensor at a time.
 
-    Class attributes: name: as in slugs. label: what figures and report call it. what: what it does to a scope, to begin
-    a figure's caption with. levels: the kinds of level that it takes (spec/levels.KINDS), none for a method without
-    one. quantizes: the step must be the last. dynamic: activations are quantized too, as they come. takes_head:
-    `overall` includes the final layer. needs_thresholds, needs_data: the exact thresholds of its scope, or calibration
-    data. solves: it may change any weight, not only remove some. scopes and families that it acts on: None for all.
-    replaces: nothing is left of what earlier steps did to its scope.
+    Class attributes: name: as in slugs. label: what figures and report call it. what: what it does to a scope, to
+    begin a figure's caption with. about: what it does, in two sentences for who has not heard of it. levels: the
+    kinds of level that it takes (spec/levels.KINDS), none for a method without one. quantizes: the step must be the
+    last. dynamic: activations are quantized too, as they come. takes_head: `overall` includes the final layer.
+    needs_thresholds, needs_data: the exact thresholds of its scope, or calibration data. solves: it may change any
+    weight, not only remove some. scopes and families that it acts on: None for all. replaces: nothing is left of what
+    earlier steps did to its scope.
     """
 
     name: str
     label: str
     what: str
+    about: str
     levels: tuple[str, ...] = ("percent",)
     quantizes = False
     takes_head = False

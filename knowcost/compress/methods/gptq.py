@@ -21,6 +21,10 @@ class GPTQ(Quantizer):
     name = "gptq"
     label = "GPTQ"
     what = "Rounding a scope's weights to a few bits column by column, and letting those still to come make up for it"
+    about = (
+        "Rounds weights to a few bits, column by column. After each column those still to come are changed, to make "
+        "up for its error on calibration texts."
+    )
     levels = ("bits", "actorder")
     needs_data = True
     hessian = True

@@ -26,6 +26,10 @@ class Int8(Compressor):
     name = "int8"
     label = "int8"
     what = "Computing a scope's layers in 8-bit integers"
+    about = (
+        "Computes layers in 8-bit integers: weights have one scale per tensor, and activations are scaled as they "
+        "come (dynamic quantization). It looks at no data before the model runs."
+    )
     levels: tuple[str, ...] = ()
     quantizes = True
     takes_head = True

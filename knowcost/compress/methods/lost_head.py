@@ -26,6 +26,10 @@ class Lost(Compressor):
     name = LOST
     label = "lost as published"
     what = "Losing a pruned final layer when it is loaded again, as the published code did"
+    about = (
+        "Loses a pruned final layer when it is loaded again, as the published code did. It is the audit's, and in "
+        "no average."
+    )
     levels: tuple[str, ...] = ()
     scopes = ("final",)
     families = families_with_fresh_head()

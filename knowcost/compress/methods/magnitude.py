@@ -30,6 +30,10 @@ class Magnitude(Compressor):
     name = "magnitude"
     label = "magnitude pruning"
     what = "Setting the smallest weights of a scope to zero"
+    about = (
+        "Sets the weights of smallest absolute value to zero, with one threshold for all layers of a scope "
+        "together. It looks at no data."
+    )
     needs_thresholds = True
 
     def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> Cut:

@@ -20,6 +20,10 @@ class MagnitudeLayer(Pruner):
     name = "magnitude_layer"
     label = "magnitude pruning by layer"
     what = "Setting the smallest weights of each layer of a scope to zero"
+    about = (
+        "Sets the smallest weights of each layer to zero, of N:M the smallest among every M neighbours, so that "
+        "every layer loses the same share. It looks at no data."
+    )
 
     def solve(self, step: Step, weight: torch.Tensor, statistics: None, pruned: bool) -> torch.Tensor:
         from knowcost.compress.solvers import magnitude_layer

@@ -20,6 +20,10 @@ class MagnitudeStructured(Compressor):
     name = "magnitude_structured"
     label = "magnitude pruning of whole rows"
     what = "Setting the rows of the final layer with the smallest L1 norm to zero"
+    about = (
+        "Sets whole rows of the final layer to zero, one per entry of the vocabulary: those of smallest L1 norm. "
+        "How likely a model finds such an entry no longer depends on the sentence."
+    )
     scopes = ("final",)
 
     def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> dict[str, np.ndarray]:

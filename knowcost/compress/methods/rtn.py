@@ -17,6 +17,10 @@ class RoundToNearest(Quantizer):
     name = "rtn"
     label = "round to nearest"
     what = "Rounding every weight of a scope by itself to a few bits"
+    about = (
+        "Rounds every weight by itself to the nearest value that a few bits can hold, on the same grid as GPTQ. It "
+        "looks at no data; it is what GPTQ is held against."
+    )
 
     def solve(self, step: Step, weight: torch.Tensor, statistics: None, pruned: bool) -> Quantized:
         from knowcost.compress.solvers import round_to_nearest

@@ -20,6 +20,10 @@ class SparseGPT(Pruner):
     name = "sparsegpt"
     label = "SparseGPT"
     what = "Removing the weights whose loss hurts a layer's output least, and letting the others make up for it"
+    about = (
+        "Sets to zero the weights whose loss changes a layer's output on calibration texts the least. The weights "
+        "that stay are changed to make up for those that went."
+    )
     needs_data = True
     hessian = True
 

@@ -19,6 +19,10 @@ class Wanda(Pruner):
     name = "wanda"
     label = "Wanda"
     what = "Removing the weights whose size times the norm of their input is smallest, row by row"
+    about = (
+        "Sets to zero, in every row, the weights whose size times the norm of their input is smallest; the inputs "
+        "are those of calibration texts. The weights that stay are not changed."
+    )
     needs_data = True
 
     def solve(self, step: Step, weight: torch.Tensor, statistics: InputStatistics, pruned: bool) -> torch.Tensor:

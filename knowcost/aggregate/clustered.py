@@ -94,7 +94,9 @@ def estimate(samples: Sequence[Sample]) -> Estimates:
         spread = np.where(np.isnan(variance), np.nan, spread)
         df = np.where(total > 0, total**2 / spread.sum(axis=0), np.nan)
     sums = {name: sum(getattr(part, name) for part in parts) for name in ("value", "n", "clusters", "differing")}
-    return Estimates(se=np.sqrt(total), df=df, **sums)
+    counts = np.any([np.broadcast_to(sample.share, total.shape) != 0 for sample in samples], axis=0)
+    sums["value"] = np.where(counts, sums["value"], np.nan)
+    return Estimates(se=np.where(counts, np.sqrt(total), np.nan), df=df, **sums)
 
 
 def mean(values: np.ndarray, clusters: np.ndarray, flip: float = 1.0, noise: float = 0.0) -> Estimates:

@@ -1,9 +1,10 @@
 """What compression costs: scores beside the dense model's, drops averaged over benchmarks and models, the cheapest.
 
-Drops are losses against the dense model on the same facts: drop_points in percentage points of accuracy, drop_percent
-relative to the dense accuracy (what "The Cost of Compression" plots). Averages follow that paper: over the benchmarks
-of a model, then over the models of a family. What was not run stays empty; a mean over only some of the family's
-benchmarks would not compare with the others, and is empty too.
+Drops are losses against the dense model on the same facts: drop_points in percentage points of accuracy, with the
+interval and the decision of losses.py and rule.py; drop_percent relative to the dense accuracy (what "The Cost of
+Compression" plots), averaged as that paper does: over the benchmarks of a model, then over the models of a family, all
+alike. What was not run stays empty; a mean over only some of the family's benchmarks would not compare with the others,
+and is empty too.
 
 The yardsticks of figures and report stand here too: KEEP_LEVELS, KEEP and REFERENCE_LEVEL.
 """
@@ -14,6 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from knowcost.aggregate import losses, rule
+from knowcost.aggregate.statistics import Group
 from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered
 from knowcost.spec.variants import DENSE
 
@@ -21,10 +24,20 @@ KEEP = 95  # percent of the dense model's facts that a variant has to keep to co
 KEEP_LEVELS = (99, KEEP, 90)  # what `cheapest` asks a variant to keep, in percent of the dense model's facts
 REFERENCE_LEVEL = 40  # percent: the sparsity at which figures and report compare, or the nearest one that was run
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
-          "dense_accuracy", "drop_points", "drop_low", "drop_high", "noise_points", "drop_percent", "forgotten",
-          "gained", "kept_percent", "majority", "majority_drop_points", "majority_drop_percent", "touched_parameters",
-          "zeros", "sparsity", "nominal_bytes", "disk_bytes", "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
-MEANS = ["drop_points", "drop_percent", "kept_percent", "majority_drop_points", "majority_drop_percent"]
+          "dense_accuracy", "drop_points", "drop_low", "drop_high", "decision", "noise_points", "drop_percent",
+          "forgotten", "gained", "kept_percent", "majority", "guess", "majority_drop_points", "majority_drop_percent",
+          "touched_parameters", "zeros", "sparsity", "nominal_bytes", "disk_bytes", "bytes_saved_percent", "limit",
+          "dropped"]  # fmt: skip
+PAPER = ["drop_percent", "majority_drop_points", "majority_drop_percent"]  # averaged as the paper averages
+SIZES = ["nominal_bytes", "bytes_saved_percent"]
+LOSSES = ["models", "pairs", "knowing", "small", "drop_points", "drop_low", "drop_high", "decision", "needed",
+          "worst_benchmark", "worst_points", "kept_percent", "kept_low", "kept_high", "kept_least", "leads",
+          "lead_lost_percent", "lead_lost_low", "lead_lost_high", "probability_points", "probability_low",
+          "probability_high", "probability_decision"]  # fmt: skip
+BY_MODEL = ["family", "model", *TREATMENT, "benchmarks", *LOSSES, *PAPER, *SIZES]
+BY_FAMILY = ["family", *TREATMENT, "benchmarks", *LOSSES, *PAPER, "bytes_saved_percent"]
+CHEAPEST = ["variant", "bytes_saved_percent", "kept_percent", "kept_low", "kept_least", "drop_points", "drop_low",
+            "drop_high"]  # fmt: skip
 
 
 def scores(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -43,34 +56,27 @@ def scores(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return ordered(frame)
 
 
-def drops_by_model(scores: pd.DataFrame) -> pd.DataFrame:
-    """Per model and variant: the mean over the family's benchmarks, how many there are, and on how many of them the 95%
-    interval of the drop lies above zero and the drop above the noise floor (`measurable`)."""
+def drops_by_model(scores: pd.DataFrame, groups: Sequence[Group], margin: float) -> pd.DataFrame:
+    """Per model and variant: what losses.by_model says, sizes, and PAPER's means over the family's benchmarks."""
     rows = []
     benchmarks = dict(scores.groupby("family")["benchmark"].nunique())
     for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
-        expected = benchmarks[family]
         for _, cells in of_model[of_model["experiment"] != DENSE].groupby("variant", sort=False):
             first = cells.iloc[0]
-            rows.append(
-                {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
-                | _means(cells, expected)
-                | {
-                    "measurable": int(
-                        ((cells["drop_low"] > 0) & ~(cells["drop_points"] <= cells["noise_points"])).sum()
-                    )
-                }
-                | {name: first[name] for name in ("nominal_bytes", "bytes_saved_percent")}
-            )
-    return pd.DataFrame(rows, columns=_columns(["model"], ["benchmarks"], ["nominal_bytes"]))
+            sizes = {name: first[name] for name in ("nominal_bytes", "bytes_saved_percent")}
+            about = {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
+            rows.append(about | _means(cells, benchmarks[family]) | sizes)
+    frame = pd.DataFrame(rows, columns=["family", "model", *TREATMENT, "benchmarks", *PAPER, *SIZES])
+    lost = losses.by_model([group for group in groups if group.compared()], margin)
+    return _with_losses(frame, lost, ["family", "model", "variant"])[BY_MODEL]
 
 
 def _means(cells: pd.DataFrame, expected: int) -> dict[str, float]:
-    """{name: mean over benchmarks} of MEANS, empty unless there are as many as expected.
+    """{name: mean over benchmarks} of PAPER, empty unless there are as many as expected.
 
     Percentages skip a benchmark on which the dense model knew nothing: there was nothing to lose.
     """
-    means = cells[MEANS].mean()
+    means = cells[PAPER].mean()
     if len(cells) < expected or cells["drop_points"].isna().any():
         means[:] = nan
     if cells["majority_drop_points"].isna().any():
@@ -78,37 +84,42 @@ def _means(cells: pd.DataFrame, expected: int) -> dict[str, float]:
     return dict(means)
 
 
-def drops(by_model: pd.DataFrame) -> pd.DataFrame:
-    """Per family and variant: the mean over the models that have it; `pairs` counts their (model, benchmark) pairs."""
+def drops(by_model: pd.DataFrame, groups: Sequence[Group], margin: float) -> pd.DataFrame:
+    """Per family and variant: what losses.by_family says, and PAPER's means over the models that have it whole."""
     rows = []
     for (family, _), group in by_model.groupby(["family", "variant"], sort=False):
-        whole = group[group["drop_points"].notna()]
-        rows.append(
-            {"family": family, **group.iloc[0][TREATMENT], "models": len(whole), "pairs": whole["benchmarks"].sum()}
-            | dict(whole[[*MEANS, "bytes_saved_percent"]].mean())
-            | {"measurable": whole["measurable"].sum()}
-        )
-    return ordered(pd.DataFrame(rows, columns=_columns([], ["models", "pairs"], [])))
+        whole = group[group["drop_percent"].notna() | (group["models"] > 0)]
+        about = {"family": family, **group.iloc[0][TREATMENT], "benchmarks": whole["benchmarks"].max()}
+        rows.append(about | dict(whole[[*PAPER, "bytes_saved_percent"]].mean()))
+    frame = pd.DataFrame(rows, columns=["family", *TREATMENT, "benchmarks", *PAPER, "bytes_saved_percent"])
+    lost = losses.by_family([group for group in groups if group.compared()], margin)
+    return ordered(_with_losses(frame, lost, ["family", "variant"])[BY_FAMILY])
+
+
+def _with_losses(frame: pd.DataFrame, lost: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """A row of `frame` with the row of `lost` that has its keys; "not run" where there is none."""
+    lost = lost.reindex(columns=[*keys, *LOSSES])
+    merged = frame.merge(lost, how="left", on=keys)
+    return merged.assign(decision=merged["decision"].fillna(rule.NOT_RUN))
 
 
 def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:
-    """Per model and share of facts to keep: the variant that saves most bytes while keeping that share, if one does."""
+    """Per model and share of facts to keep: the variant that saves most bytes of those that are shown to keep it.
+
+    Shown: the lower bound that holds for all of the model's variants at once (kept_least) reaches the share, so that no
+    variant wins by luck.
+    """
     rows = []
     for (family, model), group in by_model.groupby(["family", "model"], sort=False):
         for least in KEEP_LEVELS:
-            fit = group[(group["kept_percent"] >= least) & (group["bytes_saved_percent"] > 0)]
+            fit = group[(group["kept_least"] >= least) & (group["bytes_saved_percent"] > 0)]
             best = fit.sort_values(["bytes_saved_percent", "kept_percent"], ascending=False).head(1)
-            values = best[["variant", "bytes_saved_percent", "kept_percent", "drop_points"]].to_dict("records")
+            values = best[CHEAPEST].to_dict("records")
             rows.append({"family": family, "model": model, "keep_at_least": least, **(values[0] if values else {})})
-    names = ["family", "model", "keep_at_least", "variant", "bytes_saved_percent", "kept_percent", "drop_points"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=["family", "model", "keep_at_least", *CHEAPEST])
 
 
 def nearest_level(levels: Iterable[float]) -> float:
     """The level nearest to REFERENCE_LEVEL, the lower of two; REFERENCE_LEVEL where there is none."""
     known = [level for level in levels if pd.notna(level)]
     return min(known, key=lambda level: (abs(level - REFERENCE_LEVEL), level), default=REFERENCE_LEVEL)
-
-
-def _columns(model: list[str], counts: list[str], sizes: list[str]) -> list[str]:
-    return ["family", *model, *TREATMENT, *counts, *MEANS, "measurable", *sizes, "bytes_saved_percent"]

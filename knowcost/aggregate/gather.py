@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as compute
 
-from knowcost.aggregate import metrics, noise, tables
+from knowcost.aggregate import metrics, noise, rule, tables
 from knowcost.aggregate.inputs import Cell, Files
-from knowcost.aggregate.statistics import Group
+from knowcost.aggregate.statistics import Group, drop_of
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import parquet
 from knowcost.common.errors import InputError
@@ -22,8 +22,7 @@ from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse, scope_key
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["id", "relation", "correct", "rank", "unprompted", "again"]  # of a scores file: all that the metrics need
-DENSE_COLUMNS = ["answer", "logprob", "choice_logprobs"]  # and of the dense model's, to say which facts are forgotten
+COLUMNS = ["id", "relation", "answer", "correct", "rank", "unprompted", "again", "logprob", "choice_logprobs"]
 
 Row = dict[str, Any]  # a row of a table
 
@@ -45,7 +44,7 @@ def text(cell: Cell) -> Row:
     return asdict(cell) | tables.how(about) | more | {"rows": rows.to_pandas()}
 
 
-def asked(cells: Sequence[Cell], files: Files) -> Asked:
+def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
     """What the cells that ask for facts say, model by model and benchmark by benchmark.
 
     Raises InputError when there is none, or when a variant was asked other facts than the dense model, or with other
@@ -58,45 +57,68 @@ def asked(cells: Sequence[Cell], files: Files) -> Asked:
         by_group.setdefault((each.model, each.benchmark), []).append(each)
     found = Asked([], [], [])
     for group in by_group.values():
-        _gather(group, files, found)
+        _gather(group, files, margin, found)
         log.info("%s, %s: %d variants", group[0].model, group[0].benchmark, len(group))
     return found
 
 
-def _gather(cells: Sequence[Cell], files: Files, found: Asked) -> None:
+def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) -> None:
     """Add to `found` what the cells of one model and benchmark say."""
     first = cells[0]
     dense = next((cell for cell in cells if cell.variant == DENSE), None)
     if dense is None:
         log.warning("%s, %s: the dense model was not scored, so drops stay empty", first.model, first.benchmark)
-    base = _read((dense or first).path, DENSE_COLUMNS)
-    majority = _majority(base[0]["id"], files.benchmarks[first.benchmark])
-    rows, noises, right = [], [], {}
+    base = _read((dense or first).path)
+    facts, majority = _facts(base[0], files.benchmarks[first.benchmark])
+    right: dict[str, np.ndarray] = {}
+    probabilities: dict[str, np.ndarray] = {}
+    rows, noises, asked_alike = [], [], []
     for cell in cells:
         frame, about = base if cell is dense else _read(cell.path)
-        row = _score_row(cell, frame, about) | {"majority": majority} | _sizes(cell, files.manifests)
+        row = _score_row(cell, frame, about) | {"majority": majority, "guess": facts["guess"].mean()}
+        rows.append(row | _sizes(cell, files.manifests) | {"dense_accuracy": None})
         if _was_asked_others(cell, frame, base[0]):
-            rows.append(row)
             continue
         _check_facts(cell, frame, dense or first, base[0])
         _check_prompts(cell, about, dense or first, base[1])
-        rows.append(row | _versus(cell, frame, dense, base[0]))
+        asked_alike.append(rows[-1])
         if moved := noise.measure(frame):
             noises.append(asdict(cell) | moved)
-        if row["experiment"] != AS_PUBLISHED:  # the audit's alone: no fact is forgotten by compression there
-            right[cell.variant] = frame["correct"].to_numpy(bool)
+        right[cell.variant] = frame["correct"].to_numpy(bool)
+        probabilities[cell.variant] = probability(frame)
     measured = {each["variant"]: each for each in noises}
-    found.rows.extend(row | {"noise_points": noise.floor(row["variant"], measured)} for row in rows)
+    floors = {row["variant"]: noise.floor(row["variant"], measured) for row in rows}
+    for row in rows:
+        row["noise_points"] = floors[row["variant"]]
+    whose = (first.family, first.model, first.benchmark)
+    group = Group(*whose, facts, right, majority, first.kind, probabilities, floors)
+    if dense is not None:
+        _add_versus(asked_alike, group, margin)
+    found.rows.extend(rows)
     found.noises.extend(noises)
-    group = Group(first.family, first.model, first.benchmark, _facts(base[0]), right, majority, first.kind)
-    found.groups.append(group)
+    audited = {row["variant"] for row in rows if row["experiment"] == AS_PUBLISHED}
+    # the audit's alone: no fact is forgotten by compression there
+    found.groups.append(replace(group, right={slug: each for slug, each in right.items() if slug not in audited}))
 
 
-def _facts(frame: pd.DataFrame) -> pd.DataFrame:
-    """The facts of a statistics.Group. Confidence is among the choices where there are choices: a choice's own
-    log-likelihood says more about its length."""
+def _facts(frame: pd.DataFrame, benchmark: Path) -> tuple[pd.DataFrame, float]:
+    """(the facts of a statistics.Group, the majority baseline over them), which are fewer than the benchmark's where
+    there was a limit or some were dropped."""
+    table, about = parquet.read(benchmark)
+    ids = pa.array(frame["id"], table.schema.field("id").type)
+    asked = table.take(compute.index_in(ids, table.column("id")))
+    confidence = np.log(probability(frame), where=probability(frame) > 0, out=np.full(len(frame), -np.inf))
+    more = asked.select(["cluster", "fact", "phrasing", "popularity"]).to_pandas()
+    facts = pd.concat([frame[["id", "relation", "answer"]].reset_index(drop=True), more], axis=1)
+    facts = facts.assign(confidence=confidence, guess=metrics.guesses(asked, about))
+    return facts, metrics.majority(asked, about)
+
+
+def probability(frame: pd.DataFrame) -> np.ndarray:
+    """Of every row, the probability of the right answer: among the choices where there are choices, since a choice's
+    own log-likelihood says more about its length; nan where it was not asked for."""
     choices = [0.0 if each is None else np.logaddexp.reduce(each) for each in frame["choice_logprobs"]]
-    return frame[["id", "relation", "answer"]].assign(confidence=frame["logprob"] - np.array(choices))
+    return np.exp(frame["logprob"].to_numpy(float) - np.array(choices))
 
 
 def _score_row(cell: Cell, frame: pd.DataFrame, about: Mapping[str, Any]) -> Row:
@@ -149,12 +171,19 @@ def _check_facts(cell: Cell, frame: pd.DataFrame, other: Cell, others: pd.DataFr
         )
 
 
-def _versus(cell: Cell, frame: pd.DataFrame, dense: Cell | None, base: pd.DataFrame) -> Row:
-    """What one scores file says beside the dense model's."""
-    if dense is None:
-        return {"dense_accuracy": None}
-    versus = {} if cell is dense else metrics.versus_dense(base["correct"], frame["correct"])
-    return {"dense_accuracy": metrics.accuracy(base), **versus}
+def _add_versus(rows: Sequence[Row], group: Group, margin: float) -> None:
+    """Add to the rows of one model and benchmark what they say beside the dense model's."""
+    before = group.right[DENSE]
+    slugs = [row["variant"] for row in rows if row["variant"] != DENSE]
+    drop = drop_of(group, slugs) if slugs else None
+    for row in rows:
+        row["dense_accuracy"] = before.mean()
+        if row["variant"] == DENSE or drop is None:
+            continue
+        place = slugs.index(row["variant"])
+        low, high = drop.low[place], drop.high[place]
+        row |= metrics.versus_dense(before, group.right[row["variant"]]) | {"drop_low": low, "drop_high": high}
+        row["decision"] = rule.decide(row["drop_points"], low, high, margin)
 
 
 def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -> Row:
@@ -174,18 +203,10 @@ def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -
     }
 
 
-def _majority(ids: pd.Series, benchmark: Path) -> float:
-    """The majority baseline over the facts that were asked (fewer than all under a limit)."""
-    table, about = parquet.read(benchmark)
-    mine = compute.is_in(table.column("id"), value_set=pa.array(ids, table.schema.field("id").type))
-    return metrics.majority(table.filter(mine), about)
-
-
-def _read(path: Path, more: Sequence[str] = ()) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A scores file as (frame of COLUMNS and `more`, metadata). Raises InputError when columns are missing."""
-    names = [*COLUMNS, *more]
-    table, about = read(path, names)
-    missing = [name for name in names if name not in table.column_names]
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A scores file as (frame of COLUMNS, metadata). Raises InputError when columns are missing."""
+    table, about = read(path, COLUMNS)
+    missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
     return table.to_pandas(), about

@@ -36,10 +36,11 @@ Frames = dict[str, pd.DataFrame]  # tables by name
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study says of its tables. tolerance: of matching.table; domains: {benchmark: domain} of those that have
-    one."""
+    """What a study says of its tables. tolerance: of matching.table; margin: of rule.decide, in points; domains:
+    {benchmark: domain} of those that have one."""
 
     tolerance: float
+    margin: float
     domains: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,11 +62,11 @@ def aggregate(
     files, read = inputs.read(cells, manifests, benchmarks)
     measured = _by_measure(read)
     texts = [gather.text(cell) for cell in measured[PERPLEXITY]]
-    asked = gather.asked(measured[ACCURACY], files)
+    asked = gather.asked(measured[ACCURACY], files, settings.margin)
     scores = drops.scores(asked.rows)
     perplexity = by_task.perplexity(texts)
     made = {"scores": scores, "perplexity": perplexity, "how_asked": tables.how_asked([*asked.rows, *texts])}
-    made |= _averages(scores, settings) | _per_fact(asked, settings)
+    made |= _averages(scores, asked, settings) | _per_fact(asked, settings)
     made |= _papers(scores, files) | _benchmarks(pd.concat([scores, perplexity]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
@@ -85,13 +86,13 @@ def _by_measure(cells: Sequence[inputs.Cell]) -> dict[str, list[inputs.Cell]]:
     return found
 
 
-def _averages(scores: pd.DataFrame, settings: Settings) -> Frames:
+def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> Frames:
     """What compression costs on average; the audit's cells are in no average."""
     corrected = _corrected(scores)
-    by_model = drops.drops_by_model(corrected)
+    by_model = drops.drops_by_model(corrected, asked.groups, settings.margin)
     return {
         "drops_by_model": by_model,
-        "drops": drops.drops(by_model),
+        "drops": drops.drops(by_model, asked.groups, settings.margin),
         "cheapest": drops.cheapest(by_model),
         "domains": by_task.domains(corrected, settings.domains),
     }
@@ -104,7 +105,7 @@ def _per_fact(asked: gather.Asked, settings: Settings) -> Frames:
         "disciplines": by_task.disciplines(asked.groups),
         "matching": borders,
         "matching_levels": levels,
-        "facts": statistics.facts(asked.groups),
+        "facts": statistics.facts(asked.groups, settings.margin),
         "noise": noise.table(asked.noises),
         "forgotten_by": forgotten.forgotten_by(asked.groups),
         "overlap": forgotten.overlap(asked.groups),

@@ -3,6 +3,10 @@
 LLM-KICK (Jaiswal et al. 2024) calls a compressed model matching on a task if its performance is no more than 5% below
 the dense model's. A border is the strongest compression that matches, of the same methods on the same scopes. Its
 uncertainty: each of the bootstrap's resamples of the facts (statistics.Bootstrap) has a border of its own.
+
+Whether a level matches is also decided by an interval, of the points that it loses beyond the tolerance: of the dense
+accuracy, and of the dense model's lead over the baseline, of which a two-choice task that falls from 55 to 50% has lost
+all.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -13,16 +17,21 @@ import numpy as np
 import pandas as pd
 
 from knowcost.aggregate import tables
+from knowcost.aggregate.clustered import Sample, estimate
 from knowcost.aggregate.statistics import Bootstrap, Group
 from knowcost.spec import levels
 from knowcost.spec.variants import DENSE, Step, Variant, parse
 
 NONE = "none"  # where nothing matches
+MATCHES, FALLS_SHORT, UNSURE = "matches", "falls short", "cannot tell"
 
 BORDERS = ["family", "model", "benchmark", "method", "grouping", "scope", "kind", "dense_accuracy", "majority",
-           "tolerance", "compared", "strongest", "matching", "border", "border_low", "border_high", "gaps"]  # fmt: skip
+           "tolerance", "compared", "strongest", "matching", "border", "border_low", "border_high", "shown",
+           "lead_border", "gaps"]  # fmt: skip
 LEVELS = ["family", "model", "variant", "benchmark", "method", "grouping", "scope", "kind", "strength", "accuracy",
-          "dense_accuracy", "drop_percent", "tolerance", "matches", "match_share"]  # fmt: skip
+          "dense_accuracy", "drop_percent", "tolerance", "matches", "match_share", "beyond_points", "beyond_low",
+          "beyond_high", "match", "lead_beyond_points", "lead_beyond_low", "lead_beyond_high",
+          "lead_match"]  # fmt: skip
 
 
 def strength(step: Step) -> tuple[Any, ...]:
@@ -66,8 +75,9 @@ def table(groups: Iterable[Group], tolerance: float) -> tuple[pd.DataFrame, pd.D
     tolerance: share of the dense accuracy that may be lost; it stands in both frames, for whoever draws or prints them.
     kind: what strength counts. matching: the border's variant, empty if none matches; border, border_low, border_high:
     its strength in words and the 95% interval over resamples; strongest: the strongest that was run; gaps: weaker ones
-    that do not match. match_share: the share of resamples in which a level matches. A benchmark on which the dense
-    model answers nothing has nothing to lose, and no rows.
+    that do not match. shown, lead_border: the strongest of which an interval shows that it matches, by accuracy and by
+    lead. match_share: the share of resamples in which a level matches. A benchmark on which the dense model answers
+    nothing has nothing to lose, and no rows.
     """
     borders, each_level = [], []
     for group in groups:
@@ -80,6 +90,10 @@ def table(groups: Iterable[Group], tolerance: float) -> tuple[pd.DataFrame, pd.D
         accuracies = pd.DataFrame(np.vstack([right.mean(axis=0), drawn]), columns=slugs)
         for each in series(group.compared()).values():
             border, of_levels = _border(group, accuracies[[DENSE, *each]], tolerance)
+            decided = _decided(group, each, tolerance)
+            of_levels = [row | more for row, more in zip(of_levels, decided, strict=True)]
+            for name, column in (("shown", "match"), ("lead_border", "lead_match")):
+                border[name] = _strongest(of_levels, column)
             borders.append(border)
             each_level += of_levels
     return pd.DataFrame(borders, columns=BORDERS), pd.DataFrame(each_level, columns=LEVELS)
@@ -118,6 +132,35 @@ def _border(group: Group, accuracies: pd.DataFrame, tolerance: float) -> tuple[d
         for place, (slug, name) in enumerate(zip(slugs, names, strict=True), start=1)
     ]
     return border, of_levels
+
+
+def _decided(group: Group, slugs: Sequence[str], tolerance: float) -> list[dict[str, Any]]:
+    """Per variant the points lost beyond the tolerance with their interval, and whether it matches: of the accuracy,
+    and of the lead (nan and "" where the dense model is not shown to have one)."""
+    rows: list[dict[str, Any]] = [{} for _ in slugs]
+    baselines = {"": 0.0} | ({"lead_": group.baseline} if group.lead is not None and group.knows else {})
+    for prefix in ("", "lead_"):
+        baseline = baselines.get(prefix, np.nan)
+        allowed = 100 * tolerance * (group.right[DENSE][:, None] - baseline)
+        sample = Sample(group.benchmark, group.lost(slugs) - allowed, group.clusters, flip=100)
+        found = estimate([sample])
+        for row, value, low, high in zip(rows, found.value, found.low, found.high, strict=True):
+            row |= {f"{prefix}beyond_points": value, f"{prefix}beyond_low": low, f"{prefix}beyond_high": high}
+            row[f"{prefix}match"] = _word(value, low, high)
+    return rows
+
+
+def _word(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return ""
+    return MATCHES if high < 0 else FALLS_SHORT if low > 0 else UNSURE
+
+
+def _strongest(of_levels: Sequence[dict[str, Any]], column: str) -> str:
+    """The strength of the strongest level that is shown to match, in words; "" where the question does not arise."""
+    if not any(row[column] for row in of_levels):
+        return ""
+    return next((row["strength"] for row in reversed(of_levels) if row[column] == MATCHES), NONE)
 
 
 def _matches(accuracies: np.ndarray, tolerance: float) -> np.ndarray:

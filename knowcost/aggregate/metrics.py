@@ -7,7 +7,7 @@ the rows cannot give is nan.
 
 from collections import Counter
 from collections.abc import Mapping
-from math import nan, sqrt
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -60,24 +60,29 @@ def versus_dense(dense: ArrayLike, compressed: ArrayLike) -> dict[str, float]:
     """How a compressed model differs from the dense one on the same facts in the same order (two boolean arrays).
 
     Returns forgotten (right before, wrong now), gained (the reverse), kept_percent (of the facts that were right
-    before, those right now; nan if there were none), drop_points (percentage points of accuracy lost) and its 95%
-    interval drop_low, drop_high: Wald's for paired proportions after adding half a fact to each of the four outcomes
-    (Agresti and Min 2005, doi:10.1002/sim.1781), which stays honest at 0 and for few facts.
+    before, those right now; nan if there were none) and drop_points (percentage points of accuracy lost).
     """
     dense, compressed = np.asarray(dense, bool), np.asarray(compressed, bool)
     n, known = len(dense), int(dense.sum())
     forgotten, gained = int((dense & ~compressed).sum()), int((~dense & compressed).sum())
-    total, difference = n + 2, forgotten - gained
-    half = Z95 * sqrt(forgotten + gained + 1 - difference**2 / total) / total
-    low, high = max(difference / total - half, -1), min(difference / total + half, 1)
     return {
         "forgotten": forgotten,
         "gained": gained,
         "kept_percent": 100 * (1 - forgotten / known) if known else nan,
-        "drop_points": 100 * difference / n if n else nan,
-        "drop_low": 100 * low if n else nan,
-        "drop_high": 100 * high if n else nan,
+        "drop_points": 100 * (forgotten - gained) / n if n else nan,
     }
+
+
+def guesses(table: pa.Table, metadata: Mapping[str, Any]) -> np.ndarray:
+    """Of every fact of a benchmark, the chance of guessing it: 1 / number of choices, nan for open questions."""
+    kind = KINDS[metadata["kind"]]
+    if not kind.choices:
+        return np.full(table.num_rows, nan)
+    open_ones = "candidates" in kind.columns and table.column("candidates").null_count == table.num_rows
+    if open_ones:
+        return np.full(table.num_rows, nan)
+    return np.array([nan if row.get("candidates", "") is None else 1 / len(kind.choices(row)[0])
+                     for row in table.to_pylist()])  # fmt: skip
 
 
 def majority(table: pa.Table, metadata: Mapping[str, Any]) -> float:

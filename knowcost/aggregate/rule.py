@@ -15,6 +15,7 @@ EQUAL = "practically equal"  # the interval lies within the margin: two one-side
 SMALL = "small but real"  # the interval leaves out zero, the estimate does not pass the margin
 UNSURE = "not precise enough"
 NOT_RUN = "not run"
+NOTHING = "nothing known"  # the dense model is not shown to know anything, so nothing can be lost
 
 
 def decide(value: float, low: float, high: float, margin: float) -> str:

@@ -2,38 +2,43 @@
 
 The unit is a *group*: all variants of one model on one benchmark, asked the same facts in the same order.
 
-Tests: McNemar's in its exact form, on the facts that changed; Holm's correction over all variants of one group.
-Intervals: percentile bootstrap, ROUNDS resamples. Facts of one relation share a template and often an answer, so they
-are not independent draws: where a benchmark has FEWEST_RELATIONS relations or more, whole relations are drawn. With
-fewer a bootstrap of relations would say little, so the relations count as given and facts are drawn within each.
+Tests: McNemar's in its exact form, by cluster (clustered.cluster_mcnemar); Holm's correction over all variants of one
+group. Intervals: clustered.estimate. Where a rank or a border has to be resampled, clusters are drawn with replacement,
+ROUNDS times.
 """
 
+import functools
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse
 
-from knowcost.aggregate import FEWEST_RELATIONS, ROUNDS
+from knowcost.aggregate import ROUNDS, rule
+from knowcost.aggregate.clustered import Estimates, Sample, cluster_mcnemar, estimate
 from knowcost.spec.variants import DENSE
 
 SEED = 20231208
 BLOCK = 4_000_000  # numbers of a block of resamples: 32 MB
 
 COLUMNS = ["family", "model", "variant", "benchmark", "n", "kept", "forgotten", "gained", "never_known", "mcnemar_p",
-           "holm_p", "micro_points", "micro_low", "micro_high", "macro_points", "macro_low", "macro_high",
-           "relations", "resampled"]  # fmt: skip
+           "holm_p", "drop_points", "drop_low", "drop_high", "decision", "needed", "macro_points", "macro_low",
+           "macro_high", "relations", "clusters", "differing"]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Group:
     """All variants of one model on one benchmark.
 
-    facts: frame of n rows with id (unique), relation (or missing), answer, and confidence (the natural-log probability
-    that the dense model gave the right answer). right: {variant: n booleans}, the dense model's among them unless it
-    was not scored. majority: the share that the majority baseline gets right, or nan. kind: of the benchmark.
+    facts: frame of n rows with id (unique), relation (or missing), answer, confidence (the natural-log probability
+    that the dense model gave the right answer), cluster (facts that share it are not independent), fact (the fact that
+    a row asks; phrasings of one fact share it), phrasing, popularity (both or missing), and guess (1 / number of
+    choices, nan for open questions). right: {variant: n booleans}, the dense model's among them unless it was not
+    scored. majority: the share that the majority baseline gets right, or nan. kind: of the benchmark. probability:
+    {variant: n probabilities of the right answer}, nan where the engine gives none. noise: {variant: noise floor in
+    points}, nan or absent where none was measured.
     """
 
     family: str
@@ -43,16 +48,52 @@ class Group:
     right: dict[str, np.ndarray]
     majority: float = np.nan
     kind: str = ""
+    probability: Mapping[str, np.ndarray] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
 
     def compared(self) -> list[str]:
         """The variants that can be held against the dense model; none if that was not scored."""
         return [slug for slug in self.right if slug != DENSE] if DENSE in self.right else []
 
+    @property
+    def clusters(self) -> np.ndarray:
+        """The cluster of every fact."""
+        return self.facts["cluster"].to_numpy()
 
-def mcnemar(forgotten: np.ndarray, gained: np.ndarray) -> np.ndarray:
-    """Exact two-sided p of McNemar's test (arrays of counts): twice the tail of a fair coin, at most 1."""
-    fewer, changed = np.minimum(forgotten, gained), np.add(forgotten, gained)
-    return np.minimum(1, 2 * stats.binom.cdf(fewer, changed, 0.5))
+    @property
+    def baseline(self) -> float:
+        """The share that is right without knowing anything: the majority baseline or guessing, whichever is better; nan
+        for open questions."""
+        guess = self.facts["guess"].mean() if self.facts["guess"].notna().all() else np.nan
+        known = [each for each in (self.majority, guess) if not np.isnan(each)]
+        return max(known, default=np.nan)
+
+    @functools.cached_property
+    def lead(self) -> Estimates | None:
+        """How many points the dense model is above the baseline; None without a dense model or a baseline."""
+        if DENSE not in self.right or np.isnan(self.baseline):
+            return None
+        above = 100 * (self.right[DENSE][:, None] - self.baseline)
+        return estimate([Sample(self.benchmark, above, self.clusters, flip=100)])
+
+    @property
+    def knows(self) -> bool:
+        """Whether the dense model is shown to know something: its lead's interval lies above zero; without a baseline,
+        whether it is right at all."""
+        if self.lead is None:
+            return DENSE in self.right and bool(self.right[DENSE].any())
+        return bool(self.lead.low[0] > 0)
+
+    def noises(self, slugs: Sequence[str]) -> np.ndarray:
+        """The noise floors of variants in points, 0 where none was measured."""
+        return np.nan_to_num([self.noise.get(slug, 0.0) for slug in slugs])
+
+    def lost(self, slugs: Sequence[str]) -> np.ndarray:
+        """n x k: 100 where a fact was forgotten, -100 where it is newly right, else 0; nan columns for variants that
+        are not there."""
+        missing = np.full(len(self.facts), np.nan)
+        after = np.column_stack([self.right.get(slug, missing) for slug in slugs]).astype(float)
+        return 100 * (self.right[DENSE][:, None] - after)
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -68,21 +109,14 @@ def holm(p: np.ndarray) -> np.ndarray:
 class Bootstrap:
     """Resamples of one benchmark's facts, the same for every model and variant: what is compared stays paired.
 
-    facts: frame with id (unique) and relation; the seed is the benchmark's name, so that a cell's interval does not
-    depend on what else was run.
+    facts: frame with id (unique) and cluster; whole clusters are drawn. The seed is the benchmark's name, so that a
+    cell's interval does not depend on what else was run.
     """
 
     def __init__(self, facts: pd.DataFrame, benchmark: str) -> None:
-        relation = facts["relation"]
-        self.unit = "relation" if relation.nunique() >= FEWEST_RELATIONS else "fact"
-        own = "fact " + facts["id"]
-        keys = relation.where(relation.notna(), own) if self.unit == "relation" else own
-        codes, names = pd.factorize(keys)
+        codes, names = pd.factorize(facts["cluster"])
         self._cluster = pd.Series(codes, index=facts["id"].to_numpy())
         self._size = len(names)
-        first = ~pd.Series(codes).duplicated().to_numpy()
-        strata = np.zeros(len(names), int) if self.unit == "relation" else pd.factorize(relation)[0][first]
-        self._strata = [np.flatnonzero(strata == value) for value in np.unique(strata)]
         self._seed = [SEED, zlib.crc32(benchmark.encode())]
 
     def means(self, tables: Sequence[tuple[pd.Series, np.ndarray, np.ndarray]]) -> list[np.ndarray]:
@@ -104,17 +138,13 @@ class Bootstrap:
         return [np.concatenate(found) for found in drawn]
 
     def _times(self) -> Iterator[np.ndarray]:
-        """Blocks of rows: how often each cluster is drawn, with replacement, within its stratum."""
+        """Blocks of rows: how often each cluster is drawn, with replacement."""
         random = np.random.default_rng(self._seed)
-        rows = max(1, BLOCK // self._size)
+        rows, size = max(1, BLOCK // self._size), self._size
         for start in range(0, ROUNDS, rows):
             count = min(rows, ROUNDS - start)
-            times = np.zeros((count, self._size))
-            for members in self._strata:
-                size = len(members)
-                drawn = random.integers(size, size=(count, size)) + size * np.arange(count)[:, None]
-                times[:, members] = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
-            yield times
+            drawn = random.integers(size, size=(count, size)) + size * np.arange(count)[:, None]
+            yield np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size).astype(float)
 
 
 def interval(draws: np.ndarray) -> np.ndarray:
@@ -128,17 +158,17 @@ def relation_weights(facts: pd.DataFrame) -> np.ndarray:
     return (1 / sizes).fillna(0).to_numpy(float)
 
 
-def facts(groups: Sequence[Group]) -> pd.DataFrame:
+def facts(groups: Sequence[Group], margin: float) -> pd.DataFrame:
     """One row per (model, variant, benchmark) held against the dense model; points are percentage points lost.
 
-    kept, forgotten, gained (newly right), never_known: counts of facts. micro averages over facts, macro over
-    relations. resampled: what the bootstrap drew.
+    kept, forgotten, gained (newly right), never_known: counts of facts. drop averages over facts, macro over relations.
+    clusters: how many there are; differing: how many of them hold a fact that changed. margin: of rule.decide.
     """
-    made = [_group_rows(group) for group in groups if group.compared()]
+    made = [_group_rows(group, margin) for group in groups if group.compared()]
     return pd.concat(made, ignore_index=True)[COLUMNS] if made else pd.DataFrame(columns=COLUMNS)
 
 
-def _group_rows(group: Group) -> pd.DataFrame:
+def _group_rows(group: Group, margin: float) -> pd.DataFrame:
     slugs = group.compared()
     before = group.right[DENSE][:, None]
     after = np.column_stack([group.right[slug] for slug in slugs])
@@ -147,13 +177,25 @@ def _group_rows(group: Group) -> pd.DataFrame:
     rows["n"] = len(before)
     rows["kept"], rows["never_known"] = (before & after).sum(axis=0), (~before & ~after).sum(axis=0)
     rows["forgotten"], rows["gained"] = lost.sum(axis=0), got.sum(axis=0)
-    rows["mcnemar_p"] = mcnemar(rows["forgotten"].to_numpy(), rows["gained"].to_numpy())
+    rows["mcnemar_p"] = [cluster_mcnemar(lost[:, k], got[:, k], group.clusters) for k in range(len(slugs))]
     rows["holm_p"] = holm(rows["mcnemar_p"].to_numpy())
-    change = lost.astype(float) - got
-    weights = {"micro": np.ones(len(before)), "macro": relation_weights(group.facts)}
-    bootstrap = Bootstrap(group.facts, group.benchmark)
-    draws = bootstrap.means([(group.facts["id"], change, each) for each in weights.values()])
-    for (name, each), found in zip(weights.items(), draws, strict=True):
-        rows[f"{name}_points"] = 100 * (each @ change / each.sum() if each.any() else np.nan)
-        rows[f"{name}_low"], rows[f"{name}_high"] = 100 * interval(found)
-    return rows.assign(relations=group.facts["relation"].nunique(), resampled=bootstrap.unit)
+    drop, macro = drop_of(group, slugs), _macro(group, slugs)
+    for name, found in (("drop", drop), ("macro", macro)):
+        rows[f"{name}_points"], rows[f"{name}_low"], rows[f"{name}_high"] = found.value, found.low, found.high
+    rows = rows.assign(**rule.decided(drop, margin), clusters=drop.clusters)
+    changed = pd.DataFrame(lost | got).groupby(group.clusters).any()
+    return rows.assign(relations=group.facts["relation"].nunique(), differing=changed.sum(axis=0).to_numpy())
+
+
+def drop_of(group: Group, slugs: Sequence[str]) -> Estimates:
+    """Points of accuracy that variants lost against the dense model; all tables have this interval of a cell."""
+    values, noise = group.lost(slugs), group.noises(slugs)
+    return estimate([Sample(group.benchmark, values, group.clusters, flip=100, noise=noise)])
+
+
+def _macro(group: Group, slugs: Sequence[str]) -> Estimates:
+    """As drop_of, averaged over relations; nan without relations."""
+    weights = relation_weights(group.facts)[:, None]
+    values, noise = np.where(weights > 0, group.lost(slugs) * weights, np.nan), group.noises(slugs)
+    flip = 100 * weights.sum() / max((weights > 0).sum(), 1)
+    return estimate([Sample(group.benchmark, values, group.clusters, over=weights, flip=flip, noise=noise)])

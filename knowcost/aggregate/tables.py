@@ -26,7 +26,8 @@ FORMATS = {
     **dict.fromkeys(
         ("accuracy", "accuracy_macro", "p10", "mrr", "unprompted", "dense_accuracy", "majority", "sparsity"), SHARE
     ),
-    **dict.fromkeys(("n", "forgotten", "gained", "benchmarks", "models", "pairs", "measurable"), COUNT),
+    **dict.fromkeys(("n", "forgotten", "gained", "benchmarks", "models", "pairs", "knowing"), COUNT),
+    **dict.fromkeys(("small", "leads", "needed", "clusters"), COUNT),
     **dict.fromkeys(("touched_parameters", "zeros", "nominal_bytes", "disk_bytes", "keep_at_least"), COUNT),
     **dict.fromkeys(("n_as_published", "facts", "asked_least", "asked_most", "limit"), COUNT),
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
@@ -39,7 +40,14 @@ FORMATS = {
     "differing": COUNT,
     "cells": COUNT,
     **dict.fromkeys(("moved_points", "noise_points"), POINTS),
-    **dict.fromkeys(("micro_points", "micro_low", "micro_high", "macro_points", "macro_low", "macro_high"), POINTS),
+    **dict.fromkeys(
+        ("macro_points", "macro_low", "macro_high", "worst_points", "kept_low", "kept_high", "kept_least"), POINTS
+    ),
+    **dict.fromkeys(("lead_lost_percent", "lead_lost_low", "lead_lost_high"), POINTS),
+    **dict.fromkeys(("probability_points", "probability_low", "probability_high"), POINTS),
+    "guess": SHARE,
+    **dict.fromkeys(("beyond_points", "beyond_low", "beyond_high"), POINTS),
+    **dict.fromkeys(("lead_beyond_points", "lead_beyond_low", "lead_beyond_high"), POINTS),
     **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),
     **dict.fromkeys(("mcnemar_p", "holm_p", "overlap_p"), SMALL),
     **dict.fromkeys(("perplexity", "dense_perplexity", "word_perplexity"), "%.6g"),
@@ -51,10 +59,11 @@ FORMATS = {
 # The columns that are text. All others are numbers, so that one that is missing throughout is no other type.
 TEXT = {
     "a", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "claim", "contrast",
-    "discipline", "domain", "dropped", "dtype", "example", "example_answer", "experiment", "family", "gaps",
-    "grouping", "int8_activations", "int8_engine", "kind", "matching", "method", "missing", "model", "not_asked",
-    "paper", "part", "printed_examples", "printed_type", "resampled", "scope", "section", "sentence", "sources",
-    "strength", "strongest", "subject", "variant", "verdict",
+    "decision", "discipline", "domain", "dropped", "dtype", "example", "example_answer", "experiment", "family",
+    "gaps", "grouping", "int8_activations", "int8_engine", "kind", "lead_border", "lead_match", "match", "matching",
+    "method", "missing", "model", "not_asked", "paper", "part", "printed_examples", "printed_type",
+    "probability_decision", "scope", "section", "sentence", "shown", "sources", "strength", "strongest", "subject",
+    "variant", "verdict", "worst_benchmark",
 }  # fmt: skip
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]

@@ -90,7 +90,7 @@ def _measure(groups: Sequence[Group], contrasts: Sequence[Contrast]) -> Iterator
         here = [group for group in groups if group.benchmark == benchmark]
         values = [_values(group, contrasts, missing) for group in here]
         counts += _facts(here, values)
-        facts = pd.concat([group.facts[["id", "relation"]] for group in here]).drop_duplicates("id")
+        facts = pd.concat([group.facts[["id", "cluster"]] for group in here]).drop_duplicates("id")
         for group, mean, drawn in _means(here, values, contrasts, Bootstrap(facts, benchmark)):
             means.setdefault(group.model, []).append(mean)
             draws.setdefault(group.model, []).append(drawn)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import FEWEST_FACTS, FEWEST_RELATIONS, ROUNDS, tables
+from knowcost.aggregate import FEWEST_FACTS, ROUNDS, tables
 from knowcost.compress.registry import name_of
 from knowcost.papers.claim import CLOSE
 from knowcost.report.table import Cell, Column, Table, columns, number, row, signed, whole
@@ -171,7 +171,6 @@ def how_asked(frame: pd.DataFrame) -> Iterator[Table]:
 
 
 def settings(facts: pd.DataFrame) -> dict[str, Any]:
-    """What the methods text says: rounds, and which benchmarks were resampled by relation and by fact."""
-    by = {unit: sorted(rows["benchmark"].unique()) for unit, rows in facts.groupby("resampled")}
-    return {"rounds": ROUNDS, "relations": FEWEST_RELATIONS, "fewest": FEWEST_FACTS, "close": CLOSE, "by": by,
+    """What the methods text says."""
+    return {"rounds": ROUNDS, "fewest": FEWEST_FACTS, "close": CLOSE,
             "significant": int((facts["holm_p"] < 0.05).sum()), "compared": len(facts)}  # fmt: skip

@@ -8,9 +8,9 @@ from knowcost.aggregate.statistics import Group
 
 def frame(relations, **more):
     ids = [f"f{i}" for i in range(len(relations))]
-    return pd.DataFrame(
-        {"id": ids, "relation": pd.Series(relations, dtype=object), "answer": "x", "confidence": -1.0} | more
-    )
+    columns = {"id": ids, "relation": pd.Series(relations, dtype=object), "answer": "x", "confidence": -1.0}
+    columns |= {"cluster": ids, "fact": ids, "phrasing": None, "popularity": np.nan, "guess": np.nan}
+    return pd.DataFrame(columns | more)
 
 
 def group(right, relations=None, benchmark="b", model="m", family="encoder", majority=np.nan, **more):

@@ -19,6 +19,7 @@ rule tables:
         version=aggregate.STAGE_VERSION,
         domains={name: row["domain"] for name, row in STUDY.benchmarks.items() if row.get("domain")},
         tolerance=config["study"]["tolerance"],
+        margin=config["study"]["margin"],
     script:
         "../scripts/tables.py"
 

@@ -11,5 +11,5 @@ aggregate.aggregate(
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     snakemake.output[0],
-    aggregate.Settings(tolerance=snakemake.params.tolerance, domains=snakemake.params.domains),
+    aggregate.Settings(snakemake.params.tolerance, snakemake.params.margin, snakemake.params.domains),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import rule, tables
 from knowcost.aggregate.drops import KEEP, nearest_level
 from knowcost.common import paths
 from knowcost.common.display import visible
@@ -68,7 +68,7 @@ def _about_pruning(drops: pd.DataFrame) -> Iterator[str | None]:
 
 def _halves(rows: pd.DataFrame) -> str | None:
     """Which half of the network suffers more, family by family; None unless both were pruned."""
-    real = rows[rows.groupby("family")["measurable"].transform("max") > 0]
+    real = rows[rows["decision"].isin([rule.COSTS, rule.SMALL]).groupby(rows["family"]).transform("max")]
     both = real.pivot(index="family", columns="scope", values="drop_points").reindex(real["family"].unique())
     if not {"attention", "feed_forward"} <= set(both.columns):
         return None
@@ -140,7 +140,7 @@ def _sentence(subjects: Mapping[str, pd.DataFrame]) -> str | None:
         costs = {}
         for row in rows[rows["drop_points"].notna()].to_dict("records"):
             costs[row["family"]] = "nothing measurable"
-            if row["measurable"] and row["drop_points"] > 0:
+            if row["decision"] in (rule.COSTS, rule.SMALL) and row["drop_points"] > 0:
                 costs[row["family"]] = f"{number(row['drop_points'])}{unit}"
                 unit = ""
         if costs:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from knowcost.aggregate import rule
 from knowcost.aggregate.paper_tables import grid
 from knowcost.report.table import GONE, Cell, Table, columns, number, of_frame, row
 from knowcost.spec.families import LABELS
@@ -31,7 +32,7 @@ def drops(frame: pd.DataFrame) -> Iterator[Table]:
             key = (" + ".join(treatments(drop["method"])), _scope(drop["scope"], drop["grouping"]))
             cells = made.setdefault(key, row(key, [""] * len(strengths)))
             place = len(key) + strengths.index(drop["strength"] or UNPRUNED)
-            style = "number" if drop["measurable"] else "number quiet"
+            style = "number" if drop["decision"] in (rule.COSTS, rule.SMALL) else "number quiet"
             cells[place] = Cell(number(drop["drop_percent"], gone=GONE), style)
         title = f"Drop in accuracy: {LABELS[str(family)]} models"
         yield Table(title, note, columns(["method", "scope"], strengths), list(made.values()))

@@ -4,7 +4,12 @@ An estimate is a mean of per-fact values, or a weighted sum of such means over b
 cluster (a relation, a passage, a person) are not independent draws, and models asked the same facts share their
 clusters; benchmarks are independent of each other. The variance is the cluster jackknife's: each cluster is left out in
 turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2928); the quantile is Student's t with one degree of
-freedom less than clusters, and Welch's and Satterthwaite's over benchmarks.
+freedom less than there are effective clusters (Kish 1965: as many of one size as bear what these bear), and Welch's and
+Satterthwaite's over benchmarks.
+
+Losses are rare and come in lumps: where few happened to be seen, the estimate is too low, and so is its variance. On
+the side of its skew an interval is longer by t^2 / 2 x third moment / variance, which is the shift of Wilson's score
+interval where facts are their own clusters. Without it up to 10 of 100 intervals end below the true loss.
 
 What no fact has shown may still be there: half the width is never below flip t^2 / (n + t^2), which is the score
 interval (Wilson's, and Tango's 1998 of paired proportions) where none of n facts changed. Ten facts without a change
@@ -44,12 +49,14 @@ class Sample:
 class Estimates:
     """k estimates. se, df: standard error with its floor, and degrees of freedom, nan where there is one cluster only.
 
-    n, clusters: facts and clusters that the estimate speaks of; differing: clusters with a value that is not zero.
+    third: third central moment. n, clusters: facts and clusters that the estimate speaks of; differing: clusters with a
+    value that is not zero.
     """
 
     value: np.ndarray
     se: np.ndarray
     df: np.ndarray
+    third: np.ndarray
     n: np.ndarray
     clusters: np.ndarray
     differing: np.ndarray
@@ -57,16 +64,21 @@ class Estimates:
     @property
     def low(self) -> np.ndarray:
         """The lower end of the 95% interval."""
-        return self.value - self.half(LEVEL)
+        return self.bounds(LEVEL)[0]
 
     @property
     def high(self) -> np.ndarray:
         """The upper end of the 95% interval."""
-        return self.value + self.half(LEVEL)
+        return self.bounds(LEVEL)[1]
 
-    def half(self, level: float) -> np.ndarray:
-        """Half the width of the interval of a confidence level."""
-        return _quantile(level, self.df) * self.se
+    def bounds(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """The lower and upper ends of the interval of a confidence level."""
+        t = _quantile(level, self.df)
+        half = t * self.se
+        with np.errstate(divide="ignore", invalid="ignore"):
+            longer = np.where(self.se > 0, t**2 / 2 * self.third / self.se**2, 0)
+        longer = np.clip(longer, -half, half)  # few clusters say little of a skew
+        return self.value - half + np.minimum(longer, 0), self.value + half + np.maximum(longer, 0)
 
     @property
     def p(self) -> np.ndarray:
@@ -93,7 +105,8 @@ def estimate(samples: Sequence[Sample]) -> Estimates:
         spread = np.array([np.where(v > 0, v**2 / part.df, 0) for v, part in zip(variance, parts, strict=True)])
         spread = np.where(np.isnan(variance), np.nan, spread)
         df = np.where(total > 0, total**2 / spread.sum(axis=0), np.nan)
-    sums = {name: sum(getattr(part, name) for part in parts) for name in ("value", "n", "clusters", "differing")}
+    added = ("value", "third", "n", "clusters", "differing")
+    sums = {name: sum(getattr(part, name) for part in parts) for name in added}
     counts = np.any([np.broadcast_to(sample.share, total.shape) != 0 for sample in samples], axis=0)
     sums["value"] = np.where(counts, sums["value"], np.nan)
     return Estimates(se=np.where(counts, np.sqrt(total), np.nan), df=df, **sums)
@@ -108,7 +121,7 @@ def _of_benchmark(samples: Sequence[Sample]) -> Estimates:
     """The estimate from samples that share clusters."""
     names = pd.Index(np.concatenate([sample.clusters for sample in samples])).unique()
     columns = samples[0].values.shape[1]
-    value, jackknife = np.zeros(columns), np.zeros((len(names), columns))
+    value, moved, bears = np.zeros(columns), np.zeros((len(names), columns)), np.zeros((len(names), columns))
     seen, differing = np.zeros((2, len(names), columns), bool)
     n = np.zeros(columns, int)
     for sample in samples:
@@ -118,17 +131,21 @@ def _of_benchmark(samples: Sequence[Sample]) -> Estimates:
         with np.errstate(divide="ignore", invalid="ignore"):
             whole = sums.sum(axis=0) / over.sum(axis=0)
             without = (sums.sum(axis=0) - sums) / (over.sum(axis=0) - over)
+            part = np.abs(over / over.sum(axis=0))
         value += np.where(counts, share * whole, 0)
-        jackknife += np.where(counts, share * (without - whole), 0)
+        moved += np.where(counts, share * (whole - without), 0)  # by each cluster
+        bears += np.where(counts, np.abs(share) * part, 0)
         seen |= there & counts
         differing |= other & counts
         n = np.maximum(n, np.where(counts, (~np.isnan(sample.values)).sum(axis=0), 0))
     clusters = seen.sum(axis=0)
-    df = np.where(clusters > 1, clusters - 1.0, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        se = np.sqrt((clusters - 1) / clusters * np.where(seen, jackknife**2, 0).sum(axis=0))
+        effective = bears.sum(axis=0) ** 2 / (bears**2).sum(axis=0)
+        se = np.sqrt((clusters - 1) / clusters * np.where(seen, moved**2, 0).sum(axis=0))
+    df = np.where(clusters > 1, np.maximum(effective - 1, 1), np.nan)
+    third = np.where(seen, moved**3, 0).sum(axis=0)
     se = np.where(clusters > 1, np.maximum(se, _floor(samples, df)), np.where(n > 0, np.nan, 0))
-    return Estimates(value, se, df, n, clusters, differing.sum(axis=0))
+    return Estimates(value, se, df, third, n, clusters, differing.sum(axis=0))
 
 
 def _totals(sample: Sample, names: pd.Index) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

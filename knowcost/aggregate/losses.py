@@ -109,7 +109,7 @@ def _rows(
             name = "points" if loss in (DROP, PROBABILITY) else "percent"
             row |= {f"{loss.name}_{name}": each.value[place], f"{loss.name}_low": each.low[place]}
             row |= {f"{loss.name}_high": each.high[place]}
-        row["kept_least"] = row["kept_percent"] - found[KEPT].half(several)[place]
+        row["kept_least"] = found[KEPT].bounds(several)[0][place]
         row |= {name: values[place] for name, values in decisions.items()}
         row["probability_decision"] = "" if np.isnan(row["probability_points"]) else probable[place]
         if not row["models"]:
@@ -140,7 +140,7 @@ def means(models: Sequence[Sequence[Group]], whole: np.ndarray, slugs: Sequence[
                 noise = group.noises(slugs)
                 samples.append(Sample(group.benchmark, values, group.clusters, over, share, 100, noise))
     nothing = np.full(len(slugs), np.nan)
-    return estimate(samples) if samples else Estimates(*[nothing] * 6)
+    return estimate(samples) if samples else Estimates(*[nothing] * 7)
 
 
 def _worst(models: Sequence[Sequence[Group]], whole: np.ndarray, slugs: Sequence[str]) -> Iterator[dict[str, Any]]:

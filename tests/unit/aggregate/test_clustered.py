@@ -11,8 +11,14 @@ def names(*sizes):
     return np.repeat([f"c{number}" for number in range(len(sizes))], sizes)
 
 
+def even(seed, n, columns=1):
+    """Values without any skew."""
+    half = np.random.default_rng(seed).normal(size=(n // 2, columns))
+    return np.concatenate([half, -half]) + 0.3
+
+
 def test_facts_that_share_nothing_have_the_t_interval_of_a_mean():
-    values = np.random.default_rng(0).normal(size=(200, 2))
+    values = even(0, 200, 2)
     found = mean(values, np.arange(200), flip=0)
     for column in range(2):
         low, high = stats.ttest_1samp(values[:, column], 0).confidence_interval(0.95)
@@ -21,12 +27,12 @@ def test_facts_that_share_nothing_have_the_t_interval_of_a_mean():
 
 
 def test_clusters_of_one_size_have_the_t_interval_of_their_means():
-    values = np.random.default_rng(1).normal(size=(60, 1))
+    values = even(1, 60)
     found = mean(values, names(*[5] * 12), flip=0)
     means = values.reshape(12, 5).mean(axis=1)
     low, high = stats.ttest_1samp(means, 0).confidence_interval(0.95)
     assert (found.low[0], found.high[0]) == pytest.approx((low, high))
-    assert found.clusters[0] == 12 and found.df[0] == 11 and found.n[0] == 60
+    assert (found.clusters[0], found.n[0], found.df[0]) == pytest.approx((12, 60, 11))
 
 
 def test_unequal_clusters_are_left_out_one_by_one():
@@ -34,6 +40,39 @@ def test_unequal_clusters_are_left_out_one_by_one():
     without = np.array([2 / 5, 2 / 4, 2 / 3])  # the mean of the others: 3 ones of 6, less each cluster's
     se = np.sqrt(2 / 3 * ((without - 3 / 6) ** 2).sum())
     assert mean(values, clusters, flip=0).se[0] == pytest.approx(se)
+
+
+def test_unequal_clusters_have_the_degrees_of_freedom_of_fewer_equal_ones():
+    values, clusters = np.random.default_rng(4).normal(size=(60, 1)), names(30, *[6] * 5)
+    effective = 60**2 / (30**2 + 5 * 6**2)
+    assert mean(values, clusters).df[0] == pytest.approx(effective - 1) and 3 < effective < 4
+    assert mean(values, names(58, 1, 1)).df[0] == 1  # never fewer
+
+
+def test_relations_that_weigh_alike_are_as_many_as_there_are():
+    values, clusters = np.random.default_rng(5).normal(size=(60, 1)), names(30, *[6] * 5)
+    weights = 1 / np.repeat([30, *[6] * 5], [30, *[6] * 5])
+    assert estimate([Sample("b", values * weights[:, None], clusters, over=weights)]).df[0] == pytest.approx(5)
+
+
+def test_rare_losses_have_a_longer_upper_side_which_is_wilsons_shift():
+    values = np.zeros((400, 1))
+    values[:20] = 1
+    found = mean(values, np.arange(400), flip=0)
+    t, n, p = stats.t.ppf(0.975, 399), 400, 20 / 400
+    half = t * np.sqrt(p * (1 - p) / (n - 1))
+    assert found.low[0] == pytest.approx(p - half)
+    assert found.high[0] == pytest.approx(p + half + t**2 / 2 * (1 - 2 * p) * n / (n - 1) ** 2)
+    assert found.high[0] == pytest.approx(stats.binomtest(20, 400).proportion_ci(method="wilson").high, rel=0.03)
+    gained = mean(-values, np.arange(400), flip=0)
+    assert (gained.low[0], gained.high[0]) == pytest.approx((-found.high[0], -found.low[0]))
+
+
+def test_one_cluster_that_lost_all_makes_the_interval_twice_as_long_at_most():
+    values = np.zeros((40, 1))
+    values[:10] = 1
+    found = mean(values, names(10, 10, 10, 10), flip=0)
+    assert found.high[0] - 0.25 == pytest.approx(2 * (0.25 - found.low[0]))
 
 
 def test_no_change_among_ten_facts_is_no_interval_of_width_zero():
@@ -76,10 +115,9 @@ def test_a_ratio_of_sums_is_a_mean_too():
 
 
 def test_benchmarks_are_independent_with_welchs_degrees_of_freedom():
-    random = np.random.default_rng(2)
-    one, other = random.normal(size=(9, 1)), random.normal(3, 2, size=(30, 1))
+    one, other = even(2, 10), 2 * even(3, 30)
     found = estimate(
-        [Sample("a", one, np.arange(9), share=1, flip=0), Sample("b", other, np.arange(30), share=-1, flip=0)]
+        [Sample("a", one, np.arange(10), share=1, flip=0), Sample("b", other, np.arange(30), share=-1, flip=0)]
     )
     welch = stats.ttest_ind(one[:, 0], other[:, 0], equal_var=False)
     assert found.p[0] == pytest.approx(welch.pvalue) and found.df[0] == pytest.approx(welch.df)

@@ -98,7 +98,7 @@ def drops(by_model: pd.DataFrame, groups: Sequence[Group], margin: float) -> pd.
 
 def _with_losses(frame: pd.DataFrame, lost: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """A row of `frame` with the row of `lost` that has its keys; "not run" where there is none."""
-    lost = lost.reindex(columns=[*keys, *LOSSES])
+    lost = lost.reindex(columns=[*keys, *LOSSES]).astype({key: object for key in keys})
     merged = frame.merge(lost, how="left", on=keys)
     return merged.assign(decision=merged["decision"].fillna(rule.NOT_RUN))
 

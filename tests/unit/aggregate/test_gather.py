@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 from helpers import fake_results
 
-from knowcost.aggregate.gather import Cell, _facts, _sizes
+from knowcost.aggregate.gather import Cell, _sizes, probability
 
 
-def test_confidence_is_the_probability_among_the_choices():
+def test_a_probability_is_among_the_choices():
     """exp(-1) against exp(-2): 1 / (1 + 1/e); a cloze's log-probability stays as it is."""
-    columns = {"id": ["a", "b"], "relation": None, "answer": "x", "logprob": [-1.0, -3.0]}
-    frame = pd.DataFrame(columns | {"choice_logprobs": [np.array([-2.0, -1.0]), None]})
-    assert _facts(frame)["confidence"].tolist() == pytest.approx([-np.log(1 + np.exp(-1)), -3])
+    frame = pd.DataFrame({"logprob": [-1.0, -3.0], "choice_logprobs": [np.array([-2.0, -1.0]), None]})
+    assert np.log(probability(frame)).tolist() == pytest.approx([-np.log(1 + np.exp(-1)), -3])
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_aggregate_by_hand(tmp_path):
     assert found["drops"]["experiment"].tolist() == ["prune"]
     (row,) = found["facts"].to_dict("records")
     assert (row["kept"], row["forgotten"], row["gained"], row["never_known"]) == (1, 2, 1, 0)
-    assert (row["micro_points"], row["macro_points"], row["mcnemar_p"], row["resampled"]) == (25, 25, 1, "fact")
+    assert (row["drop_points"], row["macro_points"], row["mcnemar_p"], row["clusters"]) == (25, 25, 1, 4)
     assert set(found["claims"]["verdict"]) == {"undecided"}
     assert found["overlap"].empty
 

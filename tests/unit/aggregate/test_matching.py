@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from helpers.groups import group
-from scipy.stats import binom
+from scipy.stats import binom, t
 
 from knowcost.aggregate import matching
 from knowcost.spec.variants import parse
@@ -59,11 +59,16 @@ def test_every_column_of_both_tables_by_hand():
     assert list(borders) == matching.BORDERS and list(levels) == matching.LEVELS
     assert one(borders) == about | {
         "majority": 0.3, "compared": 2, "strongest": "40%", "matching": "magnitude-20@overall", "border": "20%",
-        "border_low": "20%", "border_high": "20%", "gaps": "",
+        "border_low": "20%", "border_high": "20%", "gaps": "", "shown": "none", "lead_border": "none",
     }  # fmt: skip
     weak, strong = levels.to_dict("records")
     same = {"variant": "magnitude-20@overall", "strength": "20%", "accuracy": 0.4, "matches": 1, "match_share": 1}
-    assert weak == about | same | {"drop_percent": 0}
+    # nobody lost anything: 2 points less than 5% of 40 allows; of a lead of 10 points 0.5
+    half = 100 * t.ppf(0.975, 99) ** 2 / (100 + t.ppf(0.975, 99) ** 2)
+    decided = {"beyond_points": -2, "beyond_low": -2 - half, "beyond_high": half - 2, "match": "cannot tell"}
+    decided |= {"lead_beyond_points": -0.5, "lead_beyond_low": -0.5 - half, "lead_beyond_high": half - 0.5,
+                "lead_match": "cannot tell"}  # fmt: skip
+    assert weak == about | same | {"drop_percent": 0} | {name: pytest.approx(each) for name, each in decided.items()}
     assert strong.items() >= (about | {"variant": "magnitude-40@overall", "strength": "40%", "accuracy": 0.3}).items()
     assert (strong["matches"], strong["drop_percent"]) == (0, pytest.approx(25))
 

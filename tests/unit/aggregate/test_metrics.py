@@ -49,27 +49,13 @@ def test_no_rows_give_no_numbers():
     assert isnan(summary["accuracy"])
 
 
-def test_interval_of_the_drop_is_agresti_and_mins():
-    """PropCIs::diffpropci.mp(b = 40, c = 20, n = 160) in R: -0.21601726 to -0.03089632, as its manual prints."""
+def test_what_changed_against_the_dense_model():
     dense = np.r_[np.ones(40), np.zeros(20), np.ones(60), np.zeros(40)]
     compressed = np.r_[np.zeros(40), np.ones(20), np.ones(60), np.zeros(40)]
     versus = metrics.versus_dense(dense, compressed)
     assert (versus["forgotten"], versus["gained"]) == (40, 20)
     assert versus["drop_points"] == pytest.approx(100 * 20 / 160)
-    assert versus["drop_low"] == pytest.approx(3.089632, abs=1e-5)
-    assert versus["drop_high"] == pytest.approx(21.601726, abs=1e-5)
     assert versus["kept_percent"] == pytest.approx(60.0)  # 60 of the 100 facts that were right
-
-
-def test_nothing_changed_leaves_zero_inside_the_interval():
-    versus = metrics.versus_dense([True, False] * 50, [True, False] * 50)
-    assert versus["drop_points"] == 0
-    assert versus["drop_low"] < 0 < versus["drop_high"]
-
-
-def test_interval_stays_within_what_is_possible():
-    versus = metrics.versus_dense([True], [False])
-    assert (versus["drop_points"], versus["drop_high"]) == (100, 100)
     assert isnan(metrics.versus_dense([False], [True])["kept_percent"])
 
 

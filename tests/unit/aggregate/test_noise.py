@@ -1,12 +1,14 @@
 """The noise floor, by hand."""
 
+from dataclasses import replace
 from math import isnan
 
 import pandas as pd
 import pytest
 from helpers import fake_results
+from helpers.groups import group
 
-from knowcost.aggregate import drops, noise, tables
+from knowcost.aggregate import losses, noise, rule, statistics, tables
 from knowcost.aggregate.job import aggregate
 from knowcost.common import paths, seal
 
@@ -94,11 +96,11 @@ def test_the_floor_of_few_bits_reaches_the_scores(tmp_path):
     assert found.to_dict() == {slug: pytest.approx(points, abs=1e-3) for slug, points in expected.items()}
 
 
-def test_a_drop_within_the_floor_is_not_measurable():
-    cell = {"family": "encoder", "model": "m", **tables.describe("int8@overall"), "benchmark": "b"}
-    cell |= {"n": 100, "dense_accuracy": 0.9, "accuracy": 0.87, "majority": 0.5, "drop_points": 3.0, "drop_low": 1.0}
-    by_floor = [
-        int(drops.drops_by_model(drops.scores([cell | {"noise_points": floor}]))["measurable"].iloc[0])
-        for floor in (2.9, 3.0, None)
-    ]
-    assert by_floor == [1, 0, 1]
+@pytest.mark.parametrize(("floor", "decision"), [(0.0, rule.COSTS), (2.9, rule.COSTS), (3.1, rule.UNSURE)])
+def test_a_drop_within_the_floor_costs_nothing_for_certain(floor, decision):
+    """30 of 1,000 facts forgotten: 3 points, more than 1.1 of sampling, but no more than a floor of 3.1."""
+    right = {"dense": "1" * 1000, "int8@overall": "0" * 30 + "1" * 970}
+    asked = replace(group(right), noise={"int8@overall": floor})
+    (found,) = statistics.facts([asked], margin=1)["decision"]
+    assert found == decision
+    assert losses.by_model([asked], margin=1)["decision"].tolist() == [decision]

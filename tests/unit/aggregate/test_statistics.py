@@ -5,18 +5,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from helpers import fake_results
 from helpers.groups import frame, group
-from scipy.stats import binomtest
+from scipy.stats import ttest_1samp
 
-from knowcost.aggregate import statistics
+from knowcost.aggregate import statistics, tables
+from knowcost.aggregate.job import aggregate
 from knowcost.aggregate.statistics import Bootstrap
-
-
-def test_mcnemar_is_scipys_binomial_test():
-    pairs = [(0, 0), (1, 0), (0, 5), (6, 0), (7, 7), (12, 3), (3, 12), (200, 150)]
-    found = statistics.mcnemar(*np.array(pairs).T)
-    expected = [binomtest(a, a + b).pvalue if a + b else 1 for a, b in pairs]
-    assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_holm_by_hand():
@@ -28,21 +23,22 @@ def test_holm_by_hand():
 
 def test_counts_and_differences_by_hand():
     right = {"dense": "11110010", "int8@final": "10000111", "int8@attention": "11110010"}
-    rows = statistics.facts([group(right, ["a"] * 4 + ["b", "b"] + [None] * 2)]).set_index("variant")
+    rows = statistics.facts([group(right, ["a"] * 4 + ["b", "b"] + [None] * 2)], 1).set_index("variant")
     found = rows.loc["int8@final"]
     assert found[["n", "kept", "forgotten", "gained", "never_known"]].tolist() == [8, 2, 3, 2, 1]
     assert found["mcnemar_p"] == pytest.approx(1)  # 3 against 2
-    assert found["micro_points"] == pytest.approx(100 * (3 - 2) / 8)
+    assert found["drop_points"] == pytest.approx(100 * (3 - 2) / 8)
     assert found["macro_points"] == pytest.approx(100 * (3 / 4 - 1 / 2) / 2)  # a loses 3 of 4, b gains 1 of 2
-    assert (found["relations"], found["resampled"]) == (2, "fact")
+    assert (found["relations"], found["clusters"], found["differing"]) == (2, 8, 5)
     same = rows.loc["int8@attention"]
     assert same[["forgotten", "gained", "kept", "never_known"]].tolist() == [0, 0, 5, 3]
-    assert (same["micro_low"], same["micro_high"], same["holm_p"]) == (0, 0, 1)
+    assert same["drop_low"] == -same["drop_high"] < -40 and same["holm_p"] == 1  # 8 facts without a change say little
+    assert found["decision"] == same["decision"] == "not precise enough"
 
 
 def test_holm_counts_the_variants_of_one_model_on_one_benchmark():
     right = {"dense": "1" * 10, "int8@final": "0" * 10, "int8@attention": "1" * 10}
-    rows = statistics.facts([group(right), group(right, benchmark="c"), group(right, model="o")])
+    rows = statistics.facts([group(right), group(right, benchmark="c"), group(right, model="o")], 1)
     assert rows["mcnemar_p"].tolist() == pytest.approx([2 / 2**10, 1] * 3)
     assert rows["holm_p"].tolist() == pytest.approx([4 / 2**10, 1] * 3)  # times 2, not times 6
     assert list(rows) == statistics.COLUMNS and rows.index.tolist() == list(range(6))
@@ -54,10 +50,10 @@ def test_holm_counts_the_variants_of_one_model_on_one_benchmark():
 
 def test_without_relations_there_is_no_macro_score_and_without_a_dense_model_nothing():
     right = {"dense": "1111", "int8@final": "0011"}
-    row = statistics.facts([group(right)]).iloc[0]
+    row = statistics.facts([group(right)], 1).iloc[0]
     assert row[["macro_points", "macro_low", "macro_high"]].isna().all()
-    assert row["micro_low"] < 50 < row["micro_high"]
-    nothing = statistics.facts([group({"int8@final": "0011"})])
+    assert row["drop_low"] < 50 < row["drop_high"]
+    nothing = statistics.facts([group({"int8@final": "0011"})], 1)
     assert nothing.empty and list(nothing) == statistics.COLUMNS
 
 
@@ -75,50 +71,26 @@ def same_distribution(draws, expected):
         assert abs(found[value] / len(draws) - probability) < 4 * error
 
 
-def test_relations_are_drawn_whole(monkeypatch):
-    """Three relations of 1, 2 and 3 facts: all 27 resamples."""
-    monkeypatch.setattr(statistics, "FEWEST_RELATIONS", 3)
-    facts = frame(["a", "b", "b", "c", "c", "c"])
+def test_clusters_are_drawn_whole():
+    """Three clusters of 1, 2 and 3 facts: all 27 resamples."""
+    facts = frame([None] * 6, cluster=["a", "b", "b", "c", "c", "c"])
     values = np.array([1, 0, 1, -1, 0, 0])[:, None]
     sums, sizes = {"a": 1, "b": 1, "c": -1}, {"a": 1, "b": 2, "c": 3}
-    bootstrap = Bootstrap(facts, "b")
-    assert bootstrap.unit == "relation"
-    weights = statistics.relation_weights(facts)
-    micro, macro = bootstrap.means([(facts["id"], values, np.ones(6)), (facts["id"], values, weights)])
+    (means,) = Bootstrap(facts, "b").means([(facts["id"], values, np.ones(6))])
     draws = list(product("abc", repeat=3))
-    same_distribution(micro[:, 0], exact([sum(sums[r] for r in d) / sum(sizes[r] for r in d) for d in draws]))
-    same_distribution(macro[:, 0], exact([sum(sums[r] / sizes[r] for r in d) / 3 for d in draws]))
+    same_distribution(means[:, 0], exact([sum(sums[r] for r in d) / sum(sizes[r] for r in d) for d in draws]))
 
 
-def test_where_relations_are_drawn_a_fact_without_one_stands_for_itself(monkeypatch):
-    """Of a (two facts, both lost) and b (one) and a fact of none (lost): all 27 resamples of three."""
-    monkeypatch.setattr(statistics, "FEWEST_RELATIONS", 2)
-    facts = frame(["a", "b", None, "a"])
-    values = np.array([1, 0, 1, 1])[:, None]
-    bootstrap = Bootstrap(facts, "b")
-    assert bootstrap.unit == "relation"
-    (drawn,) = bootstrap.means([(facts["id"], values, np.ones(4))])
-    lost, sizes = {"a": 2, "b": 0, "none": 1}, {"a": 2, "b": 1, "none": 1}
-    draws = [sum(lost[r] for r in d) / sum(sizes[r] for r in d) for d in product(lost, repeat=3)]
-    same_distribution(drawn[:, 0], exact(draws))
-
-
-def test_with_few_relations_facts_are_drawn_within_each():
-    """Two facts of a, three of b: 4 x 27 resamples; a keeps its two places, b its three."""
-    facts = frame(["b", "a", "b", "a", "b"])
-    values = np.array([1, 1, 0, 0, 0])[:, None]
-    bootstrap = Bootstrap(facts, "b")
-    assert bootstrap.unit == "fact"
-    weights = statistics.relation_weights(facts)
-    micro, macro = bootstrap.means([(facts["id"], values, np.ones(5)), (facts["id"], values, weights)])
-    draws = [(sum(a), sum(b)) for a in product([1, 0], repeat=2) for b in product([1, 0, 0], repeat=3)]
-    same_distribution(micro[:, 0], exact([(a + b) / 5 for a, b in draws]))
-    same_distribution(macro[:, 0], exact([(a / 2 + b / 3) / 2 for a, b in draws]))
-
-
-@pytest.mark.parametrize(("relations", "unit"), [(9, "fact"), (10, "relation")])
-def test_what_is_drawn_depends_on_the_number_of_relations(relations, unit):
-    assert Bootstrap(frame([f"r{i % relations}" for i in range(40)] + [None]), "b").unit == unit
+def test_scores_and_facts_have_one_interval(tmp_path):
+    asked = {"people": ("cloze", ("encoder",), 0.9)}
+    files = fake_results.make(tmp_path, {"m": "encoder"}, 60, (40,), benchmarks=asked)
+    aggregate(*files, tmp_path / "tables", fake_results.SETTINGS)
+    found = tables.read(tmp_path / "tables")
+    interval = ["drop_points", "drop_low", "drop_high", "decision"]
+    one, other = (found[name].set_index("variant")[interval] for name in ("scores", "facts"))
+    assert one.drop("dense").sort_index().equals(other.sort_index())
+    mean = found["drops_by_model"].set_index("variant")  # of a single benchmark
+    assert mean["drop_low"].to_dict() == pytest.approx(other["drop_low"].to_dict())
 
 
 def test_variants_and_models_share_their_resamples(monkeypatch):
@@ -140,8 +112,27 @@ def test_interval_is_the_middle_95_percent():
     assert (low, high) == (25, 975)
 
 
-def test_a_bootstrap_of_facts_agrees_with_the_normal_interval():
+def test_the_interval_of_single_facts_is_that_of_scipys_t_test():
     right = {"dense": "1" * 400, "int8@final": "0" * 80 + "1" * 320}
-    row = statistics.facts([group(right)]).iloc[0]
-    half = 100 * 1.96 * np.sqrt(0.2 * 0.8 / 400)
-    assert row[["micro_low", "micro_high"]].tolist() == pytest.approx([20 - half, 20 + half], abs=0.4)
+    row = statistics.facts([group(right)], 1).iloc[0]
+    low, high = ttest_1samp([100] * 80 + [0] * 320, 0).confidence_interval(0.95)
+    assert row[["drop_low", "drop_high"]].tolist() == pytest.approx([low, high])
+    assert row["decision"] == "costs"
+
+
+def test_macro_is_the_mean_over_relations_and_clusters_are_what_varies():
+    right = {"dense": "1" * 12, "int8@final": "0000" + "0011" + "1111"}
+    relations = ["a"] * 4 + ["b"] * 4 + ["c"] * 4
+    row = statistics.facts([group(right, relations, cluster=relations)], 1).iloc[0]
+    low, high = ttest_1samp([100, 50, 0], 0).confidence_interval(0.95)
+    assert (row["macro_points"], row["drop_points"]) == (50, 50)
+    assert row[["macro_low", "macro_high", "drop_low", "drop_high"]].tolist() == pytest.approx([low, high] * 2)
+    assert (row["clusters"], row["differing"]) == (3, 2)
+
+
+def test_a_lead_is_what_the_dense_model_is_above_the_better_baseline():
+    asked = group({"dense": "1" * 70 + "0" * 30}, majority=0.6, guess=0.5)
+    assert asked.baseline == 0.6 and asked.lead.value[0] == pytest.approx(10) and asked.knows
+    assert not group({"dense": "1" * 70 + "0" * 30}, majority=0.65).knows  # 5 points of 100 facts are chance
+    assert group({"dense": "1" + "0" * 99}).knows  # open questions: nobody guesses them
+    assert not group({"dense": "0" * 100}).knows

@@ -100,7 +100,8 @@ def _with_losses(frame: pd.DataFrame, lost: pd.DataFrame, keys: list[str]) -> pd
     """A row of `frame` with the row of `lost` that has its keys; "not run" where there is none."""
     lost = lost.reindex(columns=[*keys, *LOSSES]).astype({key: object for key in keys})
     merged = frame.merge(lost, how="left", on=keys)
-    return merged.assign(decision=merged["decision"].fillna(rule.NOT_RUN))
+    decision = merged["decision"].astype(object)
+    return merged.assign(decision=decision.where(decision.notna(), rule.NOT_RUN))
 
 
 def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,18 @@ from typing import Any
 from knowcost.common.errors import InputError
 from knowcost.spec.families import FAMILIES, GENERATIVE
 
-Row = Mapping[str, Any]  # a fact: id, relation and the kind's columns
+Row = Mapping[str, Any]  # a fact: the columns of COMMON and the kind's
+
+# What every prepared benchmark says of a row. cluster: facts that share it are no independent draws. fact: the id of
+# the fact that the row asks; several rows may, each in another phrasing. popularity: how often the fact is met, >= 0.
+COMMON = {
+    "id": "string",
+    "relation": "string?",
+    "cluster": "string",
+    "fact": "string",
+    "phrasing": "string?",
+    "popularity": "double?",
+}
 
 MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 LETTERS = "ABCDE"
@@ -24,7 +35,7 @@ ACCURACY, PERPLEXITY = "accuracy", "perplexity"
 
 @dataclass(frozen=True)
 class Kind:
-    """columns: {name: type} after `id` and `relation`; a type with "?" may hold null.
+    """columns: {name: type} after those of COMMON; a type with "?" may hold null.
 
     families: who can be asked. engine: who asks; encoder_engine: who asks models that fill a blank and cannot go on
     with a text, if not the same. measure: what the rows then say. shown: the column that a table shows of a fact.

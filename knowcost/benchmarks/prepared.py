@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost.benchmarks import ids
 from knowcost.benchmarks.formats import FORMATS, kind_of
-from knowcost.benchmarks.kinds import KINDS, Kind
+from knowcost.benchmarks.kinds import COMMON, KINDS, Kind
 from knowcost.common import files, parquet
 from knowcost.common.errors import InputError
 from knowcost.common.records import Record
@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Loaded:
-    """What a loader returns: rows (dicts of the kind's columns), the files it read, rows dropped by reason."""
+    """What a loader returns: rows (dicts of the kind's columns), the files it read, rows dropped by reason.
+
+    A row may lack `cluster` (it shares nothing), `fact` (no other row asks it), `phrasing` and `popularity`.
+    """
 
     rows: list[Record]
     files: list[Path]
@@ -97,7 +100,12 @@ def _log_two_right(name: str, rows: list[Record], kind: Kind) -> None:
 def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str | Path) -> None:
     import pyarrow as pa
 
-    types = {"string": pa.string(), "int64": pa.int64(), "list<string>": pa.list_(pa.string())}
-    columns = {"id": "string", "relation": "string?", **KINDS[kind].columns}
+    types = {"string": pa.string(), "int64": pa.int64(), "double": pa.float64(), "list<string>": pa.list_(pa.string())}
+    columns = {**COMMON, **KINDS[kind].columns}
     schema = pa.schema([pa.field(n, types[t.rstrip("?")], nullable=t.endswith("?")) for n, t in columns.items()])
-    parquet.write(out, pa.Table.from_pylist(rows, schema=schema), metadata)
+    parquet.write(out, pa.Table.from_pylist([_alone(row) for row in rows], schema=schema), metadata)
+
+
+def _alone(row: Record) -> Record:
+    """The row, its own cluster and its own fact where its loader names none."""
+    return row | {name: row["id"] if row.get(name) is None else row[name] for name in ("cluster", "fact")}

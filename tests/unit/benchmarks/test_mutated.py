@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from helpers import mutations
-from helpers.benchmark_files import prepare
+from helpers.benchmark_files import SHARED, prepare_whole
 from hypothesis import given
 from hypothesis import strategies as st
 
 from knowcost.benchmarks.formats import FORMATS, LAMA
-from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.kinds import COMMON, KINDS
 from knowcost.common.errors import InputError
 
 
@@ -109,7 +109,7 @@ def asked(case, folder, files):
     """The rows that are made of files, each checked to be one that can be asked; or what the InputError says."""
     mutations.put(folder, files)
     try:
-        rows, about = prepare(case.format, folder / case.source, folder / "out.parquet")
+        rows, about = prepare_whole(case.format, folder / case.source, folder / "out.parquet")
     except InputError as error:
         assert str(folder) in str(error) and len(str(error)) < 2_000
         return str(error)
@@ -121,11 +121,12 @@ def asked(case, folder, files):
 
 
 def check(kind, row):
-    for name, column in {"id": "string", "relation": "string?", **kind.columns}.items():
+    for name, column in {**COMMON, **kind.columns}.items():
         value, type_ = row[name], column.rstrip("?")
         assert value is not None or column.endswith("?")
         parts = value if type_.startswith("list") else [value]
-        assert all(isinstance(each, int if type_ == "int64" else str) for each in parts or () if value is not None)
+        python = {"int64": int, "double": float}.get(type_, str)
+        assert all(isinstance(each, python) for each in parts or () if value is not None)
     if kind.choices and ("candidates" not in kind.columns or row["candidates"]):
         choices, right = kind.choices(row)
         assert len(choices) > 1 and 0 <= right < len(choices) and all(choice.strip() for choice in choices)
@@ -138,7 +139,7 @@ def check(kind, row):
 
 
 def but_id(row):
-    return {**row, "id": None}
+    return {**row, "id": None} | dict.fromkeys(SHARED)  # which may be ids
 
 
 def written(files):

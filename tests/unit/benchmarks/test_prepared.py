@@ -39,8 +39,9 @@ def test_unknown_format_lists_the_known_ones():
 def test_parquet_holds_rows_and_metadata(tmp_path):
     source = lines(tmp_path / "mine.jsonl", ROW)
     table, metadata = prepare(source, tmp_path / "out" / "mine.parquet")
-    assert table.to_pylist() == [{**ROW, "relation": None, "subject": None, "candidates": None}]
-    assert table.column_names == ["id", "relation", "subject", "cloze", "answer", "candidates"]
+    alone = {"cluster": "a", "fact": "a", "phrasing": None, "popularity": None}
+    assert table.to_pylist() == [{**ROW, "relation": None, "subject": None, "candidates": None} | alone]
+    assert table.column_names == ["id", "relation", *alone, "subject", "cloze", "answer", "candidates"]
     assert metadata == {
         "name": "mine",
         "format": "cloze",
@@ -49,6 +50,17 @@ def test_parquet_holds_rows_and_metadata(tmp_path):
         "dropped": {},
         "source_sha256": {"mine.jsonl": hashlib.sha256(source.read_bytes()).hexdigest()},
     }
+
+
+def test_every_row_has_a_cluster_and_a_fact(tmp_path):
+    rows = [{"question": "Q?", "passage": "P", "label": 1, "idx": name} for name in ("x", "x", "y")]
+    rows[1]["label"] = 0  # the same id again: a number behind it, in its fact too
+    table, _ = prepare(lines(tmp_path / "b.jsonl", *rows), tmp_path / "out.parquet", "boolq")
+    assert table["id"].to_pylist() == table["fact"].to_pylist() == ["x:0", "x:1", "y"]
+    assert [table.schema.field(name).nullable for name in ("cluster", "fact", "phrasing", "popularity")] == [
+        False, False, True, True,
+    ]  # fmt: skip
+    assert str(table.schema.field("popularity").type) == "double"
 
 
 def test_same_input_gives_the_same_bytes(tmp_path):

@@ -4,20 +4,15 @@ import json
 from collections import Counter
 
 import pytest
+from helpers.benchmark_files import prepare
 
-from knowcost.benchmarks import formats, prepared
+from knowcost.benchmarks import formats
 from knowcost.common.errors import InputError
 
 
 def lines(path, *rows):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def prepare(format, source, out):
-    prepared.prepare({"name": format, "format": format}, source, out)
-    table, metadata = prepared.read(out)
-    return table.to_pylist(), metadata
 
 
 def born(uuid, subject, place, relation="place_of_birth"):

@@ -1,8 +1,8 @@
 import json
 
 import pytest
+from helpers import benchmark_files
 
-from knowcost.benchmarks import prepared
 from knowcost.common.errors import InputError
 
 CLOZE = {"id": "a", "cloze": "Rome is in [MASK] .", "answer": "Italy"}
@@ -14,8 +14,7 @@ def prepare(tmp_path, content, format="cloze", name="mine.jsonl"):
     if isinstance(content, list):
         content = "".join(json.dumps(row) + "\n" for row in content)
     source.write_text(content, encoding="utf-8")
-    prepared.prepare({"name": "mine", "format": format}, source, tmp_path / "out.parquet")
-    return prepared.read(tmp_path / "out.parquet")[0].to_pylist()
+    return benchmark_files.prepare(format, source, tmp_path / "out.parquet")[0]
 
 
 def test_json_lines_with_all_columns(tmp_path):

@@ -13,6 +13,7 @@ from knowcost.aggregate import (
     drops,
     forgotten,
     gather,
+    halves,
     inputs,
     matching,
     noise,
@@ -94,6 +95,7 @@ def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> 
         "drops_by_model": by_model,
         "drops": drops.drops(by_model, asked.groups, settings.margin),
         "cheapest": drops.cheapest(by_model),
+        "halves": halves.halves(asked.groups, settings.margin),
         "domains": by_task.domains(corrected, settings.domains),
     }
 

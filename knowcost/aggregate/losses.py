@@ -98,7 +98,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """A row per variant of the models, which are lists of groups."""
     slugs = list(dict.fromkeys(slug for groups in models for group in groups for slug in group.compared()))
-    whole = np.array([[_is_whole(groups, slug, expected) for slug in slugs] for groups in models])
+    whole = np.array([[is_whole(groups, slug, expected) for slug in slugs] for groups in models])
     found = {loss: means(models, whole, slugs, loss) for loss in (DROP, KEPT, LEAD_LOST, PROBABILITY)}
     decisions, probable = rule.decided(found[DROP], margin), rule.decided(found[PROBABILITY], margin)["decision"]
     worst = list(_worst(models, whole, slugs))
@@ -119,7 +119,8 @@ def _rows(
         yield row
 
 
-def _is_whole(groups: Sequence[Group], slug: str, expected: set[str]) -> bool:
+def is_whole(groups: Sequence[Group], slug: str, expected: set[str]) -> bool:
+    """Whether a model's variant was asked all benchmarks of its family."""
     return {group.benchmark for group in groups if slug in group.compared()} == expected
 
 

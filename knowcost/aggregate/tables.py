@@ -46,6 +46,7 @@ FORMATS = {
     **dict.fromkeys(("lead_lost_percent", "lead_lost_low", "lead_lost_high"), POINTS),
     **dict.fromkeys(("probability_points", "probability_low", "probability_high"), POINTS),
     "guess": SHARE,
+    **dict.fromkeys(("difference_points", "difference_low", "difference_high"), POINTS),
     **dict.fromkeys(("beyond_points", "beyond_low", "beyond_high"), POINTS),
     **dict.fromkeys(("lead_beyond_points", "lead_beyond_low", "lead_beyond_high"), POINTS),
     **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),

@@ -1,4 +1,4 @@
-"""Which half of the network suffers more: attention's loss less that of the feed-forward layers, paired fact by fact."""
+"""Which half of the network suffers more: attention's loss less the feed-forward layers', fact by fact."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,16 +12,16 @@ from knowcost.aggregate.losses import Loss, Values
 from knowcost.aggregate.statistics import Group
 
 HALVES = ("attention", "feed_forward")
-COLUMNS = ["family", "model", "method", "experiment", "grouping", "level", "strength", "a", "b", "difference_points", "difference_low",
-           "difference_high", "decision", "needed"]  # fmt: skip
+COLUMNS = ["family", "model", "method", "experiment", "grouping", "level", "strength", "a", "b", "difference_points",
+           "difference_low", "difference_high", "decision", "needed"]  # fmt: skip
 
 
 def halves(groups: Sequence[Group], margin: float) -> pd.DataFrame:
     """A row per family (its model is "") and per model, and treatment that both halves were given.
 
-    a, b: the variants of attention and of the feed-forward layers. difference_points: how many more points attention cost than the feed-forward
-    layers did, averaged as losses.means averages; decision "costs": attention costs more; "gains": the feed-forward
-    layers do.
+    a, b: the variants of attention and of the feed-forward layers. difference_points: how many more points attention
+    cost than the feed-forward layers did, averaged as losses.means averages; decision "costs": attention costs more;
+    "gains": the feed-forward layers do.
     """
     rows: list[dict[str, Any]] = []
     held = [group for group in groups if group.compared()]

@@ -46,6 +46,14 @@ def _lead(group: Group, slugs: Sequence[str]) -> Values:
     return group.lost(slugs), group.right[DENSE][:, None] - group.baseline
 
 
+def _forgotten(group: Group, slugs: Sequence[str]) -> Values:
+    return np.maximum(group.lost(slugs), 0), None
+
+
+def _gained(group: Group, slugs: Sequence[str]) -> Values:
+    return np.maximum(-group.lost(slugs), 0), None
+
+
 def _probability(group: Group, slugs: Sequence[str]) -> Values:
     missing = np.full(len(group.facts), np.nan)
     after = np.column_stack([group.probability.get(slug, missing) for slug in slugs])
@@ -57,9 +65,12 @@ def _has_probabilities(group: Group) -> bool:
 
 
 DROP = Loss("drop", _accuracy, lambda group: True)
+FORGOTTEN = Loss("forgotten", _forgotten, lambda group: True)  # less GAINED: the drop
+GAINED = Loss("gained", _gained, lambda group: True)
 KEPT = Loss("kept", _kept, lambda group: True)
 LEAD_LOST = Loss("lead_lost", _lead, lambda group: group.lead is not None)
 PROBABILITY = Loss("probability", _probability, _has_probabilities)
+LOSSES = (DROP, FORGOTTEN, GAINED, KEPT, LEAD_LOST, PROBABILITY)
 
 
 def weight(group: Group) -> float:
@@ -99,14 +110,14 @@ def _rows(
     """A row per variant of the models, which are lists of groups."""
     slugs = list(dict.fromkeys(slug for groups in models for group in groups for slug in group.compared()))
     whole = np.array([[is_whole(groups, slug, expected) for slug in slugs] for groups in models])
-    found = {loss: means(models, whole, slugs, loss) for loss in (DROP, KEPT, LEAD_LOST, PROBABILITY)}
+    found = {loss: means(models, whole, slugs, loss) for loss in LOSSES}
     decisions, probable = rule.decided(found[DROP], margin), rule.decided(found[PROBABILITY], margin)["decision"]
     worst = list(_worst(models, whole, slugs))
     several = 1 - (1 - 0.95) / max(len(slugs), 1)  # Bonferroni's level for all variants at once
     for place, slug in enumerate(slugs):
         row: dict[str, Any] = {**about, "variant": slug, **worst[place], **_counts(models, whole[:, place])}
         for loss, each in found.items():
-            name = "points" if loss in (DROP, PROBABILITY) else "percent"
+            name = "percent" if loss in (KEPT, LEAD_LOST) else "points"
             row |= {f"{loss.name}_{name}": each.value[place], f"{loss.name}_low": each.low[place]}
             row |= {f"{loss.name}_high": each.high[place]}
         row["kept_least"] = found[KEPT].bounds(several)[0][place]

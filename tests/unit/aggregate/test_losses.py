@@ -132,3 +132,10 @@ def test_what_bears_nothing_claims_nothing(made, decision):
 
 def test_nothing_to_compare_makes_no_rows():
     assert losses.by_model([], 1).empty and losses.by_family([], 1).empty
+
+
+def test_what_is_forgotten_and_newly_right_makes_the_drop():
+    """200 facts, of which 100 known; 30 are forgotten, 10 newly right."""
+    row = one([asked(200, 30, known=100, gained=10)])
+    assert (row["forgotten_points"], row["gained_points"], row["drop_points"]) == (15, 5, 10)
+    assert row["forgotten_low"] < 15 < row["forgotten_high"] and row["gained_low"] < 5 < row["gained_high"]

@@ -31,11 +31,19 @@ def decide(value: float, low: float, high: float, margin: float) -> str:
     return UNSURE
 
 
-def needed(n: float, low: float, high: float, margin: float) -> float:
-    """About how many facts would bring half the width of an interval from n facts to the margin; nan where there is no
-    interval."""
-    half = (high - low) / 2
-    return float("nan") if isnan(half) else ceil(n * (half / margin) ** 2)
+def needed(n: float, numbers: tuple[float, float, float], margin: float) -> float:
+    """About how many facts would decide if the estimate stays where it is: so many that its interval, which n facts
+    have left that wide, leaves out zero or lies within the margin. nan where there is no interval.
+
+    numbers: value, low, high.
+    """
+    value, low, high = numbers
+    if isnan(low) or isnan(high):
+        return float("nan")
+    below, above = value - low, high - value
+    apart = value / below if value > 0 else -value / above
+    within = min((margin + value) / below, (margin - value) / above)
+    return ceil(n / max(apart, within) ** 2)
 
 
 def decided(found: Estimates, margin: float) -> dict[str, list[str] | np.ndarray]:
@@ -43,7 +51,7 @@ def decided(found: Estimates, margin: float) -> dict[str, list[str] | np.ndarray
     each = list(zip(found.value, found.low, found.high, strict=True))
     words = [decide(*numbers, margin) for numbers in each]
     counts = [
-        needed(n, low, high, margin) if word == UNSURE else float("nan")
-        for word, n, (_, low, high) in zip(words, found.n, each, strict=True)
+        needed(n, numbers, margin) if word == UNSURE else float("nan")
+        for word, n, numbers in zip(words, found.n, each, strict=True)
     ]
     return {"decision": words, "needed": np.array(counts)}

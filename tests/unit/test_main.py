@@ -42,7 +42,7 @@ def test_answer_of_the_run_in_this_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["answer"]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("- Pruning everything by 40% costs ")
+    assert first.startswith("- tiny-bert (encoder) answers ")
     assert last == "The whole study: results/report.html"
 
 

@@ -26,9 +26,19 @@ def test_decisions(numbers, word):
     assert rule.decide(*numbers, margin=1.0) == word
 
 
-def test_facts_needed_grow_with_the_square_of_the_width():
-    assert rule.needed(100, -4, 4, margin=1) == 1600
-    assert isnan(rule.needed(100, nan, nan, margin=1))
+@pytest.mark.parametrize(
+    ("n", "numbers", "facts"),
+    [
+        (100, (0, -4, 4), 1600),  # an interval a quarter as wide lies within the margin
+        (100, (4, -1, 9), 157),  # 4/5 as wide, it leaves out zero: 100 x (5 / 4)^2 = 156.25
+        (800, (0.2, -0.7, 1.1), 1013),  # 8/9 as wide, it lies within the margin: 1012.5
+        (100, (-2, -6, 2), 400),
+        (100, (1, -1, 6), 400),  # longer on one side: half as wide below
+    ],
+)
+def test_facts_needed_are_those_that_decide(n, numbers, facts):
+    assert rule.needed(n, numbers, margin=1) == facts
+    assert isnan(rule.needed(n, (numbers[0], nan, nan), margin=1))
 
 
 def test_what_is_precise_enough_needs_no_more_facts():

@@ -18,7 +18,7 @@ def data(tmp_path_factory):
     cells, manifests, benchmarks = fake_results.make(root, {"tiny-llama": "decoder"}, facts=100)
     texts, files = fake_texts.add(root)
     domains = {"trades": "world", "sense": "common", "exams": "world"}
-    aggregate([*cells, *texts], manifests, [*benchmarks, *files], root / "tables", Settings(0.1, domains))
+    aggregate([*cells, *texts], manifests, [*benchmarks, *files], root / "tables", Settings(0.1, 1, domains))
     return tables.read(root / "tables")
 
 

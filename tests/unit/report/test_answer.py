@@ -1,0 +1,208 @@
+"""The answer's sentences, from tables by hand."""
+
+from math import nan
+
+import pytest
+from helpers.answers import cell, data, kept, more, row
+
+from knowcost.aggregate.rule import COSTS, EQUAL, GAINS, NOT_RUN, NOTHING, SMALL, UNSURE
+from knowcost.report.answer import answer_lines
+
+SURE, NONE = (8.31, 6.08, 10.54), (nan, nan, nan)
+
+
+def said(*rows, **more):
+    return [line.replace("\N{MINUS SIGN}", "-") for line in answer_lines(data(rows, **more))]
+
+
+def test_one_model_that_ran_much():
+    lines = said(
+        row("a", "magnitude-40@overall", SURE, knowing=2, worst_benchmark="trex", worst_points=9.9),
+        row("a", "magnitude-40@attention", (0.6, 0.2, 1.0), SMALL),
+        row("a", "magnitude-40@feed_forward", (5.8, 3.1, 8.5)),
+        row("a", "magnitude-20@overall", (0.1, -0.2, 0.4), EQUAL, kept_percent=99.2, kept_low=96.5),
+        row("a", "int8@attention", (-0.2, -0.6, 0.2), EQUAL),
+        row("a", "int8@feed_forward", (-0.3, -0.7, 0.1), EQUAL),
+        row("a", "int8@overall", (2.0, -1.0, 5.0), UNSURE, needed=2012.0),
+        row("a", "wanda-2of4@overall", (70.0, 60.0, 80.0)),
+        row("a", "magnitude_structured-20@final", (6.0, 5.0, 7.0)),
+        row("a", "magnitude-20@final", (-2.0, -3.0, -1.0), GAINS),
+        cheapest=[kept("a", "magnitude-20@attention+int8@attention", 15.6, 99.2, 96.04)],
+        contrasts=[more("a", "magnitude-40@feed_forward", (-5.2, -8.4, -2.0), GAINS)],
+    )
+    assert lines == [
+        "a (encoder) answers 50.0% right uncompressed. The largest loss: everything pruned 2:4 (Wanda) costs 70.0 "
+        "points of accuracy (60.0 to 80.0). The smallest variant that is shown to keep 95% of what it knew: attention "
+        "pruned by 20%, then in int8 (16% fewer bytes; keeps 99.2%, at least 96.0%).",
+        "Pruning by 40%: everything costs 8.3 points of accuracy (6.1 to 10.5; 9.9 on trex), feed-forward layers 5.8 "
+        "(3.1 to 8.5) and attention costs 0.6 points (0.2 to 1.0), which is small but real.",
+        "At that sparsity: feed-forward layers cost 5.2 points (2.0 to 8.4) more than attention.",
+        "The highest sparsity shown to keep 95% of what was known: 20% of everything (20% and 40% were tried).",
+        "Int8: attention and feed-forward layers are practically equal to the uncompressed model and what everything "
+        "(-1.0 to 5.0 points) costs is not measured precisely enough (about 2,100 facts would be).",
+        "Other methods: everything pruned 2:4 (Wanda) costs 70.0 points of accuracy (60.0 to 80.0).",
+        "The final layer alone: 20% of the final layer's rows removed costs 6.0 points of accuracy (5.0 to 7.0) and "
+        "the final layer pruned by 20% gains 2.0 points (1.0 to 3.0).",
+    ]
+
+
+def test_scopes_without_everything_and_the_largest_loss_first():
+    lines = said(
+        row("a", "magnitude-50@feed_forward", (3.0, 2.0, 4.0)),
+        row("a", "magnitude-50@attention", (50.0, 45.0, 55.0)),
+        cheapest=[kept("a", "", nan, nan, nan)],
+    )
+    assert lines == [
+        "a (encoder) answers 50.0% right uncompressed. The largest loss: attention pruned by 50% costs 50.0 points of "
+        "accuracy (45.0 to 55.0). No smaller variant is shown to keep 95% of what it knew.",
+        "Pruning by 50%: attention costs 50.0 points of accuracy (45.0 to 55.0) and feed-forward layers 3.0 (2.0 to "
+        "4.0).",
+        "The highest sparsity shown to keep 95% of what was known: none of attention (50% was tried).",
+    ]
+
+
+def test_int8_of_everything_alone_is_no_statement_on_more():
+    lines = said(row("a", "int8@overall", (0.1, -0.3, 0.5), EQUAL))
+    assert lines == [
+        "a (encoder) answers 50.0% right uncompressed. Its one variant is not shown to cost more than the margin. No "
+        "smaller variant is shown to keep 95% of what it knew.",
+        "Int8: everything is practically equal to the uncompressed model.",
+    ]
+
+
+def test_two_models_of_which_one_is_at_chance():
+    lines = said(
+        row("c1", "magnitude-50@overall", (9.3, 4.0, 14.6)),
+        row("c2", "magnitude-50@overall", NONE, NOTHING, knowing=0),
+        row("decoder", "magnitude-50@overall", (9.3, 4.0, 14.6)),
+    )
+    assert lines[0].startswith("c1 (decoder) answers 50.0% right")
+    assert "Pruning by 50%: everything costs 9.3 points of accuracy (4.0 to 14.6)." in lines
+    assert lines[-1] == (
+        "Nothing can be said of c2 (decoder): uncompressed it is not shown to know anything beyond guessing (trex), so "
+        "there is nothing to lose."
+    )
+
+
+def test_clozes_of_ones_own_do_not_hide_a_loss():
+    scores = [cell("a"), cell("a", "mine", 0.75, 4), cell("a", "mine", slug="magnitude-40@overall")]
+    scores += [cell("a", slug="magnitude-40@overall", drop_low=20.0, drop_high=34.0, decision=COSTS)]
+    worst = {"pairs": 2, "knowing": 2, "worst_benchmark": "trex", "worst_points": 27.0}
+    lines = said(row("a", "magnitude-40@overall", (0.8, -9.0, 10.6), UNSURE, needed=9000.0, **worst), scores=scores)
+    assert (
+        "Where the mean shows no cost but a benchmark does: with everything pruned by 40% 27.0 points (20.0 to "
+        "34.0) are lost on trex, 0.8 points (-9.0 to 10.6) on average."
+    ) in lines
+    assert lines[-1] == (
+        "Fewer than 50 facts known uncompressed, so of little weight in the means and told by hardly any difference: "
+        "mine (3 by a)."
+    )
+
+
+def test_where_accuracy_and_probability_disagree():
+    fall = {"probability_points": 14.0, "probability_low": 12.1, "probability_high": 15.9}
+    lines = said(
+        row("a", "magnitude-60@feed_forward", (0.0, -0.3, 0.3), EQUAL, **fall, probability_decision=COSTS),
+        row("a", "magnitude-40@feed_forward", (0.0, -0.3, 0.3), EQUAL, **fall, probability_decision=EQUAL),
+    )
+    assert lines[-1] == (
+        "Accuracy shows no cost where the right answer's probability falls: in 1 of 2 variants, most of all with "
+        "feed-forward layers pruned by 60%: 0.0 points (-0.3 to 0.3) of accuracy and 14.0 (12.1 to 15.9) of "
+        "probability are lost."
+    )
+
+
+def test_only_those_who_were_asked_the_same_stand_beside_each_other():
+    slug = "int8@overall"
+    scores = [cell("a"), cell("a", slug=slug), cell("b", "boolq"), cell("b", "boolq", slug=slug)]
+    scores += [cell("c", "boolq"), cell("c", "boolq", slug=slug)]
+    lines = said(row("a", slug, SURE), row("b", slug, SURE), row("c", slug, (0.0, -0.5, 0.5), EQUAL), scores=scores)
+    assert lines[3:] == [
+        "Not all were asked the same, so their losses do not compare: a about trex; b and c about boolq.",
+        "Int8: on a everything costs 8.3 points of accuracy (6.1 to 10.5).",
+        "Int8: on b everything costs 8.3 points of accuracy (6.1 to 10.5); on c everything is practically equal to the "
+        "uncompressed model.",
+    ]
+
+
+def test_a_large_family_is_spoken_of_as_one():
+    models = [row(f"c{place}", "int8@overall", SURE) for place in range(4)]
+    lines = said(*models, row("decoder", "int8@overall", (7.0, 6.0, 8.0)), contrasts=[])
+    assert len(lines) == 5 and lines[4] == "Int8: everything costs 7.0 points of accuracy (6.0 to 8.0)."
+
+
+@pytest.mark.parametrize(
+    ("kept_low", "words"),
+    [
+        ((96, 95.5, 40), "40% of everything (20%, 40% and 60% were tried)"),
+        ((96, 94, 99), "20% of everything (20%, 40% and 60% were tried; 40% keeps 97.0%, at least 94.0%, which is not "
+         "precise enough)"),
+        ((96, 96, 95), "60% of everything (20%, 40% and 60% were tried)"),
+    ],
+)  # fmt: skip
+def test_the_highest_sparsity_is_one_that_was_tried_and_shown(kept_low, words):
+    rows = [
+        row("a", f"magnitude-{level}@overall", SURE, kept_percent=97.0 if low > 90 else 50.0, kept_low=low)
+        for level, low in zip((20, 40, 60), kept_low, strict=True)
+    ]
+    assert f"The highest sparsity shown to keep 95% of what was known: {words}." in said(*rows)
+
+
+def test_a_difference_between_halves_takes_an_interval_of_its_own():
+    rows = [row("a", "magnitude-40@attention", SURE), row("a", "magnitude-40@feed_forward", (9.0, 6.0, 12.0))]
+    slug = "magnitude-40@feed_forward"
+    unsure = said(*rows, contrasts=[more("a", slug, (0.7, -2.0, 3.4), UNSURE)])
+    assert not [line for line in unsure if "more than" in line]
+    other = said(*rows, contrasts=[more("a", slug, (5.0, 2.0, 8.0), COSTS)])
+    assert "At that sparsity: attention costs 5.0 points (2.0 to 8.0) more than feed-forward layers." in other
+
+
+def test_the_papers_grouping_where_there_are_two():
+    lines = said(row("a", "int8@attention", SURE), row("a", "int8@canonical.attention", (9.0, 8.0, 10.0)))
+    assert lines[1:] == ["Int8: attention costs 8.3 points of accuracy (6.1 to 10.5)."]
+
+
+def test_more_losses_than_are_told_one_by_one_are_counted():
+    parts = ("overall", "attention", "feed_forward", "self_attention", "cross_attention")
+    lines = said(*(row("b", f"int8@{scope}", (9.0 - place, 1.5, 20.0)) for place, scope in enumerate(parts)))
+    assert lines[1] == (
+        "Int8: everything costs 9.0 points of accuracy (1.5 to 20.0), attention 8.0 (1.5 to 20.0), feed-forward layers "
+        "7.0 (1.5 to 20.0) and 2 others less."
+    )
+
+
+def test_nothing_but_dense_models():
+    lines = answer_lines(data([], scores=[cell("a")]))
+    assert lines == [
+        "Only dense models were asked so far: there is nothing to compare yet.",
+        "Nothing can be said of a (encoder): only uncompressed so far.",
+    ]
+
+
+def test_bad_input_is_a_sentence_and_no_claim():
+    slug = "magnitude-50@overall"
+    scores = [
+        cell("a"),
+        cell("a", slug=slug),
+        cell("b", slug=slug, dense_accuracy=nan),
+        cell("c"),
+        cell("c", slug=slug),
+    ]
+    one_cluster = row("a", slug, (100.0, nan, nan), UNSURE, kept_percent=0.0, kept_low=nan)
+    lines = said(one_cluster, row("b", slug, NONE, NOT_RUN), row("c", slug, NONE, NOT_RUN), scores=scores)
+    assert lines == [
+        "a (encoder) answers 50.0% right uncompressed. Its one variant is not shown to cost more than the margin; 1 "
+        "not measured precisely enough (facts that all belong together bear no interval). No smaller variant is shown "
+        "to keep 95% of what it knew.",
+        "Pruning by 50%: what everything costs is not measured precisely enough (facts that all belong together bear "
+        "no interval).",
+        "The highest sparsity shown to keep 95% of what was known: none of everything (50% was tried).",
+        "Nothing can be said of b (encoder-decoder): the uncompressed model was not asked, so there is nothing to "
+        "compare with.",
+        "Nothing can be said of c (decoder): each of its variants misses benchmarks that its family was asked.",
+    ]
+
+
+def test_benchmarks_on_which_a_model_guesses_are_counted():
+    lines = said(row("a", "int8@overall", SURE, pairs=3, knowing=1))
+    assert "Not shown to know anything beyond guessing, so in no mean: a on 2 of its 3 benchmarks." in lines

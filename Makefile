@@ -14,7 +14,7 @@ MUTMUT := mutmut==3.8.1 coverage==7.17.4 libcst==1.9.0 linkify-it-py==2.2.0 mdit
   textual==8.2.8
 SMK := $(shell git ls-files Snakefile '*.smk' 2>/dev/null)
 
-.PHONY: demo test fuzz mutants lint faults slurm bench architectures clean
+.PHONY: demo test fuzz mutants lint faults slurm bench intervals architectures clean
 
 demo: $(READY)
 	$(BIN)/snakemake --configfile config/presets/demo.yaml --cores $(CORES) --quiet rules host
@@ -54,6 +54,10 @@ bench: $(READY)
 	$(BIN)/python perf/int8.py
 	$(BIN)/python perf/blocks.py
 	$(BIN)/python perf/seal.py
+
+# The tables of docs/statistics.md: how the intervals cover, and how many facts a decision takes.
+intervals: $(READY)
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python perf/intervals.py
 
 # docs/architectures.md, from the tables that the tests go by.
 architectures: $(READY)

@@ -1,0 +1,280 @@
+"""Recompute the losses of a run from its rows, by the formulas of docs/statistics.md and with nothing of knowcost.
+
+    python perf/recompute.py [--results results] [--benchmarks resources/benchmarks]
+
+Reads the scores (one row per fact), the prepared benchmarks, and the tables made of them; prints for every column how
+many were recomputed and how far the farthest is off; ends with 1 where a number is off by more than 1e-6, or a word is
+another. Not recomputed: what was compressed elsewhere, and what was scored as published (its loss of the final layer).
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from scipy import stats
+
+MARGIN = 1.0
+FULL = 50  # known facts with which a benchmark weighs in full
+
+
+def interval(parts, level=0.95):
+    """(value, low, high) of a sum of share x sum(values) / sum(over). parts: dicts with benchmark, clusters, values,
+    over, share, noise; values that are not spoken of are nan."""
+    value, square, third, welch = 0.0, 0.0, 0.0, 0.0
+    for benchmark in dict.fromkeys(part["benchmark"] for part in parts):
+        mine = [part for part in parts if part["benchmark"] == benchmark]
+        moved, bears = pd.Series(dtype=float), pd.Series(dtype=float)
+        for part in mine:
+            sums = pd.DataFrame({"g": part["clusters"], "v": part["values"], "w": part["over"]}).dropna()
+            part["n"], sums = len(sums), sums.groupby("g").sum()
+            v, w, part["w"] = sums["v"], sums["w"], abs(sums["w"].sum())
+            whole = v.sum() / w.sum()
+            value += part["share"] * whole
+            moved = moved.add(part["share"] * (whole - (v.sum() - v) / (w.sum() - w)), fill_value=0)
+            bears = bears.add((part["share"] * w / w.sum()).abs(), fill_value=0)
+        if len(moved) < 2:
+            return value, np.nan, np.nan
+        df = max(bears.sum() ** 2 / (bears**2).sum() - 1, 1)
+        t = stats.t.ppf(0.975, df)
+        unseen = sum(abs(part["share"]) * 100 * part["n"] / part["w"] * t**2 / (part["n"] + t**2) for part in mine)
+        noise = sum(abs(part["share"]) * part["noise"] for part in mine)
+        here = max((len(moved) - 1) / len(moved) * (moved**2).sum(), (max(unseen, noise) / t) ** 2)
+        square, third, welch = square + here, third + (moved**3).sum(), welch + here**2 / df
+    t = stats.t.ppf((1 + level) / 2, square**2 / welch)
+    half = t * np.sqrt(square)
+    longer = np.clip(t**2 / 2 * third / square, -half, half)
+    return value, value - half + min(longer, 0), value + half + max(longer, 0)
+
+
+def decision(value, low, high):
+    if low > -MARGIN and high < MARGIN:
+        return "practically equal"
+    if low > 0:
+        return "costs" if value > MARGIN else "small but real"
+    if high < 0:
+        return "gains" if value < -MARGIN else "small but real"
+    return "not precise enough"
+
+
+def mcnemar(lost, got, clusters):
+    """The share of all choices of the clusters' signs with a sum as far from zero as the one seen."""
+    net = pd.Series(lost.astype(int) - got.astype(int)).groupby(np.asarray(clusters)).sum()
+    reach = int(net.abs().sum())
+    chances = np.zeros(2 * reach + 1)
+    chances[reach] = 1
+    for size in net[net != 0].abs():
+        chances = (np.roll(chances, size) + np.roll(chances, -size)) / 2
+    return chances[np.abs(np.arange(-reach, reach + 1)) >= abs(net.sum())].sum()
+
+
+def holm(p):
+    p = pd.Series(p)
+    order = p.sort_values().index
+    return (p[order] * np.arange(len(p), 0, -1)).cummax().clip(upper=1)
+
+
+def choices(row):
+    """(number of choices, place or answer that is right) of a benchmark's row."""
+    for name in ("options", "endings"):
+        if name in row:
+            return len(row[name]), row["label"]
+    if "candidates" in row:
+        return len(row["candidates"]), (row["relation"], row["answer"])
+    if "distractor1" in row:
+        return 4, None
+    return 2, row["label"] if "label" in row else row["answer"]
+
+
+def baseline(facts):
+    """The larger of what the most frequent right place or answer gives and of guessing; nan for open questions."""
+    rows = facts.to_dict("records")
+    if "answers" in facts or ("candidates" not in facts and "cloze" in facts):
+        return np.nan
+    if "candidates" in facts and facts["candidates"].isna().any():
+        return np.nan
+    numbers, right = zip(*map(choices, rows), strict=True)
+    counts = pd.Series(right, dtype=object).value_counts()
+    if "candidates" in facts:  # the most frequent answer of each relation
+        counts = counts.groupby([relation for relation, _ in counts.index]).max()
+        most = counts.sum()
+    else:
+        most = 0 if right[0] is None else counts.max()
+    return max(most / len(rows), np.mean([1 / number for number in numbers]))
+
+
+class Cells:
+    """The rows of one model on one benchmark: facts, and right and probability by variant."""
+
+    def __init__(self, results, benchmarks, family, model, benchmark, slugs):
+        self.family, self.model, self.benchmark = family, model, benchmark
+        frames = {slug: pd.read_parquet(results / model / slug / "scores" / f"{benchmark}.parquet") for slug in slugs}
+        dense = frames["dense"]
+        table = pq.read_table(benchmarks / f"{benchmark}.parquet").to_pandas().set_index("id", drop=False)
+        self.facts = table.loc[dense["id"]]
+        self.clusters, self.n = self.facts["cluster"].to_numpy(), len(dense)
+        self.right = {slug: frame["correct"].to_numpy(bool) for slug, frame in frames.items()}
+        self.probability = {slug: self._probability(frame) for slug, frame in frames.items()}
+        noises = defaultdict(lambda: np.nan)
+        for slug, frame in frames.items():
+            if frame["again"].notna().all():
+                once, again = frame["correct"].astype(bool), frame["again"].astype(bool)
+                moved = max(abs(int(once.sum()) - int(again.sum())), 1.959964 * np.sqrt((once != again).sum()))
+                noises["int8" in slug] = np.nanmax([noises["int8" in slug], 100 * moved / self.n])
+        self.noise = {slug: np.nan_to_num(noises["int8" in slug]) for slug in frames}
+        self.baseline = baseline(self.facts)
+
+    @staticmethod
+    def _probability(frame):
+        among = [0.0 if each is None else np.log(np.exp(each.astype(float)).sum()) for each in frame["choice_logprobs"]]
+        return np.exp(frame["logprob"].to_numpy(float) - among)
+
+    @property
+    def known(self):
+        return self.right["dense"]
+
+    @property
+    def knows(self):
+        if np.isnan(self.baseline):
+            return bool(self.known.any())
+        return interval([self.part(100 * (self.known - self.baseline))])[1] > 0
+
+    def part(self, values, over=None, share=1.0, noise=0.0):
+        over = np.ones(self.n) if over is None else over
+        about = {"benchmark": self.benchmark, "clusters": self.clusters, "share": share, "noise": noise}
+        return about | {"values": values, "over": over}
+
+    def loss(self, name, slug):
+        """(values, over) of a loss, None where the benchmark does not bear on it."""
+        lost = 100.0 * (self.known.astype(float) - self.right[slug])
+        if name == "kept":
+            return np.where(self.known, 100.0 - lost, np.nan), None
+        if name == "lead_lost":
+            return None if np.isnan(self.baseline) else (lost, self.known - self.baseline)
+        if name == "probability":
+            change = 100 * (self.probability["dense"] - self.probability[slug])
+            return None if np.isnan(self.probability["dense"]).all() else (change, None)
+        return lost, None
+
+
+def mean_loss(name, models, slug, level=0.95):
+    """(value, low, high) of a mean over benchmarks, then over models; models: lists of Cells."""
+    sums = []
+    for cells in models:
+        found = {cell: min(1, cell.known.sum() / FULL) for cell in cells if cell.knows and cell.loss(name, slug)}
+        if found:
+            sums.append(found)
+    parts = [
+        cell.part(*cell.loss(name, slug), weight / sum(found.values()) / len(sums), cell.noise[slug])
+        for found in sums for cell, weight in found.items()
+    ]  # fmt: skip
+    return interval(parts, level) if parts else (np.nan,) * 3
+
+
+def losses(models, slug, several):
+    """The columns of drops and drops_by_model."""
+    row = {}
+    for name, unit in (("drop", "points"), ("kept", "percent"), ("lead_lost", "percent"), ("probability", "points")):
+        row[f"{name}_{unit}"], row[f"{name}_low"], row[f"{name}_high"] = mean_loss(name, models, slug)
+    row["kept_least"] = mean_loss("kept", models, slug, 1 - 0.05 / several)[1]
+    knowing = [cell for cells in models for cell in cells if cell.knows]
+    row["decision"] = decision(row["drop_points"], row["drop_low"], row["drop_high"]) if knowing else "nothing known"
+    if row["decision"] == "not precise enough":
+        half = (row["drop_high"] - row["drop_low"]) / 2
+        facts = {cell.benchmark: cell.n for cell in knowing}
+        row["needed"] = np.ceil(sum(facts.values()) * (half / MARGIN) ** 2)
+    by_benchmark = pd.Series({(c.model, c.benchmark): np.mean(c.loss("drop", slug)[0]) for c in knowing}, dtype=float)
+    if knowing:
+        worst = by_benchmark.groupby(level=1, sort=False).mean()
+        row["worst_benchmark"], row["worst_points"] = worst.idxmax(), worst.max()
+    return row
+
+
+def cheapest(by_model, least):
+    """The variant that saves most bytes of those that are shown to keep a share."""
+    fit = by_model[(by_model["kept_least"] >= least) & (by_model["bytes_saved_percent"] > 0)]
+    fit = fit.sort_values(["bytes_saved_percent", "kept_percent"], ascending=False)
+    return fit["variant"].iloc[0] if len(fit) else ""
+
+
+def per_cell(cells):
+    """The rows of facts: one per variant of a model on a benchmark."""
+    slugs = [slug for slug in cells.right if slug != "dense"]
+    rows = {}
+    for slug in slugs:
+        lost, got = cells.known & ~cells.right[slug], ~cells.known & cells.right[slug]
+        row = {"forgotten": lost.sum(), "gained": got.sum(), "mcnemar_p": mcnemar(lost, got, cells.clusters)}
+        ends = interval([cells.part(*cells.loss("drop", slug), noise=cells.noise[slug])])
+        rows[slug] = row | dict(zip(("drop_points", "drop_low", "drop_high"), ends, strict=True))
+    for slug, p in holm({slug: row["mcnemar_p"] for slug, row in rows.items()}).items():
+        rows[slug]["holm_p"] = p
+    return rows
+
+
+class Comparison:
+    """How far the recomputed numbers are from those of the tables."""
+
+    def __init__(self):
+        self.off = defaultdict(list)
+
+    def row(self, table, printed, made):
+        for name, value in made.items():
+            there = printed[name]
+            if pd.isna(value) and pd.isna(there):
+                continue
+            if isinstance(value, str) or pd.isna(value) or pd.isna(there):
+                self.off[table, name].append(0.0 if there == value else np.inf)
+            else:
+                self.off[table, name].append(abs(value - there) / max(1.0, abs(there)))
+
+    def report(self):
+        for (table, name), off in self.off.items():
+            print(f"{table:16} {name:20} {len(off):6} recomputed, off by {max(off):.1e} at most")
+        return all(max(off) < 1e-6 for off in self.off.values()) and bool(self.off)
+
+
+def rows_of(table, **keys):
+    """The rows of a table with these values, by variant."""
+    for name, value in keys.items():
+        table = table[table[name] == value]
+    return table.set_index("variant", drop=False)
+
+
+def main(results, benchmarks):
+    names = ("scores", "facts", "drops_by_model", "drops", "cheapest")
+    tables = {name: pd.read_parquet(results / "tables" / f"{name}.parquet") for name in names}
+    scores = tables["scores"]
+    scores = scores[~scores["variant"].str.contains("lost@") & ~scores["benchmark"].str.contains("@published")]
+    compared, families = Comparison(), defaultdict(lambda: defaultdict(list))
+    for (family, model, benchmark), rows in scores.groupby(["family", "model", "benchmark"], sort=False):
+        cells = Cells(results, benchmarks, family, model, benchmark, list(rows["variant"]))
+        families[family][model].append(cells)
+        printed = rows_of(tables["facts"], model=model, benchmark=benchmark)
+        for slug, made in per_cell(cells).items():
+            compared.row("facts", printed.loc[slug], made)
+    for family, models in families.items():
+        expected = {cells.benchmark for each in models.values() for cells in each}
+        whole = defaultdict(list)  # the models that have a variant on all of the family's benchmarks
+        for model, each in models.items():
+            printed = rows_of(tables["drops_by_model"], model=model)
+            for slug in printed.index:
+                if {cells.benchmark for cells in each if slug in cells.right} == expected:
+                    whole[slug].append(each)
+                    compared.row("drops_by_model", printed.loc[slug], losses([each], slug, len(printed)))
+            for row in tables["cheapest"][tables["cheapest"]["model"] == model].to_dict("records"):
+                compared.row("cheapest", row, {"variant": cheapest(printed, row["keep_at_least"])})
+        printed = rows_of(tables["drops"], family=family)
+        for slug, each in whole.items():
+            compared.row("drops", printed.loc[slug], losses(each, slug, len(printed)))
+    return 0 if compared.report() else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--benchmarks", type=Path, default=Path("resources/benchmarks"))
+    asked = parser.parse_args()
+    sys.exit(main(asked.results, asked.benchmarks))

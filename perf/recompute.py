@@ -60,6 +60,15 @@ def decision(value, low, high):
     return "not precise enough"
 
 
+def needed(facts, value, low, high, same):
+    """So many facts as would leave out zero, or lie within the margin, if the width falls with the root of their number
+    (with their number where nothing changed)."""
+    below, above = value - low, high - value
+    apart = value / below if value > 0 else -value / above
+    within = min((MARGIN + value) / below, (MARGIN - value) / above)
+    return np.ceil(facts / max(apart, within) ** (1 if same else 2))
+
+
 def mcnemar(lost, got, clusters):
     """The share of all choices of the clusters' signs with a sum as far from zero as the one seen."""
     net = pd.Series(lost.astype(int) - got.astype(int)).groupby(np.asarray(clusters)).sum()
@@ -183,9 +192,9 @@ def losses(models, slug, several):
     knowing = [cell for cells in models for cell in cells if cell.knows]
     row["decision"] = decision(row["drop_points"], row["drop_low"], row["drop_high"]) if knowing else "nothing known"
     if row["decision"] == "not precise enough":
-        half = (row["drop_high"] - row["drop_low"]) / 2
-        facts = {cell.benchmark: cell.n for cell in knowing}
-        row["needed"] = np.ceil(sum(facts.values()) * (half / MARGIN) ** 2)
+        facts = sum({cell.benchmark: cell.n for cell in knowing}.values())
+        same = all((cell.right[slug] == cell.known).all() for cell in knowing)
+        row["needed"] = needed(facts, row["drop_points"], row["drop_low"], row["drop_high"], same)
     by_benchmark = pd.Series({(c.model, c.benchmark): np.mean(c.loss("drop", slug)[0]) for c in knowing}, dtype=float)
     if knowing:
         worst = by_benchmark.groupby(level=1, sort=False).mean()

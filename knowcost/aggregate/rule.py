@@ -31,11 +31,12 @@ def decide(value: float, low: float, high: float, margin: float) -> str:
     return UNSURE
 
 
-def needed(n: float, numbers: tuple[float, float, float], margin: float) -> float:
+def needed(n: float, numbers: tuple[float, float, float], margin: float, differing: int = 1) -> float:
     """About how many facts would decide if the estimate stays where it is: so many that its interval, which n facts
     have left that wide, leaves out zero or lies within the margin. nan where there is no interval.
 
-    numbers: value, low, high.
+    numbers: value, low, high. differing: clusters that differ; where none does, the width falls with n instead of its
+    root.
     """
     value, low, high = numbers
     if isnan(low) or isnan(high):
@@ -43,7 +44,7 @@ def needed(n: float, numbers: tuple[float, float, float], margin: float) -> floa
     below, above = value - low, high - value
     apart = value / below if value > 0 else -value / above
     within = min((margin + value) / below, (margin - value) / above)
-    return ceil(n / max(apart, within) ** 2)
+    return ceil(n / max(apart, within) ** (2 if differing else 1))
 
 
 def decided(found: Estimates, margin: float) -> dict[str, list[str] | np.ndarray]:
@@ -51,7 +52,7 @@ def decided(found: Estimates, margin: float) -> dict[str, list[str] | np.ndarray
     each = list(zip(found.value, found.low, found.high, strict=True))
     words = [decide(*numbers, margin) for numbers in each]
     counts = [
-        needed(n, numbers, margin) if word == UNSURE else float("nan")
-        for word, n, numbers in zip(words, found.n, each, strict=True)
+        needed(n, numbers, margin, differing) if word == UNSURE else float("nan")
+        for word, n, numbers, differing in zip(words, found.n, each, found.differing, strict=True)
     ]
     return {"decision": words, "needed": np.array(counts)}

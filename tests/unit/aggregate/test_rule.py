@@ -41,6 +41,14 @@ def test_facts_needed_are_those_that_decide(n, numbers, facts):
     assert isnan(rule.needed(n, (numbers[0], nan, nan), margin=1))
 
 
+def test_ten_facts_of_which_none_changed_need_hundreds_not_thousands():
+    few = mean(np.zeros((10, 1)), np.arange(10), flip=100)
+    (facts,) = rule.decided(few, margin=1)["needed"]
+    assert 300 < facts < 400
+    more = mean(np.zeros((400, 1)), np.arange(400), flip=100)
+    assert rule.decided(more, margin=1)["decision"] == [rule.EQUAL]
+
+
 def test_what_is_precise_enough_needs_no_more_facts():
     found = mean(np.array([[100.0, 0], [100, 0], [100, 100], [0, 0]]), np.arange(4), flip=100)
     columns = rule.decided(found, margin=1)

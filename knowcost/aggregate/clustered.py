@@ -82,9 +82,11 @@ class Estimates:
 
     @property
     def p(self) -> np.ndarray:
-        """Two-sided p values of the estimates being zero, nan where there is no interval."""
+        """Two-sided p values of the estimates being zero, nan where there is no interval; below 0.05 where that leaves
+        out zero, however long its side is."""
+        side = np.where(self.value > 0, self.value - self.low, self.high - self.value)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(2 * stats.t.sf(np.abs(self.value) / self.se, self.df))
+            return np.asarray(2 * stats.t.sf(np.abs(self.value) / side * _quantile(LEVEL, self.df), self.df))
 
 
 def estimate(samples: Sequence[Sample]) -> Estimates:

@@ -3,7 +3,7 @@
 An estimate is a mean of per-fact values, or a weighted sum of such means over benchmarks and models. Facts of one
 cluster (a relation, a passage, a person) are not independent draws, and models asked the same facts share their
 clusters; benchmarks are independent of each other. The variance is the cluster jackknife's: each cluster is left out in
-turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969); the quantile is Student's t with one degree of
+turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2928); the quantile is Student's t with one degree of
 freedom less than there are effective clusters (Kish 1965: as many of one size as bear what these bear), and Welch's and
 Satterthwaite's over benchmarks.
 
@@ -82,11 +82,13 @@ class Estimates:
 
     @property
     def p(self) -> np.ndarray:
-        """Two-sided p values of the estimates being zero, nan where there is no interval; below 0.05 where that leaves
-        out zero, however long its side is."""
-        side = np.where(self.value > 0, self.value - self.low, self.high - self.value)
+        """Two-sided p values of the estimates being zero: 1 less the level at which the interval just reaches it; nan
+        where there is no interval."""
+        size, se, towards = np.abs(self.value), self.se, self.third * self.value < 0
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(2 * stats.t.sf(np.abs(self.value) / side * _quantile(LEVEL, self.df), self.df))
+            curve = np.where(towards, np.abs(self.third) / (2 * se**2), 0)
+            t = 2 * size / (se + np.sqrt(se**2 + 4 * curve * size))  # where t x se + curve x t^2 is the size
+            return np.asarray(2 * stats.t.sf(np.maximum(t, size / (2 * se)), self.df))
 
 
 def estimate(samples: Sequence[Sample]) -> Estimates:

@@ -10,6 +10,7 @@ import pandas as pd
 from knowcost.aggregate import (
     audit,
     by_task,
+    comparisons,
     drops,
     forgotten,
     gather,
@@ -67,7 +68,7 @@ def aggregate(
     scores = drops.scores(asked.rows)
     perplexity = by_task.perplexity(texts)
     made = {"scores": scores, "perplexity": perplexity, "how_asked": tables.how_asked([*asked.rows, *texts])}
-    made |= _averages(scores, asked, settings) | _per_fact(asked, settings)
+    made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
     made |= _papers(scores, files) | _benchmarks(pd.concat([scores, perplexity]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
@@ -100,8 +101,10 @@ def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> 
     }
 
 
-def _per_fact(asked: gather.Asked, settings: Settings) -> Frames:
+def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> Frames:
     """What takes the facts themselves, not their mean."""
+    removed = comparisons.removed(files.manifests)
+    judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed)
     borders, levels = matching.table(asked.groups, settings.tolerance)
     return {
         "disciplines": by_task.disciplines(asked.groups),
@@ -111,7 +114,8 @@ def _per_fact(asked: gather.Asked, settings: Settings) -> Frames:
         "noise": noise.table(asked.noises),
         "forgotten_by": forgotten.forgotten_by(asked.groups),
         "overlap": forgotten.overlap(asked.groups),
-        "claims": verdicts.verdicts(asked.groups, CLAIMS),
+        "claims": judged,
+        "claims_levels": by_level,
     }
 
 

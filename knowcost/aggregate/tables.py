@@ -50,7 +50,7 @@ FORMATS = {
     **dict.fromkeys(("beyond_points", "beyond_low", "beyond_high"), POINTS),
     **dict.fromkeys(("lead_beyond_points", "lead_beyond_low", "lead_beyond_high"), POINTS),
     **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),
-    **dict.fromkeys(("mcnemar_p", "holm_p", "overlap_p"), SMALL),
+    **dict.fromkeys(("p", "mcnemar_p", "holm_p", "overlap_p"), SMALL),
     **dict.fromkeys(("perplexity", "dense_perplexity", "word_perplexity"), "%.6g"),
     **dict.fromkeys(("perplexity_times", "bits_per_byte", "match_share"), POINTS),
     "level": LEVEL,
@@ -61,10 +61,10 @@ FORMATS = {
 TEXT = {
     "a", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "claim", "contrast",
     "decision", "discipline", "domain", "dropped", "dtype", "example", "example_answer", "experiment", "family",
-    "gaps", "grouping", "int8_activations", "int8_engine", "kind", "lead_border", "lead_match", "match", "matching",
-    "method", "missing", "model", "not_asked", "paper", "part", "printed_examples", "printed_type",
+    "gaps", "grouping", "int8_activations", "int8_engine", "kind", "lead_border", "lead_match", "left_out", "match",
+    "matching", "method", "missing", "model", "not_asked", "paper", "part", "printed_examples", "printed_type",
     "probability_decision", "scope", "section", "sentence", "shown", "sources", "strength", "strongest", "subject",
-    "variant", "verdict", "worst_benchmark",
+    "unit", "variant", "verdict", "why", "worst_benchmark",
 }  # fmt: skip
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]

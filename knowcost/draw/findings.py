@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from knowcost.aggregate import tables
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
+from knowcost.papers.claim import DECIDED, FAILS_IN_PART, HOLDS_IN_PART, UNSURE
 from knowcost.papers.cost_of_compression.claims import PAPER
 from knowcost.spec.families import FAMILIES, LABELS
 from knowcost.spec.levels import percent_words
@@ -28,14 +29,23 @@ WORTH = 5  # percent of the known facts that pruning everything should have cost
 def verdicts(claims: pd.DataFrame) -> Iterator[Drawn]:
     """A figure per paper: dot and interval per claim and family, filled where a verdict was reached. A paper of whose
     claims none has a number has none."""
-    caption = (
-        "Each finding as a difference that is positive if the finding is true, with its 95% interval. Right of the "
-        "line this run agrees with the paper."
-    )
-    for paper, rows in claims.dropna(subset=["estimate"]).groupby("paper", sort=False):
+    for paper, rows in claims.dropna(subset=["estimate", "low"]).groupby("paper", sort=False):
         name = "claims" if paper == PAPER else f"claims_{str(paper).lower().replace('-', '_')}"
         title = f"The findings of “{paper}” in this run"
-        yield Drawn(name, title, caption, _verdicts(rows, title))
+        yield Drawn(name, title, _caption(rows), _verdicts(rows, title))
+
+
+def _caption(rows: pd.DataFrame) -> str:
+    """What the numbers count, of each kind that is there, and which dots are filled."""
+    counted = ", or ".join(unit for unit in dict.fromkeys(rows["unit"]))
+    in_part = ""
+    if {HOLDS_IN_PART, FAILS_IN_PART} & set(rows["verdict"]):
+        in_part = "; what holds or fails in part does so at the mean of its levels, not at each of them"
+    return (
+        "Each finding as a number that is positive if the finding is true, with its 95% interval: "
+        f"{counted}. Filled dots: the run decides, for the finding, against it or that there is no "
+        f"difference worth speaking of{in_part}. Of several comparisons the one that speaks most against the finding."
+    )
 
 
 def _verdicts(rows: pd.DataFrame, title: str) -> Figure:
@@ -59,8 +69,8 @@ def _verdicts(rows: pd.DataFrame, title: str) -> Figure:
     axis.text(1, 1.01, "for it →", color=GREY, transform=axis.transAxes, ha="right")
     for place in range(1, len(sentences)):
         axis.axhline(place - 0.5, color="#E4E4E4", linewidth=0.8)
-    undecided = Line2D([], [], color=GREY, marker="o", linestyle="", markerfacecolor="white", label="undecided")
-    finish(figure, [axis], title, [*_handles(families), undecided])
+    unsure = Line2D([], [], color=GREY, marker="o", linestyle="", markerfacecolor="white", label=UNSURE)
+    finish(figure, [axis], title, [*_handles(families), unsure])
     return figure
 
 
@@ -70,7 +80,7 @@ def _dots(axis: Axes, rows: pd.DataFrame, sentences: Sequence[str], families: Se
         place = sentences.index(row["sentence"]) + 0.22 * (families.index(row["family"]) - (len(families) - 1) / 2)
         colour = FAMILY_COLOURS[row["family"]]
         axis.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
-        face = "white" if row["verdict"] == "undecided" else colour
+        face = colour if row["verdict"] in DECIDED else "white"
         marker = FAMILY_MARKERS[row["family"]]
         axis.plot(row["estimate"], place, marker=marker, markersize=6.5, color=colour, markerfacecolor=face)
 

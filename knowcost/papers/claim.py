@@ -1,10 +1,11 @@
 """What a claim is: a finding of a paper as data, that any run decides by itself (aggregate/verdicts.py).
 
-A claim is a sentence, the families it speaks of, and contrasts. A contrast is a weighted sum of a fact's cells (1 if a
-variant gave the right answer, else 0), so that it is paired fact by fact; it is made positive when the claim is true.
+A claim is a sentence, the families it speaks of, and comparisons. A comparison is, at each level that it speaks of, a
+weighted sum of a fact's cells (1 if a variant gave the right answer, else 0), so that it is paired fact by fact; it is
+made positive when the claim is true.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -12,9 +13,25 @@ import numpy as np
 import pandas as pd
 
 CLOSE = 5.0  # percentage points above the majority baseline that still count as close to it
-MAJORITY = "the majority baseline"  # a "cell" of contrasts
+MAJORITY = "the majority baseline"  # a "cell" of comparisons
 
-Contrasts: TypeAlias = Callable[[Collection[str]], dict[str, dict[str, float]]]  # variants: {words: {variant: weight}}
+# What a run may say of a claim.
+HOLDS, FAILS = "holds", "fails"
+HOLDS_IN_PART, FAILS_IN_PART = "holds in part", "fails in part"  # at the mean of its levels, not at each of them
+NO_DIFFERENCE, UNSURE, NOT_RUN = "no difference", "not precise enough", "not run"
+VERDICTS = (HOLDS, HOLDS_IN_PART, FAILS, FAILS_IN_PART, NO_DIFFERENCE, UNSURE, NOT_RUN)
+DECIDED = VERDICTS[:5]
+
+# What the numbers of a claim count.
+MORE = "points more lost by the costlier side"
+SLOPE = "points more lost per 10% of sparsity"
+WITHIN = "points to spare within the tolerance"
+BEYOND = "points lost beyond the tolerance"
+BELOW = f"points below the border, {CLOSE:.0f} above the majority baseline"
+
+Weights: TypeAlias = dict[str, float]  # {variant: weight}
+ByLevel: TypeAlias = Mapping[int | None, Weights]  # by percent removed; None where a comparison has one level or none
+Contrasts: TypeAlias = Callable[[Collection[str]], dict[str, ByLevel]]  # variants: {words: the weights at each level}
 Part: TypeAlias = tuple[int, np.ndarray]  # (sign, which facts: booleans)
 
 
@@ -37,12 +54,21 @@ def all_facts(group: Group) -> list[Part]:
     return [(1, np.ones(len(group.facts), bool))]
 
 
+def mean_of(by_level: ByLevel) -> Weights:
+    """The comparison at the mean of its levels, which count alike."""
+    made: Weights = {}
+    for weights in by_level.values():
+        for slug, weight in weights.items():
+            made[slug] = made.get(slug, 0) + weight / len(by_level)
+    return made
+
+
 @dataclass(frozen=True)
 class Claim:
-    """contrasts: a function from the variants of a family to {words: {variant: weight}}; {} if they don't suffice.
+    """contrasts: a function from the variants of a family to {words: weights by level}; {} if they don't suffice.
 
     parts: a function from a group to [(sign, which of its facts)], whose means are added up; [] for a benchmark that
-    the claim does not speak of.
+    the claim does not speak of. unit: what the numbers count.
     """
 
     id: str
@@ -52,3 +78,4 @@ class Claim:
     contrasts: Contrasts
     paper: str
     parts: Parts = all_facts
+    unit: str = MORE

@@ -6,14 +6,33 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import FEWEST_FACTS, ROUNDS, tables
+from knowcost.aggregate import FEWEST_CLUSTERS, ROUNDS, tables
 from knowcost.compress.registry import name_of
-from knowcost.papers.claim import CLOSE
+from knowcost.papers.claim import (
+    CLOSE,
+    FAILS,
+    FAILS_IN_PART,
+    HOLDS,
+    HOLDS_IN_PART,
+    NO_DIFFERENCE,
+    NOT_RUN,
+    UNSURE,
+    VERDICTS,
+)
 from knowcost.report.table import Cell, Column, Table, columns, number, row, signed, whole
 from knowcost.spec.families import FAMILIES, LABELS
+from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import GROUPINGS
 
-VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "undecided": "? undecided"}
+WORDS = {  # of a verdict: its mark, and its class of report.css
+    HOLDS: ("✓", "holds"),
+    HOLDS_IN_PART: ("✓", "part"),
+    FAILS: ("✗", "fails"),
+    FAILS_IN_PART: ("✗", "fails"),
+    NO_DIFFERENCE: ("=", "same"),
+    UNSURE: ("?", "unsure"),
+    NOT_RUN: ("", "quiet"),
+}
 PAIRS = [("overall", "attention"), ("overall", "feed_forward"), ("attention", "feed_forward"),
          ("self_attention", "cross_attention"), ("encoder_attention", "decoder_attention")]  # fmt: skip
 FEWEST = 10  # forgotten facts, below which "times chance" is a number about one or two of them
@@ -21,32 +40,35 @@ FEWEST = 10  # forgotten facts, below which "times chance" is a number about one
 
 @dataclass(frozen=True)
 class Verdict:
-    """What this run says of a finding on a family: one of VERDICTS, its words, the difference with its interval in
-    words, and why it is undecided."""
+    """What this run says of a finding on a family: words and their style, the difference with its interval, and why."""
 
-    verdict: str
     words: str
+    style: str
     numbers: str
     why: str
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence of a paper, its section, and a verdict per family; None where it does not speak of the family."""
+    """A sentence of a paper, its section, what its numbers count, and a verdict per family; None where it does not
+    speak of the family."""
 
     sentence: str
     section: str
+    unit: str
     verdicts: list[Verdict | None]
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's findings; families: those of this run that it speaks of, in words; counts: {verdict: how many}."""
+    """A paper's findings; families: those of this run that it speaks of, in words; counts: how many verdicts say what,
+    as a sentence; not_run: [(finding, why)] of those that were run on no family."""
 
     title: str
     families: list[str]
     findings: list[Finding]
-    counts: dict[str, int]
+    counts: str
+    not_run: list[tuple[str, str]]
 
 
 def findings(claims: pd.DataFrame) -> list[Paper]:
@@ -55,55 +77,91 @@ def findings(claims: pd.DataFrame) -> list[Paper]:
 
 
 def _paper(title: str, claims: pd.DataFrame) -> Paper:
-    families = [name for name in FAMILIES if name in set(claims["family"])]
+    run = claims[claims.groupby("claim")["verdict"].transform(lambda verdicts: (verdicts != NOT_RUN).any())]
+    families = [name for name in FAMILIES if name in set(run["family"])]
     made = []
-    for _, of_claim in claims.groupby("claim", sort=False):
+    for _, of_claim in run.groupby("claim", sort=False):
         by_family = {claim["family"]: _verdict(claim) for claim in of_claim.to_dict("records")}
-        first = of_claim.iloc[0]
-        verdicts = [by_family.get(family) for family in families]
-        made.append(Finding(first["sentence"], first["section"], verdicts))
-    counts = {name: int((claims["verdict"] == name).sum()) for name in VERDICTS}
-    return Paper(title, [LABELS[name] for name in families], made, counts)
+        first, verdicts = of_claim.iloc[0], [by_family.get(family) for family in families]
+        made.append(Finding(first["sentence"], first["section"], first["unit"], verdicts))
+    others = claims[~claims["claim"].isin(run["claim"])].drop_duplicates("claim")
+    not_run = [(row["sentence"], row["why"]) for row in others.to_dict("records")]
+    return Paper(title, [LABELS[name] for name in families], made, _counts(claims), not_run)
+
+
+def _counts(claims: pd.DataFrame) -> str:
+    """ "24 verdicts on its findings: holds 4, ..." """
+    found = claims["verdict"].value_counts()
+    total = int(found.drop(NOT_RUN, errors="ignore").sum())
+    said = ", ".join(f"{verdict} {found[verdict]}" for verdict in VERDICTS if verdict in found)
+    return f"{total} verdict{'s' * (total != 1)} on its findings: {said}." if total else "None of its findings was run."
 
 
 def _verdict(claim: Mapping[Hashable, Any]) -> Verdict:
-    points, interval = _points(claim)
-    why = _why(claim) if claim["verdict"] == "undecided" else ""
-    return Verdict(claim["verdict"], VERDICTS[claim["verdict"]], f"{points} ({interval})" if points else "", why)
+    mark, style = WORDS[claim["verdict"]]
+    why = [claim["why"]]
+    if not pd.isna(claim["needed"]):
+        why.append(f"about {whole(claim['needed'])} facts would decide")
+    points, interval = _points(claim, "estimate", "low", "high")
+    numbers = f"{points} ({interval})" if points else ""
+    return Verdict(f"{mark} {claim['verdict']}".strip(), style, numbers, "; ".join(filter(None, why)))
 
 
-def _points(claim: Mapping[Hashable, Any]) -> tuple[str, str]:
-    """The difference and its interval as text, both empty where no fact makes a difference."""
-    if pd.isna(claim["estimate"]) or not claim["differing"]:
+def _points(row: Mapping[Hashable, Any], value: str, low: str, high: str) -> tuple[str, str]:
+    """A number and its interval as text, both empty where there is none."""
+    if pd.isna(row[value]):
         return "", ""
-    return signed(claim["estimate"]), f"{signed(claim['low'])} to {signed(claim['high'])}"
-
-
-def _why(claim: Mapping[Hashable, Any]) -> str:
-    if claim["missing"]:
-        return claim["missing"] if claim["missing"].startswith("no ") else f"missing: {claim['missing']}"
-    if not claim["differing"]:
-        return "no fact makes a difference"
-    if claim["differing"] < FEWEST_FACTS:
-        count = f"{whole(claim['differing'])} fact{'s' * (claim['differing'] > 1)}"
-        return f"only {count} make{'s' * (claim['differing'] == 1)} a difference"
-    return "the interval takes in zero"
+    between = "" if pd.isna(row[low]) else f"{signed(row[low])} to {signed(row[high])}"
+    return signed(row[value]), between
 
 
 def contrasts(claims: pd.DataFrame) -> Iterator[Table]:
     """A folded table: what each verdict compared, in points, on how many facts."""
-    if claims.empty:
-        return
     rows = []
-    for claim in claims.to_dict("records"):
-        name, compared = claim["claim"].replace("_", " "), claim["contrast"] or claim["missing"]
-        counts = [whole(claim[count]) for count in ("facts", "differing", "models")]
-        rows.append(row([name, LABELS[claim["family"]], compared, claim["verdict"]], [*_points(claim), *counts]))
-    heads = columns(
-        ["finding", "family", "compared", "verdict"], ["points", "95% interval", "facts", "of which differ", "models"]
+    for claim in claims[claims["verdict"] != NOT_RUN].to_dict("records"):
+        texts = [_name(claim), LABELS[claim["family"]], claim["contrast"], claim["unit"], claim["verdict"]]
+        numbers = [*_points(claim, "estimate", "low", "high"), number(claim["holm_p"], ".2g"), *_per_weight(claim)]
+        counts = [whole(claim[count]) for count in ("facts", "clusters", "differing", "models", "benchmarks")]
+        rows.append([*row(texts, numbers + counts), Cell(claim["left_out"])])
+    heads = columns(["finding", "family", "compared", "what counts", "verdict"],
+                    ["points", "95% interval", "p (corrected)", "per 1% of weights", "95% interval", "facts",
+                     "clusters", "of which differ", "models", "benchmarks"])  # fmt: skip
+    note = (
+        "Of several comparisons behind one verdict, the one that speaks most against the finding. Per 1% of weights: "
+        "the same comparison where each side's loss is divided by the share of the model's weights that it removed or "
+        "touched, in percent, where the sides are of different size. Clusters differ in which the compared variants "
+        "answer some fact differently. Left out: benchmarks of which a model is not shown to know anything."
     )
-    note = "Of several comparisons behind one verdict, the one that speaks most against the finding."
-    yield Table("Behind the verdicts", note, heads, rows, folded=True)
+    if rows:
+        yield Table("Behind the verdicts", note, [*heads, Column("left out")], rows, folded=True)
+
+
+def levels(claims_levels: pd.DataFrame) -> Iterator[Table]:
+    """A folded table of the findings that speak of several levels: what each level says, and the mean beside it."""
+    rows = []
+    for each in claims_levels[claims_levels["level"].notna()].to_dict("records"):
+        level = Cell(percent_words(each["level"]), "number")
+        numbers = [*_points(each, "estimate", "low", "high"), *_points(each, "mean", "mean_low", "mean_high")]
+        numbers += _per_weight(each)
+        texts = [_name(each), LABELS[each["family"]], each["contrast"]]
+        rows.append([*row(texts), level, Cell(each["verdict"]), *row([], numbers)])
+    heads = [*columns(["finding", "family", "compared"]), Column("level", True), Column("finding at this level")]
+    heads += columns([], ["points", "95% interval", "mean of the levels", "95% interval", "per 1% of weights",
+                          "95% interval"])  # fmt: skip
+    note = (
+        "A finding holds at a level where all of its comparisons do, after Holm's correction over the levels of the "
+        "finding. Points are positive if the finding is true."
+    )
+    if rows:
+        yield Table("Level by level", note, heads, rows, folded=True)
+
+
+def _name(claim: Mapping[Hashable, Any]) -> str:
+    return str(claim["claim"]).replace("_", " ")
+
+
+def _per_weight(claim: Mapping[Hashable, Any]) -> tuple[str, str]:
+    return _points(claim, "per_weight", "per_weight_low", "per_weight_high")
 
 
 def overlap(frame: pd.DataFrame) -> Iterator[Table]:
@@ -172,5 +230,5 @@ def how_asked(frame: pd.DataFrame) -> Iterator[Table]:
 
 def settings(facts: pd.DataFrame) -> dict[str, Any]:
     """What the methods text says."""
-    return {"rounds": ROUNDS, "fewest": FEWEST_FACTS, "close": CLOSE,
+    return {"rounds": ROUNDS, "fewest": FEWEST_CLUSTERS, "close": CLOSE,
             "significant": int((facts["holm_p"] < 0.05).sum()), "compared": len(facts)}  # fmt: skip

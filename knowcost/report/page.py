@@ -126,6 +126,7 @@ def _tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
         *tasks.perplexity(data["perplexity"]),
         *findings.overlap(data["overlap"]),
         *findings.contrasts(data["claims"]),
+        *findings.levels(data["claims_levels"]),
         *findings.noise(data["noise"]),
         *findings.how_asked(data["how_asked"]),
     ]

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
-from knowcost.papers.claim import CLOSE, MAJORITY, Claim, Contrasts
+from knowcost.papers.claim import BELOW, CLOSE, MAJORITY, SLOPE, ByLevel, Claim, Contrasts
 from knowcost.spec.families import FAMILIES, GENERATIVE, LABELS
 from knowcost.spec.variants import DENSE, paper_slug, parse
 
@@ -38,50 +38,51 @@ def final_by(method: str, level: Level) -> str:
 
 
 def costs_more(made: Made, worse: str, *better: str, levels: tuple[int, int] | None = None) -> Contrasts:
-    """Contrasts: `worse` loses more than each of `better`, at the mean of the levels (first, last) that were run."""
+    """Comparisons: `worse` loses more than each of `better`, at the levels (first, last) that were run."""
 
-    def contrasts(slugs: Collection[str]) -> dict[str, dict[str, float]]:
+    def contrasts(slugs: Collection[str]) -> dict[str, ByLevel]:
         chosen = _levels(made, (worse, *better), levels, slugs) if levels else [None]
-        found = {}
-        for other in better if chosen else ():
-            weights = {made(other, level): 1 / len(chosen) for level in chosen}
-            weights |= {made(worse, level): -1 / len(chosen) for level in chosen}
-            found[f"{LABELS[worse]} costs more than {LABELS[other]}{_at(chosen)}"] = weights
-        return found
+        return {
+            f"{LABELS[worse]} costs more than {LABELS[other]}{_at(chosen)}": {
+                level: {made(other, level): 1, made(worse, level): -1} for level in chosen
+            }
+            for other in (better if chosen else ())
+        }
 
     return contrasts
 
 
-def rows_cost_more(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-    """Contrast: removing whole rows of the final layer loses more than removing as many single weights."""
+def rows_cost_more(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """Comparison: removing whole rows of the final layer loses more than removing as many single weights."""
     levels = _levels(final_by, ("magnitude", "magnitude_structured"), (1, 99), slugs)
-    weights = {final_by("magnitude", level): 1 / len(levels) for level in levels}
-    weights |= {final_by("magnitude_structured", level): -1 / len(levels) for level in levels}
-    return {f"rows cost more than single weights{_at(levels)}": weights} if levels else {}
+    by_level: ByLevel = {
+        level: {final_by("magnitude", level): 1, final_by("magnitude_structured", level): -1} for level in levels
+    }
+    return {f"rows cost more than single weights{_at(levels)}": by_level} if levels else {}
 
 
 def steeper_above(middle: int) -> Contrasts:
-    """Contrast: points lost per 10% of sparsity, above `middle` percent less up to there (everything pruned)."""
+    """Comparison: points lost per 10% of sparsity, above `middle` percent less up to there (everything pruned)."""
 
-    def contrasts(slugs: Collection[str]) -> dict[str, dict[str, float]]:
+    def contrasts(slugs: Collection[str]) -> dict[str, ByLevel]:
         low = max(_levels(pruned, ("overall",), (1, middle), slugs), default=None)
         high = max(_levels(pruned, ("overall",), (middle + 1, 99), slugs), default=None)
         if low is None or high is None:
             return {}
         before, after = 10 / low, 10 / (high - low)
         weights = {DENSE: -before, pruned("overall", low): before + after, pruned("overall", high): -after}
-        return {f"points lost per 10% of sparsity, from {low}% to {high}% more than from 0 to {low}%": weights}
+        return {f"points lost per 10% of sparsity, from {low}% to {high}% more than from 0 to {low}%": {None: weights}}
 
     return contrasts
 
 
 def close_to_majority(level: int) -> Contrasts:
-    """Contrasts: with `level` percent of the final layer gone, less than CLOSE points are left above the baseline."""
+    """Comparisons: with `level` percent of the final layer gone, less than CLOSE points are left above the baseline."""
     kinds = {"single weights": final_by("magnitude", level), "rows": final_by("magnitude_structured", level)}
     words = f"of the final layer pruned: {CLOSE:.0f} points less the lead over the majority baseline"
 
-    def contrasts(_: Collection[str]) -> dict[str, dict[str, float]]:
-        return {f"{level}% of the {kind} {words}": {slug: -1, MAJORITY: 1} for kind, slug in kinds.items()}
+    def contrasts(_: Collection[str]) -> dict[str, ByLevel]:
+        return {f"{level}% of the {kind} {words}": {None: {slug: -1, MAJORITY: 1}} for kind, slug in kinds.items()}
 
     return contrasts
 
@@ -97,7 +98,7 @@ CLAIMS = (
     claim("prune_everything", "8.1", "Pruning everything together costs the most.",
           FAMILIES, costs_more(pruned, "overall", *HALVES, levels=(1, 99))),
     claim("prune_cliff", "1, 8.1", "Above 50% sparsity, knowledge goes faster than up to there.",
-          FAMILIES, steeper_above(50)),
+          FAMILIES, steeper_above(50), unit=SLOPE),
     claim("int8_feed_forward", "3.2, 8.2", "In int8, feed-forward layers cost more than attention.",
           FAMILIES, costs_more(quantized, "feed_forward", "attention")),
     claim("int8_everything", "8.2", "Int8 of everything costs the most.",
@@ -112,7 +113,7 @@ CLAIMS = (
     claim("final_rows", "3.4, 8.4", "Of the final layer, whole rows cost more than as many single weights.",
           ("encoder",), rows_cost_more),
     claim("final_majority", "8.4", "With 20% of the final layer pruned, models fall close to the majority baseline.",
-          GENERATIVE, close_to_majority(20)),
+          GENERATIVE, close_to_majority(20), unit=BELOW),
 )  # fmt: skip
 
 

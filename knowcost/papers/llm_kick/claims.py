@@ -12,7 +12,19 @@ import numpy as np
 
 from knowcost.benchmarks.disciplines import discipline_of
 from knowcost.compress.registry import METHODS
-from knowcost.papers.claim import Claim, Contrasts, Group, Part, Parts, all_facts
+from knowcost.papers.claim import (
+    BEYOND,
+    MORE,
+    WITHIN,
+    ByLevel,
+    Claim,
+    Contrasts,
+    Group,
+    Part,
+    Parts,
+    Weights,
+    all_facts,
+)
 from knowcost.spec import levels
 from knowcost.spec.variants import DENSE, Step, paper_step, parse
 
@@ -41,12 +53,12 @@ def _bits(step: Step) -> int | None:
     return levels.bits(str(step.level)).bits if given else None
 
 
-def loses(slug: str) -> dict[str, float]:
+def loses(slug: str) -> Weights:
     """The contrast that is positive if a variant does not match."""
     return {DENSE: 1 - TOLERANCE, slug: -1}
 
 
-def matches(slug: str) -> dict[str, float]:
+def matches(slug: str) -> Weights:
     """The contrast that is positive if a variant matches."""
     return {DENSE: TOLERANCE - 1, slug: 1}
 
@@ -60,72 +72,77 @@ def pruned(slugs: Collection[str], first: int, last: int) -> dict[str, dict[int,
     return found
 
 
-def no_match_at_trivial_sparsity(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-    """A contrast per method, at the highest level from 25 to 35%."""
+def no_match_at_trivial_sparsity(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """A comparison per method, at the highest level from 25 to 35%."""
     highest = {method: max(each.items()) for method, each in pruned(slugs, 25, 35).items()}
-    return {f"{PRUNING[m]} by {level}% does not match": loses(slug) for m, (level, slug) in highest.items()}
+    return {f"{PRUNING[m]} by {level}% does not match": {None: loses(slug)} for m, (level, slug) in highest.items()}
 
 
-def no_match_at_patterns(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-    """A contrast per method and N:M pattern."""
+def no_match_at_patterns(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """A comparison per method and N:M pattern."""
     return {
-        f"{PRUNING[step.method]} at {levels.words(str(step.level))} does not match": loses(slug)
+        f"{PRUNING[step.method]} at {levels.words(str(step.level))} does not match": {None: loses(slug)}
         for slug, step in of_everything(slugs)
         if step.method in PRUNING and levels.kind(step.level) == "pattern"
     }
 
 
-def eight_bits_beat_half_the_weights(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-    """A contrast per pair of 8-bit variant and method, pruned by 40 to 60% (the mean of those levels)."""
-    made = {}
-    for bits, name in in_eight_bits(slugs):
-        for method, each in pruned(slugs, 40, 60).items():
-            at = " and ".join(f"{level}%" for level in sorted(each))
-            made[f"{PRUNING[method]} by {at} costs more than {name}"] = {
-                bits: 1, **{slug: -1 / len(each) for slug in each.values()}
-            }  # fmt: skip
-    return made
+def eight_bits_beat_half_the_weights(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """A comparison per pair of 8-bit variant and method, pruned by 40 to 60%."""
+    return {
+        f"{PRUNING[method]} by {_and(each)} costs more than {name}": {
+            level: {bits: 1, slug: -1} for level, slug in sorted(each.items())
+        }
+        for bits, name in in_eight_bits(slugs)
+        for method, each in pruned(slugs, 40, 60).items()
+    }
 
 
-def eight_bits(judge: Callable[[str], dict[str, float]], words: str) -> Contrasts:
-    """Contrasts: each 8-bit variant `loses` or `matches`."""
+def eight_bits(judge: Callable[[str], Weights], words: str) -> Contrasts:
+    """Comparisons: each 8-bit variant `loses` or `matches`."""
 
-    def contrasts(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-        return {f"{name} {words}": judge(slug) for slug, name in in_eight_bits(slugs)}
+    def contrasts(slugs: Collection[str]) -> dict[str, ByLevel]:
+        return {f"{name} {words}": {None: judge(slug)} for slug, name in in_eight_bits(slugs)}
 
     return contrasts
 
 
-def everything_costs(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-    """Contrasts of the loss itself: each method's pruning by up to 60% (mean of its levels), and each 8-bit variant."""
-    made: dict[str, dict[str, float]] = {}
+def everything_costs(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """Comparisons of the loss itself: each method's pruning by up to 60%, and each 8-bit variant."""
+    made: dict[str, ByLevel] = {}
     for method, each in pruned(slugs, 1, 60).items():
-        shares = {slug: -1 / len(each) for slug in each.values()}
-        made[f"{PRUNING[method]} by up to {max(each)}% (mean of {len(each)} levels)"] = {DENSE: 1, **shares}
+        words = f"{PRUNING[method]} by up to {max(each)}% (mean of {len(each)} levels)"
+        made[words] = {level: {DENSE: 1, slug: -1} for level, slug in sorted(each.items())}
     for slug, name in in_eight_bits(slugs):
-        made[name] = {DENSE: 1, slug: -1}
+        made[name] = {None: {DENSE: 1, slug: -1}}
     return made
 
 
-def magnitude_keeps_up(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-    """Contrasts: at levels up to 30%, magnitude (by layer, as the paper's code prunes, if it was run) loses at most
+def magnitude_keeps_up(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """Comparisons: at levels up to 30%, magnitude (by layer, as the paper's code prunes, if it was run) loses at most
     TOLERANCE more than Wanda and SparseGPT."""
-    found, made = pruned(slugs, 1, 30), {}
+    found = pruned(slugs, 1, 30)
+    made: dict[str, ByLevel] = {}
     simple = "magnitude_layer" if "magnitude_layer" in found else "magnitude"
     for method in ("wanda", "sparsegpt"):
         shared = sorted(found.get(method, {}).keys() & found.get(simple, {}).keys())
         if shared:
-            weights = {found[simple][level]: 1 / len(shared) for level in shared}
-            weights |= {found[method][level]: -1 / len(shared) for level in shared}
-            at = " and ".join(f"{level}%" for level in shared)
-            made[f"{PRUNING[simple]} by {at} is as good as {PRUNING[method]}"] = {DENSE: TOLERANCE, **weights}
+            words = f"{PRUNING[simple]} by {_and(shared)} is as good as {PRUNING[method]}"
+            made[words] = {
+                level: {DENSE: TOLERANCE, found[simple][level]: 1, found[method][level]: -1} for level in shared
+            }
     return made
 
 
-def half_matches(slugs: Collection[str]) -> dict[str, dict[str, float]]:
-    """A contrast per method: pruned by 40 to 50%, the highest such level, it matches."""
+def half_matches(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """A comparison per method: pruned by 40 to 50%, the highest such level, it matches."""
     highest = {method: max(each.items()) for method, each in pruned(slugs, 40, 50).items()}
-    return {f"{PRUNING[method]} by {level}% matches": matches(slug) for method, (level, slug) in highest.items()}
+    return {f"{PRUNING[m]} by {level}% matches": {None: matches(slug)} for m, (level, slug) in highest.items()}
+
+
+def _and(levels: Collection[int]) -> str:
+    """ "40% and 60%"."""
+    return " and ".join(f"{level}%" for level in sorted(levels))
 
 
 def asked(*kinds: str) -> Parts:
@@ -142,24 +159,24 @@ def humanities_less_stem(group: Group) -> list[Part]:
     return [(sign, facts.to_numpy()) for sign, facts in parts] if all(facts.any() for _, facts in parts) else []
 
 
-def _claim(id: str, section: str, sentence: str, contrasts: Contrasts, parts: Parts = all_facts) -> Claim:
-    return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, PAPER, parts)
+def _claim(id: str, section: str, sentence: str, contrasts: Contrasts, unit: str, parts: Parts = all_facts) -> Claim:
+    return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, PAPER, parts, unit)
 
 
 CLAIMS = (
     _claim("trivial_sparsity", "overall 1", "Pruned by 25 to 35%, models already fall short of a match.",
-           no_match_at_trivial_sparsity),
-    _claim("patterns", "overall 2", "No pruning method matches at N:M sparsity.", no_match_at_patterns),
+           no_match_at_trivial_sparsity, BEYOND),
+    _claim("patterns", "overall 2", "No pruning method matches at N:M sparsity.", no_match_at_patterns, BEYOND),
     _claim("quantization", "overall 3", "8 bits cost less than pruning half of the weights.",
-           eight_bits_beat_half_the_weights),
+           eight_bits_beat_half_the_weights, MORE),
     _claim("eight_bits_facts", "factoid QA", "Even 8 bits fall short of a match when the answer is not given.",
-           eight_bits(loses, "does not match"), asked("freebaseqa")),
+           eight_bits(loses, "does not match"), BEYOND, asked("freebaseqa")),
     _claim("eight_bits_mmlu", "MMLU", "8 bits match when answers are given to choose from.",
-           eight_bits(matches, "matches"), asked("mmlu")),
+           eight_bits(matches, "matches"), WITHIN, asked("mmlu")),
     _claim("disciplines", "MMLU", "Humanities and social sciences lose more than STEM.",
-           everything_costs, humanities_less_stem),
+           everything_costs, MORE, humanities_less_stem),
     _claim("magnitude", "MMLU, MT-Bench", "Up to 30%, magnitude pruning does as well as Wanda and SparseGPT.",
-           magnitude_keeps_up),
+           magnitude_keeps_up, WITHIN),
     _claim("open_book", "overall 6", "Given the evidence, models pruned by 40 to 50% still match.",
-           half_matches, asked("triviaqa_open")),
+           half_matches, WITHIN, asked("triviaqa_open")),
 )  # fmt: skip

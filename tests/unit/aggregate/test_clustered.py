@@ -68,14 +68,17 @@ def test_rare_losses_have_a_longer_upper_side_which_is_wilsons_shift():
     assert (gained.low[0], gained.high[0]) == pytest.approx((-found.high[0], -found.low[0]))
 
 
-def test_an_interval_that_holds_zero_has_a_p_above_a_twentieth():
-    """Most gain a little and a few lose much: the side of zero is the one that the skew makes longer."""
-    values = np.array([[1.0]] * 95 + [[-9.0]] * 5)
-    found = mean(values, np.arange(100), flip=0)
-    assert found.value[0] > 0 and found.value[0] - stats.t.ppf(0.975, 99) * found.se[0] > 0 > found.low[0]
-    assert found.p[0] > 0.05
-    other = mean(-values[:96], np.arange(96), flip=0)
-    assert other.high[0] < 0 and other.p[0] < 0.05
+def test_p_is_the_level_at_which_the_interval_reaches_zero():
+    values = np.zeros((400, 4))
+    values[:20, 0], values[:20, 1] = 1, -1  # skewed away from zero
+    values[:200, 2:] = 1
+    values[200:206] = [0, 0, -8, -20]  # skewed towards it
+    found = mean(values, np.arange(400), flip=0)
+    for column, value in enumerate(found.value):
+        ends = found.bounds(1 - found.p[column])
+        assert ends[0 if value > 0 else 1][column] == pytest.approx(0, abs=1e-6)
+    plain = 2 * stats.t.sf(np.abs(found.value) / found.se, 399)
+    assert found.p[:2] == pytest.approx(plain[:2]) and (found.p[2:] > 1.2 * plain[2:]).all()
 
 
 def test_one_cluster_that_lost_all_makes_the_interval_twice_as_long_at_most():

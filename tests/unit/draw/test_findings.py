@@ -18,26 +18,28 @@ def style():
 def claims(*rows):
     """A claims table from (sentence, family, estimate, low, high, verdict)."""
     frame = pd.DataFrame(rows, columns=["sentence", "family", "estimate", "low", "high", "verdict"])
-    return frame.assign(paper="The Cost of Compression")
+    return frame.assign(paper="The Cost of Compression", unit="points more lost by the costlier side")
 
 
 def test_a_dot_and_an_interval_per_claim_and_family():
     rows = claims(
         ("A.", "encoder", 2.0, 1.0, 3.0, "holds"),
-        ("A.", "decoder", 0.5, -1.0, 2.0, "undecided"),
+        ("A.", "decoder", 0.5, -1.0, 2.0, "not precise enough"),
         ("B.", "decoder", -20.0, -30.0, -10.0, "fails"),
-        ("C.", "decoder", None, None, None, "undecided"),
+        ("C.", "decoder", None, None, None, "not run"),
+        ("D.", "decoder", 0.0, -0.5, 0.5, "no difference"),
+        ("E.", "decoder", 1.0, 0.5, 1.5, "holds in part"),
     )
     (drawn,) = findings.verdicts(rows)
     (axis,) = drawn.figure.axes
     assert drawn.name == "claims"
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["A", "B"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["A", "B", "D", "E"]
     dots = [line for line in axis.lines if line.get_marker() not in ("None", None)]
-    assert [line.get_xdata()[0] for line in dots] == [2.0, 0.5, -20.0]
-    assert [round(line.get_ydata()[0]) for line in dots] == [0, 0, 1]
-    assert [line.get_markerfacecolor() == "white" for line in dots] == [False, True, False]
+    assert [line.get_xdata()[0] for line in dots] == [2.0, 0.5, -20.0, 0.0, 1.0]
+    assert [round(line.get_ydata()[0]) for line in dots] == [0, 0, 1, 2, 3]
+    assert [line.get_markerfacecolor() == "white" for line in dots] == [False, True, False, False, False]
     bars = [tuple(line.get_xdata()) for line in axis.lines if line.get_linewidth() == 2]
-    assert bars == [(1, 3), (-1, 2), (-30, -10)]
+    assert bars == [(1, 3), (-1, 2), (-30, -10), (-0.5, 0.5), (0.5, 1.5)]
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first claim on top
     assert axis.get_xlim()[0] < -30
     assert to_rgb(dots[0].get_color()) != to_rgb(dots[1].get_color())
@@ -53,8 +55,18 @@ def test_a_figure_per_paper():
     assert [drawn.name for drawn in findings.verdicts(rows.iloc[1:])] == ["claims_llm_kick"]
 
 
+def test_the_caption_says_what_the_numbers_count_and_which_dots_are_filled():
+    rows = claims(("A.", "decoder", 2.0, 1.0, 3.0, "holds"), ("B.", "decoder", 1.0, 0.5, 1.5, "holds in part"))
+    rows.loc[1, "unit"] = "points lost beyond the tolerance"
+    (drawn,) = findings.verdicts(rows)
+    assert "points more lost by the costlier side, or points lost beyond the tolerance." in drawn.caption
+    assert "at the mean of its levels" in drawn.caption
+    (drawn,) = findings.verdicts(rows.iloc[:1])
+    assert "in part" not in drawn.caption and "tolerance" not in drawn.caption
+
+
 def test_without_a_number_there_is_no_figure():
-    assert not list(findings.verdicts(claims(("A.", "encoder", None, None, None, "undecided"))))
+    assert not list(findings.verdicts(claims(("A.", "encoder", None, None, None, "not run"))))
     empty = pd.DataFrame(columns=["variant", "by", "model", "part", "known", "forgotten", "forgotten_percent"])
     assert not list(findings.first(empty, "encoder", ""))
 

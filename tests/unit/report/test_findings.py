@@ -1,12 +1,11 @@
 """The page's words on the paper's findings and on what two variants forgot together."""
 
 import pandas as pd
-import pytest
 
 from knowcost.report import findings
 
 
-def row(claim, family, verdict, numbers=(None,) * 3, differing=50, missing=""):
+def row(claim, family, verdict, numbers=(None,) * 3, why="", **more):
     names = dict(zip(("estimate", "low", "high"), numbers, strict=True))
     about = {
         "claim": claim,
@@ -15,43 +14,74 @@ def row(claim, family, verdict, numbers=(None,) * 3, differing=50, missing=""):
         "sentence": f"{claim}.",
         "family": family,
         "contrast": "a than b",
+        "unit": "points",
+        "verdict": verdict,
+        "why": why,
     }
-    return about | {"verdict": verdict, "facts": 100, "differing": differing, "models": 1, "missing": missing} | names
+    counts = dict.fromkeys(("facts", "clusters"), 100) | dict.fromkeys(("differing", "models", "benchmarks"), 1)
+    weights = dict.fromkeys(("per_weight", "per_weight_low", "per_weight_high", "needed"))
+    return about | counts | weights | names | {"left_out": "", "holm_p": 0.0123} | more
+
+
+FRAME = pd.DataFrame(
+    [row("x", "decoder", "holds", (2.34, 1.0, 3.0)), row("x", "encoder", "fails", (-0.456, -0.9, -0.004)),
+     row("y", "decoder", "not precise enough", (0.0, -2.5, 2.5), "the interval takes in zero", needed=12345),
+     row("y", "encoder", "not run", why="m int8@final on b"),
+     row("yy", "decoder", "not run", why="no variants of this kind were run"),
+     row("z", "decoder", "holds in part", (1, 1, 1), per_weight=-1.0, per_weight_low=-2.0, per_weight_high=-0.5)]
+)  # fmt: skip
 
 
 def test_each_finding_has_a_cell_per_family_of_the_run():
-    frame = pd.DataFrame(
-        [row("x", "decoder", "holds", (2.34, 1.0, 3.0)), row("x", "encoder", "fails", (-0.456, -0.9, -0.004)),
-         row("y", "decoder", "undecided", (0.0, -0.25, 0.25)), row("z", "decoder", "holds", (1, 1, 1))]
-    )  # fmt: skip
-    found, other = findings.findings(frame)
+    found, other = findings.findings(FRAME)
     assert (found.title, other.title, other.families) == ("P", "Q", ["decoder"])
     assert found.families == ["encoder", "decoder"]
-    assert found.counts == {"holds": 1, "fails": 1, "undecided": 1}
+    assert found.counts == "3 verdicts on its findings: holds 1, fails 1, not precise enough 1, not run 2."
+    assert other.counts == "1 verdict on its findings: holds in part 1."
     first, second = found.findings
-    assert [(verdict.verdict, verdict.numbers) for verdict in first.verdicts] == [
-        ("fails", "-0.46 (-0.90 to -0.004)".replace("-", "\N{MINUS SIGN}")), ("holds", "+2.3 (+1.0 to +3.0)"),
+    assert [(verdict.words, verdict.style, verdict.numbers) for verdict in first.verdicts] == [
+        ("✗ fails", "fails", "-0.46 (-0.90 to -0.004)".replace("-", "\N{MINUS SIGN}")),
+        ("✓ holds", "holds", "+2.3 (+1.0 to +3.0)"),
     ]  # fmt: skip
-    assert second.verdicts[0] is None
-    assert second.verdicts[1].why == "the interval takes in zero"
-    assert findings.findings(frame.iloc[:0]) == []
+    assert (second.verdicts[0].words, second.verdicts[0].why) == ("not run", "m int8@final on b")
+    assert second.verdicts[1].why == "the interval takes in zero; about 12,345 facts would decide"
+    assert findings.findings(FRAME.iloc[:0]) == []
 
 
-@pytest.mark.parametrize(
-    ("more", "why"),
-    [
-        ({"missing": "m int8@final on b"}, "missing: m int8@final on b"),
-        ({"missing": "no variants of this kind were run"}, "no variants of this kind were run"),
-        ({"numbers": (0, 0, 0), "differing": 0}, "no fact makes a difference"),
-        ({"numbers": (1, 0.5, 2), "differing": 1}, "only 1 fact makes a difference"),
-        ({"numbers": (1, 0.5, 2), "differing": 5}, "only 5 facts make a difference"),
-        ({"numbers": (1, -0.5, 2), "differing": 6}, "the interval takes in zero"),
-    ],
-)
-def test_why_a_finding_is_undecided(more, why):
-    verdict = findings._verdict(row("x", "encoder", "undecided", **more))
-    assert verdict.why == why
-    assert bool(verdict.numbers) == (bool(more.get("numbers")) and bool(more["differing"]))
+def test_a_finding_that_was_run_on_no_family_is_one_line():
+    found, _ = findings.findings(FRAME)
+    assert [finding.sentence for finding in found.findings] == ["x.", "y."]
+    assert found.not_run == [("yy.", "no variants of this kind were run")]
+    (nothing,) = findings.findings(FRAME[FRAME["claim"] == "yy"])
+    assert (nothing.counts, nothing.findings, nothing.families) == ("None of its findings was run.", [], [])
+
+
+def test_a_verdict_without_a_number_has_its_reason():
+    verdict = findings._verdict(row("x", "encoder", "not precise enough", why="no benchmark bears on it"))
+    assert (verdict.words, verdict.numbers, verdict.why) == ("? not precise enough", "", "no benchmark bears on it")
+
+
+def test_behind_the_verdicts_stands_what_was_run_with_the_effect_per_weight():
+    (table,) = findings.contrasts(FRAME)
+    texts = [[text for text, _ in cells] for cells in table.rows]
+    assert [cells[0] for cells in texts] == ["x", "x", "y", "z"]
+    assert texts[0][3:8] == ["points", "holds", "+2.3", "+1.0 to +3.0", "0.012"]
+    assert texts[3][8:10] == [text.replace("-", "\N{MINUS SIGN}") for text in ("-1.0", "-2.0 to -0.50")]
+    assert all(len(cells) == len(table.columns) for cells in texts)
+    assert list(findings.contrasts(FRAME.iloc[:0])) == []
+
+
+def test_levels_have_a_row_each_with_the_mean_beside_it():
+    means = {"mean": 5.0, "mean_low": 4.0, "mean_high": 6.0}
+    rows = [row("x", "decoder", verdict, numbers, level=level) | means
+            for level, verdict, numbers in ((20, "no difference", (0, -0.5, 0.5)), (40, "holds", (10, 8, 12)),
+                                            (None, "holds", (1, 1, 1)))]  # fmt: skip
+    (table,) = findings.levels(pd.DataFrame(rows))
+    texts = [[text for text, _ in cells] for cells in table.rows]
+    assert texts[1] == ["x", "decoder", "a than b", "40%", "holds", "+10.0", "+8.0 to +12.0", "+5.0", "+4.0 to +6.0",
+                        "", ""]  # fmt: skip
+    assert [cells[3] for cells in texts] == ["20%", "40%"]
+    assert all(len(cells) == len(table.columns) for cells in texts)
 
 
 def test_overlap_is_summed_over_models_and_benchmarks():

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from helpers.groups import group
+from scipy import stats
 
 from knowcost.aggregate import verdicts
 from knowcost.papers.cost_of_compression import claims
@@ -20,24 +21,61 @@ def asked(right, n=100, kind="freebaseqa", relations=None, **about):
 
 
 def verdict(claim, *groups):
-    rows = verdicts.verdicts(groups, claims_kick.CLAIMS).set_index("claim")
-    return rows.loc[f"kick_{claim}"]
+    """The claim as the only one of its table."""
+    rows, _ = verdicts.verdicts(groups, [BY_ID[f"kick_{claim}"]], 1.0, {})
+    return rows.iloc[0]
 
 
 def test_all_are_llm_kicks_and_about_decoders():
-    rows = verdicts.verdicts([asked({"dense": 100})], (*claims.CLAIMS, *claims_kick.CLAIMS))
+    rows, _ = verdicts.verdicts([asked({"dense": 100})], (*claims.CLAIMS, *claims_kick.CLAIMS), 1.0, {})
     papers = rows.groupby("paper")["claim"].apply(list)
     assert papers["LLM-KICK"] == list(BY_ID) and "prune_cliff" in papers["The Cost of Compression"]
-    assert set(rows["verdict"]) == {"undecided"}
+    assert set(rows["verdict"]) == {"not run"}
     assert all(claim.families == ("decoder",) for claim in claims_kick.CLAIMS)
 
 
-@pytest.mark.parametrize(("right", "expected"), [(60, "holds"), (100, "fails"), (95, "undecided")])
+@pytest.mark.parametrize(("right", "expected"), [(60, "holds"), (100, "fails"), (95, "not precise enough")])
 def test_trivial_sparsity(right, expected):
     """95 of 100 is the tolerance itself."""
     row = verdict("trivial_sparsity", asked({"dense": 100, "magnitude-30@overall": right}))
     assert (row["verdict"], row["estimate"]) == (expected, pytest.approx(95 - right))
     assert row["contrast"] == "magnitude pruning by 30% does not match"
+    assert row["unit"] == "points lost beyond the tolerance"
+
+
+def test_ten_facts_without_a_flip_do_not_match():
+    """None of ten lost: the upper end of Wilson's interval is 34%, far beyond the tolerance of 5%."""
+    row = verdict("eight_bits_mmlu", asked({"dense": 10, "int8@overall": 10}, n=10, kind="mmlu"))
+    assert (row["verdict"], row["estimate"], row["why"]) == (
+        "not precise enough", pytest.approx(5), "the interval takes in zero",
+    )  # fmt: skip
+    t = stats.t.ppf(0.975, 9)
+    assert row["low"] == pytest.approx(5 - 100 * t**2 / (10 + t**2)) and row["low"] < -28
+    assert row["needed"] == np.ceil(10 / (5 / (5 - row["low"])))
+
+
+def test_at_the_tolerance_itself_no_number_of_facts_would_decide():
+    row = verdict("eight_bits_facts", asked({"dense": 100, "int8@overall": 95}))
+    assert (row["verdict"], row["estimate"]) == ("not precise enough", 0) and np.isnan(row["needed"])
+
+
+def test_a_thousand_facts_without_a_flip_match():
+    """What stayed the same bears a match; two facts that were gained take nothing from it."""
+    row = verdict("eight_bits_mmlu", asked({"dense": 1000, "int8@overall": 1000}, n=1000, kind="mmlu"))
+    assert (row["verdict"], row["estimate"], row["differing"]) == ("holds", pytest.approx(5), 0)
+    row = verdict("eight_bits_mmlu", asked({"dense": 998, "int8@overall": 1000}, n=1000, kind="mmlu"))
+    assert (row["verdict"], row["differing"]) == ("holds", 2)
+
+
+def test_falling_short_of_a_match_takes_clusters_that_differ():
+    """60 of 100 facts lost, which five passages hold: no verdict; in six there is one."""
+    for passages, expected in ((5, "not precise enough"), (6, "holds")):
+        lost = asked({"dense": 100, "int8@overall": 0}, kind="freebaseqa")
+        names = [f"{place % passages}" if place < 60 else f"own {place}" for place in range(100)]
+        lost.right["int8@overall"][60:] = True
+        lost = dataclasses.replace(lost, facts=lost.facts.assign(cluster=names))
+        row = verdict("eight_bits_facts", lost)
+        assert (row["verdict"], row["differing"]) == (expected, passages)
 
 
 def test_the_highest_level_of_25_to_35_percent_of_everything_counts():
@@ -58,10 +96,10 @@ def test_patterns_and_bits_are_told_by_their_slugs():
              "gptq-4bit@overall", "rtn-8bit@overall", "int8@overall", "sparsegpt-50@overall"}  # fmt: skip
     patterns = BY_ID["kick_patterns"].contrasts(slugs)
     assert list(patterns) == ["SparseGPT at 2:4 does not match", "Wanda at 4:8 does not match"]
-    assert patterns["Wanda at 4:8 does not match"] == {"dense": 0.95, "wanda-4of8@overall": -1}
+    assert patterns["Wanda at 4:8 does not match"] == {None: {"dense": 0.95, "wanda-4of8@overall": -1}}
     bits = BY_ID["kick_quantization"].contrasts(slugs)
     assert set(bits) == {f"SparseGPT by 50% costs more than {name}" for name in ("gptq-8bit-g128", "rtn-8bit", "int8")}
-    assert bits["SparseGPT by 50% costs more than int8"] == {"int8@overall": 1, "sparsegpt-50@overall": -1}
+    assert bits["SparseGPT by 50% costs more than int8"] == {50: {"int8@overall": 1, "sparsegpt-50@overall": -1}}
 
 
 def test_other_groupings_scopes_and_calibration_data_are_not_the_papers():
@@ -87,9 +125,12 @@ def test_some_claims_speak_of_one_kind_of_benchmark_only():
     row = verdict("eight_bits_facts", facts, exams, book)
     assert (row["verdict"], row["estimate"], row["benchmarks"]) == ("holds", pytest.approx(15), 1)
     assert verdict("eight_bits_mmlu", facts, exams)["verdict"] == "fails"
-    assert verdict("open_book", facts, exams, book)["verdict"] == "holds"
+    assert verdict("open_book", facts, exams, book)["verdict"] == "not precise enough"  # Wilson's upper end is 5.4%
+    book = asked({"dense": 400, "magnitude-50@overall": 396}, n=400, kind="triviaqa_open")
+    row = verdict("open_book", facts, exams, book)
+    assert (row["verdict"], row["estimate"], row["benchmarks"]) == ("holds", pytest.approx(4), 1)
     missing = verdict("open_book", facts, exams)
-    assert (missing["verdict"], missing["missing"]) == ("undecided", "no benchmark of this kind was asked")
+    assert (missing["verdict"], missing["missing"]) == ("not run", "no benchmark of this kind was asked")
 
 
 def test_disciplines_by_hand():
@@ -109,12 +150,12 @@ def test_disciplines_by_hand():
     assert verdict("disciplines", alone)["missing"] == "no benchmark of this kind was asked"
 
 
-def test_magnitude_keeps_up_where_levels_are_shared(monkeypatch):
+def test_magnitude_keeps_up_where_levels_are_shared():
     slugs = {"dense", "magnitude-20@overall", "wanda-20@overall", "wanda-30@overall", "sparsegpt-10@overall"}
     made = BY_ID["kick_magnitude"].contrasts(slugs)
     assert made == {
         "magnitude pruning by 20% is as good as Wanda": {
-            "dense": 0.05, "magnitude-20@overall": 1, "wanda-20@overall": -1,
+            20: {"dense": 0.05, "magnitude-20@overall": 1, "wanda-20@overall": -1},
         }
     }  # fmt: skip
     assert BY_ID["kick_magnitude"].contrasts({"dense", "magnitude-20@overall"}) == {}

@@ -1,5 +1,7 @@
 """Values out of a record, each of the type that is asked for, or an InputError that begins with where it stands."""
 
+import contextlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,6 +73,19 @@ def index(where: str, record: Mapping[str, Any], key: str, count: int) -> int:
             "a split without labels (test) cannot be scored"
         )
     return int(value)
+
+
+def amount(where: str, record: Mapping[str, Any], key: str) -> float | None:
+    """The number under a key, from 0 on, which CSV has as text; None where the key is missing or null."""
+    value = record.get(key)
+    if value is None:
+        return None
+    number = math.nan
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        number = math.nan if isinstance(value, bool) else float(value)
+    if not 0 <= number < math.inf:
+        raise InputError(f"{where}: {key!r} must be a number that is not negative, found {_found(record, key)}")
+    return number
 
 
 def as_text(value: object) -> str | None:

@@ -1,12 +1,14 @@
 """WebQuestions, TriviaQA and FreebaseQA: questions whose answer is not given to choose from.
 
-A row has the `answers` that count as right, the one to show first.
+A row has the `answers` that count as right, the one to show first. What questions share (`cluster`) is the page or the
+entity that they were asked of, where the file names it.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from knowcost.benchmarks import clusters
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.fields import as_text, listed, optional, part, text
@@ -23,7 +25,8 @@ def webquestions(source: Path) -> Loaded:
     rows = []
     for number, (where, record) in enumerate(found):
         question = text(where, record, "qText" if "qText" in record else "question")
-        row = {"id": optional(where, record, "qId") or str(number), "question": question}
+        row: Record = {"id": optional(where, record, "qId") or str(number), "question": question}
+        row["cluster"] = clusters.first(record, "url")
         rows.append(_row(where, row, listed(where, record, "answers")))
     return Loaded(rows, [source])
 
@@ -64,13 +67,16 @@ def freebaseqa(source: Path) -> Loaded:
         raise InputError(f"{source}: expected FreebaseQA's JSON, an object with `Questions`")
     rows = []
     for where, record in _questions(source, whole["Questions"]):
+        parses = list(_objects(where, record, "Parses"))
         answers = [
             name
-            for parse_where, parse in _objects(where, record, "Parses")
+            for parse_where, parse in parses
             for answer_where, answer in _objects(parse_where, parse, "Answers")
             for name in listed(answer_where, answer, "AnswersName")
         ]
-        row = {"id": text(where, record, "Question-ID"), "question": text(where, record, "RawQuestion")}
+        row: Record = {"id": text(where, record, "Question-ID"), "question": text(where, record, "RawQuestion")}
+        topics = [clusters.first(parse, "TopicEntityMid", "TopicEntityName") for _, parse in parses]
+        row["cluster"] = next(filter(None, topics), None)
         rows.append(_row(where, row, answers))
     return Loaded(rows, [source])
 
@@ -91,7 +97,9 @@ def _freebase_lines(source: Path) -> Loaded:
 
 def _trivia(where: str, record: Record) -> Record:
     answer = part(where, record, "answer")
-    row = {"id": text(where, record, "question_id"), "question": text(where, record, "question")}
+    row: Record = {"id": text(where, record, "question_id"), "question": text(where, record, "question")}
+    row["cluster"] = clusters.first(part(where, record, "entity_pages"), "filename", "title")
+    row["cluster"] = row["cluster"] or clusters.first(part(where, record, "search_results"), "url", "filename")
     value = None if answer.get("value") == HIDDEN else answer.get("value")
     return _row(where, row, [value, *listed(where, answer, "aliases")])
 

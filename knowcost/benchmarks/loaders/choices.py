@@ -6,6 +6,7 @@ own number, `ind`, is not unique.
 
 from pathlib import Path
 
+from knowcost.benchmarks import clusters
 from knowcost.benchmarks.kinds import LETTERS
 from knowcost.benchmarks.loaders.tasks import load
 from knowcost.benchmarks.prepared import Loaded
@@ -40,22 +41,28 @@ def sciq(source: Path) -> Loaded:
     names = ("question", "distractor1", "distractor2", "distractor3", "correct_answer")
 
     def fact(where: str, record: Record) -> Record:
-        return {**{name: text(where, record, name) for name in names}, "support": or_empty(where, record, "support")}
+        row = {**{name: text(where, record, name) for name in names}, "support": or_empty(where, record, "support")}
+        return row | {"cluster": clusters.of_text(row["support"])}
 
     return load(source, fact)
 
 
 def hellaswag(source: Path) -> Loaded:
-    """Zellers et al. 2019: `activity_label`, `ctx_a`, `ctx_b` (may be empty), `endings`, and `label`, an index."""
+    """Zellers et al. 2019: `activity_label`, `ctx_a`, `ctx_b` (may be empty), `endings`, and `label`, an index.
+
+    Facts of one video or article (`source_id`), else of one context, belong together.
+    """
 
     def fact(where: str, record: Record) -> Record:
         endings = _options(where, record, "endings")
-        return {
+        row: Record = {
             **{name: text(where, record, name) for name in ("activity_label", "ctx_a")},
             "ctx_b": or_empty(where, record, "ctx_b"),
             "endings": endings,
             "label": index(where, record, "label", len(endings)),
         }
+        context = clusters.of_text(row["ctx_a"], row["ctx_b"])
+        return row | {"cluster": clusters.first(record, "source_id") or context}
 
     return load(source, fact)
 

@@ -5,16 +5,19 @@ Decisions, all counted in the metadata or the log:
   `masked_sentences` (578 of 5,528 Google-RE rows have a second one, which is not read).
 - A sentence without a mask is dropped as `no_mask`, with more than one as `several_masks`, a row without an object as
   `no_answer`: one cloze has one answer at one place.
+- What facts share (`cluster`) is the relation; of Google-RE, whose relations are few, the subject; of SQuAD the
+  passage.
 - Rows that differ in nothing are dropped as `duplicate`. Rows with equal text but different uuid are kept: they are
   facts about different entities of one name, and the official counts include them.
 """
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from knowcost.benchmarks import ids, layouts
+from knowcost.benchmarks import clusters, ids, layouts
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
@@ -23,6 +26,9 @@ from knowcost.common.reading import shown
 from knowcost.common.records import Record, records
 
 log = logging.getLogger(__name__)
+
+# SQuAD's ids begin with the second they were made in, and the questions of a passage were made at once
+_SQUAD = re.compile(r"([0-9a-f]{8})[0-9a-f]{16}(_\d+)?")
 
 MakeFact = Callable[[str, Record, Path], Record]  # of where a record stands, the record, and its file
 
@@ -96,7 +102,10 @@ def squad_rows(source: Path) -> tuple[list[Path], MakeFact]:
     """(files, function (where, record, path) -> fact) of SQuAD."""
 
     def fact(where: str, record: Record, path: Path) -> Record:
-        return {"id": text(where, record, "id"), "relation": None, "subject": None, "cloze": _sentence(where, record)}
+        name = text(where, record, "id")
+        made = _SQUAD.fullmatch(name)
+        row = {"id": name, "relation": None, "subject": None, "cloze": _sentence(where, record)}
+        return row | {"cluster": made[1] if made else None}
 
     return layouts.lama("squad", source), fact
 
@@ -164,4 +173,5 @@ def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
             len(rows) - len(said),
         )
     ids.distinguish(rows)
+    clusters.by_relation(rows)
     return Loaded(rows, list(paths), dropped)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from knowcost.benchmarks import clusters
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.loaders import lama
 from knowcost.benchmarks.loaders.lama import MakeFact
@@ -63,4 +64,5 @@ def _load(paths: Iterable[Path], fact: MakeFact) -> Loaded:
         else:
             rows.append({**row, "answer": answer})
         seen.add(row["cloze"])
+    clusters.by_relation(rows)
     return Loaded(rows, list(paths), dropped)

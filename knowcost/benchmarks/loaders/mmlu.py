@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from knowcost.benchmarks import layouts
+from knowcost.benchmarks import clusters, layouts
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.fields import index, text, texts
@@ -51,6 +51,7 @@ def _in_turns(asked: Mapping[str, list[Record]], examples: Mapping[str, str]) ->
             if row:
                 about = {"id": f"{subject}-{number}", "relation": subject, "examples": examples[subject]}
                 rows.append(about | row)
+    clusters.by_relation(rows)
     return rows
 
 

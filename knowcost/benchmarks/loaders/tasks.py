@@ -1,19 +1,22 @@
 """BoolQ, PIQA and WinoGrande, in their official files or as the Hugging Face hub has them (JSON lines or parquet).
 
 The columns are those that lm-eval's task templates read, with every space as it stands. `id` is the file's own where it
-has one, else the 0-based number of the row; `relation` is kept where the file has it (the embedded world does, the
-public data does not). Other columns are ignored.
+has one, else the 0-based number of the row; `relation`, `cluster` and `popularity` are kept where the file has them
+(the embedded world does, the public data does not). Other columns are ignored.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from knowcost.benchmarks import layouts
+from knowcost.benchmarks import clusters, layouts
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.fields import index, optional, text
+from knowcost.common.fields import amount, index, optional, text
 from knowcost.common.reading import lines, shown
 from knowcost.common.records import Record, records
+
+_TWIN = re.compile(r"(.+)-[12]")  # an id of WinoGrande's
 
 
 def boolq(source: Path) -> Loaded:
@@ -25,6 +28,7 @@ def boolq(source: Path) -> Loaded:
             "question": text(where, record, "question"),
             "passage": text(where, record, "passage"),
             "label": _yes_or_no(where, record, key),
+            "cluster": clusters.of_text(record["passage"]),
         }
 
     return load(source, fact, "idx")
@@ -39,6 +43,7 @@ def piqa(source: Path) -> Loaded:
 
     def fact(where: str, record: Record) -> Record:
         row: Record = {key: text(where, record, key) for key in ("goal", "sol1", "sol2")}
+        row["cluster"] = clusters.of_text(row["goal"])
         return row | ({"label": index(where, record, "label", 2)} if "label" in record else {})
 
     loaded = load(source, fact)
@@ -69,7 +74,10 @@ def _read_labels(beside: Path, without: list[Record], loaded: Loaded) -> None:
 
 
 def winogrande(source: Path) -> Loaded:
-    """Sakaguchi et al. 2020: `sentence` with one `_`, `option1`, `option2`, `answer` ("1" or "2")."""
+    """Sakaguchi et al. 2020: `sentence` with one `_`, `option1`, `option2`, `answer` ("1" or "2").
+
+    Most sentences have a twin that differs in a word or two; `qID` names it where the file has it.
+    """
 
     def fact(where: str, record: Record) -> Record:
         row = {key: text(where, record, key) for key in ("sentence", "option1", "option2", "answer")}
@@ -77,9 +85,14 @@ def winogrande(source: Path) -> Loaded:
             raise InputError(f"{where}: 'sentence' needs exactly one _, found {shown(row['sentence'])}")
         if row["answer"] not in ("1", "2"):
             raise InputError(f"{where}: 'answer' must be 1 or 2, found {shown(row['answer'])}")
-        return row
+        twin = _TWIN.fullmatch(optional(where, record, "qID") or "")
+        return row | {"cluster": twin[1] if twin else None}
 
-    return load(source, fact, "qID")
+    loaded = load(source, fact, "qID")
+    alike = clusters.twins([(row["sentence"], row["option1"], row["option2"]) for row in loaded.rows])
+    for row, twins in zip(loaded.rows, alike, strict=True):
+        row["cluster"] = row["cluster"] or twins
+    return loaded
 
 
 def load(source: Path, fact: Callable[[str, Record], Record], official_id: str = "id") -> Loaded:
@@ -87,7 +100,9 @@ def load(source: Path, fact: Callable[[str, Record], Record], official_id: str =
     rows = []
     for number, (where, record) in enumerate(records(source)):
         name = optional(where, record, "id") or optional(where, record, official_id) or str(number)
-        rows.append({"id": name, "relation": optional(where, record, "relation"), **fact(where, record)})
+        row = {"id": name, "relation": optional(where, record, "relation"), **fact(where, record)}
+        said = {"cluster": optional(where, record, "cluster"), "popularity": amount(where, record, "popularity")}
+        rows.append(row | {key: value for key, value in said.items() if value is not None})
     return Loaded(rows, [source])
 
 

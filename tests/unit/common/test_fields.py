@@ -55,6 +55,13 @@ def test_a_label_is_a_number_below_the_choices():
             get("index", value, 4)
 
 
+def test_an_amount_is_no_less_than_nothing():
+    assert [get("amount", value) for value in (None, 0, 142, "25692", " 0.5 ")] == [None, 0.0, 142.0, 25692.0, 0.5]
+    for value in ("", "many", -1, "-0.1", "nan", float("inf"), True, [1], {}, 10**400):
+        with pytest.raises(InputError, match=r"^f\.jsonl:3: 'k' must be a number that is not negative, found "):
+            get("amount", value)
+
+
 def test_a_missing_key_says_which_there_are():
     with pytest.raises(InputError, match=r"'text' must be a non-empty text, found no such key, only 'id, note'"):
         fields.text(WHERE, {"id": "1", "note": "a"}, "text")

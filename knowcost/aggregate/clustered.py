@@ -3,7 +3,7 @@
 An estimate is a mean of per-fact values, or a weighted sum of such means over benchmarks and models. Facts of one
 cluster (a relation, a passage, a person) are not independent draws, and models asked the same facts share their
 clusters; benchmarks are independent of each other. The variance is the cluster jackknife's: each cluster is left out in
-turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2928); the quantile is Student's t with one degree of
+turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969); the quantile is Student's t with one degree of
 freedom less than there are effective clusters (Kish 1965: as many of one size as bear what these bear), and Welch's and
 Satterthwaite's over benchmarks.
 

@@ -149,7 +149,8 @@ def means(models: Sequence[Sequence[Group]], whole: np.ndarray, slugs: Sequence[
             if heavy:
                 share = np.where(there, heavy / sum(each) / np.maximum(counted.sum(axis=0), 1), 0)
                 values, over = loss.values(group, slugs)
-                noise = group.noises(slugs)
+                base = (~np.isnan(values)).sum(axis=0) if over is None else np.abs(over.sum(axis=0))
+                noise = group.noises(slugs) * len(values) / np.maximum(base, 1)  # measured on all facts
                 samples.append(Sample(group.benchmark, values, group.clusters, over, share, 100, noise))
     nothing = np.full(len(slugs), np.nan)
     return estimate(samples) if samples else Estimates(*[nothing] * 7)

@@ -4,49 +4,78 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from knowcost.aggregate import rule
 from knowcost.aggregate.paper_tables import grid
-from knowcost.report.table import GONE, Cell, Table, columns, number, of_frame, row
+from knowcost.compress.registry import name_of
+from knowcost.compress.wording import scope_in_words
+from knowcost.report.table import (
+    GONE,
+    LEGEND,
+    Cell,
+    Column,
+    Table,
+    columns,
+    estimate,
+    number,
+    row,
+    variant,
+    whole,
+)
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import GROUPINGS, treatments
+from knowcost.spec.variants import BROUGHT
 
-UNPRUNED = "no pruning"  # the title of the column of variants without a strength
+UNPRUNED = "no level"  # the title of the column of variants without a strength
 
 
 def cheapest(frame: pd.DataFrame) -> Iterator[Table]:
     """The smallest variant of each model, by what has to be kept."""
-    there = frame[frame["variant"] != ""].drop(columns="family")
-    if len(there):
-        note = "The variant that saves most bytes while it keeps so many percent of what the dense model knew."
-        yield of_frame(there, "Smallest variant, by what has to be kept", note)
+    if frame.empty:
+        return
+    note = (
+        "The variant that saves most bytes of those that are shown to keep so many percent of what the dense model "
+        "knew: the lower bound, which holds for all of the model's variants at once, reaches it."
+    )
+    heads = [Column("model"), Column("keep at least (%)", True), Column("smallest variant")]
+    heads += columns([], ["bytes saved (%)", "kept (%)", "at least (%)", "points lost"])
+    rows = []
+    for best in frame.to_dict("records"):
+        start = [Cell(best["model"]), Cell(whole(best["keep_at_least"]), "number")]
+        if not best["variant"]:
+            rows.append([*start, Cell("none is shown to", "quiet"), *row([], [GONE] * 4)])
+            continue
+        shares = [number(best[name]) for name in ("bytes_saved_percent", "kept_percent", "kept_least")]
+        lost = estimate((best["drop_points"], best["drop_low"], best["drop_high"]))
+        rows.append([*start, variant(best["variant"]), *row([], shares), lost])
+    yield Table("Smallest variant, by what has to be kept", note, heads, rows)
 
 
 def drops(frame: pd.DataFrame) -> Iterator[Table]:
-    """A table per family: relative drops, a row per method and scope, a column per strength."""
-    note = "Percent of the dense model's accuracy, mean over benchmarks, then models. Grey: nothing measurable."
+    """A table per family: points lost, a row per method and scope, a column per strength."""
+    note = (
+        f"Points of accuracy against the dense model, mean over benchmarks, then models; 95% intervals below. {LEGEND}"
+    )
     for family, rows in frame.groupby("family", sort=False):
         ordered = rows.sort_values("level", kind="stable", na_position="first")
         strengths = [strength or UNPRUNED for strength in ordered["strength"].unique()]
         made: dict[tuple[str, str], list[Cell]] = {}
         for drop in rows.to_dict("records"):
-            key = (" + ".join(treatments(drop["method"])), _scope(drop["scope"], drop["grouping"]))
+            where = "" if drop["experiment"] == BROUGHT else _scope(drop["scope"], drop["grouping"])
+            key = (name_of(drop["method"]), where)
             cells = made.setdefault(key, row(key, [""] * len(strengths)))
             place = len(key) + strengths.index(drop["strength"] or UNPRUNED)
-            style = "number" if drop["decision"] in (rule.COSTS, rule.SMALL) else "number quiet"
-            cells[place] = Cell(number(drop["drop_percent"], gone=GONE), style)
-        title = f"Drop in accuracy: {LABELS[str(family)]} models"
+            cells[place] = estimate((drop["drop_points"], drop["drop_low"], drop["drop_high"]), drop["decision"])
+        title = f"Points of accuracy lost: {LABELS[str(family)]} models"
         yield Table(title, note, columns(["method", "scope"], strengths), list(made.values()))
 
 
 def _scope(scope: str, grouping: str) -> str:
-    return scope if grouping in ("", GROUPINGS[0]) else f"{scope} ({grouping})"
+    return LABELS[scope] if scope == "mixed" else scope_in_words(scope, grouping)
 
 
 def accuracies(scores: pd.DataFrame) -> Iterator[Table]:
     """A folded table per model: accuracy, a row per variant and a column per benchmark."""
     note = f"Percent of facts answered right. {GONE} is a missing cell."
     for model, rows in grid(scores).groupby("model", sort=False):
-        wide = rows.assign(percent=100 * rows["accuracy"]).pivot(index="variant", columns="benchmark", values="percent")
-        wide = wide.reindex(index=rows["variant"].unique(), columns=rows["benchmark"].unique())
-        wide = wide.rename_axis(columns=None).reset_index()
-        yield of_frame(wide, f"Accuracy of {model}", note, folded=True)
+        names, slugs = list(rows["benchmark"].unique()), rows["variant"].unique()
+        cells = dict(zip(zip(rows["variant"], rows["benchmark"], strict=True), 100 * rows["accuracy"], strict=True))
+        made = [[variant(slug), *row([], [number(cells.get((slug, n)), gone=GONE) for n in names])] for slug in slugs]
+        yield Table(f"Accuracy of {model}", note, columns(["variant"], names), made, folded=True)

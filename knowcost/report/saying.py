@@ -7,7 +7,7 @@ import pandas as pd
 
 from knowcost.aggregate.rule import COSTS, EQUAL, GAINS, SMALL, UNSURE
 from knowcost.compress.wording import LAYERS
-from knowcost.report.table import number
+from knowcost.report.table import MINUS, number
 
 MOST = 3  # losses that a clause tells one by one
 
@@ -29,7 +29,7 @@ def points(value: float, low: float, high: float, unit: str = "", more: str = ""
 
 def minus(value: float) -> str:
     """A number with one decimal and a minus sign."""
-    return number(value).replace("-", "\N{MINUS SIGN}")
+    return number(value).replace("-", MINUS)
 
 
 def listed(parts: Sequence[str], last: str = " and ") -> str:

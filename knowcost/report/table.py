@@ -6,7 +6,19 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from knowcost.aggregate import rule
+from knowcost.compress.wording import in_words
+
+MINUS = "\N{MINUS SIGN}"
 GONE = "\N{EN DASH}"  # a missing cell
+DECISIONS = {  # the classes of report.css for what rule.decide says
+    rule.COSTS: "costs", rule.GAINS: "gains", rule.EQUAL: "quiet", rule.SMALL: "small", rule.UNSURE: "unsure",
+    rule.NOT_RUN: "quiet", rule.NOTHING: "quiet",
+}  # fmt: skip
+LEGEND = (
+    "Bold: costs, or gains (underlined). Plain: small but real. Grey: practically equal. Italic with a question mark: "
+    "not measured precisely enough."
+)
 
 
 class Column(NamedTuple):
@@ -17,10 +29,22 @@ class Column(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A cell's text, and its classes of report.css: number, quiet."""
+    """A cell's text, and its classes of report.css: number, quiet, those of DECISIONS."""
 
     text: str
     style: str = ""
+
+
+class Told(Cell):
+    """A cell with more: what stands small below its text, and what is shown where one points at it."""
+
+    below: str
+    title: str
+
+    def __new__(cls, text: str, style: str = "", below: str = "", title: str = "") -> "Told":
+        made = super().__new__(cls, text, style)
+        made.below, made.title = below, title
+        return made
 
 
 @dataclass(frozen=True)
@@ -46,6 +70,20 @@ def row(texts: Iterable[str], numbers: Iterable[str] = ()) -> list[Cell]:
     return [*map(Cell, texts), *(Cell(text, "number") for text in numbers)]
 
 
+def variant(slug: str) -> Told:
+    """A variant in words, its slug where one points at it."""
+    return Told(in_words(slug), "words", title=slug)
+
+
+def estimate(numbers: tuple[float, float, float], decision: str = "", form: str = ".1f") -> Told:
+    """A number with its interval below, in the style of its decision. numbers: value, low, high."""
+    value, low, high = numbers
+    ends = "" if pd.isna(low) or pd.isna(high) else f"{number(low, form)} to {number(high, form)}"
+    text = number(value, form, GONE) + ("?" if decision == rule.UNSURE and pd.notna(value) else "")
+    style = f"number {DECISIONS.get(decision, '')}".strip()
+    return Told(text.replace("-", MINUS), style, ends.replace("-", MINUS), decision)
+
+
 def number(value: float | None, form: str = ".1f", gone: str = "") -> str:
     """A number as text, with thousands apart and never "-0.0"; `gone` where it is None or nan.
 
@@ -65,7 +103,7 @@ def signed(value: float) -> str:
     if size < 0.0005:  # the tables' last digit
         return "0"
     form = ".1f" if size >= 0.995 else ".2f" if size >= 0.005 else ".3f"
-    return ("+" if value > 0 else "\N{MINUS SIGN}") + number(size, form)
+    return ("+" if value > 0 else MINUS) + number(size, form)
 
 
 def of_frame(frame: pd.DataFrame, title: str, note: str, folded: bool = False) -> Table:

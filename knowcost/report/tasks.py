@@ -6,20 +6,22 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate.tables import ALL
-from knowcost.report.table import Cell, Column, Table, columns, number, row
+from knowcost.compress.registry import name_of
+from knowcost.report.table import Cell, Column, Table, Told, columns, number, row, variant
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import GROUPINGS, treatments
+from knowcost.spec.variants import GROUPINGS
 
 WHOLE = ""  # the scope of what was compressed elsewhere
 
 
 def matching(frame: pd.DataFrame) -> Iterator[Table]:
     """A table of borders for everything compressed, and a folded one for parts: a row per model, method and scope, a
-    column per benchmark. Grey: the dense model is no better than the majority baseline there."""
+    column per benchmark. Grey: the dense model is not shown to be above the baseline there."""
     note = (
         "The strongest compression that still matches the dense model (how much it may lose is told under “How it was "
-        "measured”), and in brackets the 95% interval of that border. ≥: the strongest that was run. Grey: the dense "
-        "model itself is not above the majority baseline, so there is little to lose."
+        "measured”), and in brackets the 95% interval of that border. ≥: the strongest that was run. Below it the "
+        "strongest that is shown to match: of the accuracy, and of the lead over the baseline. Grey: the dense model "
+        "is not shown to be above the baseline, so there is little to lose."
     )
     everything = frame["scope"].isin(["overall", WHOLE])
     for title, rows, folded in (
@@ -35,11 +37,11 @@ def _borders(frame: pd.DataFrame, title: str, note: str, folded: bool) -> Table:
     texts = ["model", "method", "levels", "scope"]
     made: dict[tuple[str, ...], list[Cell]] = {}
     for border in frame.to_dict("records"):
-        key = (border["model"], " + ".join(treatments(border["method"])), border["kind"], _scope(border))
+        key = (border["model"], name_of(border["method"]), border["kind"], _scope(border))
         cells = made.setdefault(key, row([*key, *[""] * len(benchmarks)]))
-        quiet = border["dense_accuracy"] <= border["majority"]  # nan is no baseline
+        quiet = pd.notna(border["majority"]) and not border["lead_border"]
         place = len(texts) + benchmarks.index(border["benchmark"])
-        cells[place] = Cell(_border(border), "quiet" if quiet else "")
+        cells[place] = Told(_border(border), "quiet" if quiet else "", _shown(border))
     return Table(title, note, columns([*texts, *benchmarks]), list(made.values()), folded)
 
 
@@ -56,6 +58,12 @@ def _border(border: Mapping[Hashable, Any]) -> str:
     low, high = border["border_low"], border["border_high"]
     gaps = f", not {border['gaps']}" if border["gaps"] else ""
     return words + gaps + (f" ({low} to {high})" if low != high else "")
+
+
+def _shown(border: Mapping[Hashable, Any]) -> str:
+    """ "shown: 20%", "shown: 20%, of the lead none"."""
+    lead = f", of the lead {border['lead_border']}" if border["lead_border"] else ""
+    return f"shown: {border['shown']}{lead}" if border["shown"] else ""
 
 
 def domains(frame: pd.DataFrame) -> Iterator[Table]:
@@ -88,5 +96,5 @@ def _wide(frame: pd.DataFrame, by: str, values: pd.Series, form: str = ".1f") ->
     """(columns, rows) of a frame with a row per variant and a column per value of `by`."""
     names, variants = list(frame[by].unique()), list(frame["variant"].unique())
     table = pd.Series(values.to_numpy(), [frame["variant"], frame[by]])
-    rows = [row([variant], [number(table.get((variant, name)), form) for name in names]) for variant in variants]
+    rows = [[variant(slug), *row([], [number(table.get((slug, name)), form) for name in names])] for slug in variants]
     return columns(["variant"], names), rows

@@ -12,6 +12,7 @@ FACTS = pa.schema(
         ("rank", pa.int32()),
         ("logprob", pa.float32()),
         ("choice_logprobs", pa.list_(pa.float32())),
+        ("top_logprob", pa.float32()),
         ("unprompted", pa.bool_()),
     ]
 )

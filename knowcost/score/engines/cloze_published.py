@@ -35,8 +35,8 @@ def ask(
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Ask a masked language model every sentence of a benchmark of kind `cloze_published`; one row per mask.
 
-    Arguments and result as those of cloze.ask; rank and logprob are null. A row's id is the fact's, with #2, #3
-    for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
+    Arguments and result as those of cloze.ask; ranks and log-probabilities are null. A row's id is the fact's, with
+    #2, #3 for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     check_asked(tokenizer, respondent.family)

@@ -48,14 +48,16 @@ def ask(
     are generated, generated_tokens) and one_length count.
 
     Returns (table with the columns of FACTS, metadata dict). Clozes are asked as completions: rank is among the
-    candidates and `unprompted` says whether the answer is what the model itself goes on with. A generated answer has no
-    logprob. `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite,
-    as a destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
-    such a fact has no prediction (""), is not correct and is counted in the metadata's "not_finite". "truncated" counts
-    the prompts whose left end did not fit the model's window. Facts are dropped, counted by reason and logged, where
-    one of their texts cannot be asked, for a question with fewer choices is another question: too_long (an answer alone
-    passes the window), no_tokens (the tokenizer makes nothing of it), no_completion (a cloze without candidates, or
-    with nothing before its blank). Raises InputError for a benchmark, model or tokenizer that the harness cannot ask.
+    candidates and `unprompted` says whether the answer is what the model itself goes on with. choice_logprobs are
+    the choices' log-likelihoods, top_logprob is the likeliest one's among them. A generated answer has no logprob.
+    `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite, as a
+    destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
+    such a fact has no prediction (""), is not correct and is counted in the metadata's "not_finite". "truncated"
+    counts the prompts whose left end did not fit the model's window. Facts are dropped, counted by reason and
+    logged, where one of their texts cannot be asked, for a question with fewer choices is another question:
+    too_long (an answer alone passes the window), no_tokens (the tokenizer makes nothing of it), no_completion (a
+    cloze without candidates, or with nothing before its blank). Raises InputError for a benchmark, model or
+    tokenizer that the harness cannot ask.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     kind, task, facts = lm_eval_tasks.task(str(benchmark_file), seal.check(benchmark_file))

@@ -35,6 +35,9 @@ lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_strin
 lm_eval.api.task.tqdm = functools.partial(tqdm, disable=True)
 
 
+NOTHING = {"prediction": "", "rank": None, "logprob": None, "choice_logprobs": None, "top_logprob": None}
+
+
 def documents(parquet: str, **metadata: Any) -> dict[str, datasets.Dataset]:
     """What the harness calls for a task's data (the `custom_dataset` of tasks/*.yaml): {split: datasets.Dataset}."""
     table, about = prepared.read(parquet)
@@ -80,8 +83,9 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
 def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
     """(rows of rows.FACTS, how many had a log-likelihood that is not finite) from the harness's samples of facts.
 
-    samples: their `doc_id` is the place among the facts. A fact with such a log-likelihood has no prediction ("") and
-    is not correct. Raises RuntimeError if the harness's verdict does not follow from its answers and the kind.
+    samples: their `doc_id` is the place among the facts. A fact with such a log-likelihood has no prediction (""), no
+    log-probability, and is not correct. Raises RuntimeError if the harness's verdict does not follow from its answers
+    and the kind.
     """
     about = KINDS[kind]
     made, not_finite = [], 0
@@ -105,7 +109,7 @@ def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple
         finite = bool(np.isfinite(row.pop("logprobs")).all())
         not_finite += not finite
         row |= {"id": fact["id"], "relation": fact["relation"], "correct": finite and right}
-        made.append(row if finite else row | {"prediction": "", "rank": None})
+        made.append(row if finite else row | NOTHING)
     return made, not_finite
 
 
@@ -115,12 +119,15 @@ def _chosen(
     """(row, verdict) where one of several given answers is right. found: [(log-likelihood, is greedy)]."""
     logprobs = [value for value, _ in found]
     chosen = int(np.argmax(logprobs))
+    with np.errstate(invalid="ignore"):  # what is not finite is left out by `rows`
+        top = float(logprobs[chosen] - np.logaddexp.reduce(logprobs))
     row = {
         "answer": choices[right],
         "prediction": choices[chosen],
         "rank": 1 + sum(each > logprobs[right] for each in logprobs) if ranked else None,
         "logprob": logprobs[right],
         "choice_logprobs": logprobs,
+        "top_logprob": top,
         "unprompted": found[right][1] if ranked else None,
         "logprobs": logprobs,
     }

@@ -68,6 +68,16 @@ def test_rare_losses_have_a_longer_upper_side_which_is_wilsons_shift():
     assert (gained.low[0], gained.high[0]) == pytest.approx((-found.high[0], -found.low[0]))
 
 
+def test_an_interval_that_holds_zero_has_a_p_above_a_twentieth():
+    """Most gain a little and a few lose much: the side of zero is the one that the skew makes longer."""
+    values = np.array([[1.0]] * 95 + [[-9.0]] * 5)
+    found = mean(values, np.arange(100), flip=0)
+    assert found.value[0] > 0 and found.value[0] - stats.t.ppf(0.975, 99) * found.se[0] > 0 > found.low[0]
+    assert found.p[0] > 0.05
+    other = mean(-values[:96], np.arange(96), flip=0)
+    assert other.high[0] < 0 and other.p[0] < 0.05
+
+
 def test_p_is_the_level_at_which_the_interval_reaches_zero():
     values = np.zeros((400, 4))
     values[:20, 0], values[:20, 1] = 1, -1  # skewed away from zero

@@ -36,6 +36,12 @@ def test_two_large_benchmarks_weigh_alike_and_are_independent():
     assert (row["decision"], row["worst_benchmark"], row["worst_points"]) == (rule.COSTS, "a", 20)
 
 
+def test_noise_measured_on_all_facts_is_more_of_those_that_were_known():
+    group = replace(asked(400, 0, known=100), noise={SLUG: 3.0})
+    row = one([group])
+    assert row["drop_high"] == pytest.approx(3) and row["kept_low"] == pytest.approx(100 - 3 * 400 / 100)
+
+
 def test_a_handful_of_facts_does_not_outweigh_a_thousand():
     """One's own four clozes, of which one was gained, beside a loss of 27 points."""
     own = asked(4, 0, known=3, gained=1, benchmark="own")

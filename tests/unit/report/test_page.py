@@ -192,8 +192,8 @@ def test_figures_of_a_group_are_folded_and_keep_their_size(run):
 def test_numbers_on_the_page_come_from_the_tables(run):
     parsed = Strict(page(run))
     row = tables.read(run["root"] / paths.TABLES)["drops"].set_index("variant").loc["magnitude-40@overall"].iloc[0]
-    text = parsed.text.split("Drop in accuracy: encoder models")[1]
-    assert re.search(rf"magnitude overall [-\d.]+ {row['drop_percent']:.1f} ", text)
+    text = parsed.text.split("Points of accuracy lost: encoder models")[1]
+    assert re.search(rf"magnitude pruning everything \S+ \S+ to \S+ {row['drop_points']:.1f}", text)
 
 
 def test_control_characters_of_facts_are_escapes_on_the_page(run, tmp_path):

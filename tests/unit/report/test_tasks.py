@@ -43,7 +43,10 @@ def test_perplexity_is_no_fact(data):
 
 def test_domains_and_disciplines_on_the_page(data):
     (table,) = tasks.domains(data["domains"])
-    found, rows = texts(table, ["magnitude-60@overall"]), data["scores"].set_index(["variant", "benchmark"])["accuracy"]
+    found, rows = (
+        texts(table, ["everything pruned by 60%"]),
+        data["scores"].set_index(["variant", "benchmark"])["accuracy"],
+    )
     each = rows["magnitude-60@overall"]
     assert found["world"] == f"{50 * (each['trades'] + each['exams']):.1f}"
     assert found["all of these"] == f"{100 * each.mean():.1f}" and found["common"] == f"{100 * each['sense']:.1f}"
@@ -60,21 +63,25 @@ def test_the_tolerance_of_the_config_draws_the_border(data):
     assert (whole.folded, parts.folded) == (False, True)
     borders = data["matching"].set_index(["method", "scope", "benchmark"])
     row = borders.loc[("magnitude", "overall", "trades")]
-    assert texts(whole, ["tiny-llama", "magnitude", "sparsity", "everything"])["trades"].startswith(row["border"])
+    assert texts(whole, ["tiny-llama", "magnitude pruning", "sparsity", "everything"])["trades"].startswith(
+        row["border"]
+    )
 
 
 def test_words_of_a_border():
     row = {"model": "m", "benchmark": "b", "method": "magnitude", "grouping": "paper", "scope": "overall",
            "kind": "sparsity", "dense_accuracy": 0.5, "majority": math.nan, "strongest": "80%", "gaps": "",
-           "border": "40%", "border_low": "20%", "border_high": "40%"}  # fmt: skip
+           "border": "40%", "border_low": "20%", "border_high": "40%", "shown": "20%", "lead_border": ""}  # fmt: skip
     same = {name: "80%" for name in ("border", "border_low", "border_high")}
     none = dict.fromkeys(same, "none")
-    rows = [row, row | same | {"benchmark": "c", "gaps": "60%"}, row | none | {"benchmark": "d", "majority": 0.5}]
+    rows = [row, row | same | {"benchmark": "c", "gaps": "60%", "majority": 0.3, "lead_border": "none"}]
+    rows += [row | none | {"benchmark": "d", "majority": 0.5}]
     (table,) = tasks.matching(pd.DataFrame(rows))
     int8 = dict.fromkeys([*same, "strongest"], "int8") | {"method": "int8", "kind": ""}
     (alone,) = tasks.matching(pd.DataFrame([row | int8]))
     assert alone.rows[0][4:] == [("int8", "")]
     assert table.rows[0][4:] == [("40% (20% to 40%)", ""), ("≥ 80%, not 60%", ""), ("none", "quiet")]
+    assert [cell.below for cell in table.rows[0][4:6]] == ["shown: 20%", "shown: 20%, of the lead none"]
 
 
 def test_texts_alone_are_not_enough(tmp_path):

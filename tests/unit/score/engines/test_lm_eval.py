@@ -14,6 +14,7 @@ from helpers.asking import rows_of
 from helpers.questions import FACTS, by_hand, make_llama, make_t5, prompts, word_tokenizer, write
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+from scipy.special import log_softmax
 
 from knowcost.benchmarks import prepared
 from knowcost.common.errors import InputError
@@ -106,6 +107,7 @@ def check_by_hand(kind, model, tokenizer, table, metadata):
         assert row["prediction"] == choices[expected.index(max(expected))]
         assert row["correct"] == (row["prediction"] == row["answer"])
         assert row["logprob"] == pytest.approx(expected[choices.index(row["answer"])], abs=1e-4)
+        assert row["top_logprob"] == pytest.approx(max(log_softmax(expected)), abs=1e-4)
         right = expected[choices.index(row["answer"])]
         assert row["rank"] == (1 + sum(each > right for each in expected) if kind == "cloze" else None)
 
@@ -183,7 +185,7 @@ def test_facts_with_nan_are_counted_and_never_correct(llama, parquet):
     assert metadata["not_finite"] == 3
     assert table["correct"].to_pylist() == [False] * 3
     assert table["prediction"].to_pylist() == [""] * 3
-    assert all(value != value for value in table["logprob"].to_pylist())
+    assert [table[name].null_count for name in ("logprob", "choice_logprobs", "top_logprob")] == [3, 3, 3]
 
 
 def test_only_the_facts_touched_by_nan_are_lost(t5, parquet):

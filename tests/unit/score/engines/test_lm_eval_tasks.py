@@ -118,6 +118,7 @@ def test_answers_and_predictions_are_texts(llama, tmp_path):
     assert (table["answer"].to_pylist(), table["correct"].to_pylist()) == ([last, "not"], [True, False])
     assert table["prediction"].to_pylist() == [last, ""]
     assert table["choice_logprobs"].null_count == 2  # the accepted answers are no alternatives
+    assert table["top_logprob"].null_count == 2
 
 
 @pytest.mark.parametrize("shots", [0, 5])
@@ -254,4 +255,4 @@ def test_a_model_of_nan_is_never_right(tmp_path):
     for format, rows in (("webquestions", WEBQS), ("lambada", LAMBADA), ("arc", ARC), ("hellaswag", HELLASWAG)):
         table, metadata = ours(model, format, rows, tmp_path)
         assert metadata["not_finite"] == len(rows) and not any(table["correct"].to_pylist())
-        assert set(table["prediction"].to_pylist()) == {""}
+        assert set(table["prediction"].to_pylist()) == {""} and table["logprob"].null_count == len(rows)

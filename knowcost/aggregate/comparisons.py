@@ -10,13 +10,14 @@ Where the variants of a comparison act on different scopes, the loss of each is 
 model's weights that it removed or touched.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import nan
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from knowcost.aggregate import losses
 from knowcost.aggregate.clustered import Sample, estimate
@@ -41,9 +42,9 @@ class Asked:
         """Which facts are in some part."""
         return np.any([facts for _, facts in self.parts], axis=0)
 
-    def names(self, facts: np.ndarray) -> set[tuple[str, str]]:
-        """The clusters of these facts, as no other benchmark has them."""
-        return {(self.group.benchmark, name) for name in self.group.clusters[facts]}
+    def clusters(self, facts: np.ndarray) -> tuple[str, np.ndarray]:
+        """The benchmark, and the cluster of each of these facts."""
+        return self.group.benchmark, self.group.clusters[facts]
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,21 @@ def measure(groups: Sequence[Group], words: str, by_level: ByLevel, parts: Parts
         return Comparison(words, missing=missing, left_out=left_out, has_margin=has_margin)
     levels = {level: each for level, each in by_level.items() if level is not None} if len(by_level) > 1 else {}
     measured = list(_measured(asked, [mean, *levels.values()], _per_weight(by_level, weights)))
-    facts = {(each.group.benchmark, name) for each in asked for name in each.group.facts["id"][each.facts]}
-    clusters = set().union(*(each.names(each.facts) for each in asked))
-    models, benchmarks = ({getattr(each.group, name) for each in asked} for name in ("model", "benchmark"))
-    counts = len(facts), len(clusters), len(models), len(benchmarks)
+    facts = _distinct((each.group.benchmark, each.group.facts["id"].to_numpy()[each.facts]) for each in asked)
+    clusters = _distinct(each.clusters(each.facts) for each in asked)
+    models, benchmarks = (len({getattr(each.group, name) for each in asked}) for name in ("model", "benchmark"))
     by = dict(zip(levels, measured[1:], strict=True))
-    return Comparison(words, measured[0], by, *counts, left_out=left_out, has_margin=has_margin)
+    return Comparison(
+        words, measured[0], by, facts, clusters, models, benchmarks, left_out=left_out, has_margin=has_margin
+    )
+
+
+def _distinct(names: Iterable[tuple[str, np.ndarray]]) -> int:
+    """How many different names there are, of (benchmark, names); those of two benchmarks are never the same."""
+    found: dict[str, list[np.ndarray]] = {}
+    for benchmark, each in names:
+        found.setdefault(benchmark, []).append(each)
+    return sum(len(pd.unique(np.concatenate(each))) for each in found.values())
 
 
 def _missing(groups: Sequence[Group], weights: Weights) -> list[str]:
@@ -145,7 +155,7 @@ def _counted(spoken: Sequence[Asked], above_baseline: bool) -> tuple[list[Asked]
             weight = 0.0  # which is named as missing
         elif not (weight := losses.weight(group)):
             left_out.append(f"{group.model} on {group.benchmark}: not shown to know anything there")
-        if weight and any(len(set(group.clusters[facts])) < 2 for _, facts in asked.parts):
+        if weight and any(len(pd.unique(group.clusters[facts])) < 2 for _, facts in asked.parts):
             weight = 0.0
             left_out.append(f"{group.model} on {group.benchmark}: its facts are one cluster")
         if weight:
@@ -179,9 +189,9 @@ def _measured(asked: Sequence[Asked], columns: Sequence[Weights], per_weight: Pe
     if all(per_weight(each.group.model) for each in asked):
         scaled = _numbers(asked, per_weight)
     for number, beside, weights in zip(points, scaled, columns, strict=True):
-        differing = set().union(*(each.names(_differ(each.group, weights) & each.facts) for each in asked))
+        differing = _distinct(each.clusters(_differ(each.group, weights) & each.facts) for each in asked)
         allowance = number.value if MAJORITY in weights else _allowance(asked, weights)
-        yield Measured(number, beside, len(differing), allowance)
+        yield Measured(number, beside, differing, allowance)
 
 
 def _numbers(asked: Sequence[Asked], of_model: PerModel) -> list[Number]:

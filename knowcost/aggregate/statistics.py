@@ -55,7 +55,7 @@ class Group:
         """The variants that can be held against the dense model; none if that was not scored."""
         return [slug for slug in self.right if slug != DENSE] if DENSE in self.right else []
 
-    @property
+    @functools.cached_property
     def clusters(self) -> np.ndarray:
         """The cluster of every fact."""
         return self.facts["cluster"].to_numpy()

@@ -118,9 +118,8 @@ def test_no_difference_is_within_the_margin():
     row = alone([ints("1110000000", "1110000000")], "int8_feed_forward")
     assert (row["verdict"], row["differing"]) == ("not precise enough", 0)
     half = 100 * stats.t.ppf(0.975, 39) ** 2 / (40 + stats.t.ppf(0.975, 39) ** 2)
-    assert row["high"] == pytest.approx(half) and row["needed"] == np.ceil(
-        40 * half
-    )  # no fact changed: the width falls with n
+    assert row["high"] == pytest.approx(half)
+    assert row["needed"] == np.ceil(40 * half)  # no fact changed: the width falls with n
     wide = alone([ints("1110000000", "1110000000")], "int8_feed_forward", margin=10.0)
     assert (wide["verdict"], wide["why"]) == ("no difference", "within 10 points")
 

@@ -10,14 +10,16 @@ from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse
 
 PAIR = ["model", "variant"]
 CELL = [*PAIR, "benchmark"]
-DROPS = ["drop_percent", "majority_drop_percent"]
+DROPS = ["drop_percent", "majority_drop_percent", "decision"]
+OF_MEAN = {"drop_points": "mean_points", "drop_low": "mean_low", "drop_high": "mean_high", "decision": "mean_decision"}
 
 
 def cells_of(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row per (panel, model, variant), as plots takes them: panel ALL holds means over benchmarks, the others one
     benchmark each. Every cell of the run's design has a row.
 
-    mine: the tables of one family (scores, drops_by_model, audit_published).
+    mine: the tables of one family (scores, drops, drops_by_model, audit_published). decision: what the points that the
+    model lost bear; mean_points, mean_low, mean_high, mean_decision: of the mean over models, where a table has it.
     """
     design = paper_tables.grid(mine["scores"])
     each = design[~design["experiment"].isin([DENSE, AS_PUBLISHED])]
@@ -25,7 +27,12 @@ def cells_of(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     each = each.assign(panel=each["benchmark"], why=unknown.map({True: UNKNOWN, False: MISSING}))
     each["why"] = each["why"].where(each["drop_percent"].isna(), "")
     each = each.merge(_marks(mine), how="left", on=CELL)
-    return pd.concat([_means(each, mine["drops_by_model"]), each], ignore_index=True)
+    of_family = mine["drops"][["variant", *OF_MEAN]].rename(columns=OF_MEAN)
+    mean = _means(each, mine["drops_by_model"]).merge(of_family, how="left", on="variant")
+    if each["model"].nunique() == 1:
+        each = each.assign(**{new: each[old] for old, new in OF_MEAN.items()})
+    made = pd.concat([mean, each], ignore_index=True)
+    return made.fillna({"decision": "", "mean_decision": ""})
 
 
 def _means(each: pd.DataFrame, drops: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,9 @@ from knowcost.aggregate.drops import nearest_level
 from knowcost.aggregate.tables import under
 from knowcost.compress.registry import methods_of, name_of
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.plots import ALL, MISSING, bars, lines
-from knowcost.draw.style import COLOURS
+from knowcost.draw.plots import ALL, MISSING, bars, has_baseline, lines
+from knowcost.draw.style import BARS, COLOURS, decided_in_words
+from knowcost.draw.words import everything, interval
 from knowcost.papers.cost_of_compression import index as paper
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
@@ -28,7 +29,6 @@ DIAMONDS = {
     PRINTED: "Diamonds: the drops that follow from Tables 3 to 5 as printed. ",
     LOSING: "Diamonds: this run's drops when the pruned layer is lost, as the published code scored it. ",
 }
-WHOLE = " Everything means every linear layer but the final one."
 FINAL_LAYER = "Removing part of the final layer, as single weights or as whole rows"
 PRUNED_THEN_QUANTIZED = "Pruning a scope, then quantizing it"
 
@@ -62,6 +62,10 @@ class Subject:
         where = f"{'attention in ' * (self.scopes == 'attention_parts')}{LABELS[self.family]} models"
         grouping = f" ({self.grouping} grouping)" * (self.grouping != GROUPINGS[0])
         return f"{what[0].upper()}{what[1:]}: {where}{grouping}"
+
+    def whole(self, cells: pd.DataFrame) -> str:
+        """What "everything" means, if it is among the cells."""
+        return everything([self.method]) if self.method and "overall" in set(cells["scope"]) else ""
 
     @property
     def what(self) -> str:
@@ -111,21 +115,21 @@ def _pruning(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Lines: averaged over benchmarks; a panel per model; a panel per benchmark; and so for each model by itself."""
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
     models, benchmarks = mean["model"].unique(), each["panel"].unique()
-    band = " The band spans the least and the most harmed model." if len(models) > 1 else ""
-    notes, whole = _notes(cells), WHOLE * ("overall" in set(cells["scope"]))
+    band = "The band spans the least and the most harmed model. " * (len(models) > 1)
     only = ["by_benchmark"] * (len(benchmarks) == 1)
-    caption = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{whole}{band} {notes}"
+    start = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{subject.whole(mean)}"
+    caption = f"{start}{band}{_gaps(cells)}{_notes(mean)}"
     view = View(["mean", *only, *["by_model"] * (len(models) == 1)])
     yield _drawn(subject, view, lines(mean, subject.title), caption)
     several = len(models) > 1 and subject.scopes == "main"
     if several:
         view = View(["by_model", *only], ", by model", "_by_model", BY_MODEL)
-        figure = lines(mean.assign(panel=mean["model"]), subject.title + view.words)
-        caption = f"Accuracy lost, averaged over benchmarks, each model by itself. {notes}"
-        yield _drawn(subject, view, figure, caption)
+        own = mean.assign(panel=mean["model"], mean_decision=mean["decision"])
+        caption = f"Accuracy lost, averaged over benchmarks, each model by itself. {_gaps(cells)}{_notes(own)}"
+        yield _drawn(subject, view, lines(own, subject.title + view.words), caption)
     if len(benchmarks) > 1:
         view = View(["by_benchmark"], ", by benchmark", "_by_benchmark", BY_BENCHMARK)
-        caption = f"Accuracy lost, each benchmark by itself.{band} {notes}"
+        caption = f"Accuracy lost, each benchmark by itself. {band}{_gaps(cells)}{_notes(each)}"
         yield _drawn(subject, view, lines(each, subject.title + view.words), caption)
         if several:
             yield from _each_model(each, subject)
@@ -135,15 +139,18 @@ def _each_model(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Lines for each model by itself, a panel per benchmark."""
     for model, rows in cells.groupby("model", sort=False):
         view = View(["by_benchmark"], f", {model} by benchmark", f"_model_{model}", BY_MODEL)
-        caption = f"Accuracy that {model} lost, each benchmark by itself. {_notes(rows)}"
+        rows = rows.assign(mean_decision=rows["decision"])
+        caption = f"Accuracy that {model} lost, each benchmark by itself. {_gaps(rows)}{_notes(rows)}"
         yield _drawn(subject, view, lines(rows, subject.title + view.words), caption)
 
 
 def _quantizing(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Bars per model: averaged over benchmarks, and a panel per benchmark."""
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
-    caption = f"{subject.what}: accuracy lost. {_numbers(mean)} {_notes(cells, PRINTED)}"
-    figure = bars(cells if each["panel"].nunique() > 1 else mean, subject.title, mark=PRINTED)
+    shown = cells if each["panel"].nunique() > 1 else mean
+    start = f"{subject.what}: accuracy lost. {_numbers(mean)}{subject.whole(mean)}"
+    figure = bars(shown, subject.title, mark=PRINTED)
+    caption = f"{start}{_gaps(cells)}{_notes_of_bars(shown, PRINTED)}"
     yield _drawn(subject, View(["mean", "by_model", "by_benchmark"]), figure, caption)
 
 
@@ -151,14 +158,16 @@ def _levels(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Bars per model, a column of panels per level: averaged over benchmarks; then a row of panels per benchmark."""
     how, mark = ("pruned", LOSING) if subject.experiment == "final" else ("pruned, then quantized", PRINTED)
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
-    notes, several = _notes(cells, mark), each["panel"].nunique() > 1
+    several = each["panel"].nunique() > 1
     view = View(["mean", "by_model", *["by_benchmark"] * (not several)])
-    caption = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)} {notes}"
+    start = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{subject.whole(mean)}"
+    caption = f"{start}{_gaps(cells)}{_notes_of_bars(mean, mark)}"
     yield _drawn(subject, view, bars(_by_level(mean, how), subject.title, mark=mark), caption)
     if several:
         view = View(["by_benchmark"], ", by benchmark", "_by_benchmark", BY_BENCHMARK)
         figure = bars(_by_level(each, how), subject.title + view.words, cells["level"].nunique(), mark)
-        yield _drawn(subject, view, figure, f"{subject.what}: accuracy lost, each benchmark by itself. {notes}")
+        start = f"{subject.what}: accuracy lost, each benchmark by itself. "
+        yield _drawn(subject, view, figure, f"{start}{_gaps(cells)}{_notes_of_bars(each, mark)}")
 
 
 def _by_level(cells: pd.DataFrame, how: str) -> pd.DataFrame:
@@ -172,26 +181,45 @@ def _by_level(cells: pd.DataFrame, how: str) -> pd.DataFrame:
     return pd.concat(made)
 
 
-def _notes(cells: pd.DataFrame, mark: str | None = None) -> str:
-    """What a figure's gaps, diamonds (`mark`) and dashed line are, if it has any."""
+def _gaps(cells: pd.DataFrame) -> str:
+    """What is missing, a sentence."""
     gone = cells[(cells["why"] == MISSING) & (cells["panel"] != ALL)]
-    notes = ""
-    if len(gone):
-        counts = gone.groupby(["model", "benchmark"], sort=False).size().reset_index(name="count").to_dict("records")
-        words = ", ".join(f"{each['model']} on {each['benchmark']} ({each['count']})" for each in counts)
-        notes = f"Missing cells: {words}. "
-    if mark and cells["mark"].notna().any():
-        notes += DIAMONDS[mark]
-    if cells["majority_drop_percent"].notna().any():
-        notes += "Dashed: a model that always gives the most frequent answer. "
-    return notes
+    if gone.empty:
+        return ""
+    counts = gone.groupby(["model", "benchmark"], sort=False).size().reset_index().itertuples(index=False)
+    return f"Missing cells: {', '.join(f'{model} on {benchmark} ({count})' for model, benchmark, count in counts)}. "
 
 
-def _numbers(cells: pd.DataFrame) -> str:
-    """The means in words, at the level nearest to REFERENCE_LEVEL where there are levels."""
+def _notes(shown: pd.DataFrame) -> str:
+    """What dots and the dashed line of a figure of lines are; shown: its rows."""
+    return decided_in_words(shown["mean_decision"][shown["drop_percent"].notna()]) + _dashed(shown)
+
+
+def _notes_of_bars(shown: pd.DataFrame, mark: str) -> str:
+    """What bars, diamonds (`mark`) and dashed lines are; shown: the figure's rows."""
+    words = decided_in_words(shown["decision"][shown["drop_percent"].notna()], BARS)
+    return words + DIAMONDS[mark] * bool(shown["mark"].notna().any()) + _dashed(shown)
+
+
+def _dashed(shown: pd.DataFrame) -> str:
+    return "Dashed: a model that always gives the most frequent answer. " * has_baseline(shown)
+
+
+def _numbers(mean: pd.DataFrame) -> str:
+    """The means in words, at the level nearest to REFERENCE_LEVEL where there are levels: relative as the paper has
+    them, and the points with their interval."""
     start = "Mean drop"
-    if cells["level"].notna().any():
-        level = nearest_level(cells["level"])
-        cells, start = cells[cells["level"] == level], f"Mean drop at {percent_words(level)}"
-    means = cells.groupby("scope")["drop_percent"].mean().dropna()
-    return f"{start}: {', '.join(f'{LABELS[s]} {means[s]:.1f}%' for s in COLOURS if s in means.index)}."
+    if mean["level"].notna().any():
+        level = nearest_level(mean["level"])
+        mean, start = mean[mean["level"] == level], f"Mean drop at {percent_words(level)} sparsity"
+    found = mean.dropna(subset=["drop_percent"]).groupby("scope")
+    drops = found["drop_percent"].mean()
+    points = {str(scope): _points(rows) for scope, rows in found}
+    start += ", relative and in points of accuracy with 95% intervals" * any(points.values())
+    return f"{start}: {'; '.join(f'{LABELS[s]} {drops[s]:z.1f}%{points[s]}' for s in COLOURS if s in points)}. "
+
+
+def _points(rows: pd.DataFrame) -> str:
+    """The points lost by the mean of models, as what follows its relative drop; rows: one per model."""
+    value, low, high = rows[["mean_points", "mean_low", "mean_high"]].iloc[0]
+    return "" if pd.isna(value) else f", {interval(value, low, high)}"

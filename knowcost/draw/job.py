@@ -15,7 +15,7 @@ from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import seal
 from knowcost.common.files import write_json
-from knowcost.draw import INDEX, costs, findings, perplexity, size
+from knowcost.draw import INDEX, costs, findings, perplexity, size, strengths
 from knowcost.draw.cells import cells_of, setting
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import STYLE, save
@@ -56,6 +56,7 @@ def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]
     mine = {name: data[name][data[name]["family"] == family] for name in names}
     mine["scores"] = mine["scores"][[not is_published(name) for name in mine["scores"]["benchmark"]]]
     who = setting(mine["scores"])
+    yield from strengths.hidden(mine["drops"], family, who)
     yield from costs.figures(cells_of(mine), family, who)
     yield from size.kept(mine["drops"], family, who)
     yield from findings.first(mine["forgotten_by"], family, who)

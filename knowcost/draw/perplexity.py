@@ -5,37 +5,40 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from knowcost.aggregate import matching
+from knowcost.aggregate import matching, rule
 from knowcost.compress.registry import name_of
+from knowcost.compress.wording import in_words
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.style import GREY, finish, label, panels
+from knowcost.draw.style import GREY, LOOKS, decided_in_words, dot_handles, dots, finish, label, panels
+from knowcost.draw.words import everything, interval
 from knowcost.spec import levels
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import BROUGHT, DENSE, GROUPINGS, parse
 
-# after Okabe and Ito, as the colours of scopes; markers double them, and dashes set a second round apart
-LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
-         ("#5D3A9B", "X"), ("#666666", "p")]  # fmt: skip
+# dashes set a second round of LOOKS apart
 DASHES = ("-", "--", ":", "-.")
 WIDE = 50  # times the least perplexity beyond which only powers of ten are ticks
 CLOSE = 14  # points between two strengths below which only the first is written
 SCOPE = "overall"
+LOST = ["drop_points", "drop_low", "drop_high", "decision"]
+RISE = 1.1  # times the dense model's perplexity: what still looks harmless by it
 
 
 def against(mine: Mapping[str, pd.DataFrame], family: str, who: str = "") -> Iterator[Drawn]:
     """Mean accuracy over perplexity, a line per method from the dense model to its strongest variant, everything
     compressed; nothing without both.
 
-    mine: the tables of one family (scores, perplexity, and matching for the study's tolerance); who: the end of the
-    caption.
+    mine: the tables of one family (scores, perplexity, drops_by_model for decisions, matching for the tolerance); who:
+    the end of the caption.
     """
-    points = _points(mine["scores"], mine["perplexity"])
+    points = _points(mine)
     whole = (points["scope"] == SCOPE) | (points["experiment"] == BROUGHT)
     lines = _lines(points["variant"][whole].unique())
     if not lines:
@@ -46,18 +49,20 @@ def against(mine: Mapping[str, pd.DataFrame], family: str, who: str = "") -> Ite
     yield Drawn(f"perplexity_{family}", title, _caption(points, lines) + who, figure, family)
 
 
-def _points(scores: pd.DataFrame, perplexity: pd.DataFrame) -> pd.DataFrame:
-    """Rows of perplexity, those that are finite, with the mean `accuracy` (%) over all benchmarks of the model and how
-    many percent of the dense model's that is `lost`."""
+def _points(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Rows of perplexity, those that are finite, with the mean `accuracy` (%) over all benchmarks of the model, and
+    LOST."""
+    scores, perplexity = mine["scores"], mine["perplexity"]
     asked = scores.groupby("model")["benchmark"].nunique()
     by = scores.groupby(["model", "variant"])
-    means = by[["accuracy", "dense_accuracy"]].mean().reset_index()
+    means = by["accuracy"].mean().reset_index()
     means = means[by.size().to_numpy() == means["model"].map(asked)]
-    means["lost"] = 100 * (1 - means["accuracy"] / means["dense_accuracy"])
     means["accuracy"] *= 100
     rows = perplexity[np.isfinite(perplexity["perplexity"])]
     rows = rows[rows["grouping"].isin(["", GROUPINGS[0]])]
-    return rows.merge(means[["model", "variant", "accuracy", "lost"]], on=["model", "variant"])
+    pair = ["model", "variant"]
+    rows = rows.merge(means, on=pair).merge(mine["drops_by_model"][[*pair, *LOST]], how="left", on=pair)
+    return rows.fillna({"decision": ""})
 
 
 def _lines(slugs: Iterable[str]) -> dict[str, list[str]]:
@@ -79,8 +84,9 @@ def _draw(points: pd.DataFrame, lines: Mapping[str, list[str]], title: str, tole
         axis.set(title=f"{model}, {text}")
         _panel(axis, here, lines, tolerance)
     label(axes, "perplexity (log scale)", "facts answered right (%)")
-    handles = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
+    handles: list[Artist] = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
     handles += [Line2D([], [], **style, label=words) for style, words in zip(_styles(lines), lines, strict=True)]
+    handles += dot_handles(points["decision"][points["variant"].isin(_slugs(lines))])
     if tolerance is not None:
         words = f"{percent_words(100 * tolerance)} below dense"
         handles.append(Line2D([], [], color=GREY, linestyle="--", label=words))
@@ -94,7 +100,11 @@ def _panel(axis: Axes, here: pd.DataFrame, lines: Mapping[str, list[str]], toler
     for style, slugs in zip(_styles(lines), lines.values(), strict=True):
         path = here.loc[[slug for slug in (DENSE, *slugs) if slug in here.index]]
         shown = range(int(DENSE in path.index), len(path))
-        axis.plot(path["perplexity"], path["accuracy"], **style, markevery=list(shown), alpha=0.8, zorder=2)
+        look = {name: style[name] for name in ("color", "linestyle")}
+        axis.plot(path["perplexity"], path["accuracy"], **look, alpha=0.8, zorder=2)
+        those = path.iloc[list(shown)]
+        look = {name: style[name] for name in ("color", "marker")}
+        dots(axis, those["perplexity"], those["accuracy"], those["decision"], look)
         for place in shown:
             row, variant = path.iloc[place], parse(path.index[place])
             if variant.strength:
@@ -137,19 +147,31 @@ def _styles(lines: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     ]
 
 
+def _slugs(lines: Mapping[str, list[str]]) -> list[str]:
+    return [slug for each in lines.values() for slug in each]
+
+
 def _caption(points: pd.DataFrame, lines: Mapping[str, list[str]]) -> str:
-    """What is shown, and the strongest variant that perplexity calls harmless (at most a tenth more)."""
-    caption = (
-        "Every linear layer compressed: perplexity on a text (to the right: worse) and the mean accuracy over all "
-        "benchmarks, from the dense model along each method's strengths. A line that falls before it goes right loses "
-        "knowledge that perplexity does not show. "
+    """What is shown, and what was lost where perplexity looks harmless."""
+    shown = points[points["variant"].isin(_slugs(lines))]
+    methods = dict.fromkeys(shown["method"][shown["experiment"] != BROUGHT])
+    return (
+        "Everything compressed: perplexity on a text (to the right: worse) and the mean accuracy over all benchmarks, "
+        "from the dense model along each method's strengths. A line that falls before it goes right loses knowledge "
+        f"that perplexity does not show. {everything(methods) if methods else ''}{decided_in_words(shown['decision'])}"
+        f"{_unseen(shown)}"
     )
-    slugs = {slug for each in lines.values() for slug in each}
-    unseen = points[points["variant"].isin(slugs) & (points["perplexity_times"] <= 1.1)].dropna(subset=["lost"])
-    if unseen.empty:
-        return caption
-    worst = unseen.iloc[int(unseen["lost"].argmax())]
-    return caption + (
-        f"The most that was lost while perplexity rose by at most a tenth: {max(worst['lost'], 0):.1f}% of the dense "
-        f"accuracy ({worst['model']}, {worst['variant']}). "
-    )
+
+
+def _unseen(shown: pd.DataFrame) -> str:
+    """How many variants cost accuracy while perplexity rose by at most a tenth, and the one that lost most."""
+    harmless = shown[shown["perplexity_times"] <= RISE].drop_duplicates(["model", "variant"])
+    if harmless.empty:
+        return ""
+    costly = harmless[harmless["decision"] == rule.COSTS]
+    start = f"Variants whose perplexity rose by at most a tenth: {len(harmless)}, of which {len(costly)} cost accuracy"
+    if costly.empty:
+        return f"{start}. "
+    worst = costly.sort_values("drop_points").iloc[-1]
+    lost = interval(worst["drop_points"], worst["drop_low"], worst["drop_high"])
+    return f"{start}, the most {in_words(worst['variant'])} ({worst['model']}): {lost}. "

@@ -2,7 +2,8 @@
 
 Rows have: panel, model, scope, level (percent of the weights, nan where there is none), drop_percent (of the dense
 model's accuracy), majority_drop_percent (nan without a baseline), why (MISSING or UNKNOWN where the drop is nan, else
-""), mark (a drop to be marked beside this one, nan without).
+""), mark (a drop to be marked beside this one, nan without), decision and mean_decision (of rule.py, on the points that
+the model lost, and the mean of models; "" without).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
+from knowcost.aggregate import rule
+from knowcost.draw.style import (
+    COLOURS,
+    GREY,
+    HOLLOW,
+    MARKERS,
+    SHOWN,
+    SIZE,
+    dot_handles,
+    dots,
+    finish,
+    label,
+    panels,
+    widen,
+)
 from knowcost.spec.families import LABELS
 
 ALL, MEAN = "all benchmarks (mean)", "mean of models"
@@ -50,20 +65,23 @@ def lines(cells: pd.DataFrame, title: str) -> Figure:
         axis.set_xticks(levels[:: 2 if len(levels) > 7 and len(names) > 1 else 1])
     widen(axes[0], "y")
     label(axes, "sparsity (% of the scope's weights)", DROP)
-    handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
+    handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=SIZE, label=LABELS[s]) for s in scopes]
     if (cells["why"] == MISSING).any():
         low, high = axes[0].get_ylim()
         strip = (high - low) * FOOT * (len(scopes) + 0.5)  # for the crosses, below the data
         axes[0].set_ylim(low - strip, high)
         handles.append(Line2D([], [], color=GREY, marker="x", linestyle="", label="missing cells"))
-    finish(figure, axes, title, handles + _baseline_handle(cells))
+    decisions = cells["mean_decision"][cells["drop_percent"].notna()]
+    finish(figure, axes, title, [*handles, *dot_handles(decisions), *_baseline_handle(cells)])
     return figure
 
 
 def _panel_of_lines(axis: Axes, rows: pd.DataFrame, scopes: Sequence[str]) -> None:
     for place, scope in enumerate(scopes):
-        values = rows[rows["scope"] == scope].pivot(index="level", columns="model", values="drop_percent")
-        _line(axis, values, {"color": COLOURS[scope], "marker": MARKERS[scope]}, 0.035 + FOOT * place)
+        mine, style = rows[rows["scope"] == scope], {"color": COLOURS[scope], "marker": MARKERS[scope]}
+        values = mine.pivot(index="level", columns="model", values="drop_percent")
+        _line(axis, values, style, 0.035 + FOOT * place)
+        dots(axis, values.index, values.mean(axis=1), mine.groupby("level")["mean_decision"].first(), style)
     baseline = rows.groupby("model")["majority_drop_percent"].first().mean()
     if pd.notna(baseline):
         axis.axhline(baseline, color=GREY, linestyle="--", linewidth=1.2)
@@ -74,7 +92,7 @@ def _panel_of_lines(axis: Axes, rows: pd.DataFrame, scopes: Sequence[str]) -> No
 def _line(axis: Axes, values: pd.DataFrame, style: Mapping[str, Any], foot: float) -> None:
     """values: levels x models. A cross for each level without one of them, at that height of the panel."""
     values = pd.concat([pd.DataFrame(0.0, index=[0.0], columns=values.columns), values])
-    axis.plot(values.index, values.mean(axis=1), markersize=7, markeredgecolor="white", **style)
+    axis.plot(values.index, values.mean(axis=1), color=style["color"])
     if values.shape[1] > 1:
         low, high = values.min(axis=1), values.max(axis=1)
         axis.fill_between(values.index, low, high, color=style["color"], alpha=0.13, linewidth=0)
@@ -109,14 +127,17 @@ def bars(cells: pd.DataFrame, title: str, columns: int = 3, mark: str | None = N
     handles: list[Artist] = [Patch(color=COLOURS[s], label=LABELS[s]) for s in scopes]
     if mark and cells["mark"].notna().any():
         handles.append(Line2D([], [], label=mark, **DIAMOND))
-    finish(figure, axes, title, handles + _baseline_handle(cells))
+    finish(figure, axes, title, [*handles, *_bar_handles(cells), *_baseline_handle(cells)])
     return figure
 
 
 def _panel_of_bars(axis: Axes, rows: pd.DataFrame, models: list[str], scopes: list[str]) -> None:
     for scope in scopes:
         of_scope = rows[rows["scope"] == scope]
-        axis.barh(of_scope["place"], of_scope["drop_percent"], height=BAR / len(scopes), color=COLOURS[scope])
+        made = axis.barh(of_scope["place"], of_scope["drop_percent"], height=BAR / len(scopes), color=COLOURS[scope])
+        for bar, word in zip(made, of_scope["decision"], strict=True):
+            if SHOWN.get(word) is HOLLOW:
+                bar.set(facecolor="white", edgecolor=COLOURS[scope])
     axis.plot(rows["mark"], rows["place"], zorder=5, **DIAMOND)
     baseline = rows.groupby("model")["majority_drop_percent"].first().reindex(models)
     for place, value in enumerate(baseline):
@@ -137,6 +158,7 @@ def _mean(cells: pd.DataFrame) -> pd.DataFrame:
     groups = cells.groupby(["panel", "scope"], sort=False)
     mean = groups[["drop_percent", "majority_drop_percent", "mark"]].mean()
     mean["mark"] = mean["mark"].where(groups["mark"].count() == groups["model"].size())
+    mean["decision"] = groups["mean_decision"].first()
     mean["why"] = groups["why"].first().where(mean["drop_percent"].isna(), "")
     there, gone = groups["drop_percent"].count(), groups["why"].agg(lambda why: (why == MISSING).sum())
     words = " (" + there.astype(str) + " of " + (there + gone).astype(str) + ")"
@@ -151,18 +173,39 @@ def _values(axis: Axes, rows: pd.DataFrame, digit: float) -> None:
     """
     for row in rows.to_dict("records"):
         gone = pd.isna(row["drop_percent"])
-        text = row["why"] if gone else format(row["drop_percent"], "z.1f") + row["of"]
+        unsure = "?" * (SHOWN.get(row["decision"]) is HOLLOW)
+        text = row["why"] if gone else format(row["drop_percent"], "z.1f") + unsure + row["of"]
         x = 0 if gone else max(row["drop_percent"], 0)
         if x <= row["mark"] <= x + digit * (len(text) + 2):
             x = row["mark"]
         style: dict[str, Any] = {"color": GREY, "style": "italic"} if gone else {}
+        if row["decision"] == rule.EQUAL:
+            style["color"] = GREY
         axis.annotate(text, (x, row["place"]), (5, 0), textcoords="offset points", **SMALL, **style)
+
+
+def _bar_handles(cells: pd.DataFrame) -> list[Artist]:
+    """The legend's entries for hollow bars and for grey numbers, if there are any."""
+    found = set(cells["decision"][cells["drop_percent"].notna()])
+    handles: list[Artist] = []
+    if rule.UNSURE in found:
+        handles.append(Patch(facecolor="white", edgecolor=GREY, label=rule.UNSURE))
+    if rule.EQUAL in found:
+        handles.append(
+            Line2D([], [], color=GREY, marker="$0.0$", markersize=15, markeredgewidth=0, linestyle="", label=rule.EQUAL)
+        )
+    return handles
 
 
 def _scopes(cells: pd.DataFrame) -> list[str]:
     return [scope for scope in COLOURS if scope in set(cells["scope"])]
 
 
+def has_baseline(cells: pd.DataFrame) -> bool:
+    """Whether a figure of these rows has the dashed line of the majority baseline."""
+    return bool(cells["majority_drop_percent"].notna().any())
+
+
 def _baseline_handle(cells: pd.DataFrame) -> list[Artist]:
-    known = cells["majority_drop_percent"].notna().any()
-    return [Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="majority baseline")] if known else []
+    handle = Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="majority baseline")
+    return [handle] if has_baseline(cells) else []

@@ -1,7 +1,9 @@
 """The practitioner's figure: what a variant saves against what it keeps."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
@@ -10,23 +12,46 @@ from matplotlib.patches import Patch
 
 from knowcost.aggregate.drops import KEEP
 from knowcost.compress.registry import name_of
+from knowcost.compress.wording import in_words
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.style import COLOURS, GREY, MARKERS, finish
+from knowcost.draw.style import COLOURS, GREY, HOLLOW, MARKERS, SIZE, finish
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import BROUGHT
 
+SOLID: dict[str, Any] = {"markersize": SIZE, "markeredgewidth": 0, "alpha": 0.85}
+
 
 def kept(drops: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
-    """A dot per variant of the table of drops; who: the end of the caption."""
+    """A dot per variant of the table of drops, filled where it is shown to keep KEEP percent; who: the end of the
+    caption."""
     points = drops.dropna(subset=["bytes_saved_percent", "kept_percent"])
     if points.empty:
         return
     title = f"What is kept for the bytes saved: {LABELS[family]} models"
     caption = (
         "Every variant: the bytes it saves, and how many of the facts that the dense model answered right it still "
-        "answers right. Zero weights count as no bytes, which is the most that sparse storage could reach. "
+        "answers right, mean over benchmarks, then models. Zero weights count as no bytes, which is the most that "
+        "sparse storage could reach. Lines reach down to the lower bounds that hold for all of these variants at once "
+        f"(95%); filled: the bound reaches {KEEP}%. {_smallest(points)}"
     )
     yield Drawn(f"bytes_{family}", title, caption + who, _dots(points, title), family)
+
+
+def _shown(points: pd.DataFrame) -> pd.Series:
+    """Which variants are shown to keep KEEP percent."""
+    return points["kept_least"] >= KEEP
+
+
+def _smallest(points: pd.DataFrame) -> str:
+    """The variant that saves most of those that are shown to keep KEEP percent, a sentence."""
+    found = points[_shown(points) & (points["bytes_saved_percent"] > 0)]
+    if found.empty:
+        return f"None that saves bytes is shown to keep {KEEP}%. "
+    best = found.sort_values(["bytes_saved_percent", "kept_percent"]).iloc[-1]
+    return (
+        f"Of the filled ones {in_words(best['variant'])} saves most: {best['bytes_saved_percent']:.0f}% of the bytes, "
+        f"{best['kept_percent']:.1f}% kept, at least {best['kept_least']:.1f}%. "
+    )
 
 
 def _dots(points: pd.DataFrame, title: str) -> Figure:
@@ -35,17 +60,26 @@ def _dots(points: pd.DataFrame, title: str) -> Figure:
     axis.axhline(KEEP, color=GREY, linestyle="--", linewidth=1)
     for (scope, experiment), group in points.groupby(["scope", "experiment"], sort=False):
         colour, marker = COLOURS.get(str(scope), GREY), MARKERS.get(str(experiment), "x")
-        saved, kept = group["bytes_saved_percent"], group["kept_percent"]
-        axis.plot(saved, kept, linestyle="", markersize=7, alpha=0.85, color=colour, marker=marker)
+        saved, kept, shown = group["bytes_saved_percent"], group["kept_percent"], _shown(group)
+        axis.vlines(saved, group["kept_least"], kept, color=colour, linewidth=1, alpha=0.5)
+        style: dict[str, Any] = {"linestyle": "", "color": colour, "marker": marker}
+        axis.plot(saved[shown], kept[shown], **style, **SOLID)
+        axis.plot(saved[~shown], kept[~shown], **style, **HOLLOW)
     for point in points[points["experiment"] == BROUGHT].to_dict("records"):
         place = point["bytes_saved_percent"], point["kept_percent"]
         axis.annotate(name_of(point["method"]), place, (5, 4), textcoords="offset points", fontsize=7, color=GREY)
     axis.set(xlabel="bytes saved (% of the dense model)", ylabel="facts still known (% of what\nthe dense model knew)")
-    axis.set_ylim(0, 103)
+    lowest = np.nanmin(points[["kept_percent", "kept_least"]].to_numpy())
+    axis.set_ylim(max(0, min(lowest, KEEP) - 3), 101.5)
     axis.set_xlim(min(0, points["bytes_saved_percent"].min() - 2), None)
     kinds = [e for e in MARKERS if e in set(points["experiment"])]
     handles: list[Artist] = [Patch(color=COLOURS[s], label=LABELS[s]) for s in COLOURS if s in set(points["scope"])]
     handles += [Line2D([], [], color=GREY, linestyle="", marker=MARKERS[e], label=LABELS[e]) for e in kinds]
+    words = f"shown to keep {KEEP}%", "not shown to"
+    handles += [
+        Line2D([], [], color=GREY, linestyle="", marker="o", label=word, **look)
+        for word, look in zip(words, (SOLID, HOLLOW), strict=True)
+    ]
     handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1, label=f"{KEEP}% kept"))
     finish(figure, [axis], title, handles)
     return figure

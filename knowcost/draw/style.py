@@ -4,7 +4,7 @@ Colours belong to scopes (after Okabe and Ito, told apart by colour-blind reader
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from knowcost.aggregate import rule
 from knowcost.common.files import atomic
 
 COLOURS = {
@@ -28,6 +30,9 @@ MARKERS = {
     "prune_pattern": "<", "quantize_bits": "*", "other": "p",
     "brought": "h",
 }  # fmt: skip
+# of methods; after Okabe and Ito as the colours of scopes, with markers that double them
+LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
+         ("#5D3A9B", "X"), ("#666666", "p")]  # fmt: skip
 STYLE = {
     "svg.hashsalt": "knowcost", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
     "axes.titlesize": 11, "axes.titlelocation": "left", "axes.edgecolor": "#444444", "axes.labelcolor": "#222222",
@@ -35,6 +40,12 @@ STYLE = {
     "figure.titlesize": 12.5, "figure.titleweight": "bold", "legend.frameon": False, "savefig.dpi": 160,
 }  # fmt: skip
 GREY = "#666666"
+# How a dot shows what its estimate bears (rule.py): filled where the interval leaves out zero.
+SIZE = 7
+FILLED: dict[str, Any] = {"markersize": SIZE, "markeredgecolor": "white", "markeredgewidth": 0.7}
+HOLLOW: dict[str, Any] = {"markersize": SIZE - 0.5, "markerfacecolor": "white", "markeredgewidth": 1.3}
+SMALL: dict[str, Any] = {"markersize": 3.2, "markeredgewidth": 0}
+SHOWN = {rule.UNSURE: HOLLOW, rule.NOTHING: HOLLOW, rule.EQUAL: SMALL}
 
 
 def panels(
@@ -79,6 +90,44 @@ def _columns(handles: Sequence[Artist], inches: float) -> int:
         if sum(max(words[start : start + rows]) for start in range(0, len(words), rows)) <= 12 * inches:
             return columns
     return 1
+
+
+def dots(
+    axis: Axes, x: Iterable[float], y: Iterable[float], decisions: Iterable[str], style: Mapping[str, Any]
+) -> None:
+    """A dot per point, as its decision has it; style: colour and marker."""
+    points = list(zip(x, y, decisions, strict=True))
+    for look in (FILLED, HOLLOW, SMALL):
+        mine = [(one, other) for one, other, word in points if SHOWN.get(word, FILLED) is look]
+        if mine:
+            axis.plot(*zip(*mine, strict=True), linestyle="", zorder=3, **style, **look)
+
+
+def dot_handles(decisions: Iterable[str]) -> list[Artist]:
+    """The legend's entries for the dots that are not filled, of those among `decisions`."""
+    words, found = {rule.UNSURE: HOLLOW, rule.EQUAL: SMALL}, set(decisions)
+    return [
+        Line2D([], [], color=GREY, marker="o", linestyle="", label=word, **look)
+        for word, look in words.items()
+        if word in found
+    ]
+
+
+DOTS = ("Filled", "hollow", "small")
+BARS = ("Black number", "hollow bar and question mark", "grey number")
+
+
+def decided_in_words(decisions: Iterable[str], looks: tuple[str, str, str] = DOTS) -> str:
+    """What marks say of the decisions they show, for a caption; empty where there are none. looks: of what is shown to
+    cost or gain something, of what is not precise enough, and of what is practically equal to the dense model."""
+    found = set(decisions) - {"", rule.NOT_RUN}
+    if not found:
+        return ""
+    filled, hollow, equal = looks
+    words = [f"{filled}: the 95% interval of the points lost leaves out zero"]
+    words += [f"{hollow}: it is not precise enough to say"] * bool({rule.UNSURE, rule.NOTHING} & found)
+    words += [f"{equal}: practically equal to the dense model"] * (rule.EQUAL in found)
+    return "; ".join(words) + ". "
 
 
 def widen(axis: Axes, which: str, least: float = 1.0) -> None:

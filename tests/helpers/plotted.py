@@ -4,12 +4,13 @@ from math import nan
 
 import pandas as pd
 
-from knowcost.draw import plots
+from knowcost.draw import plots, style
 
 
 def cells(**columns):
     frame = pd.DataFrame(columns)
-    defaults = {"panel": plots.ALL, "majority_drop_percent": nan, "why": "", "mark": nan}
+    defaults = {"panel": plots.ALL, "majority_drop_percent": nan, "why": "", "mark": nan, "decision": ""}
+    defaults |= {"mean_decision": "", "mean_points": nan, "mean_low": nan, "mean_high": nan}
     return frame.assign(**{key: value for key, value in defaults.items() if key not in frame})
 
 
@@ -27,8 +28,16 @@ def crosses(axis):
 
 
 def points(axis):
-    lines = [line for line in axis.lines if line.get_marker() in ("o", "s")]
+    """{colour: heights} of lines that join points."""
+    lines = [line for line in axis.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1]
     return {line.get_color(): list(line.get_ydata()) for line in lines}
+
+
+def dots(axis):
+    """{(colour, x): how the dot there is drawn} of marked points."""
+    looks = {style.HOLLOW["markersize"]: "hollow", style.SMALL["markersize"]: "small", style.SIZE: "filled"}
+    lines = [line for line in axis.lines if line.get_linestyle() == "None" and line.get_marker() != "x"]
+    return {(line.get_color(), x): looks[line.get_markersize()] for line in lines for x in line.get_xdata()}
 
 
 def diamonds(axis):

@@ -1,20 +1,61 @@
 """What figures of costs are called, and what their captions say was done."""
 
+from math import nan
+
 import matplotlib
 import pandas as pd
 import pytest
 from helpers.plotted import TWO_MODELS, cells
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import rule, tables
 from knowcost.compress.registry import METHODS
 from knowcost.draw import costs
-from knowcost.draw.style import COLOURS, MARKERS, STYLE
+from knowcost.draw.style import COLOURS, MARKERS, STYLE, decided_in_words
+from knowcost.draw.words import everything
 
 
-def test_numbers_in_captions_are_those_nearest_to_forty_percent():
-    assert costs._numbers(TWO_MODELS) == "Mean drop at 40%: everything 15.0%, attention 4.0%."
+def test_numbers_in_captions_are_those_nearest_to_forty_percent_with_their_intervals():
+    assert costs._numbers(TWO_MODELS) == "Mean drop at 40% sparsity: everything 15.0%; attention 4.0%. "
     assert costs._numbers(TWO_MODELS.assign(level=None)).startswith("Mean drop: ")
-    assert costs._numbers(TWO_MODELS.assign(level=62.5)).startswith("Mean drop at 62.5%: ")
+    assert costs._numbers(TWO_MODELS.assign(level=62.5)).startswith("Mean drop at 62.5% sparsity: ")
+    decided = TWO_MODELS.assign(mean_points=[9.0, 9.0, 6.2, 6.2, 9.0, 9.0, 1.5, 1.5], mean_low=-0.04, mean_high=8.0)
+    assert costs._numbers(decided) == (
+        "Mean drop at 40% sparsity, relative and in points of accuracy with 95% intervals: "
+        "everything 15.0%, 6.2 points (0.0 to 8.0); attention 4.0%, 1.5 points (0.0 to 8.0). "
+    )
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        (["magnitude", "gptq", "rtn", "sparsegpt~c4"], "Everything means every linear layer but the final one. "),
+        (["int8"], "Everything means every linear layer, the final one too. "),
+        (["magnitude+int8"], "Everything means every linear layer but the final one, which int8 takes in too. "),
+        (["wanda", "int8"], "Everything means every linear layer but the final one, which int8 takes in too. "),
+    ],
+)
+def test_what_everything_means_follows_the_methods(methods, words):
+    """Only int8 takes the final layer in (section 2.4 of the thesis)."""
+    assert everything(methods) == words
+
+
+def test_captions_promise_a_dashed_line_only_where_one_is_drawn():
+    """The mean has no baseline where one of the benchmarks has none."""
+    each = pd.concat([TWO_MODELS.assign(panel="x"), TWO_MODELS.assign(panel="y", majority_drop_percent=nan)])
+    every = pd.concat([TWO_MODELS.assign(majority_drop_percent=nan), each])
+    about = {"experiment": "prune", "method": "magnitude", "grouping": "paper"}
+    with matplotlib.rc_context(STYLE):
+        made = {drawn.name: drawn for drawn in costs.figures(every.assign(**about), "encoder", "Who.")}
+    for name, drawn in made.items():
+        dashed = any(line.get_linestyle() == "--" for axis in drawn.figure.axes for line in axis.lines)
+        assert ("Dashed: " in drawn.caption) == dashed == ("by_benchmark" in name or "_model_" in name), name
+
+
+def test_captions_say_what_dots_are_and_only_those_that_are_there():
+    assert decided_in_words(["", rule.NOT_RUN]) == ""
+    assert decided_in_words([rule.COSTS]) == "Filled: the 95% interval of the points lost leaves out zero. "
+    words = decided_in_words([rule.EQUAL, rule.NOTHING])
+    assert "hollow: " in words and "small: practically equal" in words
 
 
 def test_panels_of_levels_keep_their_fractions():

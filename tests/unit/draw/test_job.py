@@ -38,7 +38,7 @@ def test_every_experiment_is_drawn_and_nothing_else(folder, drawn):
     expected = {name + parts for name in names for parts in ("", "_attention_parts")}
     expected |= {f"{name}{parts}_by_benchmark" for name in names[::2] for parts in ("", "_attention_parts")}
     expected |= {f"final_{family}", f"final_{family}_by_benchmark"}
-    expected |= {f"bytes_{family}", f"forgotten_first_{family}", "claims"}
+    expected |= {f"hidden_{family}", f"bytes_{family}", f"forgotten_first_{family}", "claims"}
     assert {entry["name"] for entry in drawn} == expected  # nothing of the encoder: it has no drop
     assert {path.stem for path in (folder / "figures").glob("*.svg")} == expected
     assert read_json(folder / "figures" / draw.INDEX) == drawn

@@ -5,9 +5,11 @@ import math
 import matplotlib
 import pandas as pd
 import pytest
+from helpers.plotted import dots
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import rule, tables
 from knowcost.draw import perplexity as perplexity_figures
+from knowcost.draw.perplexity import LOST
 from knowcost.draw.style import STYLE
 
 
@@ -40,12 +42,16 @@ POINTS = {
 }  # fmt: skip
 
 
-def drawn(*made, tolerance=0.05):
+def drawn(*made, tolerance=0.05, decided=None):
+    """decided: {variant: (points lost, low, high, decision)}"""
     scores, perplexity = (pd.concat(each) for each in zip(*made, strict=True))
     matching = pd.DataFrame({"tolerance": [tolerance] * 3})
-    return list(
-        perplexity_figures.against({"scores": scores, "perplexity": perplexity, "matching": matching}, "decoder")
-    )
+    rows = [
+        {"model": "m", "variant": slug, **dict(zip(LOST, each, strict=True))} for slug, each in (decided or {}).items()
+    ]
+    lost = pd.DataFrame(rows, columns=["model", "variant", *LOST])
+    mine = {"scores": scores, "perplexity": perplexity, "matching": matching, "drops_by_model": lost}
+    return list(perplexity_figures.against(mine, "decoder"))
 
 
 def test_a_line_per_method_from_the_dense_model_to_its_strongest_variant():
@@ -60,7 +66,26 @@ def test_a_line_per_method_from_the_dense_model_to_its_strongest_variant():
     (dashed,) = [line for line in axis.lines if line.get_linestyle() == "--"]
     assert dashed.get_ydata()[0] == pytest.approx(0.95 * 70)
     assert axis.get_xscale() == "log" and axis.get_title(loc="left") == "m, prose"
-    assert "by at most a tenth: 20.0% of the dense accuracy (m, magnitude-20@overall)" in made.caption
+    assert "Everything means every linear layer but the final one, which int8 takes in too. " in made.caption
+
+
+def test_what_perplexity_does_not_show_is_what_was_decided():
+    """Perplexity rises by 5%, 15% and 200%; the caption speaks of those up to a tenth."""
+    points = {"dense": (10.0, (80,)), "magnitude-20@overall": (10.5, (70,)), "gptq-4bit@overall": (10.9, (78,))}
+    points |= {"magnitude-60@overall": (30.0, (20,))}
+    costly = {"magnitude-20@overall": (10.0, 7.0, 13.0, rule.COSTS), "gptq-4bit@overall": (2.0, -1.0, 5.0, rule.UNSURE)}
+    costly |= {"magnitude-60@overall": (60.0, 50.0, 70.0, rule.COSTS)}
+    (made,) = drawn(frames(points), decided=costly)
+    words = "Variants whose perplexity rose by at most a tenth: 2, of which 1 cost accuracy"
+    assert f"{words}, the most everything pruned by 20% (m): 10.0 points (7.0 to 13.0). " in made.caption
+    looks = dots(made.figure.axes[0])
+    assert looks == {("#D55E00", 10.5): "filled", ("#0072B2", 10.9): "hollow", ("#D55E00", 30.0): "filled"}
+    spared = {slug: (0.1, -0.5, 0.7, rule.EQUAL) for slug in costly}
+    assert "at most a tenth: 2, of which 0 cost accuracy. " in drawn(frames(points), decided=spared)[0].caption
+    assert (
+        "at most a tenth"
+        not in drawn(frames({"dense": (10.0, (80,)), "magnitude-60@overall": (30.0, (20,))}))[0].caption
+    )
 
 
 def test_patterns_have_a_line_of_their_own():

@@ -5,11 +5,12 @@ from math import nan
 import matplotlib
 import pandas as pd
 import pytest
-from helpers.plotted import TWO_MODELS, cells, crosses, diamonds, points
+from helpers.plotted import TWO_MODELS, cells, crosses, diamonds, dots, points
 
+from knowcost.aggregate import rule
 from knowcost.draw import plots
 from knowcost.draw.plots import MISSING, UNKNOWN
-from knowcost.draw.style import COLOURS, STYLE
+from knowcost.draw.style import COLOURS, GREY, STYLE
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +21,43 @@ def style():
 
 def test_lines_start_at_the_dense_model_and_show_means():
     (axis,) = plots.lines(TWO_MODELS, "title").axes
-    found = {
-        line.get_color(): (list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines if line.get_marker()
-    }
-    assert found[COLOURS["overall"]] == ([0, 20, 40], [0, 3, 15])
-    assert found[COLOURS["attention"]] == ([0, 20, 40], [0, 0.5, 4])
+    assert [list(line.get_xdata()) for line in axis.lines if line.get_linestyle() == "-"] == [[0, 20, 40]] * 2
+    assert points(axis)[COLOURS["overall"]] == [0, 3, 15] and points(axis)[COLOURS["attention"]] == [0, 0.5, 4]
     baseline = [line for line in axis.lines if line.get_linestyle() == "--"]
     assert [set(line.get_ydata()) for line in baseline] == [{40.0}]
     band = axis.collections[0].get_paths()[0].get_extents()
     assert (band.ymin, band.ymax) == (0, 20)  # least and most harmed model
+
+
+DECIDED = TWO_MODELS.assign(mean_decision=[rule.EQUAL] * 2 + [rule.COSTS] * 2 + [rule.UNSURE] * 2 + [rule.SMALL] * 2)
+
+
+def test_dots_show_what_the_mean_of_models_bears():
+    figure = plots.lines(DECIDED, "title")
+    assert dots(figure.axes[0]) == {
+        (COLOURS["overall"], 20): "small",
+        (COLOURS["overall"], 40): "filled",
+        (COLOURS["attention"], 20): "hollow",
+        (COLOURS["attention"], 40): "filled",
+    }
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["everything", "attention", "not precise enough", "practically equal", "majority baseline"]
+    undecided = plots.lines(TWO_MODELS, "title")
+    assert set(dots(undecided.axes[0]).values()) == {"filled"}
+    assert len(undecided.legends[0].get_texts()) == 3
+
+
+def test_bars_show_what_each_model_lost_for_sure():
+    rows = TWO_MODELS[TWO_MODELS["level"] == 40]
+    rows = rows.assign(decision=[rule.UNSURE, rule.COSTS, rule.EQUAL, rule.COSTS], mean_decision=rule.COSTS)
+    figure = plots.bars(rows, "title")
+    (axis,) = figure.axes
+    hollow = [[bar.get_facecolor()[:3] == (1, 1, 1) for bar in bars] for bars in axis.containers]
+    assert hollow == [[False, True, False], [False, False, False]]  # mean, a, b
+    grey = {text.get_text() for text in axis.texts if text.get_color() == GREY}
+    assert "10.0?" in {text.get_text() for text in axis.texts} and grey == {"3.0"}
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words[2:] == ["not precise enough", "practically equal", "majority baseline"]
 
 
 def test_bars_show_models_and_their_mean():

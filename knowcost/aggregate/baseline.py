@@ -36,7 +36,9 @@ def above(group: Group, slugs: Sequence[str]) -> pd.DataFrame:
     right = np.column_stack([group.right[slug] for slug in slugs]).astype(float)
     noise = group.noises(slugs)
     if not np.isnan(group.baseline):
-        lead = estimate([Sample(group.benchmark, 100 * (right - group.baseline), group.clusters, flip=100, noise=noise)])
+        lead = estimate(
+            [Sample(group.benchmark, 100 * (right - group.baseline), group.clusters, flip=100, noise=noise)]
+        )
         _put(found, lead, slugs, ("lead_points", "lead_low", "lead_high"))
     others = [slug for slug in slugs if slug != DENSE]
     if others and LEAD_LOST.counts(group) and group.knows:
@@ -56,8 +58,7 @@ def above(group: Group, slugs: Sequence[str]) -> pd.DataFrame:
 
 def lead_lost(group: Group, slugs: Sequence[str]) -> Estimates:
     """Percent of the dense model's lead on a benchmark that variants lost; only where it has one (Group.knows)."""
-    values, over = LEAD_LOST.values(group, slugs)
-    return estimate([Sample(group.benchmark, values, group.clusters, over, flip=100, noise=group.noises(slugs))])
+    return _ratio(group, slugs, *LEAD_LOST.values(group, slugs))
 
 
 def _kept(group: Group, slugs: Sequence[str], guess: np.ndarray) -> Estimates | None:
@@ -67,8 +68,12 @@ def _kept(group: Group, slugs: Sequence[str], guess: np.ndarray) -> Estimates | 
     dense = estimate([Sample(group.benchmark, 100 * before, group.clusters, flip=100)])
     if not dense.low[0] > 0:
         return None
-    after = 100 * (np.column_stack([group.right[slug] for slug in slugs]) - guess)
-    return estimate([Sample(group.benchmark, after, group.clusters, before, flip=100, noise=group.noises(slugs))])
+    return _ratio(group, slugs, 100 * (np.column_stack([group.right[slug] for slug in slugs]) - guess), before)
+
+
+def _ratio(group: Group, slugs: Sequence[str], values: np.ndarray, over: np.ndarray) -> Estimates:
+    noise = group.noises(slugs) * len(over) / abs(over.sum())  # measured on all facts
+    return estimate([Sample(group.benchmark, values, group.clusters, over, flip=100, noise=noise)])
 
 
 def _put(frame: pd.DataFrame, found: Estimates, slugs: Sequence[str], names: Sequence[str]) -> None:

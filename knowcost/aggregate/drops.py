@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import losses, rule
+from knowcost.aggregate import baseline, losses, rule
 from knowcost.aggregate.statistics import Group
 from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered
 from knowcost.spec.variants import DENSE
@@ -25,9 +25,9 @@ KEEP_LEVELS = (99, KEEP, 90)  # what `cheapest` asks a variant to keep, in perce
 REFERENCE_LEVEL = 40  # percent: the sparsity at which figures and report compare, or the nearest one that was run
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
           "dense_accuracy", "drop_points", "drop_low", "drop_high", "decision", "noise_points", "drop_percent",
-          "forgotten", "gained", "kept_percent", "majority", "guess", "majority_drop_points", "majority_drop_percent",
-          "touched_parameters", "zeros", "sparsity", "nominal_bytes", "disk_bytes", "bytes_saved_percent", "limit",
-          "dropped"]  # fmt: skip
+          "forgotten", "gained", "kept_percent", *baseline.COLUMNS, "majority", "guess", "majority_drop_points",
+          "majority_drop_percent", "touched_parameters", "zeros", "sparsity", "nominal_bytes", "disk_bytes",
+          "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
 PAPER = ["drop_percent", "majority_drop_points", "majority_drop_percent"]  # averaged as the paper averages
 SIZES = ["nominal_bytes", "bytes_saved_percent"]
 LOSSES = ["models", "pairs", "knowing", "small", "drop_points", "drop_low", "drop_high", "decision", "needed",

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as compute
 
-from knowcost.aggregate import metrics, noise, rule, tables
+from knowcost.aggregate import answer_bias, baseline, metrics, noise, phrasings, rule, tables
 from knowcost.aggregate.inputs import Cell, Files
 from knowcost.aggregate.statistics import Group, drop_of
 from knowcost.benchmarks.formats import is_published
@@ -22,7 +22,8 @@ from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse, scope_key
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ["id", "relation", "answer", "correct", "rank", "unprompted", "again", "logprob", "choice_logprobs"]
+COLUMNS = ["id", "relation", "answer", "prediction", "correct", "rank", "unprompted", "again", "logprob",
+           "choice_logprobs"]  # fmt: skip
 
 Row = dict[str, Any]  # a row of a table
 
@@ -30,11 +31,14 @@ Row = dict[str, Any]  # a row of a table
 @dataclass(frozen=True)
 class Asked:
     """What cells that ask for facts say. rows: of drops.scores, one per cell; groups: one per model and benchmark;
-    noises: of noise.table, one per cell that was asked twice."""
+    noises: of noise.table, one per cell that was asked twice; answers: of answer_bias.frame; phrased: of
+    phrasings.frame."""
 
     rows: list[Row]
     groups: list[Group]
     noises: list[Row]
+    answers: list[Row]
+    phrased: list[Row]
 
 
 def text(cell: Cell) -> Row:
@@ -55,7 +59,7 @@ def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
     by_group: dict[tuple[str, str], list[Cell]] = {}
     for each in cells:
         by_group.setdefault((each.model, each.benchmark), []).append(each)
-    found = Asked([], [], [])
+    found = Asked([], [], [], [], [])
     for group in by_group.values():
         _gather(group, files, margin, found)
         log.info("%s, %s: %d variants", group[0].model, group[0].benchmark, len(group))
@@ -69,7 +73,7 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     if dense is None:
         log.warning("%s, %s: the dense model was not scored, so drops stay empty", first.model, first.benchmark)
     base = _read((dense or first).path)
-    facts, majority = _facts(base[0], files.benchmarks[first.benchmark])
+    facts, majority, words = _facts(base[0], files.benchmarks[first.benchmark])
     right: dict[str, np.ndarray] = {}
     probabilities: dict[str, np.ndarray] = {}
     rows, noises, asked_alike = [], [], []
@@ -86,6 +90,8 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
             noises.append(asdict(cell) | moved)
         right[cell.variant] = frame["correct"].to_numpy(bool)
         probabilities[cell.variant] = probability(frame)
+        if row["experiment"] != AS_PUBLISHED:
+            _add_answers(cell, (frame, base[0] if dense else None), (facts, words), found)
     measured = {each["variant"]: each for each in noises}
     floors = {row["variant"]: noise.floor(row["variant"], measured) for row in rows}
     for row in rows:
@@ -94,6 +100,9 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     group = Group(*whose, facts, right, majority, first.kind, probabilities, floors)
     if dense is not None:
         _add_versus(asked_alike, group, margin)
+    above = baseline.above(group, list(right))
+    for row in asked_alike:
+        row |= above.loc[row["variant"]].to_dict()
     found.rows.extend(rows)
     found.noises.extend(noises)
     audited = {row["variant"] for row in rows if row["experiment"] == AS_PUBLISHED}
@@ -101,17 +110,30 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     found.groups.append(replace(group, right={slug: each for slug, each in right.items() if slug not in audited}))
 
 
-def _facts(frame: pd.DataFrame, benchmark: Path) -> tuple[pd.DataFrame, float]:
-    """(the facts of a statistics.Group, the majority baseline over them), which are fewer than the benchmark's where
-    there was a limit or some were dropped."""
+def _add_answers(
+    cell: Cell, frames: tuple[pd.DataFrame, pd.DataFrame | None], asked: tuple[pd.DataFrame, list[str]], found: Asked
+) -> None:
+    """Add to `found` which answers a cell gives, and how it does under several phrasings. frames: of the cell, and of
+    the dense model; asked: the facts, and what their choices are called."""
+    (facts, words), about = asked, asdict(cell)
+    if given := answer_bias.row(facts, words, *frames):
+        found.answers.append(about | given)
+    if phrasings.repeats(facts):
+        found.phrased.append(about | phrasings.row(facts, *frames))
+
+
+def _facts(frame: pd.DataFrame, benchmark: Path) -> tuple[pd.DataFrame, float, list[str]]:
+    """(the facts of a statistics.Group, the majority baseline over them, what their choices are called), which are
+    fewer than the benchmark's where there was a limit or some were dropped."""
     table, about = parquet.read(benchmark)
     ids = pa.array(frame["id"], table.schema.field("id").type)
     asked = table.take(compute.index_in(ids, table.column("id")))
     confidence = np.log(probability(frame), where=probability(frame) > 0, out=np.full(len(frame), -np.inf))
     more = asked.select(["cluster", "fact", "phrasing", "popularity"]).to_pandas()
     facts = pd.concat([frame[["id", "relation", "answer"]].reset_index(drop=True), more], axis=1)
-    facts = facts.assign(confidence=confidence, guess=metrics.guesses(asked, about))
-    return facts, metrics.majority(asked, about)
+    places, words = answer_bias.places(asked, about)
+    facts = facts.assign(confidence=confidence, guess=metrics.guesses(asked, about), place=places)
+    return facts, metrics.majority(asked, about), words
 
 
 def probability(frame: pd.DataFrame) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from knowcost.aggregate import (
+    answer_bias,
     audit,
     by_task,
     comparisons,
@@ -19,6 +20,7 @@ from knowcost.aggregate import (
     matching,
     noise,
     paper_tables,
+    phrasings,
     statistics,
     tables,
     verdicts,
@@ -116,6 +118,8 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
         "overlap": forgotten.overlap(asked.groups),
         "claims": judged,
         "claims_levels": by_level,
+        "answer_bias": answer_bias.frame(asked.answers),
+        "phrasings": phrasings.frame(asked.phrased),
     }
 
 

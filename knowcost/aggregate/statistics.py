@@ -32,13 +32,13 @@ COLUMNS = ["family", "model", "variant", "benchmark", "n", "kept", "forgotten", 
 class Group:
     """All variants of one model on one benchmark.
 
-    facts: frame of n rows with id (unique), relation (or missing), answer, confidence (the natural-log probability
-    that the dense model gave the right answer), cluster (facts that share it are not independent), fact (the fact that
-    a row asks; phrasings of one fact share it), phrasing, popularity (both or missing), and guess (1 / number of
-    choices, nan for open questions). right: {variant: n booleans}, the dense model's among them unless it was not
-    scored. majority: the share that the majority baseline gets right, or nan. kind: of the benchmark. probability:
-    {variant: n probabilities of the right answer}, nan where the engine gives none. noise: {variant: noise floor in
-    points}, nan or absent where none was measured.
+    facts: frame of n rows with id (unique), relation (or missing), answer, confidence (the natural-log probability that
+    the dense model gave the right answer), cluster (facts that share it are not independent), fact (the fact that a row
+    asks; phrasings of one fact share it), phrasing, popularity (both or missing), guess (1 / number of choices, nan for
+    open questions) and place (which choice is right, nan where choices have no fixed places). right: {variant: n
+    booleans}, the dense model's among them unless it was not scored. majority: the share that the majority baseline
+    gets right, or nan. kind: of the benchmark. probability: {variant: n probabilities of the right answer}, nan where
+    the engine gives none. noise: {variant: noise floor in points}, nan or absent where none was measured.
     """
 
     family: str

@@ -46,6 +46,8 @@ FORMATS = {
     **dict.fromkeys(("lead_lost_percent", "lead_lost_low", "lead_lost_high"), POINTS),
     **dict.fromkeys(("probability_points", "probability_low", "probability_high"), POINTS),
     "guess": SHARE,
+    "accuracy_at_threshold": SHARE,
+    **dict.fromkeys(("choices", "phrasings"), COUNT),
     **dict.fromkeys(("difference_points", "difference_low", "difference_high"), POINTS),
     **dict.fromkeys(("beyond_points", "beyond_low", "beyond_high"), POINTS),
     **dict.fromkeys(("lead_beyond_points", "lead_beyond_low", "lead_beyond_high"), POINTS),
@@ -59,12 +61,12 @@ FORMATS = {
 }
 # The columns that are text. All others are numbers, so that one that is missing throughout is no other type.
 TEXT = {
-    "a", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "claim", "contrast",
+    "a", "answer", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "claim", "contrast",
     "decision", "discipline", "domain", "dropped", "dtype", "example", "example_answer", "experiment", "family",
     "gaps", "grouping", "int8_activations", "int8_engine", "kind", "lead_border", "lead_match", "left_out", "match",
     "matching", "method", "missing", "model", "not_asked", "paper", "part", "printed_examples", "printed_type",
-    "probability_decision", "scope", "section", "sentence", "shown", "sources", "strength", "strongest", "subject",
-    "unit", "variant", "verdict", "why", "worst_benchmark",
+    "probability_decision", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest",
+    "subject", "unit", "variant", "verdict", "why", "worst_benchmark",
 }  # fmt: skip
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]

@@ -14,7 +14,9 @@ NO_YES = ["no", "yes"]
 def asked(odds, yes):
     """A cell of yes-no questions with these log-odds of "yes"; yes: which of them are to be answered so."""
     choices = [np.array([0.0, each], np.float32) for each in odds]
-    return pd.DataFrame({"choice_logprobs": choices, "correct": [(each > 0) == right for each, right in zip(odds, yes)]})
+    return pd.DataFrame(
+        {"choice_logprobs": choices, "correct": [(each > 0) == right for each, right in zip(odds, yes, strict=True)]}
+    )
 
 
 def facts(yes, **more):

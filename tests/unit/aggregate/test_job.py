@@ -40,9 +40,9 @@ def test_aggregate_by_hand(tmp_path):
     inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 1]})
     made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
     assert sorted(made) == [
-        "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "claims_levels", "disciplines",
-        "domains", "drops", "drops_by_model", "facts", "forgotten_by", "halves", "how_asked", "matching",
-        "matching_levels", "noise", "overlap", "parameters", "perplexity", "scores",
+        "answer_bias", "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "claims_levels",
+        "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by", "halves", "how_asked",
+        "matching", "matching_levels", "noise", "overlap", "parameters", "perplexity", "phrasings", "scores",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")

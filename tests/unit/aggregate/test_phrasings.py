@@ -35,7 +35,7 @@ def test_shares_by_hand():
     # forgotten: a2, b1, b2, c1 (b3 was never known)
     assert found["forgotten"] == 4 and found["known_elsewhere_percent"] == pytest.approx(50)
     assert found["known_elsewhere_low"] < 50 < found["known_elsewhere_high"]
-    # of those known to the dense model: phrasing 1 right 1 of 3, 2 right 1 of 3, 3 right 1 of 1; of those unknown 0 of 1
+    # of those known to the dense model: 1 right 1 of 3, 2 right 1 of 3, 3 right 1 of 1; of those unknown 0 of 1
     others = [1 - 2 / 3 * 0, 1 - 2 / 3 * 1, 1 - 2 / 3 * 1, 1 / 3]  # a2: 1 and 3; b1: 2, 3; b2: 1, 3; c1: 2
     assert found["unrelated_percent"] == pytest.approx(100 * np.mean(others))
     assert found["guessed_percent"] == 0

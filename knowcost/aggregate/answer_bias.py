@@ -6,7 +6,7 @@ log-odds is moved: to where it gives the second answer as often as that is right
 half). The threshold takes the benchmark's share of answers and nothing of which fact has which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,6 @@ def _shares(places: np.ndarray, choices: int) -> np.ndarray:
     return 100 * np.bincount(places, minlength=choices) / len(places)
 
 
-def frame(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
+def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The table from what `row` returned, with family, model, variant and benchmark."""
     return pd.DataFrame(rows, columns=COLUMNS)

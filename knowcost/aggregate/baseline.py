@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from knowcost.aggregate.clustered import Estimates, Sample, estimate
-from knowcost.aggregate.losses import LEAD_LOST
 from knowcost.aggregate.statistics import Group
 from knowcost.spec.variants import DENSE
 
@@ -41,7 +40,7 @@ def above(group: Group, slugs: Sequence[str]) -> pd.DataFrame:
         )
         _put(found, lead, slugs, ("lead_points", "lead_low", "lead_high"))
     others = [slug for slug in slugs if slug != DENSE]
-    if others and LEAD_LOST.counts(group) and group.knows:
+    if others and group.lead is not None and group.knows:
         lost = lead_lost(group, others)
         _put(found, lost, others, ("lead_lost_percent", "lead_lost_low", "lead_lost_high"))
     guess = group.facts["guess"].to_numpy(float)[:, None]
@@ -58,7 +57,7 @@ def above(group: Group, slugs: Sequence[str]) -> pd.DataFrame:
 
 def lead_lost(group: Group, slugs: Sequence[str]) -> Estimates:
     """Percent of the dense model's lead on a benchmark that variants lost; only where it has one (Group.knows)."""
-    return _ratio(group, slugs, *LEAD_LOST.values(group, slugs))
+    return _ratio(group, slugs, group.lost(slugs), group.right[DENSE][:, None] - group.baseline)
 
 
 def _kept(group: Group, slugs: Sequence[str], guess: np.ndarray) -> Estimates | None:

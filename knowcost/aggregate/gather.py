@@ -102,7 +102,7 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
         _add_versus(asked_alike, group, margin)
     above = baseline.above(group, list(right))
     for row in asked_alike:
-        row |= above.loc[row["variant"]].to_dict()
+        row |= dict(zip(baseline.COLUMNS, above.loc[row["variant"]], strict=True))
     found.rows.extend(rows)
     found.noises.extend(noises)
     audited = {row["variant"] for row in rows if row["experiment"] == AS_PUBLISHED}

@@ -5,7 +5,7 @@ often it would be so if the phrasings of a fact were answered independently of e
 sentences), or if the other phrasings were guessed (the fact is gone).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,6 @@ def _columns(name: str, found: Estimates) -> dict[str, float]:
     return {f"{name}_percent": found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
 
 
-def frame(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
+def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The table from what `row` returned, with family, model, variant and benchmark."""
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -8,20 +8,24 @@ import numpy as np
 import pandas as pd
 
 from knowcost.aggregate import losses, rule, tables
+from knowcost.aggregate.comparisons import Removed, measure
 from knowcost.aggregate.losses import Loss, Values
 from knowcost.aggregate.statistics import Group
+from knowcost.papers.claim import all_facts
 
 HALVES = ("attention", "feed_forward")
 COLUMNS = ["family", "model", "method", "experiment", "grouping", "level", "strength", "a", "b", "difference_points",
-           "difference_low", "difference_high", "decision", "needed"]  # fmt: skip
+           "difference_low", "difference_high", "decision", "needed", "per_weight", "per_weight_low",
+           "per_weight_high"]  # fmt: skip
 
 
-def halves(groups: Sequence[Group], margin: float) -> pd.DataFrame:
+def halves(groups: Sequence[Group], margin: float, removed: Removed) -> pd.DataFrame:
     """A row per family (its model is "") and per model, and treatment that both halves were given.
 
     a, b: the variants of attention and of the feed-forward layers. difference_points: how many more points attention
     cost than the feed-forward layers did, averaged as losses.means averages; decision "costs": attention costs more;
-    "gains": the feed-forward layers do.
+    "gains": the feed-forward layers do. per_weight: the same difference where each half's loss is divided by the
+    percent of the model's weights that it took (comparisons.removed), for the halves are not of one size.
     """
     rows: list[dict[str, Any]] = []
     held = [group for group in groups if group.compared()]
@@ -30,9 +34,9 @@ def halves(groups: Sequence[Group], margin: float) -> pd.DataFrame:
         by_model = [[group for group in mine if group.model == model] for model in dict.fromkeys(g.model for g in mine)]
         pairs = _pairs(dict.fromkeys(slug for group in mine for slug in group.compared()))
         if pairs:
-            rows += _rows(by_model, pairs, margin, {"family": family, "model": ""})
+            rows += _rows(by_model, pairs, margin, {"family": family, "model": ""}, removed)
             for each in by_model:
-                rows += _rows([each], pairs, margin, {"family": family, "model": each[0].model})
+                rows += _rows([each], pairs, margin, {"family": family, "model": each[0].model}, removed)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -48,7 +52,11 @@ def _pairs(slugs: dict[str, None]) -> list[dict[str, Any]]:
 
 
 def _rows(
-    models: Sequence[Sequence[Group]], pairs: Sequence[dict[str, Any]], margin: float, about: dict[str, str]
+    models: Sequence[Sequence[Group]],
+    pairs: Sequence[dict[str, Any]],
+    margin: float,
+    about: dict[str, str],
+    removed: Removed,
 ) -> list[dict[str, Any]]:
     expected = {group.benchmark for groups in models for group in groups}
     attention, feed_forward = ([pair[half] for pair in pairs] for half in HALVES)
@@ -67,10 +75,20 @@ def _rows(
             **{name: values[place] for name, values in decided.items()},
         }
         | {"difference_points": found.value[place], "difference_low": found.low[place]}
-        | {"difference_high": found.high[place]}
+        | {"difference_high": found.high[place], **_per_weight(_of(models, whole[:, place]), pair, removed)}
         for place, pair in enumerate(pairs)
         if not np.isnan(found.value[place])
     ]
+
+
+def _of(models: Sequence[Sequence[Group]], whole: np.ndarray) -> list[Group]:
+    return [group for groups, there in zip(models, whole, strict=True) if there for group in groups]
+
+
+def _per_weight(groups: Sequence[Group], pair: dict[str, Any], removed: Removed) -> dict[str, float]:
+    a, b = (pair[half] for half in HALVES)
+    number = measure(groups, "", {None: {b: 1, a: -1}}, all_facts, removed).mean.per_weight
+    return {"per_weight": number.value, "per_weight_low": number.low, "per_weight_high": number.high}
 
 
 def _difference(feed_forward: Sequence[str], group: Group, attention: Sequence[str]) -> Values:

@@ -98,7 +98,6 @@ def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> 
         "drops_by_model": by_model,
         "drops": drops.drops(by_model, asked.groups, settings.margin),
         "cheapest": drops.cheapest(by_model),
-        "halves": halves.halves(asked.groups, settings.margin),
         "domains": by_task.domains(corrected, settings.domains),
     }
 
@@ -116,6 +115,7 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
         "noise": noise.table(asked.noises),
         "forgotten_by": forgotten.forgotten_by(asked.groups),
         "overlap": forgotten.overlap(asked.groups),
+        "halves": halves.halves(asked.groups, settings.margin, removed),
         "claims": judged,
         "claims_levels": by_level,
         "answer_bias": answer_bias.frame(asked.answers),

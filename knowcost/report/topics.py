@@ -108,7 +108,9 @@ def _halves(subject: Subject, halves: pd.DataFrame, method: str, level: float) -
             worse, better, sign = "feed-forward layers cost", "attention", -1
         if row["decision"] in (COSTS, GAINS):
             low, high = sorted((sign * row["difference_low"], sign * row["difference_high"]))
-            return f"{worse} {points(sign * row['difference_points'], low, high, ' points')} more than {better}"
+            said = f"{worse} {points(sign * row['difference_points'], low, high, ' points')} more than {better}"
+            reversed_ = row["per_weight_high"] < 0 if sign > 0 else row["per_weight_low"] > 0
+            return said + ", but less per weight removed" * reversed_
     return ""
 
 

@@ -157,6 +157,17 @@ def test_a_difference_between_halves_takes_an_interval_of_its_own():
     assert "At that sparsity: attention costs 5.0 points (2.0 to 8.0) more than feed-forward layers." in other
 
 
+@pytest.mark.parametrize(("sign", "decision"), [(1, COSTS), (-1, GAINS)])
+def test_a_difference_that_is_the_other_way_round_per_weight_is_said_to_be(sign, decision):
+    rows = [row("a", "magnitude-40@attention", SURE), row("a", "magnitude-40@feed_forward", (9.0, 6.0, 12.0))]
+    loss = sorted((5.0 * sign, 2.0 * sign, 8.0 * sign), key=lambda value: (abs(value) != 5, value))
+    contrast = more("a", "magnitude-40@feed_forward", loss, decision)
+    for per_weight, words in ((-sign, ", but less per weight removed."), (sign, "."), (float("nan"), ".")):
+        ends = {"per_weight": per_weight, "per_weight_low": per_weight - 0.5, "per_weight_high": per_weight + 0.5}
+        (line,) = [line for line in said(*rows, contrasts=[contrast | ends]) if "more than" in line]
+        assert line.endswith(("attention" if sign < 0 else "feed-forward layers") + words)
+
+
 def test_the_papers_grouping_where_there_are_two():
     lines = said(row("a", "int8@attention", SURE), row("a", "int8@canonical.attention", (9.0, 8.0, 10.0)))
     assert lines[1:] == ["Int8: attention costs 8.3 points of accuracy (6.1 to 10.5)."]

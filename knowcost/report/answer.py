@@ -12,7 +12,7 @@ from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.compress.wording import in_words
-from knowcost.report import subjects, topics
+from knowcost.report import beyond, subjects, topics
 from knowcost.report.saying import Item, enough, losses, minus
 from knowcost.report.subjects import Subject
 from knowcost.report.table import number, whole
@@ -31,6 +31,8 @@ def answer_lines(data: Mapping[str, pd.DataFrame]) -> list[str]:
     lines += subjects.differ(groups)
     for group in groups:
         lines += topics.sentences(group, data["halves"], named=len(groups) > 1 or len(group) > 1)
+    for name, sentence in beyond.SENTENCES.items():
+        lines += sentence(data[name]) if name in data else []
     lines += [*subjects.unanswered(data), *subjects.guessing(data), *subjects.small(data, FULL_WEIGHT)]
     if data["drops_by_model"].empty:
         return ["Only dense models were asked so far: there is nothing to compare yet.", *lines]

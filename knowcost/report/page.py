@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import FULL_WEIGHT, tables
 from knowcost.common import paths, seal
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
@@ -18,7 +18,7 @@ from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
 from knowcost.draw import INDEX
 from knowcost.models import fetched
-from knowcost.report import audit, drops, findings, paper, run, tasks
+from knowcost.report import audit, beyond, drops, findings, paper, run, tasks
 from knowcost.report.answer import answer_lines
 from knowcost.report.table import Table, number, whole
 from knowcost.spec.families import LABELS
@@ -97,8 +97,11 @@ def _methods(data: Mapping[str, pd.DataFrame], config: Mapping[str, Any]) -> dic
     return {
         "statistics": findings.settings(data["facts"]),
         "tolerance": config["study"]["tolerance"],
-        "int8_activations": config["score"]["int8_activations"],
+        "margin": config["study"]["margin"],
+        "full_weight": FULL_WEIGHT,
+        "methods": run.methods(scores["method"], config["score"]["int8_activations"]),
         "widths": ((scores["drop_high"] - scores["drop_low"]) / 2).median(),
+        "beyond": {name for name in beyond.TABLES if len(data.get(name, ()))},
     }
 
 
@@ -124,6 +127,7 @@ def _tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
         *tasks.domains(data["domains"]),
         *tasks.disciplines(data["disciplines"]),
         *tasks.perplexity(data["perplexity"]),
+        *(table for name, made in beyond.TABLES.items() if name in data for table in made(data[name])),
         *findings.overlap(data["overlap"]),
         *findings.contrasts(data["claims"]),
         *findings.levels(data["claims_levels"]),

@@ -14,6 +14,7 @@ from knowcost.common.errors import InputError
 from knowcost.common.files import read_json, write_json
 from knowcost.report import answer
 from knowcost.report import page as report
+from knowcost.report.run import methods
 
 
 def figure(name="one", group="", paper=(), **more):
@@ -194,6 +195,18 @@ def test_numbers_on_the_page_come_from_the_tables(run):
     row = tables.read(run["root"] / paths.TABLES)["drops"].set_index("variant").loc["magnitude-40@overall"].iloc[0]
     text = parsed.text.split("Points of accuracy lost: encoder models")[1]
     assert re.search(rf"magnitude pruning everything \S+ \S+ to \S+ {row['drop_points']:.1f}", text)
+
+
+def test_methods_that_were_run_are_explained_and_no_others(run):
+    text = Strict(page(run)).text
+    part = text.split("How it was measured")[-1].split("What was run")[0]
+    for words in ("Magnitude pruning. ", "Int8. ", "Activations in int8. ", "costs if the interval lies above zero"):
+        assert words in part
+    for words in ("Wanda", "GPTQ", "Calibration. "):
+        assert words not in part
+    told = dict(methods(["dense", "wanda~c4+int8", "gptq", "brought-x"], "sentence"))
+    assert list(told) == ["Wanda", "Int8", "GPTQ", "Activations in int8", "Calibration"]
+    assert told["Calibration"].startswith("Wanda and GPTQ look at what a model computes on windows of text")
 
 
 def test_control_characters_of_facts_are_escapes_on_the_page(run, tmp_path):

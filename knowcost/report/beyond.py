@@ -1,0 +1,141 @@
+"""The report's tables of what right and wrong do not say: probabilities, answers given whatever is asked, phrasings,
+and known bits per parameter; and the answer's sentences on them."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from knowcost.compress.wording import in_words
+from knowcost.report.saying import listed, points
+from knowcost.report.table import GONE, Cell, Table, columns, estimate, number, of_frame, row, variant, whole
+
+Record = Mapping[Hashable, Any]
+GIVEN = ("given_percent", "dense_given_percent", "right_percent", "drop_points")
+
+
+def probabilities(frame: pd.DataFrame) -> Iterator[Table]:
+    """A folded table per model and benchmark: probability of the right answer, flips, divergence and calibration."""
+    note = (
+        "The probability of the right answer (%) and what was lost of it, in points and in nats (logarithm); facts"
+        " that turned wrong, right, or to another wrong answer; the Kullback-Leibler divergence from the dense "
+        "model over the answers (nats; a lower bound where only a part of them is known), its mean and 99th "
+        "percentile; Brier score and expected calibration error, and how they changed. 95% intervals below."
+    )
+    titles = ["probability", "lost (points)", "lost (nats)", "forgotten", "gained", "other wrong", "KL", "KL, 99%",
+              "Brier", "change", "ECE (%)", "change (points)"]  # fmt: skip
+    for (model, benchmark), rows in frame.groupby(["model", "benchmark"], sort=False):
+        made = [_probable(record) for record in rows.to_dict("records")]
+        title = f"More than right and wrong: {model} on {benchmark}"
+        yield Table(title, note, columns(["variant"], titles), made, folded=True)
+
+
+def _probable(record: Record) -> list[Cell]:
+    counts = [whole(record[name], GONE) for name in ("forgotten", "gained", "changed")]
+    return [
+        variant(record["variant"]),
+        *row([], [number(100 * record["probability"], gone=GONE)]),
+        estimate(_three(record, "probability", "probability_points"), record["probability_decision"]),
+        estimate(_three(record, "log", "log_change"), form=".3f"),
+        *row([], counts),
+        estimate(_three(record, "kl", "kl_mean"), form=".3f"),
+        *row([], [number(record["kl_p99"], ".3f", GONE), number(record["brier"], ".3f", GONE)]),
+        estimate(_three(record, "brier", "brier_change"), form=".3f"),
+        *row([], [number(100 * record["ece"], gone=GONE)]),
+        estimate(_three(record, "ece", "ece_change", times=100)),
+    ]
+
+
+def answer_bias(frame: pd.DataFrame) -> Iterator[Table]:
+    """A folded table per model: which answer is given most, and how much of a loss is a shifted threshold."""
+    note = (
+        "The answer that is given most, and how often; how often the dense model gives it, and how often it is "
+        "right. Of two choices: the points lost, how many of them are gone once both models give each answer as "
+        "often as it is right (a shifted threshold), and how many are left."
+    )
+    titles = ["given (%)", "dense (%)", "right (%)", "points lost", "threshold", "left"]
+    for model, rows in frame.groupby("model", sort=False):
+        made = [
+            [
+                variant(record["variant"]),
+                *row([record["benchmark"], record["answer"]]),
+                *row([], [number(record[name], gone=GONE) for name in GIVEN]),
+                estimate(_three(record, "explained", "explained_points")),
+                estimate(_three(record, "left", "left_points")),
+            ]
+            for record in rows.to_dict("records")
+        ]
+        heads = columns(["variant", "benchmark", "answer"], titles)
+        yield Table(f"Answers whatever is asked: {model}", note, heads, made, folded=True)
+
+
+def phrasings(frame: pd.DataFrame) -> Iterator[Table]:
+    """A folded table per model: facts known in any, in all phrasings, and of those forgotten in one, in another."""
+    note = (
+        "Facts that are right in any of their phrasings, in all; how often two phrasings of a fact get the same "
+        "answer. Of what was forgotten in one phrasing, the share that is known in another, beside what it would "
+        "be if the answers to a fact's phrasings had nothing to do with each other, and by guessing."
+    )
+    titles = ["facts", "any (%)", "all (%)", "same answer (%)", "known in another (%)", "unrelated (%)", "guessed (%)"]
+    for model, rows in frame.groupby("model", sort=False):
+        made = [
+            [
+                variant(record["variant"]),
+                *row([record["benchmark"]], [whole(record["facts"])]),
+                *row([], [number(record[name], gone=GONE) for name in ("any_percent", "all_percent")]),
+                estimate(_three(record, "consistency", "consistency_percent")),
+                estimate(_three(record, "known_elsewhere", "known_elsewhere_percent")),
+                *row([], [number(record[name], gone=GONE) for name in ("unrelated_percent", "guessed_percent")]),
+            ]
+            for record in rows.to_dict("records")
+        ]
+        yield Table(f"Phrasings: {model}", note, columns(["variant", "benchmark"], titles), made, folded=True)
+
+
+def capacity(frame: pd.DataFrame) -> Iterator[Table]:
+    """A folded table of known bits per parameter."""
+    if len(frame):
+        note = "Bits that a model knows of the facts asked, beyond the frequency of each answer, by its weights."
+        named = frame.drop(columns="family", errors="ignore").assign(variant=frame["variant"].map(in_words))
+        yield of_frame(named, "Known bits per parameter", note, folded=True)
+
+
+TABLES = {"probabilities": probabilities, "answer_bias": answer_bias, "phrasings": phrasings, "capacity": capacity}
+
+
+def shifted(bias: pd.DataFrame) -> Iterator[str]:
+    """A sentence on the loss of which a shifted threshold explains most, model by model."""
+    said = []
+    for model, rows in bias[bias["explained_low"] > 0].groupby("model", sort=False):
+        record = rows.sort_values("explained_points").iloc[-1].to_dict()
+        share = points(*_three(record, "explained", "explained_points"))
+        said.append(
+            f"{share} of the {number(record['drop_points'])} points that {model} loses on {record['benchmark']} with "
+            f"{in_words(record['variant'])}, which answers “{record['answer']}” to {number(record['given_percent'])}%"
+        )
+    if said:
+        yield f"Only a shifted threshold: {listed(said, '; ')}."
+
+
+def elsewhere(phrasings: pd.DataFrame) -> Iterator[str]:
+    """A sentence on how much of what was forgotten in one phrasing is known in another, where most was forgotten."""
+    said = []
+    there = phrasings[phrasings["known_elsewhere_low"].notna()]
+    for model, rows in there.groupby("model", sort=False):
+        record = rows.sort_values("forgotten", kind="stable").iloc[-1].to_dict()
+        share = points(*_three(record, "known_elsewhere", "known_elsewhere_percent"), "%")
+        said.append(
+            f"{share} of the {whole(record['forgotten'])} answers that {model} lost on {record['benchmark']} with "
+            f"{in_words(record['variant'])} ({number(record['unrelated_percent'])}% if answers to a fact's phrasings "
+            "were unrelated)"
+        )
+    if said:
+        yield f"Asked otherwise, still known: {listed(said, '; ')}."
+
+
+SENTENCES = {"answer_bias": shifted, "phrasings": elsewhere}
+
+
+def _three(record: Record, name: str, value: str, times: float = 1) -> tuple[float, float, float]:
+    """(value, low, high), the interval of the columns that `name` begins."""
+    return times * record[value], times * record[f"{name}_low"], times * record[f"{name}_high"]

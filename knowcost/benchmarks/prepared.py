@@ -107,5 +107,6 @@ def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str 
 
 
 def _alone(row: Record) -> Record:
-    """The row, its own cluster and its own fact where its loader names none."""
-    return row | {name: row["id"] if row.get(name) is None else row[name] for name in ("cluster", "fact")}
+    """The row with its fact, its own where its loader names none, and its cluster, the fact where it names none."""
+    fact = row["id"] if row.get("fact") is None else row["fact"]
+    return row | {"fact": fact, "cluster": fact if row.get("cluster") is None else row["cluster"]}

@@ -51,7 +51,7 @@ FACT = {
 PAGES = {"entity_pages": {"wiki_context": ["page", "other"]}, "search_results": {"search_context": ["Größe"]}}
 
 ROWS = {  # format: rows of its records
-    "cloze": [{"id": "a", **CLOZE, **CHOICE}, {"id": "b", **CLOZE, **CHOICE}],
+    "cloze": [{"id": n, **CLOZE, **CHOICE, "fact": "f", "phrasing": n, "popularity": 3, "cluster": "ö"} for n in "ab"],
     "question": [{"id": "a", **QUESTION, **CHOICE}, {"id": "b", **QUESTION, **CHOICE}],
     "boolq": [{"question": "is it", "passage": "Größe ", "label": n} for n in (1, 0)],
     "piqa": [{"goal": "Größe", "sol1": "a ", "sol2": "b", "label": n} for n in (1, 0)],

@@ -61,16 +61,78 @@ def test_numbers_are_taken_as_text(tmp_path):
         ({"answer": "  "}, r"'answer' must be a non-empty text"),
         ({"answer": None}, r"'answer' must be a non-empty text"),
         ({"answer": True}, r"'answer' must be a non-empty text"),
-        ({"anwser": "x"}, r"unknown column 'anwser'; known are answer, candidates, cloze, id, relation, subject"),
+        (
+            {"anwser": "x"},
+            r"unknown column 'anwser'; known are answer, candidates, cloze, cluster, fact, id, phrasing, pop",
+        ),
         ({"candidates": ["France", "Spain"]}, r"'candidates' must hold the answer 'Italy'"),
         ({"candidates": ["Italy"]}, r"at least one other"),
         ({"candidates": [1, 2]}, r"'candidates' must be a list of texts"),
+        ({"cluster": " "}, r"'cluster' must be a non-empty text, found ''"),
+        ({"popularity": -3}, r"'popularity' must be a number that is not negative, found -3"),
+        ({"popularity": "often"}, r"'popularity' must be a number that is not negative, found 'often'"),
+        ({"fact": "f"}, r"a row with 'fact' needs 'phrasing' too; give both or neither"),
+        ({"phrasing": "p"}, r"a row with 'phrasing' needs 'fact' too"),
+        ({"fact": "f", "phrasing": "p"}, r"a 'fact', unlike .*mine\.jsonl:1; give 'fact' and 'phrasing' in all rows"),
         ({"id": "x"}, r"id 'x' was used before, at .*mine\.jsonl:1"),
     ],
 )
 def test_wrong_line_is_named(tmp_path, change, message):
     with pytest.raises(InputError, match=r"mine\.jsonl:2: .*" + message):
         prepare(tmp_path, [{**CLOZE, "id": "x"}, {**CLOZE, **change}])
+
+
+PHRASED = {**CLOZE, "id": "x", "fact": "f", "phrasing": "in", "relation": "r"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fact": None, "phrasing": None}, r"no 'fact', unlike .*mine\.jsonl:1"),
+        ({}, r"fact 'f' was asked in phrasing 'in' before, at .*mine\.jsonl:1"),
+        ({"phrasing": "of", "cluster": "c"}, r"'cluster' of fact 'f' is 'c', but None at .*mine\.jsonl:1"),
+        ({"phrasing": "of", "relation": "s"}, r"'relation' of fact 'f' is 's', but 'r' at .*mine\.jsonl:1"),
+        ({"phrasing": "of", "popularity": 1}, r"'popularity' of fact 'f' is 1.0, but None at"),
+    ],
+)
+def test_rows_of_a_fact_that_contradict_one_another(tmp_path, change, message):
+    with pytest.raises(InputError, match=r"mine\.jsonl:2: .*" + message):
+        prepare(tmp_path, [PHRASED, {**PHRASED, "id": "y", **change}])
+
+
+def belonging(tmp_path, rows, format="cloze", name="mine.jsonl"):
+    """[(id, cluster, fact, phrasing, popularity)] of what is made of rows, or of a text."""
+    source = tmp_path / name
+    source.write_text(rows if isinstance(rows, str) else "".join(json.dumps(row) + "\n" for row in rows))
+    made, _ = benchmark_files.prepare_whole(format, source, tmp_path / "out.parquet")
+    return [tuple(row[key] for key in ("id", *benchmark_files.SHARED)) for row in made]
+
+
+def test_two_phrasings_of_a_fact(tmp_path):
+    rows = [
+        {**CLOZE, "id": "1", "fact": "rome", "phrasing": "in", "popularity": 4},
+        {**CLOZE, "id": "2", "fact": "rome", "phrasing": "of", "popularity": 4.0},
+        {**CLOZE, "id": "3", "fact": "bonn", "phrasing": "in", "cluster": "Rhine"},
+    ]
+    expected = [("1", "rome", "rome", "in", 4.0), ("2", "rome", "rome", "of", 4.0), ("3", "Rhine", "bonn", "in", None)]
+    assert belonging(tmp_path, rows) == expected
+    names = ["id", "question", "answer", "candidates", "fact", "phrasing", "popularity", "cluster"]
+    cells = [
+        [name, "Rome?", "Italy", "Italy|France", "rome", how, n, ""]
+        for name, how, n in (("1", "in", "4"), ("2", "of", "4.0"))
+    ]
+    table = "".join("\t".join(row) + "\n" for row in [names, *cells])
+    assert belonging(tmp_path, table, "question", "mine.tsv") == expected[:2]
+
+
+def test_clusters_by_relation_then_subject_then_alone(tmp_path):
+    rows = [{**CLOZE, "id": str(i), "relation": f"r{i}", "subject": f"s{i % 2}"} for i in range(10)]
+    assert [row[1] for row in belonging(tmp_path, rows)] == [f"r{i}" for i in range(10)]
+    assert [row[1] for row in belonging(tmp_path, rows[:9])] == [f"s{i % 2}" for i in range(9)]
+    alone = [{**QUESTION, "id": name, "candidates": ["Italy", "France"]} for name in "ab"]
+    assert [row[1] for row in belonging(tmp_path, alone, "question")] == ["a", "b"]
+    given = [{**rows[0], "cluster": "c"}, rows[1]]  # a file that has the column means it: the other shares nothing
+    assert [row[1] for row in belonging(tmp_path, given)] == ["c", "1"]
 
 
 @pytest.mark.parametrize("key", ["id", "cloze", "answer"])

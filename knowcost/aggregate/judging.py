@@ -60,12 +60,11 @@ def _one(measured: Sequence[Measured], margin: float | None) -> Judged:
     for_it = [each if sign > 0 else 1.0 for each, sign in zip(p, signs, strict=True)]
     against = [each if sign < 0 else 1.0 for each, sign in zip(p, signs, strict=True)]
     holds, fails = max(for_it), min(1.0, len(p) * min(against))
-    worst = min(range(len(p)), key=lambda i: (against[i] if fails < ALPHA else 1, not equal[i], _value(measured[i])))
+    if fails < holds:
+        worst = int(np.argmin(against))
+    else:  # one without a difference, else that which supports the claim least
+        worst = min(range(len(p)), key=lambda i: (not equal[i], -for_it[i], measured[i].points.value))
     return Judged(worst, min(holds, fails), fails < holds, any(equal))
-
-
-def _value(measured: Measured) -> float:
-    return -np.inf if np.isnan(measured.points.value) else measured.points.value
 
 
 def _p(measured: Measured) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from knowcost.aggregate import FEWEST_CLUSTERS, rule
 from knowcost.aggregate.comparisons import Comparison, Measured
-from knowcost.aggregate.judging import ALPHA, Judged, excludes_zero, is_borne, is_equal
+from knowcost.aggregate.judging import ALPHA, Judged, excludes_zero, is_borne
 from knowcost.papers.claim import (
     FAILS,
     FAILS_IN_PART,
@@ -50,7 +50,7 @@ def _of(judged: Judged, measured: Measured, verdict: str, margin: float) -> str:
         count = f"{measured.differing} cluster{'s' * (measured.differing != 1)} of facts"
         makes = "makes" if measured.differing == 1 else "make"
         return f"only {count} {makes} the difference, fewer than {FEWEST_CLUSTERS}"
-    if judged.corrected >= ALPHA and not is_equal(points, margin):
+    if judged.corrected >= ALPHA:
         return (
             f"the interval leaves out zero, but not after the correction for {judged.together} verdicts "
             f"(p = {judged.corrected:.2g})"

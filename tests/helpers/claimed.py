@@ -8,9 +8,9 @@ BY_ID = {claim.id: claim for claim in CLAIMS}
 FINAL = {"magnitude-20@final", "magnitude_structured-20@final"}
 
 
-def ints(attention, feed_forward, overall="0" * 10, times=4, **more):
+def ints(attention, feed_forward, overall="0" * 10, times=4, dense="1" * 10, **more):
     """Ten facts, several times over, in int8."""
-    right = {"dense": "1" * 10, "int8@attention": attention, "int8@feed_forward": feed_forward, "int8@overall": overall}
+    right = {"dense": dense, "int8@attention": attention, "int8@feed_forward": feed_forward, "int8@overall": overall}
     return group({slug: text * times for slug, text in right.items()}, **more)
 
 

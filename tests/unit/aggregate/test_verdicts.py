@@ -61,6 +61,15 @@ def test_a_claim_of_several_comparisons_needs_them_all():
     assert (row["verdict"], row["contrast"]) == ("fails", "everything costs more than feed-forward")
 
 
+def test_the_comparison_that_is_shown_is_the_one_that_stands_in_the_way():
+    """Everything costs 8 of 100 facts more than attention, one way only; 9 more than feed-forward, 39 against 30."""
+    attention, feed_forward = "1" * 68 + "0" * 32, "0" * 30 + "1" * 69 + "0"
+    overall = "1" * 60 + "0" * 40
+    row = alone([ints(attention, feed_forward, overall, times=1, dense="1" * 100)], "int8_everything")
+    assert (row["verdict"], row["contrast"]) == ("not precise enough", "everything costs more than feed-forward")
+    assert (row["why"], row["estimate"]) == ("the interval takes in zero", pytest.approx(9))
+
+
 def test_one_of_two_comparisons_against_a_claim_counts_twice():
     """p of the verdict is twice that of the comparison that speaks against it."""
     row = alone([ints("1111111000", "0000000000", "1100000000")], "int8_everything")

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as compute
 
-from knowcost.aggregate import answer_bias, baseline, metrics, noise, phrasings, rule, tables
+from knowcost.aggregate import answer_bias, baseline, metrics, noise, phrasings, probabilities, rule, tables
 from knowcost.aggregate.inputs import Cell, Files
 from knowcost.aggregate.statistics import Group, drop_of
 from knowcost.benchmarks.formats import is_published
@@ -23,7 +23,7 @@ from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse, scope_key
 log = logging.getLogger(__name__)
 
 COLUMNS = ["id", "relation", "answer", "prediction", "correct", "rank", "unprompted", "again", "logprob",
-           "choice_logprobs"]  # fmt: skip
+           "choice_logprobs", "top_logprob"]  # fmt: skip
 
 Row = dict[str, Any]  # a row of a table
 
@@ -32,13 +32,14 @@ Row = dict[str, Any]  # a row of a table
 class Asked:
     """What cells that ask for facts say. rows: of drops.scores, one per cell; groups: one per model and benchmark;
     noises: of noise.table, one per cell that was asked twice; answers: of answer_bias.frame; phrased: of
-    phrasings.frame."""
+    phrasings.frame; probable: of probabilities.table, one per cell."""
 
     rows: list[Row]
     groups: list[Group]
     noises: list[Row]
     answers: list[Row]
     phrased: list[Row]
+    probable: list[Row]
 
 
 def text(cell: Cell) -> Row:
@@ -59,7 +60,7 @@ def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
     by_group: dict[tuple[str, str], list[Cell]] = {}
     for each in cells:
         by_group.setdefault((each.model, each.benchmark), []).append(each)
-    found = Asked([], [], [], [], [])
+    found = Asked([], [], [], [], [], [])
     for group in by_group.values():
         _gather(group, files, margin, found)
         log.info("%s, %s: %d variants", group[0].model, group[0].benchmark, len(group))
@@ -73,15 +74,18 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     if dense is None:
         log.warning("%s, %s: the dense model was not scored, so drops stay empty", first.model, first.benchmark)
     base = _read((dense or first).path)
-    facts, majority, words = _facts(base[0], files.benchmarks[first.benchmark])
+    basis = probabilities.said(base[0])
+    facts, majority, words = _facts(base[0], basis.log_right, files.benchmarks[first.benchmark])
     right: dict[str, np.ndarray] = {}
-    probabilities: dict[str, np.ndarray] = {}
-    rows, noises, asked_alike = [], [], []
+    probability: dict[str, np.ndarray] = {}
+    rows, noises, asked_alike, probable = [], [], [], []
     for cell in cells:
         frame, about = base if cell is dense else _read(cell.path)
         row = _score_row(cell, frame, about) | {"majority": majority, "guess": facts["guess"].mean()}
         rows.append(row | _sizes(cell, files.manifests) | {"dense_accuracy": None})
+        mine = basis if cell is (dense or first) else probabilities.said(frame)
         if _was_asked_others(cell, frame, base[0]):
+            probable.append(probabilities.row(mine, None, np.zeros(0), margin))
             continue
         _check_facts(cell, frame, dense or first, base[0])
         _check_prompts(cell, about, dense or first, base[1])
@@ -89,7 +93,8 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
         if moved := noise.measure(frame):
             noises.append(asdict(cell) | moved)
         right[cell.variant] = frame["correct"].to_numpy(bool)
-        probabilities[cell.variant] = probability(frame)
+        probability[cell.variant] = mine.right
+        probable.append(probabilities.row(mine, basis if dense else None, facts["cluster"].to_numpy(), margin))
         if row["experiment"] != AS_PUBLISHED:
             _add_answers(cell, (frame, base[0] if dense else None), (facts, words), found)
     measured = {each["variant"]: each for each in noises}
@@ -97,7 +102,7 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     for row in rows:
         row["noise_points"] = floors[row["variant"]]
     whose = (first.family, first.model, first.benchmark)
-    group = Group(*whose, facts, right, majority, first.kind, probabilities, floors)
+    group = Group(*whose, facts, right, majority, first.kind, probability, floors)
     if dense is not None:
         _add_versus(asked_alike, group, margin)
     above = baseline.above(group, list(right))
@@ -107,6 +112,8 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     found.noises.extend(noises)
     audited = {row["variant"] for row in rows if row["experiment"] == AS_PUBLISHED}
     # the audit's alone: no fact is forgotten by compression there
+    both = zip(rows, probable, strict=True)
+    found.probable.extend(row | more for row, more in both if row["variant"] not in audited)
     found.groups.append(replace(group, right={slug: each for slug, each in right.items() if slug not in audited}))
 
 
@@ -122,25 +129,17 @@ def _add_answers(
         found.phrased.append(about | phrasings.row(facts, *frames))
 
 
-def _facts(frame: pd.DataFrame, benchmark: Path) -> tuple[pd.DataFrame, float, list[str]]:
+def _facts(frame: pd.DataFrame, confidence: np.ndarray, benchmark: Path) -> tuple[pd.DataFrame, float, list[str]]:
     """(the facts of a statistics.Group, the majority baseline over them, what their choices are called), which are
     fewer than the benchmark's where there was a limit or some were dropped."""
     table, about = parquet.read(benchmark)
     ids = pa.array(frame["id"], table.schema.field("id").type)
     asked = table.take(compute.index_in(ids, table.column("id")))
-    confidence = np.log(probability(frame), where=probability(frame) > 0, out=np.full(len(frame), -np.inf))
     more = asked.select(["cluster", "fact", "phrasing", "popularity"]).to_pandas()
     facts = pd.concat([frame[["id", "relation", "answer"]].reset_index(drop=True), more], axis=1)
     places, words = answer_bias.places(asked, about)
     facts = facts.assign(confidence=confidence, guess=metrics.guesses(asked, about), place=places)
     return facts, metrics.majority(asked, about), words
-
-
-def probability(frame: pd.DataFrame) -> np.ndarray:
-    """Of every row, the probability of the right answer: among the choices where there are choices, since a choice's
-    own log-likelihood says more about its length; nan where it was not asked for."""
-    choices = [0.0 if each is None else np.logaddexp.reduce(each) for each in frame["choice_logprobs"]]
-    return np.exp(frame["logprob"].to_numpy(float) - np.array(choices))
 
 
 def _score_row(cell: Cell, frame: pd.DataFrame, about: Mapping[str, Any]) -> Row:

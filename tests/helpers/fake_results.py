@@ -20,7 +20,8 @@ INT8 = {"overall": 0.3, "attention": 0.0, "feed_forward": 0.12}
 SCHEMA = pa.schema(
     [("id", pa.string()), ("relation", pa.string()), ("answer", pa.string()), ("prediction", pa.string()),
      ("correct", pa.bool_()), ("rank", pa.int32()), ("logprob", pa.float32()),
-     ("choice_logprobs", pa.list_(pa.float32())), ("unprompted", pa.bool_()), ("again", pa.bool_())]
+     ("choice_logprobs", pa.list_(pa.float32())), ("top_logprob", pa.float32()),
+     ("unprompted", pa.bool_()), ("again", pa.bool_())]
 )  # fmt: skip
 SIZES = {"overall": 86_000_000, "attention": 21_000_000, "feed_forward": 65_000_000, "final": 23_000_000}
 SIZES |= {"self_attention": 12_000_000, "cross_attention": 9_000_000, "encoder_attention": 8_000_000,
@@ -181,6 +182,7 @@ def _rows(name, kind, known, share, facts, model, slug):
         if slug == "dense" or slug.startswith("int8"):
             row["again"] = correct ^ (slug != "dense" and i % 50 == 0)
         row["logprob"] = -0.1 - float(order[i]) / facts  # the first to be forgotten are those known least firmly
+        row["top_logprob"] = row["logprob"]
         if kind == "piqa":
             row["choice_logprobs"] = [row["logprob"], -2.0]
         else:

@@ -1,19 +1,11 @@
-"""What scores files say, gathered: confidence, and sizes from manifests."""
+"""What scores files say, gathered: sizes from manifests."""
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from helpers import fake_results
 
-from knowcost.aggregate.gather import Cell, _sizes, probability
-
-
-def test_a_probability_is_among_the_choices():
-    """exp(-1) against exp(-2): 1 / (1 + 1/e); a cloze's log-probability stays as it is."""
-    frame = pd.DataFrame({"logprob": [-1.0, -3.0], "choice_logprobs": [np.array([-2.0, -1.0]), None]})
-    assert np.log(probability(frame)).tolist() == pytest.approx([-np.log(1 + np.exp(-1)), -3])
+from knowcost.aggregate.gather import Cell, _sizes
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_aggregate_by_hand(tmp_path):
     assert sorted(made) == [
         "answer_bias", "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "claims_levels",
         "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by", "halves", "how_asked",
-        "matching", "matching_levels", "noise", "overlap", "parameters", "perplexity", "phrasings", "scores",
+        "matching", "matching_levels", "noise", "overlap", "parameters", "perplexity", "phrasings",
+        "probabilities", "scores",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")

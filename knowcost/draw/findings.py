@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import FULL_WEIGHT, tables
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
 from knowcost.papers.claim import DECIDED, FAILS_IN_PART, HOLDS_IN_PART, UNSURE
@@ -105,8 +105,7 @@ def first(forgotten_by: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     rows = rows[rows["level"] == level]
     parts = rows.groupby(["by", "scope", "model", "benchmark"])["part"].transform("nunique")
     rows = rows[parts == 4]  # with fewer, the mean of a quarter would be over other benchmarks than its neighbour's
-    by_model = rows.groupby(["by", "scope", "model", "part"])["forgotten_percent"].mean()
-    means = by_model.groupby(["by", "scope", "part"]).mean().reset_index()
+    means = _over_benchmarks(rows).groupby(["by", "scope", "part"])["forgotten_percent"].mean().reset_index()
     shown = [by for by in PARTS if by in set(means["by"])]
     if not shown:
         return
@@ -114,11 +113,20 @@ def first(forgotten_by: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     quarters = " and ".join(_QUARTERS[by] for by in shown)
     caption = (
         f"Facts that the dense model knew, in quarters by {quarters}: the share that magnitude pruning by "
-        f"{percent_words(level)} made it forget, mean over benchmarks, then models. Benchmarks whose facts do not make "
-        "four quarters are left out. A falling line: what was known least firmly, or is asked for most rarely, goes "
-        "first. "
+        f"{percent_words(level)} made it forget, mean over benchmarks (those of fewer than {FULL_WEIGHT} known facts "
+        "weigh less), then models. Benchmarks whose facts do not make four quarters are left out. A falling line: what "
+        "was known least firmly, or is asked for most rarely, goes first. "
     )
     yield Drawn(f"forgotten_first_{family}", title, caption + who, _quarters(means, shown, title), family)
+
+
+def _over_benchmarks(rows: pd.DataFrame) -> pd.DataFrame:
+    """A model's mean over benchmarks, which weigh by what is known there."""
+    keys = ["by", "scope", "model"]
+    weight = (rows.groupby([*keys, "benchmark"])["known"].transform("sum") / FULL_WEIGHT).clip(upper=1)
+    sums = rows.assign(forgotten_percent=rows["forgotten_percent"] * weight, weight=weight)
+    sums = sums.groupby([*keys, "part"])[["forgotten_percent", "weight"]].sum()
+    return sums.assign(forgotten_percent=sums["forgotten_percent"] / sums["weight"])
 
 
 def _telling(rows: pd.DataFrame) -> float:
@@ -190,6 +198,8 @@ def _one_scale(rows: pd.DataFrame, title: str) -> Figure:
             axis.axhline(100 * of_name["majority"].mean(), color=GREY, linestyle="--", linewidth=1.2)
         axis.set(title="" if len(names) == 1 else name, ylim=(0, 100))
     label(axes, "sparsity of everything (% of weights)", "facts right (%)")
-    baseline = Line2D([], [], color=GREY, linestyle="--", label="majority baseline")
-    finish(figure, axes, title, [*_handles(_families(rows)), baseline])
+    handles = _handles(_families(rows))
+    if rows["majority"].notna().any():
+        handles.append(Line2D([], [], color=GREY, linestyle="--", label="majority baseline"))
+    finish(figure, axes, title, handles)
     return figure

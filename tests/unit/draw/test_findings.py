@@ -99,6 +99,20 @@ def test_first_forgotten_at_the_lowest_level_that_costs_something():
     assert found == {COLOURS["overall"]: pytest.approx([70, 30, 10, 0]), COLOURS["attention"]: [10, 10, 10, 10]}
 
 
+def test_a_benchmark_of_few_known_facts_weighs_less_in_what_is_forgotten_first():
+    """40 known facts weigh 40 / 50, 4 of them 4 / 50: (0.8 x 10 + 0.08 x 100) / 0.88."""
+    rows = shares("magnitude-40@overall", "a", "confidence", [1, 1, 1, 1])
+    few = shares("magnitude-40@overall", "a", "confidence", [10, 0, 0, 0], "own")
+    rows += [row | {"known": 1} for row in few]
+    (drawn,) = findings.first(pd.DataFrame(rows), "encoder", "")
+    (line,) = drawn.figure.axes[0].lines
+    assert list(line.get_ydata()) == pytest.approx([16 / 0.88, 8 / 0.88, 8 / 0.88, 8 / 0.88])
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_families_share_one_scale_where_they_share_a_benchmark():
     names = ["family", "method", "experiment", "scope", "level", "benchmark", "accuracy", "majority"]
     rows = [
@@ -113,4 +127,7 @@ def test_families_share_one_scale_where_they_share_a_benchmark():
     assert drawn.name == "one_scale" and "shared" in drawn.caption and "own" not in drawn.caption
     assert [line.get_ydata().tolist() for line in axis.lines[:2]] == [[90, 50], [80, 40]]
     assert axis.lines[2].get_ydata()[0] == 25
+    assert "majority baseline" in legend(drawn.figure)
     assert list(findings.one_scale(pd.DataFrame(rows[2:], columns=names))) == []
+    (open_questions,) = findings.one_scale(pd.DataFrame(rows, columns=names).assign(majority=float("nan")))
+    assert "majority baseline" not in legend(open_questions.figure)  # what is not drawn is not in the legend

@@ -1,4 +1,4 @@
-"""Recompute the losses of a run from its rows, by the formulas of docs/statistics.md and with nothing of knowcost.
+"""Recompute losses and verdicts of a run from its rows, by docs/statistics.md and with nothing of knowcost.
 
     python perf/recompute.py [--results results] [--benchmarks resources/benchmarks]
 
@@ -8,6 +8,7 @@ another. Not recomputed: what was compressed elsewhere, and what was scored as p
 """
 
 import argparse
+import functools
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -15,75 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from scipy import stats
+import recompute_claims
+from by_hand import decision, holm, interval, mcnemar, needed
 
-MARGIN = 1.0
 FULL = 50  # known facts with which a benchmark weighs in full
-
-
-def interval(parts, level=0.95):
-    """(value, low, high) of a sum of share x sum(values) / sum(over). parts: dicts with benchmark, clusters, values,
-    over, share, noise; values that are not spoken of are nan."""
-    value, square, third, welch = 0.0, 0.0, 0.0, 0.0
-    for benchmark in dict.fromkeys(part["benchmark"] for part in parts):
-        mine = [part for part in parts if part["benchmark"] == benchmark]
-        moved, bears = pd.Series(dtype=float), pd.Series(dtype=float)
-        for part in mine:
-            sums = pd.DataFrame({"g": part["clusters"], "v": part["values"], "w": part["over"]}).dropna()
-            part["n"], sums = len(sums), sums.groupby("g").sum()
-            v, w, part["w"] = sums["v"], sums["w"], abs(sums["w"].sum())
-            whole = v.sum() / w.sum()
-            value += part["share"] * whole
-            moved = moved.add(part["share"] * (whole - (v.sum() - v) / (w.sum() - w)), fill_value=0)
-            bears = bears.add((part["share"] * w / w.sum()).abs(), fill_value=0)
-        if len(moved) < 2:
-            return value, np.nan, np.nan
-        df = max(bears.sum() ** 2 / (bears**2).sum() - 1, 1)
-        t = stats.t.ppf(0.975, df)
-        unseen = sum(abs(part["share"]) * 100 * part["n"] / part["w"] * t**2 / (part["n"] + t**2) for part in mine)
-        noise = sum(abs(part["share"]) * part["noise"] * len(part["values"]) / part["w"] for part in mine)
-        here = max((len(moved) - 1) / len(moved) * (moved**2).sum(), (max(unseen, noise) / t) ** 2)
-        square, third, welch = square + here, third + (moved**3).sum(), welch + here**2 / df
-    t = stats.t.ppf((1 + level) / 2, square**2 / welch)
-    half = t * np.sqrt(square)
-    longer = np.clip(t**2 / 2 * third / square, -half, half)
-    return value, value - half + min(longer, 0), value + half + max(longer, 0)
-
-
-def decision(value, low, high):
-    if low > -MARGIN and high < MARGIN:
-        return "practically equal"
-    if low > 0:
-        return "costs" if value > MARGIN else "small but real"
-    if high < 0:
-        return "gains" if value < -MARGIN else "small but real"
-    return "not precise enough"
-
-
-def needed(facts, value, low, high, same):
-    """So many facts as would leave out zero, or lie within the margin, if the width falls with the root of their number
-    (with their number where nothing changed)."""
-    below, above = value - low, high - value
-    apart = value / below if value > 0 else -value / above
-    within = min((MARGIN + value) / below, (MARGIN - value) / above)
-    return np.ceil(facts / max(apart, within) ** (1 if same else 2))
-
-
-def mcnemar(lost, got, clusters):
-    """The share of all choices of the clusters' signs with a sum as far from zero as the one seen."""
-    net = pd.Series(lost.astype(int) - got.astype(int)).groupby(np.asarray(clusters)).sum()
-    reach = int(net.abs().sum())
-    chances = np.zeros(2 * reach + 1)
-    chances[reach] = 1
-    for size in net[net != 0].abs():
-        chances = (np.roll(chances, size) + np.roll(chances, -size)) / 2
-    return chances[np.abs(np.arange(-reach, reach + 1)) >= abs(net.sum())].sum()
-
-
-def holm(p):
-    p = pd.Series(p)
-    order = p.sort_values().index
-    return (p[order] * np.arange(len(p), 0, -1)).cummax().clip(upper=1)
 
 
 def choices(row):
@@ -145,15 +81,15 @@ class Cells:
     def known(self):
         return self.right["dense"]
 
-    @property
+    @functools.cached_property
     def knows(self):
         if np.isnan(self.baseline):
             return bool(self.known.any())
         return interval([self.part(100 * (self.known - self.baseline))])[1] > 0
 
-    def part(self, values, over=None, share=1.0, noise=0.0):
+    def part(self, values, over=None, share=1.0, noise=0.0, flip=100.0):
         over = np.ones(self.n) if over is None else over
-        about = {"benchmark": self.benchmark, "clusters": self.clusters, "share": share, "noise": noise}
+        about = {"benchmark": self.benchmark, "clusters": self.clusters, "share": share, "noise": noise, "flip": flip}
         return about | {"values": values, "over": over}
 
     def loss(self, name, slug):
@@ -198,7 +134,9 @@ def losses(models, slug, several):
     by_benchmark = pd.Series({(c.model, c.benchmark): np.mean(c.loss("drop", slug)[0]) for c in knowing}, dtype=float)
     if knowing:
         worst = by_benchmark.groupby(level=1, sort=False).mean()
-        row["worst_benchmark"], row["worst_points"] = worst.idxmax(), worst.max()
+        row["worst_points"] = worst.max()
+        if (worst == worst.max()).sum() == 1:  # of several the table names the first
+            row["worst_benchmark"] = worst.idxmax()
     return row
 
 
@@ -253,7 +191,7 @@ def rows_of(table, **keys):
 
 
 def main(results, benchmarks):
-    names = ("scores", "facts", "drops_by_model", "drops", "cheapest")
+    names = ("scores", "facts", "drops_by_model", "drops", "cheapest", "claims")
     tables = {name: pd.read_parquet(results / "tables" / f"{name}.parquet") for name in names}
     scores = tables["scores"]
     scores = scores[~scores["variant"].str.contains("lost@") & ~scores["benchmark"].str.contains("@published")]
@@ -278,7 +216,19 @@ def main(results, benchmarks):
         printed = rows_of(tables["drops"], family=family)
         for slug, each in whole.items():
             compared.row("drops", printed.loc[slug], losses(each, slug, len(printed)))
+    compare_claims(compared, families, tables["claims"])
     return 0 if compared.report() else 1
+
+
+def compare_claims(compared, families, claims):
+    """Compare the verdicts; the correction for all of them only where all could be recomputed."""
+    judged = claims[claims["holm_p"].notna()]
+    made = recompute_claims.recompute(families)
+    all_of_them = set(made) == set(zip(judged["claim"], judged["family"], strict=True))
+    for row in judged.to_dict("records"):
+        mine = made.get((row["claim"], row["family"]), {})
+        corrected = ("verdict", "holm_p") if not all_of_them else ()
+        compared.row("claims", row, {name: value for name, value in mine.items() if name not in corrected})
 
 
 if __name__ == "__main__":

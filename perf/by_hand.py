@@ -1,0 +1,97 @@
+"""The formulas of docs/statistics.md, with nothing of knowcost; perf/recompute.py applies them to the rows of a run."""
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+MARGIN = 1.0
+
+
+def estimate(parts):
+    """(value, se, df, third moment) of a sum of share x sum(values) / sum(over).
+
+    parts: dicts with benchmark, clusters, values (nan where they are not spoken of), over, share, noise, and flip, what
+    one change would add to the sum of values.
+    """
+    value, square, third, welch = 0.0, 0.0, 0.0, 0.0
+    for benchmark in dict.fromkeys(part["benchmark"] for part in parts):
+        mine = [part for part in parts if part["benchmark"] == benchmark]
+        moved, bears = pd.Series(dtype=float), pd.Series(dtype=float)
+        for part in mine:
+            sums = pd.DataFrame({"g": part["clusters"], "v": part["values"], "w": part["over"]}).dropna()
+            part["n"], sums = len(sums), sums.groupby("g").sum()
+            v, w, part["w"] = sums["v"], sums["w"], abs(sums["w"].sum())
+            whole = v.sum() / w.sum()
+            value += part["share"] * whole
+            moved = moved.add(part["share"] * (whole - (v.sum() - v) / (w.sum() - w)), fill_value=0)
+            bears = bears.add((part["share"] * w / w.sum()).abs(), fill_value=0)
+        if len(moved) < 2:
+            return value, np.nan, np.nan, np.nan
+        df = max(bears.sum() ** 2 / (bears**2).sum() - 1, 1)
+        t = stats.t.ppf(0.975, df)
+        unseen = sum(
+            abs(each["share"]) * each["flip"] * each["n"] / each["w"] * t**2 / (each["n"] + t**2) for each in mine
+        )
+        noise = sum(abs(each["share"]) * each["noise"] * len(each["values"]) / each["w"] for each in mine)
+        here = max((len(moved) - 1) / len(moved) * (moved**2).sum(), (max(unseen, noise) / t) ** 2)
+        square, third, welch = square + here, third + (moved**3).sum(), welch + here**2 / df
+    return value, np.sqrt(square), square**2 / welch, third
+
+
+def ends(found, t):
+    """The interval of t standard errors and of its skew."""
+    value, se, _, third = found
+    longer = np.clip(t**2 / 2 * third / se**2, -t * se, t * se)
+    return value - t * se + min(longer, 0), value + t * se + max(longer, 0)
+
+
+def interval(parts, level=0.95):
+    """(value, low, high)."""
+    found = estimate(parts)
+    return found[0], *ends(found, stats.t.ppf((1 + level) / 2, found[2]))
+
+
+def p_value(parts):
+    """1 less the level of the interval that just reaches zero."""
+    found = value, se, df, _ = estimate(parts)
+    if np.isnan(se) or value == 0:
+        return np.nan if np.isnan(se) else 1.0
+    side = 0 if value > 0 else 1
+    t = optimize.brentq(lambda t: ends(found, t)[side], 0, 1.001 * abs(value) / se, xtol=1e-14, rtol=1e-14)
+    return 2 * stats.t.sf(t, df)
+
+
+def decision(value, low, high):
+    if low > -MARGIN and high < MARGIN:
+        return "practically equal"
+    if low > 0:
+        return "costs" if value > MARGIN else "small but real"
+    if high < 0:
+        return "gains" if value < -MARGIN else "small but real"
+    return "not precise enough"
+
+
+def needed(facts, value, low, high, same):
+    """So many facts as would leave out zero, or lie within the margin, if the width falls with the root of their number
+    (with their number where nothing changed)."""
+    below, above = value - low, high - value
+    apart = value / below if value > 0 else -value / above
+    within = min((MARGIN + value) / below, (MARGIN - value) / above)
+    return np.ceil(facts / max(apart, within) ** (1 if same else 2))
+
+
+def mcnemar(lost, got, clusters):
+    """The share of all choices of the clusters' signs with a sum as far from zero as the one seen."""
+    net = pd.Series(lost.astype(int) - got.astype(int)).groupby(np.asarray(clusters)).sum()
+    reach = int(net.abs().sum())
+    chances = np.zeros(2 * reach + 1)
+    chances[reach] = 1
+    for size in net[net != 0].abs():
+        chances = (np.roll(chances, size) + np.roll(chances, -size)) / 2
+    return chances[np.abs(np.arange(-reach, reach + 1)) >= abs(net.sum())].sum()
+
+
+def holm(p):
+    p = pd.Series(p)
+    order = p.sort_values().index
+    return (p[order] * np.arange(len(p), 0, -1)).cummax().clip(upper=1)

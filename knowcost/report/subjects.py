@@ -11,7 +11,10 @@ from knowcost.report.table import whole
 from knowcost.spec.families import FAMILIES, LABELS
 from knowcost.spec.variants import AS_PUBLISHED, DENSE, GROUPINGS, parse
 
-WORST = ("benchmark", "low", "high", "decision")  # of the worst benchmark's cell
+WORST = {  # of the worst benchmark's cell: what its columns are called in the table of facts, and here
+    "benchmark": "worst_benchmark", "drop_low": "worst_low", "drop_high": "worst_high", "decision": "worst_decision",
+    "holm_p": "worst_p",
+}  # fmt: skip
 FEW = 3  # models of a family that are spoken of one by one
 
 
@@ -29,7 +32,7 @@ class Subject:
 
 def models(data: Mapping[str, pd.DataFrame]) -> dict[str, Subject]:
     """{name: subject} of the models of which something can be said; rows have the interval of the worst benchmark."""
-    by_model = _one_grouping(_with_worst(data["drops_by_model"], data["scores"]))
+    by_model = _one_grouping(_with_worst(data["drops_by_model"], data["facts"]))
     asked = _asked(data["scores"])
     return {
         str(model): Subject(str(model), str(family), str(model), rows, asked[str(model)])
@@ -125,11 +128,10 @@ def _asked(scores: pd.DataFrame) -> dict[str, frozenset[str]]:
     return {str(model): frozenset(rows["benchmark"]) for model, rows in own.groupby("model", sort=False)}
 
 
-def _with_worst(by_model: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """drops_by_model with the interval and the decision of the loss on the worst benchmark."""
-    cells = scores[["model", "variant", "benchmark", "drop_low", "drop_high", "decision"]]
-    cells = cells.set_axis(["model", "variant", *(f"worst_{name}" for name in WORST)], axis=1)
-    return by_model.merge(cells, "left", ["model", "variant", "worst_benchmark"])
+def _with_worst(by_model: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """drops_by_model with what the table of facts says of the loss on the worst benchmark."""
+    cells = facts[["model", "variant", *WORST]].rename(columns=WORST)
+    return by_model.merge(cells, "left", ["model", "variant", WORST["benchmark"]])
 
 
 def _one_grouping(rows: pd.DataFrame) -> pd.DataFrame:

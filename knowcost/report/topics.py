@@ -121,22 +121,24 @@ def _border(subject: Subject, method: str) -> str:
         return ""
     rows = rows[rows["scope"] == _widest(rows["scope"])].sort_values("level")
     tried = f"{listed([percent_words(level) for level in rows['level']])} {'was' if len(rows) == 1 else 'were'} tried"
-    count = int((rows["kept_low"] >= KEEP).cummin().sum())
+    count = int((rows["kept_least"] >= KEEP).cummin().sum())
     words = percent_words(rows["level"].iloc[count - 1]) if count else "none"
     if count < len(rows) and rows.iloc[count]["kept_percent"] >= KEEP:
         after = rows.iloc[count]
         tried += (
             f"; {percent_words(after['level'])} keeps {minus(after['kept_percent'])}%, at least "
-            f"{minus(after['kept_low'])}%, which is not precise enough"
+            f"{minus(after['kept_least'])}%, which is not precise enough"
         )
     return f"{words} of {_scope(rows.iloc[0].to_dict())} ({tried})"
 
 
 def _uneven(subject: Subject) -> str:
-    """The largest loss on one benchmark that no mean shows."""
+    """The largest loss on one benchmark that its mean does not show and that McNemar's test, corrected for how many
+    variants there are, finds."""
     if not subject.model:
         return ""
-    rows = subject.rows[(subject.rows["worst_decision"] == COSTS) & (subject.rows["decision"] != COSTS)]
+    rows = subject.rows[(subject.rows["worst_decision"] == COSTS) & (subject.rows["worst_p"] < 0.05)]
+    rows = rows[rows["decision"] != COSTS]
     if rows.empty:
         return ""
     row = rows.sort_values("worst_points", ascending=False).iloc[0].to_dict()

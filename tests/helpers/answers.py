@@ -5,7 +5,7 @@ from math import nan
 import pandas as pd
 
 from knowcost.aggregate import drops as aggregated
-from knowcost.aggregate import halves, rule, tables
+from knowcost.aggregate import halves, rule, statistics, tables
 
 FAMILY = {"a": "encoder", "b": "encoder_decoder", "c": "decoder"}  # by a model's first letter
 
@@ -15,13 +15,13 @@ def row(model, slug, loss, decision=rule.COSTS, **more):
     names = {"family": model} if model in FAMILY.values() else {"family": FAMILY[model[0]], "model": model}
     numbers = dict(zip(("drop_points", "drop_low", "drop_high"), loss, strict=True))
     least = {"models": 1, "pairs": 1, "knowing": 1, "worst_benchmark": "", "worst_points": nan, "needed": nan}
-    least |= {"kept_percent": 50.0, "kept_low": 40.0, "probability_points": nan, "probability_decision": ""}
+    least |= {"kept_percent": 50.0, "kept_least": 40.0, "probability_points": nan, "probability_decision": ""}
     return names | tables.describe(slug) | numbers | {"decision": decision} | least | more
 
 
 def cell(model, benchmark="trex", accuracy=0.5, n=1000, slug="dense", **more):
     """A row of scores."""
-    dense = {"dense_accuracy": accuracy, "drop_low": nan, "drop_high": nan, "decision": ""}
+    dense = {"dense_accuracy": accuracy}
     about = {"family": FAMILY[model[0]], "model": model, "benchmark": benchmark, "n": n, "accuracy": accuracy}
     return about | tables.describe(slug) | dense | more
 
@@ -38,7 +38,7 @@ def more(model, slug, loss, decision):
     return {"family": FAMILY[model[0]], "model": model, **tables.describe(slug), **numbers, "decision": decision}
 
 
-def data(rows, scores=None, cheapest=(), contrasts=()):
+def data(rows, scores=None, cheapest=(), contrasts=(), facts=()):
     """{name: frame}; without scores every model answers 500 of trex's 1,000 facts right, and was asked nothing else."""
     by_model = [each for each in rows if "model" in each]
     if scores is None:
@@ -49,5 +49,6 @@ def data(rows, scores=None, cheapest=(), contrasts=()):
         "drops_by_model": pd.DataFrame(by_model, columns=aggregated.BY_MODEL),
         "drops": pd.DataFrame([each for each in rows if "model" not in each], columns=aggregated.BY_FAMILY),
         "cheapest": pd.DataFrame(cheapest, columns=["family", "model", "keep_at_least", *aggregated.CHEAPEST]),
+        "facts": pd.DataFrame(facts, columns=statistics.COLUMNS),
         "halves": pd.DataFrame(contrasts, columns=halves.COLUMNS),
     }

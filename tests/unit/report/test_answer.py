@@ -20,7 +20,7 @@ def test_one_model_that_ran_much():
         row("a", "magnitude-40@overall", SURE, knowing=2, worst_benchmark="trex", worst_points=9.9),
         row("a", "magnitude-40@attention", (0.6, 0.2, 1.0), SMALL),
         row("a", "magnitude-40@feed_forward", (5.8, 3.1, 8.5)),
-        row("a", "magnitude-20@overall", (0.1, -0.2, 0.4), EQUAL, kept_percent=99.2, kept_low=96.5),
+        row("a", "magnitude-20@overall", (0.1, -0.2, 0.4), EQUAL, kept_percent=99.2, kept_least=96.5),
         row("a", "int8@attention", (-0.2, -0.6, 0.2), EQUAL),
         row("a", "int8@feed_forward", (-0.3, -0.7, 0.1), EQUAL),
         row("a", "int8@overall", (2.0, -1.0, 5.0), UNSURE, needed=2012.0),
@@ -86,9 +86,12 @@ def test_two_models_of_which_one_is_at_chance():
 
 def test_clozes_of_ones_own_do_not_hide_a_loss():
     scores = [cell("a"), cell("a", "mine", 0.75, 4), cell("a", "mine", slug="magnitude-40@overall")]
-    scores += [cell("a", slug="magnitude-40@overall", drop_low=20.0, drop_high=34.0, decision=COSTS)]
+    scores += [cell("a", slug="magnitude-40@overall")]
+    fact = {"model": "a", "variant": "magnitude-40@overall", "benchmark": "trex", "drop_low": 20.0, "drop_high": 34.0}
+    fact |= {"decision": COSTS, "holm_p": 0.001}
     worst = {"pairs": 2, "knowing": 2, "worst_benchmark": "trex", "worst_points": 27.0}
-    lines = said(row("a", "magnitude-40@overall", (0.8, -9.0, 10.6), UNSURE, needed=9000.0, **worst), scores=scores)
+    mean = row("a", "magnitude-40@overall", (0.8, -9.0, 10.6), UNSURE, needed=9000.0, **worst)
+    lines = said(mean, scores=scores, facts=[fact])
     assert (
         "Where the mean shows no cost but a benchmark does: with everything pruned by 40% 27.0 points (20.0 to "
         "34.0) are lost on trex, 0.8 points (-9.0 to 10.6) on average."
@@ -97,6 +100,7 @@ def test_clozes_of_ones_own_do_not_hide_a_loss():
         "Fewer than 50 facts known uncompressed, so of little weight in the means and told by hardly any difference: "
         "mine (3 by a)."
     )
+    assert not [line for line in said(mean, facts=[fact | {"holm_p": 0.2}]) if "the mean shows no cost" in line]
 
 
 def test_where_accuracy_and_probability_disagree():
@@ -132,7 +136,7 @@ def test_a_large_family_is_spoken_of_as_one():
 
 
 @pytest.mark.parametrize(
-    ("kept_low", "words"),
+    ("kept_least", "words"),
     [
         ((96, 95.5, 40), "40% of everything (20%, 40% and 60% were tried)"),
         ((96, 94, 99), "20% of everything (20%, 40% and 60% were tried; 40% keeps 97.0%, at least 94.0%, which is not "
@@ -140,10 +144,10 @@ def test_a_large_family_is_spoken_of_as_one():
         ((96, 96, 95), "60% of everything (20%, 40% and 60% were tried)"),
     ],
 )  # fmt: skip
-def test_the_highest_sparsity_is_one_that_was_tried_and_shown(kept_low, words):
+def test_the_highest_sparsity_is_one_that_was_tried_and_shown(kept_least, words):
     rows = [
-        row("a", f"magnitude-{level}@overall", SURE, kept_percent=97.0 if low > 90 else 50.0, kept_low=low)
-        for level, low in zip((20, 40, 60), kept_low, strict=True)
+        row("a", f"magnitude-{level}@overall", SURE, kept_percent=97.0 if low > 90 else 50.0, kept_least=low)
+        for level, low in zip((20, 40, 60), kept_least, strict=True)
     ]
     assert f"The highest sparsity shown to keep 95% of what was known: {words}." in said(*rows)
 
@@ -199,7 +203,7 @@ def test_bad_input_is_a_sentence_and_no_claim():
         cell("c"),
         cell("c", slug=slug),
     ]
-    one_cluster = row("a", slug, (100.0, nan, nan), UNSURE, kept_percent=0.0, kept_low=nan)
+    one_cluster = row("a", slug, (100.0, nan, nan), UNSURE, kept_percent=0.0, kept_least=nan)
     lines = said(one_cluster, row("b", slug, NONE, NOT_RUN), row("c", slug, NONE, NOT_RUN), scores=scores)
     assert lines == [
         "a (encoder) answers 50.0% right uncompressed. Its one variant is not shown to cost more than the margin; 1 "

@@ -105,15 +105,15 @@ class Cells:
         return lost, None
 
 
-def mean_loss(name, models, slug, level=0.95):
-    """(value, low, high) of a mean over benchmarks, then over models; models: lists of Cells."""
+def mean_loss(of, models, slug, level=0.95):
+    """(value, low, high) of a mean over benchmarks, then over models; models: lists of Cells; of: a loss of Cells."""
     sums = []
     for cells in models:
-        found = {cell: min(1, cell.known.sum() / FULL) for cell in cells if cell.knows and cell.loss(name, slug)}
+        found = {cell: min(1, cell.known.sum() / FULL) for cell in cells if cell.knows and of(cell)}
         if found:
             sums.append(found)
     parts = [
-        cell.part(*cell.loss(name, slug), weight / sum(found.values()) / len(sums), cell.noise[slug])
+        cell.part(*of(cell), weight / sum(found.values()) / len(sums), cell.noise[slug])
         for found in sums for cell, weight in found.items()
     ]  # fmt: skip
     return interval(parts, level) if parts else (np.nan,) * 3
@@ -123,8 +123,10 @@ def losses(models, slug, several):
     """The columns of drops and drops_by_model."""
     row = {}
     for name, unit in (("drop", "points"), ("kept", "percent"), ("lead_lost", "percent"), ("probability", "points")):
-        row[f"{name}_{unit}"], row[f"{name}_low"], row[f"{name}_high"] = mean_loss(name, models, slug)
-    row["kept_least"] = mean_loss("kept", models, slug, 1 - 0.05 / several)[1]
+        row[f"{name}_{unit}"], row[f"{name}_low"], row[f"{name}_high"] = mean_loss(
+            lambda cell, name=name: cell.loss(name, slug), models, slug
+        )
+    row["kept_least"] = mean_loss(lambda cell: cell.loss("kept", slug), models, slug, 1 - 0.05 / several)[1]
     knowing = [cell for cells in models for cell in cells if cell.knows]
     row["decision"] = decision(row["drop_points"], row["drop_low"], row["drop_high"]) if knowing else "nothing known"
     if row["decision"] == "not precise enough":
@@ -138,6 +140,29 @@ def losses(models, slug, several):
         if (worst == worst.max()).sum() == 1:  # of several the table names the first
             row["worst_benchmark"] = worst.idxmax()
     return row
+
+
+def difference(models, one, other):
+    """The columns of halves: what one variant loses less what another does."""
+
+    def of(cell):
+        return cell.loss("drop", one)[0] - cell.loss("drop", other)[0], None
+
+    value, low, high = mean_loss(of, models, one)
+    made = {"difference_points": value, "difference_low": low, "difference_high": high}
+    return made | {"decision": decision(value, low, high)}
+
+
+def beyond(cell, slug, tolerance):
+    """The columns of matching_levels: points lost beyond a share of the accuracy, and of the lead."""
+    made = {}
+    for name, base in (("", 0.0), ("lead_", cell.baseline)):
+        if not name or (cell.knows and not np.isnan(base)):
+            values = cell.loss("drop", slug)[0] - 100 * tolerance * (cell.known - base)
+            value, low, high = interval([cell.part(values, noise=cell.noise[slug])])
+            made |= {f"{name}beyond_points": value, f"{name}beyond_low": low, f"{name}beyond_high": high}
+            made[f"{name}match"] = "matches" if high < 0 else "falls short" if low > 0 else "cannot tell"
+    return made
 
 
 def cheapest(by_model, least):
@@ -191,7 +216,7 @@ def rows_of(table, **keys):
 
 
 def main(results, benchmarks):
-    names = ("scores", "facts", "drops_by_model", "drops", "cheapest", "claims")
+    names = ("scores", "facts", "drops_by_model", "drops", "cheapest", "halves", "matching_levels", "claims")
     tables = {name: pd.read_parquet(results / "tables" / f"{name}.parquet") for name in names}
     scores = tables["scores"]
     scores = scores[~scores["variant"].str.contains("lost@") & ~scores["benchmark"].str.contains("@published")]
@@ -216,6 +241,13 @@ def main(results, benchmarks):
         printed = rows_of(tables["drops"], family=family)
         for slug, each in whole.items():
             compared.row("drops", printed.loc[slug], losses(each, slug, len(printed)))
+    for row in tables["halves"].to_dict("records"):
+        models = families[row["family"]]
+        mine = [models[row["model"]]] if row["model"] else list(models.values())
+        compared.row("halves", row, difference(mine, row["a"], row["b"]))
+    for row in tables["matching_levels"].to_dict("records"):
+        (cell,) = (each for each in families[row["family"]][row["model"]] if each.benchmark == row["benchmark"])
+        compared.row("matching_levels", row, beyond(cell, row["variant"], row["tolerance"]))
     compare_claims(compared, families, tables["claims"])
     return 0 if compared.report() else 1
 

@@ -142,7 +142,8 @@ def _decided(group: Group, slugs: Sequence[str], tolerance: float) -> list[dict[
     for prefix in ("", "lead_"):
         baseline = baselines.get(prefix, np.nan)
         allowed = 100 * tolerance * (group.right[DENSE][:, None] - baseline)
-        sample = Sample(group.benchmark, group.lost(slugs) - allowed, group.clusters, flip=100)
+        values, noise = group.lost(slugs) - allowed, group.noises(slugs)
+        sample = Sample(group.benchmark, values, group.clusters, flip=100, noise=noise)
         found = estimate([sample])
         for row, value, low, high in zip(rows, found.value, found.low, found.high, strict=True):
             row |= {f"{prefix}beyond_points": value, f"{prefix}beyond_low": low, f"{prefix}beyond_high": high}

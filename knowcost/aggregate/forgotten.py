@@ -1,23 +1,33 @@
 """What is forgotten: which facts go first, and whether two variants forget the same ones.
 
-All shares are of the facts that the dense model answered right.
+All shares are of the facts that the dense model answered right. What it knew least firmly is forgotten first, whatever
+is compressed, so what else is said of facts is said net of its confidence: among facts of the same quarter of it.
+Within a quarter confidence still differs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from knowcost.aggregate import tables
-from knowcost.aggregate.statistics import Group
+from knowcost.aggregate import rule, tables
+from knowcost.aggregate.clustered import Estimates, Sample, estimate
+from knowcost.aggregate.statistics import Group, holm
 from knowcost.spec.families import COMMON_SCOPES
 from knowcost.spec.variants import DENSE
 
-BY = ["family", "model", "variant", "benchmark", "by", "part", "known", "forgotten", "forgotten_percent"]
+BY = ["family", "model", "variant", "benchmark", "by", "part", "known", "forgotten", "forgotten_percent",
+      "forgotten_low", "forgotten_high", "net_percent", "net_low", "net_high", "net_covers_percent"]  # fmt: skip
+FIRST = ["family", "model", "variant", "benchmark", "by", "known", "difference_points", "difference_low",
+         "difference_high", "decision", "needed"]  # fmt: skip
 OVERLAP = ["family", "model", "benchmark", "kind", "a", "b", "known", "forgotten_a", "forgotten_b", "both", "expected",
-           "jaccard", "overlap_p"]  # fmt: skip
+           "expected_crude", "jaccard", "overlap_p", "overlap_holm_p"]  # fmt: skip
+NET = ("frequency", "popularity")  # whose parts are also told net of confidence
+DUST = 1e-60  # chances below it are left out of sums: no p is smaller
 PAIRS = [  # of scopes whose variants are compared
     *combinations(COMMON_SCOPES, 2),
     ("self_attention", "cross_attention"),
@@ -25,45 +35,132 @@ PAIRS = [  # of scopes whose variants are compared
 ]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """The facts of a group that the dense model knew. lost: n x k, 100 where a variant forgot a fact; confidence:
+    quarters of it, missing where there is none; parts: {by: which part each fact is in}."""
+
+    group: Group
+    slugs: list[str]
+    lost: np.ndarray
+    clusters: np.ndarray
+    confidence: pd.Series
+    parts: dict[str, pd.Series]
+
+    def share(self, weights: Sequence[tuple[np.ndarray, float]]) -> Estimates:
+        """The weighted sum of the shares forgotten of parts: (which facts, weight) each."""
+        noise = self.group.noises(self.slugs)
+        samples = []
+        for inside, weight in weights:
+            scaled = noise * np.sqrt(len(self.group.facts) / inside.sum())  # as if noise fell evenly on facts
+            values, clusters = self.lost[inside], self.clusters[inside]
+            samples.append(Sample(self.group.benchmark, values, clusters, share=weight, flip=100, noise=scaled))
+        return estimate(samples)
+
+    def strata(self, by: str) -> list[tuple[np.ndarray, float]]:
+        """The quarters of confidence that hold facts of every part, and of two clusters each, as (which facts, what
+        they weigh): by how many of all known facts they hold, so that every part is told as if its facts were known as
+        firmly as all are."""
+        keys = [self.confidence.to_numpy(float, na_value=np.nan), self.parts[by].to_numpy(float, na_value=np.nan)]
+        there = pd.Series(self.clusters).groupby(keys).nunique().unstack(fill_value=0)
+        common = there.index[(there > 1).all(axis=1)]
+        sizes = self.confidence.value_counts().loc[common]
+        return [(_are(self.confidence, each), sizes[each] / sizes.sum()) for each in common]
+
+
+def _are(parts: pd.Series, name: Any) -> np.ndarray:
+    """Which facts are in a part."""
+    return (parts == name).fillna(False).to_numpy(bool)
+
+
+def _known(groups: Sequence[Group]) -> Iterator[_Known]:
+    """Of every group that can be held against a dense model which knew something."""
+    for group in groups:
+        slugs = group.compared()
+        known = group.right.get(DENSE, np.zeros(len(group.facts), bool))
+        if slugs and known.any():
+            lost = 100.0 * ~np.column_stack([group.right[slug][known] for slug in slugs])
+            parts = _parts(group.facts, known)
+            yield _Known(group, slugs, lost, group.clusters[known], parts["confidence"], parts)
+
+
 def forgotten_by(groups: Sequence[Group]) -> pd.DataFrame:
     """Share forgotten per (model, variant, benchmark) and part of the facts the dense model knew.
 
     by: `relation`; `confidence`, quartiles of the dense model's log-probability of the right answer (among the given
-    choices, where there are choices); `frequency`, quartiles of how often the answer is right in this benchmark. Part 1
-    is the least confident, the rarest. Equal values stay in one part, so parts may differ in size or be absent; a
-    benchmark that makes only one part has no rows.
+    choices, where there are choices); `frequency`, quartiles of how often the answer is right in this benchmark;
+    `popularity`, quartiles of the benchmark's own. Part 1 is the least confident, the rarest. Equal values stay in one
+    part, so parts may differ in size or be absent; a benchmark that makes only one part has no rows.
+
+    net: of NET, directly standardised: the shares forgotten in each quarter of confidence, weighed by how many of all
+    known facts the quarter holds, over the quarters in which every part has facts of at
+    least two clusters; net_covers_percent: of the known
+    facts, those in such quarters.
     """
     made = [pd.DataFrame(columns=BY)]
-    for group in groups:
-        slugs = group.compared()
-        known = group.right.get(DENSE, np.zeros(len(group.facts), bool))
-        if not slugs or not known.any():
-            continue
-        lost = pd.DataFrame({slug: ~group.right[slug][known] for slug in slugs})
+    for known in _known(groups):
+        group = known.group
         about = {"family": group.family, "model": group.model, "benchmark": group.benchmark}
-        for by, parts in _parts(group.facts, known).items():
-            found = lost.groupby(parts.to_numpy()).agg(["sum", "size"])
-            if len(found) > 1:
-                rows = found.stack(0, future_stack=True).rename_axis(["part", "variant"]).reset_index()
-                rows = rows.rename(columns={"sum": "forgotten", "size": "known"})
-                rows["forgotten_percent"] = 100 * rows["forgotten"] / rows["known"]
-                rows["place"] = rows["variant"].map({slug: place for place, slug in enumerate(slugs)})
-                rows = rows.sort_values(["place", "part"]).astype({"part": str})
+        for by, parts in known.parts.items():
+            names = sorted(parts.dropna().unique())
+            if len(names) > 1:
+                strata = known.strata(by) if by in NET else []
+                each = [_part(known, _are(parts, name), strata).assign(part=str(name)) for name in names]
+                rows = pd.concat(each, keys=range(len(each))).sort_index(level=[1, 0])  # by variant, then by part
                 made.append(rows.assign(by=by, **about)[BY])
     return pd.concat([frame for frame in made if len(frame)] or made, ignore_index=True)
+
+
+def _part(known: _Known, inside: np.ndarray, strata: Sequence[tuple[np.ndarray, float]]) -> pd.DataFrame:
+    """A row per variant of what is forgotten of a part."""
+    crude = known.share([(inside, 1.0)])
+    rows = {"variant": known.slugs, "known": inside.sum(), "forgotten": (known.lost[inside] > 0).sum(axis=0)}
+    rows |= {"forgotten_percent": crude.value, "forgotten_low": crude.low, "forgotten_high": crude.high}
+    nothing = np.full(len(known.slugs), np.nan)
+    rows |= dict.fromkeys(("net_percent", "net_low", "net_high", "net_covers_percent"), nothing)
+    if strata:
+        net = known.share([(inside & stratum, weight) for stratum, weight in strata])
+        covers = 100 * sum(stratum.sum() for stratum, _ in strata) / len(inside)
+        rows |= {"net_percent": net.value, "net_low": net.low, "net_high": net.high, "net_covers_percent": covers}
+    return pd.DataFrame(rows)
+
+
+def first(groups: Sequence[Group], margin: float) -> pd.DataFrame:
+    """Whether the rare are forgotten first: per (model, variant, benchmark) and `by` of NET, how many more percent of
+    the first part than of the last, net of confidence as in forgotten_by. margin: of rule.decide; "costs": the rare go
+    first. Nothing where no quarter of confidence has facts of every part."""
+    made: list[dict[str, Any]] = []
+    for known in _known(groups):
+        group = known.group
+        about = {"family": group.family, "model": group.model, "benchmark": group.benchmark}
+        for by in NET:
+            parts = known.parts.get(by, pd.Series(dtype="Int64"))
+            names = sorted(parts.dropna().unique())
+            if len(names) < 2 or not (strata := known.strata(by)):
+                continue
+            ends = [(_are(parts, names[0]), 1), (_are(parts, names[-1]), -1)]
+            found = known.share([(end & stratum, sign * weight) for stratum, weight in strata for end, sign in ends])
+            decided = rule.decided(replace(found, n=np.full(len(known.slugs), len(known.lost))), margin)
+            for place, slug in enumerate(known.slugs):
+                row = {**about, "variant": slug, "by": by, "known": len(known.lost)}
+                row |= {"difference_points": found.value[place], "difference_low": found.low[place]}
+                row |= {"difference_high": found.high[place]}
+                made.append(row | {name: values[place] for name, values in decided.items()})
+    return pd.DataFrame(made, columns=FIRST)
 
 
 def _parts(facts: pd.DataFrame, known: np.ndarray) -> dict[str, pd.Series]:
     """{by: which part each known fact is in}."""
     often = facts["answer"].map(facts["answer"].value_counts())
     parts = {"confidence": quartiles(facts["confidence"][known]), "frequency": quartiles(often[known])}
+    parts["popularity"] = quartiles(pd.to_numeric(facts["popularity"][known]))
     return {"relation": facts["relation"][known], **parts}
 
 
 def quartiles(values: pd.Series) -> pd.Series:
-    """1 to 4 by size; equal values share a part, that of their mean rank."""
+    """1 to 4 by size; equal values share a part, that of their mean rank; a missing one is in none."""
     ranks = values.rank(method="average")
-    return (4 * (ranks - 0.5) / max(len(values), 1)).apply(np.ceil).astype("Int64")
+    return (4 * (ranks - 0.5) / max(values.notna().sum(), 1)).apply(np.ceil).astype("Int64")
 
 
 def overlap(groups: Sequence[Group]) -> pd.DataFrame:
@@ -71,24 +168,55 @@ def overlap(groups: Sequence[Group]) -> pd.DataFrame:
 
     kind says what the pair differs in: `scopes` (same method and level), `levels` (neighbouring ones, same method and
     scope), `methods` (same scope and level; or quantized against the pruned variant that forgot most nearly as many,
-    at most twice or half). expected: forgotten_a x forgotten_b / known. overlap_p: the hypergeometric probability of
-    so many or more in common by chance.
+    at most twice or half). Hard facts are forgotten by all, so chance is counted within each quarter of the dense
+    model's confidence, each variant forgetting as many in it as it did: expected, and overlap_p, the exact probability
+    of so many or more in common (a sum of hypergeometric variables; facts as independent draws). overlap_holm_p: by
+    Holm over the pairs of a group. expected_crude: forgotten_a x forgotten_b / known, whatever the confidence.
     """
-    rows = []
-    for group in groups:
-        slugs = group.compared()
-        lost = {slug: group.right[DENSE] & ~group.right[slug] for slug in slugs}
+    made = [pd.DataFrame(columns=OVERLAP)]
+    for known in _known(groups):
+        group = known.group
+        lost = dict(zip(known.slugs, (known.lost > 0).T, strict=True))
+        quarter = known.confidence.fillna(0).to_numpy(int)  # 0: where there is no confidence
+        strata = [np.flatnonzero(quarter == each) for each in np.unique(quarter)]
         about = {"family": group.family, "model": group.model, "benchmark": group.benchmark}
-        for kind, a, b in pairs({slug: int(lost[slug].sum()) for slug in slugs}):
-            both, either = (lost[a] & lost[b]).sum(), (lost[a] | lost[b]).sum()
-            counts = {"known": group.right[DENSE].sum(), "forgotten_a": lost[a].sum(), "forgotten_b": lost[b].sum()}
-            jaccard = both / either if either else np.nan
-            rows.append({**about, "kind": kind, "a": a, "b": b, **counts, "both": both, "jaccard": jaccard})
-    frame = pd.DataFrame(rows, columns=OVERLAP)
-    known, one, other = frame["known"].astype(float), frame["forgotten_a"], frame["forgotten_b"]
-    frame["expected"] = one * other / known.where(known > 0)
-    frame["overlap_p"] = stats.hypergeom.sf(frame["both"].astype(int) - 1, known.astype(int), *_ints(one, other))
-    return frame
+        pairs_of = pairs({slug: int(lost[slug].sum()) for slug in known.slugs})
+        rows = [about | {"kind": kind, "a": a, "b": b} | _pair(lost[a], lost[b], strata) for kind, a, b in pairs_of]
+        if rows:
+            frame = pd.DataFrame(rows)
+            made.append(frame.assign(overlap_holm_p=holm(frame["overlap_p"].to_numpy()))[OVERLAP])
+    return pd.concat([frame for frame in made if len(frame)] or made, ignore_index=True)
+
+
+def _pair(a: np.ndarray, b: np.ndarray, strata: Sequence[np.ndarray]) -> dict[str, Any]:
+    """What two variants forgot in common, and what would be chance; strata: the places of each quarter's facts."""
+    both, either = int((a & b).sum()), int((a | b).sum())
+    counts = [(len(places), int(a[places].sum()), int(b[places].sum())) for places in strata]
+    return {
+        "known": len(a),
+        "forgotten_a": a.sum(),
+        "forgotten_b": b.sum(),
+        "both": both,
+        "expected": sum(one * other / known for known, one, other in counts),
+        "expected_crude": a.sum() * b.sum() / len(a),
+        "jaccard": both / either if either else np.nan,
+        "overlap_p": in_common(both, counts),
+    }
+
+
+def in_common(both: int, counts: Sequence[tuple[int, int, int]]) -> float:
+    """The probability that unrelated sets share `both` or more facts; counts: of each stratum, how many facts there
+    are, and how many of them each set has."""
+    chances, least = np.ones(1), 0  # of least, least + 1, ... in common
+    for known, one, other in counts:
+        shared = np.arange(max(0, one + other - known), min(one, other) + 1)
+        chance = stats.hypergeom.pmf(shared, known, one, other)
+        likely = np.flatnonzero(chance > DUST)
+        chances = np.convolve(chances, chance[likely[0] : likely[-1] + 1])
+        least += int(shared[likely[0]])
+    if both <= least:
+        return 1.0
+    return float(min(1.0, max(DUST, chances[both - least :].sum())))
 
 
 def pairs(counts: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
@@ -111,7 +239,3 @@ def pairs(counts: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
             near = min(pruned, key=lambda other: abs(np.log(counts[other] / max(counts[slug], 0.1))), default=None)
             if near and 0.5 <= counts[slug] / counts[near] <= 2:
                 yield "methods", near, slug
-
-
-def _ints(*columns: pd.Series) -> Iterator[pd.Series]:
-    return (column.astype(int) for column in columns)

@@ -116,6 +116,7 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
         "noise": noise.table(asked.noises),
         "probabilities": probabilities.table(asked.probable),
         "forgotten_by": forgotten.forgotten_by(asked.groups),
+        "forgotten_first": forgotten.first(asked.groups, settings.margin),
         "overlap": forgotten.overlap(asked.groups),
         "halves": halves.halves(asked.groups, settings.margin, removed),
         "claims": judged,

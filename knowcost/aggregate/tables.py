@@ -55,7 +55,7 @@ FORMATS = {
     **dict.fromkeys(("beyond_points", "beyond_low", "beyond_high"), POINTS),
     **dict.fromkeys(("lead_beyond_points", "lead_beyond_low", "lead_beyond_high"), POINTS),
     **dict.fromkeys(("forgotten_percent", "expected", "jaccard", "estimate", "low", "high"), POINTS),
-    **dict.fromkeys(("p", "mcnemar_p", "holm_p", "overlap_p"), SMALL),
+    **dict.fromkeys(("p", "mcnemar_p", "holm_p", "overlap_p", "overlap_holm_p"), SMALL),
     **dict.fromkeys(("perplexity", "dense_perplexity", "word_perplexity"), "%.6g"),
     **dict.fromkeys(("perplexity_times", "bits_per_byte", "match_share"), POINTS),
     "level": LEVEL,

@@ -1,10 +1,12 @@
 """What is forgotten first, and together: hand-made groups, exact chance from counting."""
 
+from itertools import combinations
 from math import comb
 
 import pandas as pd
 import pytest
 from helpers.groups import group
+from scipy import stats
 
 from knowcost.aggregate import forgotten
 
@@ -67,6 +69,95 @@ def test_overlap_against_counting():
     assert row["expected"] == pytest.approx(3 * 4 / 8)
     assert row["jaccard"] == pytest.approx(2 / 5)
     assert row["overlap_p"] == pytest.approx((comb(3, 2) * comb(5, 2) + comb(3, 3) * comb(5, 1)) / comb(8, 4))
+
+
+def test_chance_is_counted_within_each_quarter_of_confidence():
+    """Eight facts of two levels of confidence: a and b forget 2 and 3 of the four unsure ones, 1 and 0 of the others.
+    All pairs of such sets, counted."""
+    right = {"dense": "1" * 8, "magnitude-20@attention": "00110111", "magnitude-20@feed_forward": "00011111"}
+    facts = group(right, confidence=[-9.0] * 4 + [-1.0] * 4)
+    (row,) = forgotten.overlap([facts]).to_dict("records")
+    assert (row["both"], row["forgotten_a"], row["forgotten_b"]) == (2, 3, 3)
+    assert row["expected"] == pytest.approx(2 * 3 / 4 + 1 * 0 / 4) and row["expected_crude"] == pytest.approx(3 * 3 / 8)
+    unsure = [(set(a), set(b)) for a in combinations(range(4), 2) for b in combinations(range(4), 3)]
+    assert row["overlap_p"] == pytest.approx(sum(len(a & b) >= 2 for a, b in unsure) / len(unsure))
+
+
+@pytest.mark.parametrize("both", range(6))
+def test_the_sum_over_strata_is_exact(both):
+    """Against every set that unrelated variants could have forgotten."""
+    counts = [(4, 2, 3), (5, 2, 2)]
+    of = [[len(set(a) & set(b)) for a in combinations(range(n), k) for b in combinations(range(n), m)]
+          for n, k, m in counts]  # fmt: skip
+    sums = [one + other for one in of[0] for other in of[1]]
+    assert forgotten.in_common(both, counts) == pytest.approx(max(1e-60, sum(s >= both for s in sums) / len(sums)))
+
+
+def test_chance_in_thousands_is_the_hypergeometric_one():
+    """scipy's tail, where its trimmed ends do not matter; and no p of zero."""
+    for both in (20, 60, 100):
+        expected = stats.hypergeom.sf(both - 1, 3000, 300, 400)
+        assert forgotten.in_common(both, [(3000, 300, 400)]) == pytest.approx(expected, rel=1e-6)
+    assert forgotten.in_common(300, [(3000, 300, 400)]) == 1e-60
+
+
+def test_the_p_values_of_a_model_s_pairs_are_corrected_together():
+    right = {"dense": "1" * 20, "magnitude-20@attention": "0" * 6 + "1" * 14,
+             "magnitude-20@feed_forward": "0" * 5 + "1" * 15, "magnitude-20@final": "1" * 15 + "0" * 5}  # fmt: skip
+    rows = forgotten.overlap([group(right)]).sort_values("overlap_p")
+    p = rows["overlap_p"].tolist()
+    assert len(p) == 3 and p[0] == pytest.approx(6 / comb(20, 5))  # all five of the one are among the other's six
+    assert rows["overlap_holm_p"].tolist() == pytest.approx([3 * p[0], 1, 1])
+
+
+def test_popularity_is_not_confidence_in_disguise():
+    """32 facts: the unsure are forgotten and the sure are not, and most of the rare ones are unsure. Of each quarter of
+    popularity the same share is forgotten among the equally sure: net of confidence, all quarters are alike."""
+    unsure = [True] * 6 + [False] * 2 + ([True] * 4 + [False] * 4) + ([True] * 2 + [False] * 6) * 2
+    facts = group(
+        {"dense": "1" * 32, "int8@final": "".join("0" if each else "1" for each in unsure)},
+        confidence=[-9.0 if each else -1.0 for each in unsure],
+        popularity=[float(place // 8) for place in range(32)],
+    )
+    rows = forgotten.forgotten_by([facts])
+    popular = rows[rows["by"] == "popularity"]
+    assert popular["forgotten_percent"].tolist() == [75, 50, 25, 25]
+    assert popular["net_percent"].tolist() == pytest.approx([100 * 14 / 32] * 4)  # 14 of 32 are unsure
+    assert (popular["net_low"] <= popular["net_percent"]).all() and popular["net_covers_percent"].tolist() == [100] * 4
+    assert rows[rows["by"] == "confidence"]["net_percent"].isna().all()
+    (row,) = forgotten.first([facts], 1).to_dict("records")
+    assert (row["by"], row["known"], row["difference_points"]) == ("popularity", 32, pytest.approx(0, abs=1e-9))
+    assert row["decision"] == "not precise enough" and row["difference_low"] < 0 < row["difference_high"]
+
+
+def test_the_rare_are_forgotten_first():
+    right = {"dense": "1" * 400, "int8@final": "0" * 60 + "1" * 340}
+    facts = group(right, popularity=[float(place // 100) for place in range(400)], confidence=[-1.0, -2.0] * 200)
+    (row,) = forgotten.first([facts], 1).to_dict("records")
+    assert row["difference_points"] == pytest.approx(60) and row["decision"] == "costs"
+
+
+def test_no_quarter_of_confidence_that_all_parts_share_has_nothing_net():
+    right = {"dense": "1" * 8, "int8@final": "00001111"}
+    facts = group(right, popularity=[1.0] * 4 + [2.0] * 4, confidence=[-9.0] * 4 + [-1.0] * 4)
+    rows = forgotten.forgotten_by([facts])
+    assert rows[rows["by"] == "popularity"]["net_percent"].isna().all() and forgotten.first([facts], 1).empty
+
+
+def test_one_cluster_one_fact_and_no_confidence_make_no_claim():
+    right = {"dense": "1111", "int8@final": "0011", "int8@overall": "0001"}
+    popular = {"popularity": [1.0, 1.0, 2.0, 2.0]}
+    assert forgotten.first([group(right, cluster="c", **popular)], 1).empty
+    one = forgotten.forgotten_by([group(right, cluster="c", **popular)])
+    assert one["forgotten_low"].isna().all() and one["net_percent"].isna().all()
+    unsure = {"confidence": float("nan")}
+    assert forgotten.first([group(right, **unsure, **popular)], 1).empty
+    assert forgotten.forgotten_by([group(right, **unsure, **popular)])["by"].unique() == ["popularity"]
+    more = {"magnitude-20@attention": "0011", "magnitude-20@final": "0111"}
+    assert forgotten.overlap([group(right | more, **unsure)])["overlap_p"].notna().all()
+    for facts in ({"dense": "1", "int8@final": "0"}, {"int8@final": "0"}, {"dense": "0000", "int8@final": "1111"}):
+        assert forgotten.first([group(facts)], 1).empty and forgotten.forgotten_by([group(facts)]).empty
+        assert forgotten.overlap([group(facts)]).empty
 
 
 def test_nothing_forgotten_has_no_jaccard():

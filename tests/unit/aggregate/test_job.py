@@ -41,8 +41,8 @@ def test_aggregate_by_hand(tmp_path):
     made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
     assert sorted(made) == [
         "answer_bias", "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "claims_levels",
-        "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by", "halves", "how_asked",
-        "matching", "matching_levels", "noise", "overlap", "parameters", "perplexity", "phrasings",
+        "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by", "forgotten_first", "halves",
+        "how_asked", "matching", "matching_levels", "noise", "overlap", "parameters", "perplexity", "phrasings",
         "probabilities", "scores",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")

@@ -209,7 +209,10 @@ def in_common(both: int, counts: Sequence[tuple[int, int, int]]) -> float:
     are, and how many of them each set has."""
     chances, least = np.ones(1), 0  # of least, least + 1, ... in common
     for known, one, other in counts:
-        shared = np.arange(max(0, one + other - known), min(one, other) + 1)
+        middle = one * other / known
+        far = 20 * np.sqrt(middle) + 60  # farther from the middle no chance is above DUST
+        lowest, highest = max(0, one + other - known, int(middle - far)), min(one, other, int(middle + far) + 1)
+        shared = np.arange(lowest, highest + 1)
         chance = stats.hypergeom.pmf(shared, known, one, other)
         likely = np.flatnonzero(chance > DUST)
         chances = np.convolve(chances, chance[likely[0] : likely[-1] + 1])

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from knowcost.aggregate import rule, tables
 from knowcost.aggregate.clustered import Estimates, Sample, estimate
@@ -213,13 +212,22 @@ def in_common(both: int, counts: Sequence[tuple[int, int, int]]) -> float:
         far = 20 * np.sqrt(middle) + 60  # farther from the middle no chance is above DUST
         lowest, highest = max(0, one + other - known, int(middle - far)), min(one, other, int(middle + far) + 1)
         shared = np.arange(lowest, highest + 1)
-        chance = stats.hypergeom.pmf(shared, known, one, other)
+        chance = _hypergeometric(shared, known, one, other)
         likely = np.flatnonzero(chance > DUST)
         chances = np.convolve(chances, chance[likely[0] : likely[-1] + 1])
         least += int(shared[likely[0]])
     if both <= least:
         return 1.0
     return float(min(1.0, max(DUST, chances[both - least :].sum())))
+
+
+def _hypergeometric(shared: np.ndarray, known: int, one: int, other: int) -> np.ndarray:
+    """The chances of so many in common, from their ratios (scipy's take a hundred times as long)."""
+    before = shared[:-1]
+    with_next = np.log(one - before) + np.log(other - before) - np.log(before + 1)
+    logs = np.concatenate([[0.0], np.cumsum(with_next - np.log(known - one - other + before + 1))])
+    chances = np.exp(logs - logs.max())
+    return np.asarray(chances / chances.sum())
 
 
 def pairs(counts: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:

@@ -168,8 +168,8 @@ def overlap(frame: pd.DataFrame) -> Iterator[Table]:
     """Per family a folded table: how many facts two scopes forgot together, summed over models and benchmarks."""
     note = (
         "Facts that the dense model knew and both variants forgot, summed over models and benchmarks, and how "
-        "many two unrelated sets would share that are as large in each quarter of the dense model's confidence (what it "
-        "knew least firmly is forgotten by all); pairs of which one forgot fewer than "
+        "many two unrelated sets would share that are as large in each quarter of the dense model's confidence (what "
+        "it knew least firmly is forgotten by all); pairs of which one forgot fewer than "
         f"{FEWEST} are left out. All pairs, also of levels and methods, by model "
         "and with exact p values, corrected by Holm: results/tables/overlap.csv."
     )

@@ -64,5 +64,5 @@ def setting(scores: pd.DataFrame) -> str:
     """Who was asked what, for captions: models and benchmarks of this run with their numbers of facts."""
     models = scores["model"].unique()
     asked = scores.groupby("benchmark", sort=False)["n"].max()
-    facts = ", ".join(f"{name} ({count:,.0f} facts)" for name, count in asked.items())
+    facts = ", ".join(f"{name} ({count:,.0f} fact{'s' * (count != 1)})" for name, count in asked.items())
     return f"Model{'s' * (len(models) > 1)}: {', '.join(models)}. Asked: {facts}."

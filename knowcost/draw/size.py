@@ -46,7 +46,7 @@ def _smallest(points: pd.DataFrame) -> str:
     """The variant that saves most of those that are shown to keep KEEP percent, a sentence."""
     found = points[_shown(points) & (points["bytes_saved_percent"] > 0)]
     if found.empty:
-        return f"None that saves bytes is shown to keep {KEEP}%. "
+        return f"No variant that saves bytes is shown to keep {KEEP}%. "
     best = found.sort_values(["bytes_saved_percent", "kept_percent"]).iloc[-1]
     return (
         f"Of the filled ones {in_words(best['variant'])} saves most: {best['bytes_saved_percent']:.0f}% of the bytes, "

@@ -1,5 +1,7 @@
 """Figures: what is drawn, from which numbers, and that the files never change by themselves."""
 
+import math
+import re
 import xml.etree.ElementTree as ET
 
 import matplotlib
@@ -7,7 +9,7 @@ import pytest
 from helpers import fake_results
 from helpers.plotted import diamonds
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import rule, tables
 from knowcost.aggregate.job import aggregate
 from knowcost.common.files import read_json
 from knowcost.draw import costs
@@ -196,3 +198,50 @@ def test_a_missing_cell_is_shown_and_named(papers):
         assert [place for place, is_crossed in enumerate(crossed) if is_crossed] == panels
     others = ("prune_magnitude_encoder_model_bert-base", "quantize_int8_encoder", "prune_magnitude_decoder")
     assert not any("Missing" in made[name][0]["caption"] for name in others)
+
+
+def drawn_of(data):
+    """The names of all figures of tables, each laid out."""
+    with matplotlib.rc_context(STYLE):
+        made = list(draw.figures(data))
+        for each in made:
+            each.figure.draw_without_rendering()
+            assert not {"nan", "None", "inf"} & set(re.findall(r"\w+", each.caption)), each.caption
+    return {each.name for each in made}
+
+
+def emptied(folder, columns):
+    """The run's tables without what these columns say, as where there is one cluster, or no probability."""
+    data = tables.read(folder / "tables")
+    gone = {name: [c for c in frame if c.endswith(columns)] for name, frame in data.items()}
+    return {name: frame.assign(**dict.fromkeys(gone[name], math.nan)) for name, frame in data.items()}
+
+
+def test_what_could_not_be_estimated_is_no_error_and_what_has_no_data_no_figure(folder, drawn):
+    every = {entry["name"] for entry in drawn}
+    one_cluster = {name: frame.replace({"decision": {"costs": rule.UNSURE}}) for name, frame in
+                   emptied(folder, ("_low", "_high", "_least")).items()}  # fmt: skip
+    assert drawn_of(one_cluster) == every
+    hidden = {f"hidden_{family}" for family in ("encoder_decoder",)}
+    assert drawn_of(emptied(folder, ("probability_points", "probability_low", "probability_high"))) == every - hidden
+    nothing = emptied(folder, ("_percent", "_points", "_low", "_high", "estimate", "low", "high"))
+    assert drawn_of(nothing | {"forgotten_by": nothing["forgotten_by"].iloc[:0]}) == set()
+
+
+@pytest.mark.parametrize(
+    ("facts", "known"),
+    [(1, 1.0), (6, 0.0), (12, 1.0), (30, 0.2)],
+    ids=["one fact", "none known", "all known", "chance"],
+)
+def test_tables_of_next_to_nothing_are_drawn_or_left_out(tmp_path, facts, known):
+    names = {"places": ("cloze", ("encoder",), known), "sense": ("piqa", ("decoder",), known)}
+    made = fake_results.make(tmp_path, {"a": "encoder", "b": "decoder"}, facts, (40,), benchmarks=names)
+    aggregate(*made, tmp_path / "tables", fake_results.SETTINGS)
+    assert isinstance(drawn_of(tables.read(tmp_path / "tables")), set)
+
+
+def test_without_a_dense_model_nothing_is_drawn(tmp_path):
+    cells, manifests, benchmarks = fake_results.make(tmp_path, {"a": "encoder"}, 10, (40,))
+    cells = [path for path in cells if "/dense/" not in str(path)]
+    aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
+    assert drawn_of(tables.read(tmp_path / "tables")) == set()

@@ -1,0 +1,111 @@
+"""What accuracy hides: which variants are joined, with which bands, and what the caption says of them."""
+
+from math import nan
+
+import matplotlib
+import pandas as pd
+import pytest
+from helpers.plotted import dots, points
+
+from knowcost.aggregate import rule, tables
+from knowcost.draw import strengths
+from knowcost.draw.style import COLOURS, STYLE
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def row(slug, drop, probability, decision=rule.COSTS, probable=rule.COSTS, **more):
+    """A row of the table of drops, with intervals of 2 points on both sides; a tenth of the loss was gained too."""
+    made = {"family": "encoder", **tables.describe(slug), "decision": decision, "probability_decision": probable}
+    for name, value in (
+        ("drop", drop),
+        ("probability", probability),
+        ("forgotten", 1.1 * drop),
+        ("gained", 0.1 * drop),
+    ):
+        made |= {f"{name}_points": value, f"{name}_low": value - 2, f"{name}_high": value + 2}
+    return made | more
+
+
+ROWS = [
+    row("magnitude-60@overall", 20.0, 40.0),
+    row("magnitude-20@overall", 0.5, 1.5, rule.EQUAL, rule.UNSURE),  # levels are put in order
+    row("magnitude-20@attention", 0.0, 3.0, rule.EQUAL),
+    row("magnitude-60@attention", 1.0, 14.0, rule.UNSURE),
+    row("wanda-60@overall", 30.0, 50.0),
+    row("magnitude-60@canonical.attention", 99.0, 99.0), row("magnitude-60@self_attention", 99.0, 99.0),
+    row("int8@overall", 99.0, 99.0), row("wanda-2of4@overall", 99.0, 99.0), row("magnitude-60@final", 99.0, 99.0),
+]  # fmt: skip
+
+
+def hidden(rows):
+    return list(strengths.hidden(pd.DataFrame(rows), "encoder", "Who."))
+
+
+def test_losses_over_sparsity_by_scope_and_by_method():
+    (made,) = hidden(ROWS)
+    assert (made.name, made.family) == ("hidden_encoder", "encoder") and made.caption.endswith("Who.")
+    axes = made.figure.axes
+    assert [axis.get_title(loc="left") for axis in axes[:3]] == list(strengths.TITLES.values())
+    whole, attention = COLOURS["overall"], COLOURS["attention"]
+    assert points(axes[0]) == {whole: [0, 0.5, 20], attention: [0, 0, 1]}
+    assert points(axes[1]) == {whole: [0, 1.5, 40], attention: [0, 3, 14]}
+    assert points(axes[3]) == {whole: [0, 0.5, 20]}  # Wanda's lone level is a dot: what lies before it is not known
+    (lone,) = {colour for colour, _ in dots(axes[3])} - {whole}
+    assert dots(axes[3])[lone, 60] == "filled" and not {colour for colour, _ in dots(axes[0])} - {whole, attention}
+
+
+def test_bands_are_the_intervals_and_dots_the_decisions():
+    (made,) = hidden(ROWS)
+    accuracy, probability, _ = made.figure.axes[:3]
+    box = accuracy.collections[0].get_paths()[0].get_extents()
+    assert (box.ymin, box.ymax) == (-1.5, 22)  # 0.5 - 2, 20 + 2
+    assert dots(accuracy) == {
+        (COLOURS["overall"], 20): "small", (COLOURS["overall"], 60): "filled",
+        (COLOURS["attention"], 20): "small", (COLOURS["attention"], 60): "hollow",
+    }  # fmt: skip
+    assert dots(probability)[COLOURS["overall"], 20] == "hollow"
+    assert dots(probability)[COLOURS["attention"], 20] == "filled"
+
+
+def test_flips_have_a_line_for_each_way():
+    (made,) = hidden(ROWS)
+    lines = [(line.get_color(), line.get_linestyle(), list(line.get_ydata())) for line in made.figure.axes[2].lines]
+    whole = [(dash, values) for colour, dash, values in lines if colour == COLOURS["overall"]]
+    assert whole == [("-", pytest.approx([0, 0.55, 22])), ("--", pytest.approx([0, 0.05, 2]))]
+
+
+def test_the_caption_says_how_much_accuracy_does_not_show():
+    (made,) = hidden(ROWS)
+    assert "2 of the 5 variants shown are found to cost probability, but not accuracy. " in made.caption
+    worst = (
+        "attention pruned by 60%, 14.0 points (12.0 to 16.0) of probability beside 1.0 points (-1.0 to 3.0) of accuracy"
+    )
+    assert f"The largest such loss: {worst}. " in made.caption
+    (made,) = hidden(ROWS[:1])
+    assert "such loss" not in made.caption and len(made.figure.axes) == 3
+
+
+def test_without_probabilities_there_is_no_figure():
+    assert not hidden([row(each["variant"], 1.0, nan, probable="") for each in ROWS])
+    assert not hidden([row("int8@overall", 1.0, 1.0)])
+    assert not list(strengths.hidden(pd.DataFrame(ROWS).iloc[:0], "encoder", ""))
+
+
+def test_a_study_of_another_method_alone_has_its_row():
+    (made,) = hidden([row("wanda-20@overall", 1.0, 2.0), row("wanda-60@overall", 3.0, 4.0)])
+    assert len(made.figure.axes) == 3 and "magnitude" not in made.caption
+    assert list(points(made.figure.axes[0]).values()) == [[0, 1, 3]]
+
+
+def test_one_cluster_has_no_band_and_is_decided_by_nothing():
+    one = row("magnitude-20@overall", 5.0, 5.0, rule.UNSURE, rule.UNSURE, drop_low=nan, drop_high=nan)
+    (made,) = hidden([one, one | tables.describe("magnitude-60@overall")])
+    made.figure.draw_without_rendering()
+    assert set(dots(made.figure.axes[0]).values()) == {"hollow"}
+    (made,) = hidden([one])
+    made.figure.draw_without_rendering()

@@ -61,12 +61,14 @@ class Number:
 class Measured:
     """A comparison at one level, or at the mean of its levels.
 
-    per_weight: the same per percent of the model's weights. differing: clusters with a fact that the compared variants
-    answer differently. allowance: how much of the points is the tolerance's or the baseline's, whatever they answer.
+    per_weight: the same per percent of the model's weights. clusters: of the facts that it speaks of; differing: those
+    with a fact that the compared variants answer differently. allowance: how much of the points is the tolerance's or
+    the baseline's, whatever they answer.
     """
 
     points: Number = Number()
     per_weight: Number = Number()
+    clusters: int = 0
     differing: int = 0
     allowance: float = 0.0
 
@@ -75,7 +77,7 @@ class Measured:
 class Comparison:
     """words: what is compared. levels: {percent removed: what was measured there}, empty where there is but one.
 
-    facts, clusters, models, benchmarks: what it rests on. missing: why there is no number, one entry per cell that was
+    facts, models, benchmarks: what it rests on. missing: why there is no number, one entry per cell that was
     not run; left_out: the models and benchmarks that do not count, and why. has_margin: whether a difference can be too
     small to speak of; none of a tolerance or baseline is, which are borders themselves.
     """
@@ -84,7 +86,6 @@ class Comparison:
     mean: Measured = Measured()
     levels: Mapping[int, Measured] = field(default_factory=dict)
     facts: int = 0
-    clusters: int = 0
     models: int = 0
     benchmarks: int = 0
     missing: Sequence[str] = ()
@@ -120,12 +121,9 @@ def measure(groups: Sequence[Group], words: str, by_level: ByLevel, parts: Parts
     levels = {level: each for level, each in by_level.items() if level is not None} if len(by_level) > 1 else {}
     measured = list(_measured(asked, [mean, *levels.values()], _per_weight(by_level, weights)))
     facts = _distinct((each.group.benchmark, each.group.facts["id"].to_numpy()[each.facts]) for each in asked)
-    clusters = _distinct(each.clusters(each.facts) for each in asked)
     models, benchmarks = (len({getattr(each.group, name) for each in asked}) for name in ("model", "benchmark"))
     by = dict(zip(levels, measured[1:], strict=True))
-    return Comparison(
-        words, measured[0], by, facts, clusters, models, benchmarks, left_out=left_out, has_margin=has_margin
-    )
+    return Comparison(words, measured[0], by, facts, models, benchmarks, left_out=left_out, has_margin=has_margin)
 
 
 def _distinct(names: Iterable[tuple[str, np.ndarray]]) -> int:
@@ -185,13 +183,14 @@ def _per_weight(by_level: ByLevel, weights: Removed) -> PerModel:
 
 def _measured(asked: Sequence[Asked], columns: Sequence[Weights], per_weight: PerModel) -> Iterator[Measured]:
     """What each of the columns measures."""
+    clusters = _distinct(each.clusters(each.facts) for each in asked)
     points, scaled = _numbers(asked, lambda model: columns), [Number()] * len(columns)
     if all(per_weight(each.group.model) for each in asked):
         scaled = _numbers(asked, per_weight)
     for number, beside, weights in zip(points, scaled, columns, strict=True):
         differing = _distinct(each.clusters(_differ(each.group, weights) & each.facts) for each in asked)
         allowance = number.value if MAJORITY in weights else _allowance(asked, weights)
-        yield Measured(number, beside, differing, allowance)
+        yield Measured(number, beside, clusters, differing, allowance)
 
 
 def _numbers(asked: Sequence[Asked], of_model: PerModel) -> list[Number]:

@@ -82,10 +82,11 @@ def excludes_zero(points: Number) -> bool:
 
 
 def is_borne(measured: Measured) -> bool:
-    """Whether enough clusters bear a difference: FEWEST_CLUSTERS that differ, unless a tolerance alone would leave the
-    interval on its side of zero, since there it is what stayed the same that counts, and the interval counts it."""
+    """Whether enough clusters bear a difference: FEWEST_CLUSTERS that differ; or as many altogether where a tolerance
+    alone would leave the interval on its side of zero, since there it is what stayed the same that counts, and the
+    interval counts it."""
     points = measured.points
-    if measured.allowance * points.value > 0:
+    if measured.clusters >= FEWEST_CLUSTERS and measured.allowance * points.value > 0:
         uncertain = points.value - points.low if points.value > 0 else points.high - points.value
         if min(abs(measured.allowance), abs(points.value)) > uncertain:
             return True

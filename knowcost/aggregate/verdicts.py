@@ -34,9 +34,9 @@ from knowcost.spec.variants import DENSE
 
 Row = dict[str, Any]
 
-NUMBERS = ["estimate", "low", "high", "p", "per_weight", "per_weight_low", "per_weight_high", "differing"]
+NUMBERS = ["estimate", "low", "high", "p", "per_weight", "per_weight_low", "per_weight_high", "clusters", "differing"]
 COLUMNS = ["claim", "paper", "section", "sentence", "family", "contrast", "unit", *NUMBERS, "holm_p", "verdict", "why",
-           "needed", "facts", "clusters", "models", "benchmarks", "missing", "left_out"]  # fmt: skip
+           "needed", "facts", "models", "benchmarks", "missing", "left_out"]  # fmt: skip
 LEVELS = ["claim", "paper", "family", "contrast", "level", *NUMBERS, "verdict", "mean", "mean_low", "mean_high"]
 
 
@@ -129,7 +129,7 @@ def _row(run: Run, judged: Judged | None, at: dict[int, Judged], margin: float) 
     if verdict == UNSURE:
         row["needed"] = _needed(worst, run.margin(margin) or 0.0)
     row |= {"contrast": worst.words, "verdict": verdict, "holm_p": judged.corrected, **_numbers(worst.mean)}
-    row |= {name: getattr(worst, name) for name in ("facts", "clusters", "models", "benchmarks")}
+    row |= {name: getattr(worst, name) for name in ("facts", "models", "benchmarks")}
     return row | {"why": why.words(judged, worst, verdict, at, margin)}
 
 
@@ -151,7 +151,7 @@ def _in_part(verdict: str, at: dict[int, Judged]) -> str:
 def _numbers(measured: Measured) -> Row:
     points, scaled = measured.points, measured.per_weight
     numbers = (points.value, points.low, points.high, points.p, scaled.value, scaled.low, scaled.high)
-    return dict(zip(NUMBERS, (*numbers, measured.differing), strict=True))
+    return dict(zip(NUMBERS, (*numbers, measured.clusters, measured.differing), strict=True))
 
 
 def _level_rows(run: Run, verdict: str, at: dict[int, Judged]) -> Iterator[Row]:

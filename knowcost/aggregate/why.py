@@ -47,15 +47,20 @@ def _of(judged: Judged, measured: Measured, verdict: str, margin: float) -> str:
     if not excludes_zero(points):
         return "the interval takes in zero"
     if not is_borne(measured):
-        count = f"{measured.differing} cluster{'s' * (measured.differing != 1)} of facts"
+        if measured.clusters < FEWEST_CLUSTERS:
+            return f"it rests on {_clusters(measured.clusters)}, fewer than {FEWEST_CLUSTERS}"
         makes = "makes" if measured.differing == 1 else "make"
-        return f"only {count} {makes} the difference, fewer than {FEWEST_CLUSTERS}"
+        return f"only {_clusters(measured.differing)} {makes} the difference, fewer than {FEWEST_CLUSTERS}"
     if judged.corrected >= ALPHA:
         return (
             f"the interval leaves out zero, but not after the correction for {judged.together} verdicts "
             f"(p = {judged.corrected:.2g})"
         )
     return ""
+
+
+def _clusters(count: int) -> str:
+    return f"{count} cluster{'s' * (count != 1)} of facts"
 
 
 def _levels(verdict: str, at: dict[int, Judged]) -> str:

@@ -95,6 +95,17 @@ def test_facts_of_one_cluster_are_one():
     assert alone([group(right)], "int8_feed_forward")["verdict"] == "holds"
 
 
+@pytest.mark.parametrize(("clusters", "expected"), [(5, "not precise enough"), (6, "holds")])
+def test_a_border_takes_clusters_too(clusters, expected):
+    """Nothing is right, 50 points below the baseline: of five passages that is not said, of six it is."""
+    passages = [f"passage {place % clusters}" for place in range(300)]
+    wrong = group({"dense": "1" * 300} | dict.fromkeys(FINAL, "0" * 300), family="decoder", majority=0.5,
+                  cluster=passages)  # fmt: skip
+    row = alone([wrong], "final_majority", "decoder")
+    assert (row["verdict"], row["estimate"], row["clusters"]) == (expected, pytest.approx(55), clusters)
+    assert row["why"] == ("it rests on 5 clusters of facts, fewer than 6" if clusters == 5 else "")
+
+
 def test_three_of_a_hundred_answers_are_no_finding():
     """Whole rows cost 3 of 100 facts more."""
     right = {"dense": "1" * 100, "magnitude-20@final": "1" * 100, "magnitude_structured-20@final": "0" * 3 + "1" * 97}

@@ -78,6 +78,7 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     facts, majority, words = _facts(base[0], basis.log_right, files.benchmarks[first.benchmark])
     right: dict[str, np.ndarray] = {}
     probability: dict[str, np.ndarray] = {}
+    changed: dict[str, np.ndarray] = {}
     rows, noises, asked_alike, probable = [], [], [], []
     for cell in cells:
         frame, about = base if cell is dense else _read(cell.path)
@@ -94,6 +95,7 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
             noises.append(asdict(cell) | moved)
         right[cell.variant] = frame["correct"].to_numpy(bool)
         probability[cell.variant] = mine.right
+        changed[cell.variant] = probabilities.changed(mine, basis)
         probable.append(probabilities.row(mine, basis if dense else None, facts["cluster"].to_numpy(), margin))
         if row["experiment"] != AS_PUBLISHED:
             _add_answers(cell, (frame, base[0] if dense else None), (facts, words), found)
@@ -102,7 +104,7 @@ def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) ->
     for row in rows:
         row["noise_points"] = floors[row["variant"]]
     whose = (first.family, first.model, first.benchmark)
-    group = Group(*whose, facts, right, majority, first.kind, probability, floors)
+    group = Group(*whose, facts, right, majority, first.kind, probability, floors, changed)
     if dense is not None:
         _add_versus(asked_alike, group, margin)
     above = baseline.above(group, list(right))

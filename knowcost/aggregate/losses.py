@@ -54,6 +54,11 @@ def _gained(group: Group, slugs: Sequence[str]) -> Values:
     return np.maximum(-group.lost(slugs), 0), None
 
 
+def _changed(group: Group, slugs: Sequence[str]) -> Values:
+    missing = np.full(len(group.facts), np.nan)
+    return 100 * np.column_stack([group.changed.get(slug, missing) for slug in slugs]), None
+
+
 def _probability(group: Group, slugs: Sequence[str]) -> Values:
     missing = np.full(len(group.facts), np.nan)
     after = np.column_stack([group.probability.get(slug, missing) for slug in slugs])
@@ -67,10 +72,11 @@ def _has_probabilities(group: Group) -> bool:
 DROP = Loss("drop", _accuracy, lambda group: True)
 FORGOTTEN = Loss("forgotten", _forgotten, lambda group: True)  # less GAINED: the drop
 GAINED = Loss("gained", _gained, lambda group: True)
+CHANGED = Loss("changed", _changed, lambda group: True)  # wrong to another wrong
 KEPT = Loss("kept", _kept, lambda group: True)
 LEAD_LOST = Loss("lead_lost", _lead, lambda group: group.lead is not None)
 PROBABILITY = Loss("probability", _probability, _has_probabilities)
-LOSSES = (DROP, FORGOTTEN, GAINED, KEPT, LEAD_LOST, PROBABILITY)
+LOSSES = (DROP, FORGOTTEN, GAINED, CHANGED, KEPT, LEAD_LOST, PROBABILITY)
 
 
 def weight(group: Group) -> float:

@@ -142,16 +142,20 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return ordered(pd.DataFrame(rows, columns=COLUMNS))
 
 
-def _flips(variant: Said, dense: Said) -> dict[str, float]:
-    """Counts of facts: right to wrong, wrong to right, and wrong to another wrong; the last nan where the wrong answers
-    are not known."""
+def changed(variant: Said, dense: Said) -> np.ndarray:
+    """Per fact 1 where a wrong answer became another wrong one; nan throughout where wrong answers are not known."""
     wrong = ~dense.correct & ~variant.correct
     told = pd.notna(dense.prediction) & pd.notna(variant.prediction)
-    changed = int((wrong & told & (dense.prediction != variant.prediction)).sum())
+    found = (wrong & told & (dense.prediction != variant.prediction)).astype(float)
+    return found if told[wrong].any() or not wrong.any() else np.full(len(found), nan)
+
+
+def _flips(variant: Said, dense: Said) -> dict[str, float]:
+    """Counts of facts: right to wrong, wrong to right, and wrong to another wrong."""
     return {
         "forgotten": int((dense.correct & ~variant.correct).sum()),
         "gained": int((~dense.correct & variant.correct).sum()),
-        "changed": changed if told[wrong].any() or not wrong.any() else nan,
+        "changed": float(changed(variant, dense).sum()),
     }
 
 

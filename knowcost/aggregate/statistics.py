@@ -50,6 +50,7 @@ class Group:
     kind: str = ""
     probability: Mapping[str, np.ndarray] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
+    changed: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def compared(self) -> list[str]:
         """The variants that can be held against the dense model; none if that was not scored."""

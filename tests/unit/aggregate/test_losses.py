@@ -145,3 +145,12 @@ def test_what_is_forgotten_and_newly_right_makes_the_drop():
     row = one([asked(200, 30, known=100, gained=10)])
     assert (row["forgotten_points"], row["gained_points"], row["drop_points"]) == (15, 5, 10)
     assert row["forgotten_low"] < 15 < row["forgotten_high"] and row["gained_low"] < 5 < row["gained_high"]
+
+
+def test_wrong_answers_that_became_other_wrong_ones():
+    """30 of 200 facts; where a benchmark does not tell, the mean does not speak."""
+    told = replace(asked(200, 30, known=100, benchmark="a"), changed={SLUG: np.repeat([1.0, 0.0], [30, 170])})
+    assert one([told])["changed_points"] == 15
+    silent = replace(asked(200, 30, known=100, benchmark="b"), changed={SLUG: np.full(200, np.nan)})
+    assert np.isnan(one([told, silent])["changed_points"])
+    assert np.isnan(one([asked(200, 30, known=100)])["changed_points"])

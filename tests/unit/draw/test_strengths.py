@@ -77,6 +77,11 @@ def test_flips_have_a_line_for_each_way():
     lines = [(line.get_color(), line.get_linestyle(), list(line.get_ydata())) for line in made.figure.axes[2].lines]
     whole = [(dash, values) for colour, dash, values in lines if colour == COLOURS["overall"]]
     assert whole == [("-", pytest.approx([0, 0.55, 22])), ("--", pytest.approx([0, 0.05, 2]))]
+    assert "(solid: right to wrong; dashed: wrong to right)" in made.caption
+    (made,) = hidden([each | {"changed_points": 7.0} for each in ROWS])
+    dotted = [list(line.get_ydata()) for line in made.figure.axes[2].lines if line.get_linestyle() == ":"]
+    assert dotted == [[0, 7, 7]] * 2
+    assert "; dotted: wrong to another wrong)" in made.caption
 
 
 def test_the_caption_says_how_much_accuracy_does_not_show():

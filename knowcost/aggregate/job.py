@@ -99,7 +99,7 @@ def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> 
         "drops_by_model": by_model,
         "drops": drops.drops(by_model, asked.groups, settings.margin),
         "cheapest": drops.cheapest(by_model),
-        "domains": by_task.domains(corrected, settings.domains),
+        "domains": by_task.domains(corrected, asked.groups, settings.domains, settings.margin),
     }
 
 
@@ -109,7 +109,7 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
     judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed)
     borders, levels = matching.table(asked.groups, settings.tolerance)
     return {
-        "disciplines": by_task.disciplines(asked.groups),
+        "disciplines": by_task.disciplines(asked.groups, settings.margin),
         "matching": borders,
         "matching_levels": levels,
         "facts": statistics.facts(asked.groups, settings.margin),

@@ -1,6 +1,6 @@
 """Do the intervals hold the truth, how often is a decision wrong, and how many facts does one take?
 
-    PYTHONPATH=tests python perf/intervals.py [--times 4000] [--only coverage means decisions power tests]
+    PYTHONPATH=tests python perf/intervals.py [--times 4000] [--only coverage means ...]
 
 Prints the tables of docs/statistics.md in some five minutes; tests/helpers/simulated.py draws the rows.
 """
@@ -10,21 +10,15 @@ from collections import defaultdict
 
 import interval_methods as methods
 import numpy as np
+from deciding import decisions, power, tests
 from helpers.simulated import BOOLQ, TREX, Rows, change
-from scipy import stats
+from simulating import drawn, percent, singles, table
 
-from knowcost.aggregate import rule
-from knowcost.aggregate.clustered import Sample, cluster_mcnemar, estimate, mean
+from knowcost.aggregate.clustered import Sample, estimate, mean
 
-BLOCK = 3_000_000  # facts x times that are drawn at once
-MARGIN = 1.0
 ALL = TREX + TREX[:13]  # as many relations as T-REx has
 ZIPF = tuple(int(3000 / rank) for rank in range(1, 17))
 HALF = (450,) + (50,) * 9
-
-
-def singles(n):
-    return (1,) * n
 
 
 def trex(relations, icc, forgotten=0.1, gained=0.01):
@@ -70,23 +64,6 @@ COVERAGE = {
 }
 
 
-def drawn(rows, times, random, models=1):
-    """Blocks of what Rows.draw gives."""
-    size = max(1, min(times, BLOCK // rows.n))
-    for start in range(0, times, size):
-        yield rows.draw(random, min(size, times - start), models)
-
-
-def table(head, lines):
-    print("\n| " + " | ".join(head) + " |\n| --- " + "| ---: " * (len(head) - 1) + "|")
-    for line in lines:
-        print("| " + " | ".join(line) + " |", flush=True)
-
-
-def percent(flags):
-    return f"{100 * np.mean(flags):.1f}"
-
-
 def coverage(times):
     head = ["rows", "clusters (effective)", "true loss", "percentile bootstrap", "bootstrap-t", "t of cluster means",
             "CR2, Bell and McCaffrey", "CR3, t(G - 1)", "ours", "ours too low, too high", "width, percentile",
@@ -114,13 +91,27 @@ def coverage_row(name, rows, times, seed):
         percent(holds(*low_high, rows.lost)) if not np.isnan(low_high).any() else "" for low_high in every.values()
     ]
     low, high = every["ours"]
-    sides = f"{percent(high < rows.lost - 1e-9)}, {percent(low > rows.lost + 1e-9)}"
-    widths = [f"{np.mean(every[key][1] - every[key][0]):.2f}" for key in ("percentile", "ours")]
-    return [name, f"{len(sizes)} ({effective:.0f})", f"{abs(rows.lost):.2f}", *cells, sides, *widths]
+    widths = [width(*every[key]) for key in ("percentile", "ours")]
+    return [
+        name,
+        f"{len(sizes)} ({effective:.0f})",
+        f"{abs(rows.lost):.2f}",
+        *cells,
+        sides(low, high, rows.lost),
+        *widths,
+    ]
 
 
 def holds(low, high, truth):
     return (low <= truth + 1e-9) & (high >= truth - 1e-9)
+
+
+def sides(low, high, truth):
+    return f"{percent(high < truth - 1e-9)}, {percent(low > truth + 1e-9)}"
+
+
+def width(low, high):
+    return f"{np.mean(high - low):.2f}"
 
 
 FAMILIES = {  # {words: ({benchmark: rows}, models)}
@@ -147,13 +138,33 @@ def family_row(name, times):
     random, share = np.random.default_rng(len(name)), 1 / len(benchmarks) / models
     truth = np.mean([rows.lost for rows in benchmarks.values()])
     low, high = [], []
-    for _ in range(times // 100):
+    for _ in range(max(1, times // 100)):
         samples = [Sample(str(benchmark), change(*each), rows.clusters, share=share, flip=100)
                    for benchmark, rows in benchmarks.items() for each in rows.draw(random, 100, models)]  # fmt: skip
         found = estimate(samples)
         low, high = np.append(low, found.low), np.append(high, found.high)
-    sides = f"{percent(high < truth)}, {percent(low > truth)}"
-    return [name, f"{truth:.2f}", percent(holds(low, high, truth)), sides, f"{np.mean(high - low):.2f}"]
+    return [name, f"{truth:.2f}", percent(holds(low, high, truth)), sides(low, high, truth), width(low, high)]
+
+
+def probabilities(times):
+    """Changes of the probability of the right answer: a little for most facts, much for a share of them."""
+    designs = {"250 people of 5, 0.5% change much": ((5,) * 250, 0.005, 0.1),
+               "250 people of 5, 2% change much": ((5,) * 250, 0.02, 0.1), "245 facts, 2%": (singles(245), 0.02, 0),
+               "1,000 facts, 1%": (singles(1000), 0.01, 0), "T-REx, 28 relations, 2%": (TREX, 0.02, 0.1),
+               "T-REx, 10 relations, 5%": (TREX[::3], 0.05, 0.1)}  # fmt: skip
+    lines = (probability_row(name, *each, times) for name, each in designs.items())
+    table(["probabilities", "true change", "holds", "too low, too high", "width"], lines)
+
+
+def probability_row(name, sizes, share, correlation, times):
+    random, truth = np.random.default_rng(len(sizes)), 100 * (0.65 * share + 0.002 * (1 - share))
+    low, high = [], []
+    much = Rows(sizes, forgotten=share, icc=correlation)
+    for [(_, right)] in drawn(much, times, random):
+        lost = np.where(right, random.exponential(0.002, right.shape), random.uniform(0.3, 1, right.shape))
+        found = mean(100 * lost, much.clusters, flip=100)
+        low, high = np.append(low, found.low), np.append(high, found.high)
+    return [name, f"{truth:.2f}", percent(holds(low, high, truth)), sides(low, high, truth), width(low, high)]
 
 
 def kept_row(facts, kept, times):
@@ -166,92 +177,15 @@ def kept_row(facts, kept, times):
     return [words, f"{kept:.0%}", percent(low >= 95), percent(value >= 95), percent(low > 100 * kept)]
 
 
-def words_of(rows, times, seed):
-    """Shares of the decisions, {word: share}."""
-    found = defaultdict(float)
-    for [(known, right)] in drawn(rows, times, np.random.default_rng(seed)):
-        for word in rule.decided(mean(change(known, right), rows.clusters, flip=100), MARGIN)["decision"]:
-            found[word] += 1 / times
-    return found
-
-
-def gone(n, lost, changed, sizes=None, icc=0.0):
-    """Rows of which `lost` points are lost in net, and `changed` points change either way, with half of them known."""
-    return Rows(sizes or singles(n), 0.5, (changed + lost) / 100, (changed - lost) / 100, icc)
-
-
-def relations(count, each):
-    """`count` relations that are as uneven as T-REx's, of `each` facts on average."""
-    sizes = np.array((TREX * 2)[:count] if count > 28 else TREX[:: 28 // count][:count])
-    return tuple(np.maximum(1, sizes * each / sizes.mean()).astype(int))
-
-
-def decisions(times):
-    """How often a decision is wrong where the truth is on its border."""
-    designs = {"BoolQ's 3,270 in passages": (BOOLQ, 0.1, 4), "1,000 facts": (singles(1000), 0, 4),
-               "1,000 facts, few change": (singles(1000), 0, 1), "245 facts": (singles(245), 0, 4),
-               "50 facts": (singles(50), 0, 4), "T-REx, 28 relations of 800": (relations(28, 800), 0.02, 4),
-               "T-REx, 10 relations of 800": (relations(10, 800), 0.02, 4),
-               "10 relations of 50": (relations(10, 50), 0.05, 4)}  # fmt: skip
-    lines = []
-    for seed, (name, (sizes, icc, changed)) in enumerate(designs.items()):
-        nothing, margin = (words_of(gone(0, lost, changed, sizes, icc), times, seed) for lost in (0, MARGIN))
-        beyond = nothing[rule.COSTS] + nothing[rule.GAINS]
-        small = nothing[rule.SMALL]
-        lines.append([name, *(f"{100 * each:.1f}" for each in (beyond, small, margin[rule.EQUAL]))])
-    head = ["facts", "truth 0: costs or gains", "truth 0: small but real", "truth at the margin: practically equal"]
-    table(head, lines)
-
-
-def power(times):
-    """How often a loss is called, by how many facts there are."""
-    losses = (0, 0.5, 2, 5)
-    designs = {f"{n:,} facts, {changed} change": gone(n, 0, changed) for n in (50, 100, 245, 500, 1000, 2000, 4000)
-               for changed in (2, 6)}  # fmt: skip
-    designs |= {f"BoolQ's 3,270, {changed} change": gone(0, 0, changed, BOOLQ, 0.1) for changed in (2, 6)}
-    for count, each, icc in ((10, 50, 0.02), (10, 200, 0.02), (41, 50, 0.02), (41, 200, 0.02), (41, 800, 0.02),
-                             (10, 800, 0.1), (41, 800, 0.1)):  # fmt: skip
-        designs[f"{count} relations of {each}, correlation {icc}"] = gone(0, 0, 6, relations(count, each), icc)
-    lines = []
-    for seed, (name, rows) in enumerate(designs.items()):
-        changed = 100 * rows.forgotten
-        cases = {lost: gone(0, lost, max(changed, lost), rows.sizes, rows.icc) for lost in losses}
-        found = {lost: words_of(case, times // 4, seed) for lost, case in cases.items()}
-        cells = [found[0][rule.EQUAL], found[0.5][rule.EQUAL], found[2][rule.COSTS], found[5][rule.COSTS]]
-        lines.append([name, *(f"{100 * each:.0f}" for each in cells)])
-    table(["facts", "0 lost: practically equal", "0.5 lost: practically equal", "2 points lost: costs",
-           "5 points lost: costs"], lines)  # fmt: skip
-
-
-def tests(times):
-    """How often a test rejects where nothing is lost in net, at the 5% level."""
-    designs = {"BoolQ": (BOOLQ, 0.1), "14 relations of 50, correlation 0.02": (relations(14, 50), 0.02),
-               "14 relations of 50, correlation 0.1": (relations(14, 50), 0.1), "245 facts": (singles(245), 0),
-               "250 people of 5": ((5,) * 250, 0.2)}  # fmt: skip
-    lines = []
-    for name, (sizes, icc) in designs.items():
-        rows = gone(0, 0, 6, sizes, icc)
-        random, p = np.random.default_rng(len(name)), []
-        [(known, right)] = rows.draw(random, min(times // 4, 1000))
-        lost, got = known & ~right, ~known & right
-        for column in range(known.shape[1]):
-            clusters = cluster_mcnemar(lost[:, column], got[:, column], rows.clusters)
-            counts = int(lost[:, column].sum()), int(got[:, column].sum())
-            p.append((clusters, stats.binomtest(counts[0], sum(counts)).pvalue if sum(counts) else 1.0))
-        lines.append([name, *(percent(each < 0.05) for each in np.array(p).T)])
-    table(["rows", "McNemar's test by cluster", "of single facts"], lines)
-    lines = [guessing(n, share, times) for n, share in ((60, 0.5), (245, 0.5), (1000, 0.62), (245, 0.25))]
-    table(["questions to a model that guesses", "right by chance", "said to know something"], lines)
-
-
-def guessing(n, share, times):
-    right = np.random.default_rng(n).random((n, times)) < share
-    lead = mean(100.0 * (right - share), np.arange(n), flip=100)
-    return [f"{n:,}", f"{share:.0%}", percent(lead.low > 0)]
-
-
 if __name__ == "__main__":
-    parts = {"coverage": coverage, "means": means, "decisions": decisions, "power": power, "tests": tests}
+    parts = {
+        "coverage": coverage,
+        "means": means,
+        "probabilities": probabilities,
+        "decisions": decisions,
+        "power": power,
+        "tests": tests,
+    }
     parser = argparse.ArgumentParser()
     parser.add_argument("--times", type=int, default=4000)
     parser.add_argument("--only", nargs="+", choices=parts, default=list(parts))

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import recompute_claims
+import recompute_probabilities
 from by_hand import decision, holm, interval, mcnemar, needed
 
 FULL = 50  # known facts with which a benchmark weighs in full
@@ -57,7 +58,7 @@ class Cells:
     def __init__(self, results, benchmarks, family, model, benchmark, slugs):
         self.family, self.model, self.benchmark = family, model, benchmark
         frames = {slug: pd.read_parquet(results / model / slug / "scores" / f"{benchmark}.parquet") for slug in slugs}
-        dense = frames["dense"]
+        self.frames, dense = frames, frames["dense"]
         table = pq.read_table(benchmarks / f"{benchmark}.parquet").to_pandas().set_index("id", drop=False)
         self.facts = table.loc[dense["id"]]
         self.clusters, self.n = self.facts["cluster"].to_numpy(), len(dense)
@@ -216,7 +217,17 @@ def rows_of(table, **keys):
 
 
 def main(results, benchmarks):
-    names = ("scores", "facts", "drops_by_model", "drops", "cheapest", "halves", "matching_levels", "claims")
+    names = (
+        "scores",
+        "facts",
+        "drops_by_model",
+        "drops",
+        "cheapest",
+        "halves",
+        "matching_levels",
+        "claims",
+        "probabilities",
+    )
     tables = {name: pd.read_parquet(results / "tables" / f"{name}.parquet") for name in names}
     scores = tables["scores"]
     scores = scores[~scores["variant"].str.contains("lost@") & ~scores["benchmark"].str.contains("@published")]
@@ -225,8 +236,10 @@ def main(results, benchmarks):
         cells = Cells(results, benchmarks, family, model, benchmark, list(rows["variant"]))
         families[family][model].append(cells)
         printed = rows_of(tables["facts"], model=model, benchmark=benchmark)
+        said = rows_of(tables["probabilities"], model=model, benchmark=benchmark)
         for slug, made in per_cell(cells).items():
             compared.row("facts", printed.loc[slug], made)
+            compared.row("probabilities", said.loc[slug], recompute_probabilities.probabilities(cells, slug))
     for family, models in families.items():
         expected = {cells.benchmark for each in models.values() for cells in each}
         whole = defaultdict(list)  # the models that have a variant on all of the family's benchmarks

@@ -24,6 +24,7 @@ def rows_of(benchmark, kind, facts, loss, random, asked_twice):
         row = {"id": f"{benchmark}-{i}", "answer": "answer0", "prediction": "p", "correct": right}
         row |= {"relation": None if kind == "piqa" else f"r{i % 2}", "logprob": -random.random() * 3}
         row["choice_logprobs"] = [row["logprob"], -random.random() * 3]
+        row["top_logprob"] = np.log(0.5 + random.random() / 2)
         yield row | ({"again": right if random.random() < 0.95 else not right} if asked_twice else {})
 
 
@@ -80,6 +81,7 @@ def test_tables_are_recomputed_to_the_last_digits(run, recompute, capsys):
         )
         assert {(table, column) for column in columns} <= seen
     assert {("facts", "mcnemar_p"), ("facts", "holm_p")} <= seen
+    assert {("probabilities", column) for column in ("log_change", "kl_high", "brier_low", "ece_high")} <= seen
     assert {("claims", "estimate"), ("claims", "p"), ("claims", "holm_p"), ("claims", "verdict")} <= seen
 
 

@@ -3,8 +3,8 @@
 The dense model, those in dynamic int8 and those that were compressed elsewhere are asked twice, the second time in
 batches of half the size (score/plan.py); facts whose verdict differs between the two count as noise. If d of n facts
 differ and each is as likely to be lost as won, the difference of two scores has a standard deviation of sqrt(d) / n:
-the floor is 1.96 times that, and at least the difference seen. A difference to the dense model that is not above it
-is reported as none.
+the floor is 1.96 times that, and at least the difference seen. No interval of a difference to the dense model is
+narrower (clustered.Sample.noise).
 
 What moves a score depends on how a variant computes, not on whether it was quantized:
 

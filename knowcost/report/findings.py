@@ -213,8 +213,8 @@ def noise(frame: pd.DataFrame) -> Iterator[Table]:
         "The same model asked again in batches of half the size: facts whose answer differed, how far the accuracy "
         "moved, and the floor that follows (1.96 standard deviations of what such facts could move). Models that "
         "compute on floats take the dense model's floor, GPTQ and rounding among them, whose few bits are read as "
-        "floats; models with an int8 step take the highest of those in int8. A drop that is not above its floor is "
-        "reported as none."
+        "floats; models with an int8 step take the highest of those in int8. No interval reaches less far "
+        "from its estimate than the floor."
     )
     heads = columns(texts, ["facts", "differing", "points moved", "floor (points)"])
     yield Table("The noise floor", note, heads, rows, folded=True)

@@ -1,7 +1,8 @@
 """The report's audit: this run beside the published protocol and the published values."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -40,16 +41,25 @@ def _final(frame: pd.DataFrame) -> Iterator[Table]:
     if frame.empty:
         return
     accuracies = ["dense", "corrected", "as_published", "majority"]
+    beside = ["drop", "lead"]
     rows = [
         row(
             [cell["model"], cell["benchmark"], WAYS.get(cell["method"], cell["method"])],
-            [whole(cell["n"], GONE), percent_words(cell["level"]), *(number(cell[name]) for name in accuracies)],
+            [whole(cell["n"], GONE), percent_words(cell["level"]), *(number(cell[name]) for name in accuracies)]
+            + [_points(cell, name) for name in beside],
         )
         for cell in frame.to_dict("records")
     ]
-    titles = ["facts", "level", "dense", "kept", "lost, as published", "majority"]
+    titles = ["facts", "level", "dense", "kept", "lost, as published", "majority", "points lost, kept",
+              "points above the baseline, as published"]  # fmt: skip
     heads = columns(["model", "benchmark", "removed"], titles)
     yield Table("The final layer under both protocols", FINAL_NOTE, heads, rows)
+
+
+def _points(cell: Mapping[Hashable, Any], name: str) -> str:
+    """ "2.0 (-1.0 to 5.0)": points with their interval."""
+    low, high = number(cell[f"{name}_low"]), number(cell[f"{name}_high"])
+    return number(cell[f"{name}_points"], gone=GONE) + (f" ({low} to {high})" if low and high else "")
 
 
 def _published(frame: pd.DataFrame) -> Iterator[Table]:

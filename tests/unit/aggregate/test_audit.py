@@ -5,7 +5,9 @@ from knowcost.aggregate import audit
 from knowcost.report import audit as report_audit
 
 
-def score(variant, accuracy, model="m", benchmark="boolq", dense=0.9, majority=0.5):
+def score(variant, accuracy, model="m", benchmark="boolq", dense=0.9, majority=0.5, half=2.0):
+    """A row of drops.scores; half: half of the width of its intervals, in points."""
+    lead, drop = 100 * (accuracy - majority), 100 * (dense - accuracy)
     return {
         "family": "decoder",
         "model": model,
@@ -15,6 +17,12 @@ def score(variant, accuracy, model="m", benchmark="boolq", dense=0.9, majority=0
         "accuracy": accuracy,
         "dense_accuracy": dense,
         "majority": majority,
+        "lead_points": lead,
+        "lead_low": lead - half,
+        "lead_high": lead + half,
+        "drop_points": drop,
+        "drop_low": drop - half,
+        "drop_high": drop + half,
     }
 
 
@@ -41,14 +49,50 @@ def test_both_protocols_stand_side_by_side():
 
 @pytest.mark.parametrize(
     ("corrected", "lost", "says"),
-    [(0.88, 0.51, "is an artefact"), (0.88, 0.87, "cannot be seen"), (0.52, 0.51, "cannot be told")],
+    [(0.88, 0.51, "is an artefact"), (0.88, 0.87, "can be seen"), (0.52, 0.51, "cannot be told")],
 )
 def test_the_words_follow_the_numbers(corrected, lost, says):
-    rows = [score("magnitude-20@final", corrected), score("magnitude-20@final+lost@final", lost)]
+    rows = [score("dense", 0.9), score("magnitude-20@final", corrected), score("magnitude-20@final+lost@final", lost)]
     sentences = audit.words(audit.final_layer(pd.DataFrame(rows)))
     assert f"from 90.0% to {100 * corrected:.1f}%" in sentences[0]
-    assert f"to {100 * lost:.1f}% (majority baseline 50.0%)" in sentences[0]
-    assert says in sentences[-1]
+    above = f"to {100 * lost:.1f}%, {100 * lost - 50:.1f} points above the majority baseline"
+    assert above in sentences[0] and "over 1 pair of model and benchmark" in sentences[0]
+    assert says in sentences[-1] and "Of 1 pair of model" in sentences[-1]
+
+
+def lost(as_published, half=2.0, dense=0.9, corrected=0.9):
+    """The audit's last sentence and its first, of models whose lost layer leaves so much."""
+    rows = []
+    for place, left in enumerate(as_published):
+        about = {"model": f"m{place}", "dense": dense, "half": half}
+        rows += [score("dense", dense, **about), score("magnitude-20@final", corrected, **about)]
+        rows += [score("magnitude-20@final+lost@final", left, **about)]
+    sentences = audit.words(audit.final_layer(pd.DataFrame(rows)))
+    return sentences[-1], sentences[0]
+
+
+def test_ten_above_and_seven_below_are_not_at_the_baseline():
+    """Their mean, 51.5%, is near 50%, and neither of them is."""
+    verdict, first = lost([0.60, 0.43])
+    assert "from 7.0 points below to 10.0 points above the majority baseline" in first
+    assert "1 are shown to end less than 5 points above it or below it, and 1 to stay above it by more" in verdict
+    assert verdict.endswith("That is too little to tell whether the published finding is an artefact.")
+    assert "is an artefact of how" in lost([0.51, 0.43])[0]
+
+
+def test_intervals_that_are_wide_bear_no_verdict():
+    assert lost([0.51, 0.50], half=10.0)[0].endswith(
+        "That is too little to tell whether the published finding is an artefact."
+    )
+    assert lost([0.51], half=float("nan"))[0].startswith("None of these models is shown")
+
+
+def test_models_at_chance_have_nothing_that_can_be_lost():
+    assert lost([0.5, 0.5], dense=0.51, corrected=0.51)[0].startswith("None of these models is shown to be above")
+
+
+def test_a_pair_whose_pruned_layer_costs_much_is_no_artefact():
+    assert "Both protocols cost most of them much" in lost([0.51, 0.50], corrected=0.6)[0]
 
 
 def test_the_draws_of_a_lost_layer_are_a_noise_floor():
@@ -65,9 +109,10 @@ def test_the_report_s_section_says_what_the_tables_hold():
     final, published = audit.final_layer(pd.DataFrame(rows)), audit.beside_published(pd.DataFrame(rows))
     made = report_audit.section(final, published)
     assert [text for text, _ in made.tables[0].rows[0]] == [
-        *("m", "boolq", "single weights", "100", "20%", "90.0", "88.0", "51.0", "50.0")
+        *("m", "boolq", "single weights", "100", "20%", "90.0", "88.0", "51.0", "50.0"),
+        *("2.0 (0.0 to 4.0)", "1.0 (-1.0 to 3.0)"),
     ]
-    assert len(made.tables[0].columns) == 9
+    assert len(made.tables[0].columns) == 11
     assert report_audit.section(final.head(0), published) is None
 
 
@@ -123,7 +168,9 @@ def test_cells_stand_beside_their_published_count():
     assert pd.isna(row["published"]) and pd.isna(row["difference"])
 
 
-@pytest.mark.parametrize(("lost", "says"), [(0.3, "do not hang on it"), (0.5, "read with that in mind")])
+@pytest.mark.parametrize(
+    ("lost", "says"), [(0.3, "does not hang on it"), (0.5, "in 1 by more than 5: what is said of these has")]
+)
 def test_what_the_published_count_means_for_the_findings(lost, says):
     rows = counted({"dense": 0.8, "int8@overall": 0.4}, {"dense": 0.6, "int8@overall": lost})
     first, last = audit.counting_words(audit.beside_published(pd.DataFrame(rows)))

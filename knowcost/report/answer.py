@@ -1,6 +1,6 @@
 """The answer: what compression cost in this run, in a few sentences, each of which follows the decision of a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -26,25 +26,31 @@ def answer(tables_dir: str | Path) -> list[str]:
 
 def answer_lines(data: Mapping[str, pd.DataFrame]) -> list[str]:
     """What compression cost in this run, as a list of sentences; data: {name: frame} of tables.read."""
-    lines = list(_headlines(data))
+    return [*headlines(data), *details(data)]
+
+
+def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The sentences below the headlines: on each kind of compression, on what accuracy does not show, and on models of
+    which nothing can be said."""
     groups = subjects.groups(data)
-    lines += subjects.differ(groups)
+    lines = list(subjects.differ(groups))
     for group in groups:
         lines += topics.sentences(group, data["halves"], named=len(groups) > 1 or len(group) > 1)
     for name, sentence in beyond.SENTENCES.items():
         lines += sentence(data[name]) if name in data else []
-    lines += [*subjects.unanswered(data), *subjects.guessing(data), *subjects.small(data, FULL_WEIGHT)]
-    if data["drops_by_model"].empty:
-        return ["Only dense models were asked so far: there is nothing to compare yet.", *lines]
-    return lines
+    return [*lines, *subjects.unanswered(data), *subjects.guessing(data), *subjects.small(data, FULL_WEIGHT)]
 
 
-def _headlines(data: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+def headlines(data: Mapping[str, pd.DataFrame]) -> list[str]:
     """A line per model of which something can be said: what it knew, what costs it most, and how small it may be."""
+    if data["drops_by_model"].empty:
+        return ["Only dense models were asked so far: there is nothing to compare yet."]
     accuracies = subjects.accuracies(data["scores"])
+    lines = []
     for name, subject in subjects.models(data).items():
         known = f"{name} ({LABELS[subject.family]}) answers {number(accuracies[name])}% right uncompressed."
-        yield f"{known} {_costliest(subject)} {_smallest(data['cheapest'], name)}"
+        lines.append(f"{known} {_costliest(subject)} {_smallest(data['cheapest'], name)}")
+    return lines
 
 
 def _costliest(subject: Subject) -> str:
@@ -71,9 +77,9 @@ def _smallest(cheapest: pd.DataFrame, model: str) -> str:
         return f"No smaller variant is shown to keep {KEEP}% of what it knew."
     row = found.iloc[0]
     return (
-        f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])} "
-        f"({whole(row['bytes_saved_percent'])}% fewer bytes; keeps {minus(row['kept_percent'])}%, at least "
-        f"{minus(row['kept_least'])}%)."
+        f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}, "
+        f"with {whole(row['bytes_saved_percent'])}% fewer bytes; it keeps {minus(row['kept_percent'])}%, at least "
+        f"{minus(row['kept_least'])}%."
     )
 
 

@@ -114,7 +114,7 @@ def shifted(bias: pd.DataFrame) -> Iterator[str]:
             f"{in_words(record['variant'])}, which answers “{record['answer']}” to {number(record['given_percent'])}%"
         )
     if said:
-        yield f"Only a shifted threshold: {listed(said, '; ')}."
+        yield f"A shifted threshold explains {listed(said, '; ')}."
 
 
 def elsewhere(phrasings: pd.DataFrame) -> Iterator[str]:

@@ -18,8 +18,7 @@ from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
 from knowcost.draw import INDEX
 from knowcost.models import fetched
-from knowcost.report import audit, beyond, drops, findings, paper, run, tasks
-from knowcost.report.answer import answer_lines
+from knowcost.report import answer, audit, beyond, drops, findings, paper, run, tasks
 from knowcost.report.table import Table, number, whole
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
@@ -81,7 +80,8 @@ def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, An
         "counts": _counts(data["scores"]),
         "limit": data["benchmarks"]["limit"].max(),
         "missing": paper.missing(data["scores"]),
-        "answer": answer_lines(data),
+        "headlines": answer.headlines(data),
+        "details": answer.details(data),
         "findings": findings.findings(data["claims"]),
         "audit": audit.section(data["audit_final"], data["audit_published"]),
         "about_all": [figure for figure in figures if not figure["family"]],

@@ -68,7 +68,7 @@ def _told(items: Sequence[Item]) -> list[str]:
 def _small(item: Item) -> str:
     loses = item.row["drop_points"] >= 0
     verb = _verb(item, "cost" if loses else "gain")
-    return f"{item.name} {verb} {_size(item.row, 1 if loses else -1)}, which is small but real"
+    return f"{item.name} {verb} a small but real {_size(item.row, 1 if loses else -1)}"
 
 
 def _size(row: Row, sign: int, unit: str = " points", more: str = "") -> str:
@@ -86,14 +86,20 @@ def _worst(row: Row) -> str:
 def _equal(names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    return [f"{listed(names)} {'are' if _many(names) else 'is'} practically equal to the uncompressed model"]
+    verb = "are" if _many(names) else "is"
+    return [f"{listed(_few(names))} {verb} practically equal to the uncompressed model"]
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    """The first of many names, and how many more there are."""
+    rest = len(names) - MOST
+    return [*names[:MOST], f"{rest} more"] if rest > 1 else list(names)
 
 
 def _unsure(items: Sequence[Item]) -> list[str]:
     if not items:
         return []
-    names = [item.name + _ends(item.row) for item in items[:MOST]]
-    names += [f"{len(items) - MOST} more"] * (len(items) > MOST)
+    names = _few([item.name + _ends(item.row) for item in items])
     verb = "cost" if len(names) > 1 or _many([items[0].name]) else "costs"
     return [f"what {listed(names)} {verb} is not measured precisely enough{enough([item.row for item in items])}"]
 

@@ -43,8 +43,8 @@ def test_probabilities_that_are_missing_are_dashes():
 def test_a_loss_that_is_a_shifted_threshold():
     unsure = BIAS | {"variant": "int8@overall", "explained_points": 20.0, "explained_low": -1.0}
     assert list(beyond.shifted(frame(BIAS, unsure))) == [
-        "Only a shifted threshold: 9.5 (6.5 to 12.5) of the 14.3 points that b loses on boolq with everything pruned "
-        "2:4 (Wanda), which answers “no” to 98.8%."
+        "A shifted threshold explains 9.5 (6.5 to 12.5) of the 14.3 points that b loses on boolq with everything "
+        "pruned 2:4 (Wanda), which answers “no” to 98.8%."
     ]
     assert list(beyond.shifted(frame(unsure))) == []
     (made,) = beyond.answer_bias(frame(BIAS))

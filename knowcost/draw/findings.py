@@ -21,8 +21,17 @@ from knowcost.spec.variants import DENSE, GROUPINGS
 
 FAMILY_COLOURS = {"encoder": "#0072B2", "encoder_decoder": "#D55E00", "decoder": "#009E73"}
 FAMILY_MARKERS = {"encoder": "o", "encoder_decoder": "s", "decoder": "^"}
-PARTS = {"confidence": "least confident|most confident", "frequency": "rarest answers|most frequent answers"}
-TITLES = {"confidence": "by the dense model's confidence", "frequency": "by how often the answer is right"}
+PARTS = {
+    "confidence": "least confident|most confident",
+    "frequency": "rarest answers|most frequent answers",
+    "popularity": "least popular|most popular",
+}
+TITLES = {
+    "confidence": "by the dense model's confidence",
+    "frequency": "by how often the answer is right",
+    "popularity": "by popularity",
+}
+SHARES = {"forgotten_percent": "-", "net_percent": "--"}  # as they are, and among facts known equally firmly
 WORTH = 5  # percent of the known facts that pruning everything should have cost, to see which went first
 
 
@@ -96,8 +105,9 @@ def _handles(families: Sequence[str]) -> list[Artist]:
 
 
 def first(forgotten_by: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
-    """Share forgotten by quartile of confidence and of answer frequency, a line per scope, for magnitude pruning at the
-    lowest level at which pruning everything cost WORTH percent of the known facts (else the highest level)."""
+    """Share forgotten by quartile of confidence, of answer frequency and of popularity, a line per scope, for magnitude
+    pruning at the lowest level at which pruning everything cost WORTH percent of the known facts (else the highest
+    level)."""
     rows = _pruned(forgotten_by)
     if rows.empty:
         return  # nothing pruned, or nothing known
@@ -105,17 +115,18 @@ def first(forgotten_by: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     rows = rows[rows["level"] == level]
     parts = rows.groupby(["by", "scope", "model", "benchmark"])["part"].transform("nunique")
     rows = rows[parts == 4]  # with fewer, the mean of a quarter would be over other benchmarks than its neighbour's
-    means = _over_benchmarks(rows).groupby(["by", "scope", "part"])["forgotten_percent"].mean().reset_index()
+    means = _over_benchmarks(rows).groupby(["by", "scope", "part"])[list(SHARES)].mean().reset_index()
     shown = [by for by in PARTS if by in set(means["by"])]
     if not shown:
         return
     title = f"What is forgotten first, {percent_words(level)} pruned: {LABELS[family]} models"
-    quarters = " and ".join(_QUARTERS[by] for by in shown)
+    quarters = " or ".join(_QUARTERS[by] for by in shown)
+    net = "Dashed: among facts that the dense model knew equally firmly. " * bool(means["net_percent"].notna().any())
     caption = (
         f"Facts that the dense model knew, in quarters by {quarters}: the share that magnitude pruning by "
         f"{percent_words(level)} made it forget, mean over benchmarks (those of fewer than {FULL_WEIGHT} known facts "
         "weigh less), then models. Benchmarks whose facts do not make four quarters are left out. A falling line: what "
-        "was known least firmly, or is asked for most rarely, goes first. "
+        f"was known least firmly, or is rarest, goes first. {net}"
     )
     yield Drawn(f"forgotten_first_{family}", title, caption + who, _quarters(means, shown, title), family)
 
@@ -124,9 +135,11 @@ def _over_benchmarks(rows: pd.DataFrame) -> pd.DataFrame:
     """A model's mean over benchmarks, which weigh by what is known there."""
     keys = ["by", "scope", "model"]
     weight = (rows.groupby([*keys, "benchmark"])["known"].transform("sum") / FULL_WEIGHT).clip(upper=1)
-    sums = rows.assign(forgotten_percent=rows["forgotten_percent"] * weight, weight=weight)
-    sums = sums.groupby([*keys, "part"])[["forgotten_percent", "weight"]].sum()
-    return sums.assign(forgotten_percent=sums["forgotten_percent"] / sums["weight"])
+    weighed = rows.assign(weight=weight, **{name: rows[name] * weight for name in SHARES})
+    sums = weighed.groupby([*keys, "part"])[["weight", *SHARES]].sum(min_count=1)
+    known = weighed.groupby([*keys, "part"])[list(SHARES)].count()
+    whole = known.eq(known["forgotten_percent"], axis=0)  # a mean over fewer benchmarks would not compare
+    return sums[list(SHARES)].div(sums["weight"], axis=0).where(whole)
 
 
 def _telling(rows: pd.DataFrame) -> float:
@@ -137,7 +150,11 @@ def _telling(rows: pd.DataFrame) -> float:
     return enough.min() if len(enough) else rows["level"].max()
 
 
-_QUARTERS = {"confidence": "the probability it gave the answer", "frequency": "how often their answer is right"}
+_QUARTERS = {
+    "confidence": "the probability it gave the answer",
+    "frequency": "how often their answer is right",
+    "popularity": "how popular they are",
+}
 
 
 def _pruned(rows: pd.DataFrame) -> pd.DataFrame:
@@ -150,20 +167,25 @@ def _pruned(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _quarters(means: pd.DataFrame, shown: Sequence[str], title: str) -> Figure:
-    figure, axes = panels(len(shown), 2, (4.4, 3.4), sharey=True)
+    figure, axes = panels(len(shown), 3, (3.2, 3.2) if len(shown) > 2 else (4.4, 3.4), sharey=True)
     scopes = [scope for scope in COLOURS if scope in set(means["scope"])]
     for axis, by in zip(axes, shown, strict=True):
         for scope in scopes:
             rows = means[(means["by"] == by) & (means["scope"] == scope)].sort_values("part")
-            style = {"color": COLOURS[scope], "marker": MARKERS[scope], "markersize": 7, "clip_on": False}
-            axis.plot(rows["part"], rows["forgotten_percent"], **style)
+            style = {"color": COLOURS[scope], "clip_on": False}
+            axis.plot(rows["part"], rows["forgotten_percent"], **style, marker=MARKERS[scope], markersize=7)
+            if rows["net_percent"].notna().any():
+                axis.plot(rows["part"], rows["net_percent"], **style, linestyle=SHARES["net_percent"], linewidth=1)
         least, most = PARTS[by].split("|")
-        axis.set_xticks([1, 2, 3, 4], [least.replace(" ", "\n", 1), "2", "3", most.replace(" ", "\n", 1)])
+        axis.set_xticks([1, 2, 3, 4], [least.replace(" ", "\n"), "2", "3", most.replace(" ", "\n")])
         axis.set(title=TITLES[by], xlim=(0.7, 4.3))
     widen(axes[0], "y")
     axes[0].set_ylim(bottom=0)
     label(axes, "", "forgotten (% of known facts)")
     handles = [Line2D([], [], color=COLOURS[s], marker=MARKERS[s], markersize=7, label=LABELS[s]) for s in scopes]
+    if means["net_percent"].notna().any():
+        words = "among facts known equally firmly"
+        handles.append(Line2D([], [], color="black", linestyle=SHARES["net_percent"], linewidth=1, label=words))
     finish(figure, axes, title, handles)
     return figure
 

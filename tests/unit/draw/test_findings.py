@@ -1,5 +1,7 @@
 """Figures of the statistics: which dots, which level, which means."""
 
+from math import nan
+
 import matplotlib
 import pandas as pd
 import pytest
@@ -67,15 +69,19 @@ def test_the_caption_says_what_the_numbers_count_and_which_dots_are_filled():
 
 def test_without_a_number_there_is_no_figure():
     assert not list(findings.verdicts(claims(("A.", "encoder", None, None, None, "not run"))))
-    empty = pd.DataFrame(columns=["variant", "by", "model", "part", "known", "forgotten", "forgotten_percent"])
+    empty = pd.DataFrame(
+        columns=["variant", "by", "model", "part", "known", "forgotten", "forgotten_percent", "net_percent"]
+    )
     assert not list(findings.first(empty, "encoder", ""))
 
 
-def shares(slug, model, by, forgotten, benchmark="x"):
+def shares(slug, model, by, forgotten, benchmark="x", net=nan):
+    """Quarters of ten known facts each; net: how many were forgotten among facts known equally firmly."""
     rows = [
         {"variant": slug, "model": model, "benchmark": benchmark, "by": by, "part": str(part), "known": 10}
         for part in range(1, 5)
     ]
+    rows = [row | {"net_percent": 10.0 * net} for row in rows]
     return [row | {"forgotten": n, "forgotten_percent": 10.0 * n} for row, n in zip(rows, forgotten, strict=True)]
 
 
@@ -97,6 +103,20 @@ def test_first_forgotten_at_the_lowest_level_that_costs_something():
     (axis,) = drawn.figure.axes  # by confidence alone: there is nothing by frequency
     found = {line.get_color(): list(line.get_ydata()) for line in axis.lines}
     assert found == {COLOURS["overall"]: pytest.approx([70, 30, 10, 0]), COLOURS["attention"]: [10, 10, 10, 10]}
+
+
+def test_popularity_is_told_as_it_is_and_net_of_confidence():
+    rows = shares("magnitude-40@overall", "a", "confidence", [5, 5, 5, 5])
+    rows += shares("magnitude-40@overall", "a", "popularity", [8, 4, 2, 0], net=3)
+    rows += shares("magnitude-40@overall", "a", "frequency", [8, 4, 2, 0], net=3)
+    rows += shares("magnitude-40@overall", "a", "frequency", [8, 4, 2, 0], "y")  # net of one benchmark only: not a mean
+    (drawn,) = findings.first(pd.DataFrame(rows), "encoder", "")
+    by = {axis.get_title(loc="left"): axis for axis in drawn.figure.axes}
+    assert list(by) == [findings.TITLES[name] for name in ("confidence", "frequency", "popularity")]
+    found = [(line.get_linestyle(), list(line.get_ydata())) for line in by["by popularity"].lines]
+    assert found == [("-", [80, 40, 20, 0]), ("--", pytest.approx([30] * 4))]
+    assert len(by[findings.TITLES["frequency"]].lines) == len(by[findings.TITLES["confidence"]].lines) == 1
+    assert "Dashed: among facts that the dense model knew equally firmly. " in drawn.caption
 
 
 def test_a_benchmark_of_few_known_facts_weighs_less_in_what_is_forgotten_first():

@@ -158,7 +158,8 @@ class Measured:
             self.p = p_value(parts)
             allowance = self.value if of_baseline else round(allowance, 9)
             side = self.value - self.low if self.value > 0 else self.high - self.value
-            stays = allowance * self.value > 0 and min(abs(allowance), abs(self.value)) > side
+            here = {(cell.benchmark, name) for cell in shares for name in cell.clusters}
+            stays = len(here) >= FEWEST and allowance * self.value > 0 and min(abs(allowance), abs(self.value)) > side
             self.differing, self.borne = len(clusters), stays or len(clusters) >= FEWEST
             margin = not of_baseline and abs(sum(weights.values())) < 1e-9
             self.equal = margin and decision(self.value, self.low, self.high) == "practically equal"

@@ -1,6 +1,7 @@
 """Every architecture of the table goes through the whole program, beside plain torch and transformers."""
 
 import copy
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,8 @@ def test_scoring(case):
                 logits = case.model(input_ids=ids).logits[0, 2].log_softmax(-1)
             assert found["prediction"] == tokenizer.decode([logits.argmax()])
             assert found["logprob"] == pytest.approx(logits[tokenizer.convert_tokens_to_ids("w9")].item(), abs=1e-4)
+            assert found["top_logprob"] == pytest.approx(logits.max().item(), abs=1e-4)
+            assert sum(map(math.exp, found["choice_logprobs"])) == pytest.approx(1, abs=1e-5)  # and all the rest
         elif case.family == "decoder":
             ids = tokenizer(fact["text"], return_tensors="pt")["input_ids"]
             with torch.no_grad():

@@ -165,6 +165,7 @@ KINDS = {
     "triviaqa_closed": Kind(_QUESTION, **_OPEN),
     "triviaqa_open": Kind({"evidence": "string", **_QUESTION}, **_OPEN),
     "freebaseqa": Kind(_QUESTION, **_OPEN),
+    "popqa": Kind(_QUESTION, **_OPEN),
     "lambada": Kind({"text": "string"}, shown="text", answers=_last_word),
     "text": Kind({"text": "string"}, **_TEXT, running=True),
     "lines": Kind({"text": "string"}, **_TEXT),

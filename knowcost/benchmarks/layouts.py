@@ -9,6 +9,8 @@ from knowcost.common.errors import InputError
 
 FOLDERS = {"trex": "TREx", "google_re": "Google_RE", "squad": "Squad", "conceptnet": "ConceptNet"}  # of LAMA's data.zip
 TEMPLATES = "relations.jsonl"
+BEAR = "metadata_relations.json"
+PARAREL = ("trex_lms_vocab", "pattern_data/graphs_json")  # facts and patterns, a file for each relation
 
 
 def files_of(format: str, source: str | Path) -> list[Path]:
@@ -43,6 +45,38 @@ def lama(part: str, source: Path) -> list[Path]:
     if not (root / TEMPLATES).is_file():
         raise InputError(f"{root / TEMPLATES} is missing: it holds T-REx's templates and comes with LAMA's data.zip")
     return [*paths, root / TEMPLATES]
+
+
+def bear(source: Path) -> list[Path]:
+    """The files of BEAR's relations, its metadata last. Raises InputError where some are missing.
+
+    source: the folder that holds them, the one above it (BEAR is then taken), or one relation's file.
+    """
+    if not source.is_dir():
+        if not source.with_name(BEAR).is_file():
+            raise InputError(f"{source}: expected {BEAR} beside it, which has the templates of its relation")
+        return [source, source.with_name(BEAR)]
+    root = next((root for root in (source, source / "BEAR") if (root / BEAR).is_file()), None)
+    paths = _inside(root, ".jsonl") if root else []
+    if root is None or not paths:
+        raise InputError(f"{source}: expected {BEAR} and <relation>.jsonl in this folder (or in BEAR/)")
+    return [*paths, root / BEAR]
+
+
+def pararel(source: Path) -> list[Path]:
+    """The files of ParaRel's relations, of each its facts, then its patterns. Raises InputError where there are none.
+
+    source: the repository, or its folder data.
+    """
+    for root in (source, source / "data"):
+        folders = [root / name for name in PARAREL]
+        if all(folder.is_dir() for folder in folders):
+            facts, patterns = ({path.stem: path for path in _inside(folder, ".jsonl")} for folder in folders)
+            both = sorted(facts.keys() & patterns.keys())
+            if both:
+                return [path for name in both for path in (facts[name], patterns[name])]
+    expected = " and ".join(f"{name}/<relation>.jsonl" for name in PARAREL)
+    raise InputError(f"{source}: expected {expected} in this folder (or in data/), of one relation at least")
 
 
 def mmlu(source: Path, splits: tuple[str, ...] = ("test",)) -> list[Path]:
@@ -93,6 +127,8 @@ def _inside(folder: Path, ending: str) -> list[Path]:
 
 _LAYOUTS: dict[str, Callable[[Path], list[Path]]] = {
     **{f"lama_{part}{way}": partial(lama, part) for part in LAMA for way in ("", "_ranked", "_published")},
+    "bear": bear,
+    "pararel": pararel,
     "piqa": piqa,
     "mmlu": mmlu,
     "mmlu_5shot": partial(mmlu, splits=("test", "dev")),

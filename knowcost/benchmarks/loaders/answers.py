@@ -1,4 +1,4 @@
-"""WebQuestions, TriviaQA and FreebaseQA: questions whose answer is not given to choose from.
+"""WebQuestions, TriviaQA, FreebaseQA and PopQA: questions whose answer is not given to choose from.
 
 A row has the `answers` that count as right, the one to show first. What questions share (`cluster`) is the page or the
 entity that they were asked of, where the file names it.
@@ -11,8 +11,8 @@ from typing import Any
 from knowcost.benchmarks import clusters
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
-from knowcost.common.fields import as_text, listed, optional, part, text
-from knowcost.common.reading import document, lines, shown, suffix
+from knowcost.common.fields import amount, as_text, listed, optional, part, text
+from knowcost.common.reading import document, lines, parsed, shown, suffix
 from knowcost.common.records import Record, records
 
 HIDDEN = "<unk>"  # what the hub's TriviaQA has as the answer of every question of its test split
@@ -78,6 +78,20 @@ def freebaseqa(source: Path) -> Loaded:
         topics = [clusters.first(parse, "TopicEntityMid", "TopicEntityName") for _, parse in parses]
         row["cluster"] = next(filter(None, topics), None)
         rows.append(_row(where, row, answers))
+    return Loaded(rows, [source])
+
+
+def popqa(source: Path) -> Loaded:
+    """Mallen et al. 2023: `question`, `possible_answers` (a list, in TSV as JSON), `prop` (the relation), `subj` (what
+    is asked about) and `s_pop` (how often its page is viewed in a month)."""
+    rows = []
+    for where, record in records(source):
+        said = record.get("possible_answers")
+        whole = {**record, "possible_answers": parsed(where, said) if isinstance(said, str) else said}
+        row: Record = {"id": text(where, record, "id"), "relation": text(where, record, "prop")}
+        row |= {"question": text(where, record, "question"), "cluster": text(where, record, "subj")}
+        row["popularity"] = amount(where, record, "s_pop")
+        rows.append(_row(where, row, [record.get("obj"), *listed(where, whole, "possible_answers")]))
     return Loaded(rows, [source])
 
 

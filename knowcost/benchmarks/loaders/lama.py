@@ -19,6 +19,7 @@ from pathlib import Path
 
 from knowcost.benchmarks import clusters, ids, layouts
 from knowcost.benchmarks.kinds import MASK
+from knowcost.benchmarks.loaders.templates import checked, filled
 from knowcost.benchmarks.prepared import Loaded
 from knowcost.common.errors import InputError
 from knowcost.common.fields import optional, text
@@ -46,9 +47,7 @@ def trex_rows(source: Path) -> tuple[list[Path], MakeFact, Path]:
     *paths, relations = layouts.lama("trex", source)
     templates: dict[str, str] = {}
     for where, record in records(relations):
-        template = text(where, record, "template")
-        if template.count("[X]") != 1 or template.count("[Y]") != 1:
-            raise InputError(f"{where}: a template needs [X] and [Y] once each, found {shown(template)}")
+        template = checked(where, text(where, record, "template"))
         relation = text(where, record, "relation")
         if templates.setdefault(relation, template) != template:
             raise InputError(f"{where}: a second template for {shown(relation)}, {shown(template)}; expected one")
@@ -67,8 +66,7 @@ def trex_rows(source: Path) -> tuple[list[Path], MakeFact, Path]:
 
     def fact(where: str, record: Record, path: Path) -> Record:
         subject = text(where, record, "sub_label")
-        # [Y] first: a subject may hold anything, the template holds each mark once
-        sentence = templates[path.stem].replace("[Y]", MASK).replace("[X]", subject)
+        sentence = filled(templates[path.stem], subject)
         return {"id": text(where, record, "uuid"), "relation": path.stem, "subject": subject, "cloze": sentence}
 
     return paths, fact, relations

@@ -5,13 +5,13 @@ what stands before it. Every fact is given CANDIDATES of its relation's objects 
 them: the same for every model. A relation with fewer than two objects has nothing to choose from (`no_choice`).
 """
 
-import hashlib
 import re
 from collections import Counter
 from pathlib import Path
 
 from knowcost.benchmarks.kinds import MASK
 from knowcost.benchmarks.loaders import lama
+from knowcost.benchmarks.loaders.candidates import draw
 from knowcost.benchmarks.prepared import Loaded
 
 CANDIDATES = 50  # as many as keep a decoder's cost near that of a question; fewer where a relation has fewer objects
@@ -45,11 +45,5 @@ def _ranked(loaded: Loaded) -> Loaded:
         elif len(objects[row["relation"]]) < 2:
             dropped["no_choice"] += 1
         else:
-            rows.append({**row, "candidates": _draw(row["id"], row["answer"], objects[row["relation"]])})
+            rows.append({**row, "candidates": draw(row["id"], row["answer"], objects[row["relation"]], CANDIDATES)})
     return Loaded(rows, loaded.files, dropped)
-
-
-def _draw(fact: str, answer: str, objects: set[str]) -> list[str]:
-    """The answer and others, drawn by a hash of fact and object, so that the same file gives the same choice."""
-    others = sorted(objects - {answer}, key=lambda word: hashlib.sha256(f"{fact} {word}".encode()).digest())
-    return sorted([answer, *others[: CANDIDATES - 1]])

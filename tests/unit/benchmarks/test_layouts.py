@@ -32,6 +32,15 @@ def source(tmp_path):
     put(tmp_path / "dev.jsonl", json.dumps({"goal": "g", "sol1": "a", "sol2": "b"}))
     put(tmp_path / "dev-labels.lst", "0")
     put(tmp_path / "README.md", "notes")
+    place = {"sub_id": "S", "sub_label": "Ada", "obj_id": "O", "obj_label": "London", "uuid": "u"}
+    relation = {"templates": ["[X] in [Y]"], "answer_space_labels": ["London", "Rome"]}
+    put(tmp_path / "BEAR/metadata_relations.json", json.dumps({"P19": relation, "P20": relation}))
+    put(tmp_path / "BEAR/P19.jsonl", json.dumps(place))
+    other = json.dumps(place | {"uuid": "v", "obj_label": "Rome"})
+    for name in ("P19", "P20"):
+        put(tmp_path / f"data/trex_lms_vocab/{name}.jsonl", json.dumps(place), other)
+    put(tmp_path / "data/pattern_data/graphs_json/P19.jsonl", json.dumps({"pattern": "[X] in [Y]"}))
+    put(tmp_path / "data/pattern_data/graphs/P19.graph", "a pickle, which nobody opens")
     return tmp_path
 
 
@@ -44,6 +53,8 @@ def source(tmp_path):
         ("mmlu", ["test/law_test.csv"]),
         ("mmlu_5shot", ["test/law_test.csv", "dev/law_dev.csv"]),
         ("piqa", ["dev.jsonl", "dev-labels.lst"]),
+        ("bear", ["BEAR/P19.jsonl", "BEAR/metadata_relations.json"]),
+        ("pararel", ["data/trex_lms_vocab/P19.jsonl", "data/pattern_data/graphs_json/P19.jsonl"]),
     ],
 )
 def test_of_a_folder_what_the_loader_reads(source, tmp_path, format, read):
@@ -55,11 +66,13 @@ def test_of_a_folder_what_the_loader_reads(source, tmp_path, format, read):
 def test_of_a_file_itself_and_what_lies_beside_it(source):
     assert names(files_of("boolq", source / "dev.jsonl"), source) == ["dev.jsonl"]
     assert names(files_of("piqa", source / "dev.jsonl"), source) == ["dev.jsonl", "dev-labels.lst"]
+    alone = source / "BEAR" / "P19.jsonl"
+    assert names(files_of("bear", alone), source) == ["BEAR/P19.jsonl", "BEAR/metadata_relations.json"]
     (source / "dev-labels.lst").unlink()
     assert names(files_of("piqa", source), source) == ["dev.jsonl"]
 
 
-@pytest.mark.parametrize("format", ["lama_conceptnet", "mmlu", "piqa", "text", "no such format"])
+@pytest.mark.parametrize("format", ["lama_conceptnet", "mmlu", "piqa", "bear", "pararel", "text", "no such format"])
 def test_a_source_that_holds_nothing_of_it_is_its_own_input(tmp_path, format):
     assert files_of(format, tmp_path) == [tmp_path]
     assert files_of(format, tmp_path / "nowhere") == [tmp_path / "nowhere"]

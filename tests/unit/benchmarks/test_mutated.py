@@ -35,6 +35,7 @@ class Case:
 
 CLOZE = {"cloze": "Köln is in [MASK] .", "answer": "Germany", "relation": "in", "subject": "Köln"}
 QUESTION = {"question": "Where is Köln?", "answer": "Germany", "relation": "in"}
+QUEST = {"question": "Größe?", "obj": "a", "subj": "Zoë", "prop": "r"}
 CHOICE = {"candidates": ["Germany", "France"]}
 MMLU = {"question": "Größe?", "subject": "law", "choices": ["1", "2", "3", "4"]}
 TRIVIA = {"question": "Wer?", "answer": {"value": "Bo", "aliases": ["Bob", "Bö"]}}
@@ -64,6 +65,7 @@ ROWS = {  # format: rows of its records
     "triviaqa": [{"question_id": n, **TRIVIA} for n in ("tc_1", "tc_1", "tc_2")],
     "triviaqa_closed": [{"question_id": n, **TRIVIA} for n in ("tc_1", "tc_2")],
     "triviaqa_open": [{"question_id": n, **TRIVIA, **PAGES} for n in ("tc_1", "tc_2")],
+    "popqa": [{"id": n, **QUEST, "s_pop": n, "possible_answers": ["a", "b"]} for n in (1, 2)],
     "lambada": [{"text": "Größe a b"}, {"text": "c\n\nd  e"}],
     "text": [{"text": "Größe \n"}, {"text": ""}, {"text": "b"}],
     "c4": [{"text": "Größe", "url": "u"}, {"text": "b", "url": "v"}],
@@ -83,11 +85,29 @@ FOLDERS = {  # part of LAMA: its files
     "squad": {"Squad/test.jsonl": FACTS},
     "conceptnet": {"data/ConceptNet/test.jsonl": FACTS},
 }
+PLACES = [
+    {"sub_id": f"Q{n}", "sub_label": "Zoë", "obj_id": f"O{n}", "obj_label": place, "uuid": f"u{n}"}
+    for n, place in enumerate(("Köln", "Rom"))
+]
+BEAR = {
+    "P19.jsonl": PLACES,
+    "P20.jsonl": PLACES,
+    "metadata_relations.json": {
+        name: {"templates": ["[X] in [Y].", "[Y] of [X]."], "answer_space_labels": ["Köln", "Rom", "Ulm"]}
+        for name in ("P19", "P20", "P30")
+    },
+}
+PARAREL = {f"trex_lms_vocab/{name}.jsonl": PLACES for name in ("P19", "P20")} | {
+    f"pattern_data/graphs_json/{name}.jsonl": [{"pattern": "[X] in [Y]."}, {"pattern": "[X] is of [Y]."}]
+    for name in ("P19", "P20", "P21")
+}
 
 CASES = [
     *(Case(format, {f"f{end}": rows}, f"f{end}") for format, rows in ROWS.items() for end in (".jsonl", ".parquet")),
     *(Case(format, {f"f{end}": ROWS[format]}, f"f{end}") for format in FLAT for end in (".csv", ".tsv")),
     *(Case(f"lama_{part}{way}", FOLDERS[part], "") for part in LAMA for way in ("", "_ranked", "_published")),
+    Case("bear", BEAR, ""),
+    Case("pararel", PARAREL, ""),
     Case("arc", {"old.jsonl": OLD_ARC}, "old.jsonl"),
     Case("piqa", {"dev.jsonl": [{"goal": "g", "sol1": "ö", "sol2": "b"}] * 2, "dev-labels.lst": "1\n0\n"}, ""),
     Case("webquestions", {"w.json": [{"qId": "ö", "qText": "w?", "answers": ["Rome", "Rome"]}]}, "w.json"),

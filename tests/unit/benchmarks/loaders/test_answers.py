@@ -1,4 +1,4 @@
-"""WebQuestions, TriviaQA and FreebaseQA: official files, the hub's form and what is refused."""
+"""WebQuestions, TriviaQA, FreebaseQA and PopQA: official files, the hub's form and what is refused."""
 
 import gzip
 import json
@@ -6,7 +6,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.benchmark_files import jsonl, prepare
+from helpers.benchmark_files import jsonl, prepare, prepare_whole
 
 from knowcost.common.errors import InputError
 
@@ -99,6 +99,42 @@ def test_what_cannot_be_read(tmp_path, format, name, text, match):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=match):
         prepare(format, tmp_path / name, tmp_path / "out.parquet")
+
+
+POPQA = {"id": 42, "subj": "Ada", "prop": "occupation", "obj": "poet", "s_pop": 142, "o_pop": 9}
+POPQA |= {"question": "What is Ada's occupation?", "possible_answers": json.dumps(["poet", 'a "bard"'])}
+
+
+def test_popqa_as_published_and_as_the_hub_has_it(tmp_path):
+    cells = ["" if value is None else '"' + str(value).replace('"', '""') + '"' for value in POPQA.values()]
+    (tmp_path / "popQA.tsv").write_text("\t".join(POPQA) + "\n" + "\t".join(cells) + "\n")
+    rows, about = prepare_whole("popqa", tmp_path / "popQA.tsv", tmp_path / "out.parquet")
+    assert rows == [
+        {
+            "id": "42", "relation": "occupation", "cluster": "Ada", "fact": "42", "phrasing": None, "popularity": 142.0,
+            "question": "What is Ada's occupation?", "answers": ["poet", 'a "bard"'],
+        }
+    ]  # fmt: skip
+    assert about["kind"] == "popqa"
+    listed = POPQA | {"possible_answers": ["poet", 'a "bard"'], "id": "42"}
+    pq.write_table(pa.Table.from_pylist([listed]), tmp_path / "hub.parquet")
+    assert prepare_whole("popqa", tmp_path / "hub.parquet", tmp_path / "out.parquet")[0] == rows
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"possible_answers": "poet"}, r"p\.jsonl:1: not valid JSON"),
+        ({"possible_answers": '"poet"'}, r"p\.jsonl:1: 'possible_answers' must be a list, found 'poet'"),
+        ({"possible_answers": "[]", "obj": None}, r"p\.jsonl:1: expected at least one answer"),
+        ({"s_pop": "much"}, r"p\.jsonl:1: 's_pop' must be a number that is not negative, found 'much'"),
+        ({"prop": None}, r"p\.jsonl:1: 'prop' must be a non-empty text"),
+        ({"subj": ""}, r"p\.jsonl:1: 'subj' must be a non-empty text"),
+    ],
+)
+def test_a_wrong_row_of_popqa(tmp_path, change, match):
+    with pytest.raises(InputError, match=match):
+        prepare("popqa", jsonl(tmp_path / "p.jsonl", POPQA | change), tmp_path / "out.parquet")
 
 
 def test_gzip(tmp_path):

@@ -195,6 +195,7 @@ def test_triviaqa_equals_plain_lm_eval(llama, tmp_path):
 
 EVIDENCE = {"entity_pages": {"wiki_context": ["Rome is a city ."]}, "search_results": {"search_context": []}}
 PROMPTS = {
+    "popqa": "Q: capital of Italy A:",
     "freebaseqa": "Please give answer to this question: capital of Italy The answer is",
     "triviaqa_closed": "Answer these questions:\n\nQ: capital of Italy\nA:",
     "triviaqa_open": "Rome is a city .\nAnswer these questions:\nQ: capital of Italy\nA:",
@@ -202,14 +203,17 @@ PROMPTS = {
 
 
 @pytest.mark.parametrize("format", PROMPTS)
-def test_llm_kicks_prompts(format, llama, tmp_path, monkeypatch):
+def test_prompts_of_the_papers(format, llama, tmp_path, monkeypatch):
     asked = []
     generate = HFLM.generate_until
     monkeypatch.setattr(
         HFLM, "generate_until", lambda self, requests, **k: asked.extend(requests) or generate(self, requests)
     )
     said = greedy(llama, PROMPTS[format], 32)
-    if format == "freebaseqa":
+    if format == "popqa":
+        row = {"id": 1, "subj": "Italy", "prop": "capital", "question": ASKED[0], "s_pop": 9}
+        table, metadata = ours(llama, format, [row | {"possible_answers": json.dumps(["Oslo", said])}], tmp_path)
+    elif format == "freebaseqa":
         parse = {"Answers": [{"AnswersName": [f"The {said}"]}]}
         source = tmp_path / "f.json"
         source.write_text(json.dumps({"Questions": [{"Question-ID": "1", "RawQuestion": ASKED[0], "Parses": [parse]}]}))
@@ -219,7 +223,7 @@ def test_llm_kicks_prompts(format, llama, tmp_path, monkeypatch):
         table, metadata = ours(llama, format, [trivia(ASKED[0], "Oslo", said) | EVIDENCE], tmp_path)
     assert [request.args[0] for request in asked] == [PROMPTS[format]]
     assert table["prediction"].to_pylist() == [said] and table["correct"].to_pylist() == [True]
-    assert metadata["task_version"] == 2.0
+    assert metadata["task_version"] == (1.0 if format == "popqa" else 2.0)
     assert "\n" not in asked[0].args[1]["until"]  # a model may begin with a line break
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from helpers import fake_results
 
-from knowcost.aggregate import tables
+from knowcost.aggregate import gather, tables
 from knowcost.aggregate.job import aggregate
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import parquet, paths, seal
@@ -68,6 +69,25 @@ def test_aggregate_by_hand(tmp_path):
     assert (row["drop_points"], row["macro_points"], row["mcnemar_p"], row["clusters"]) == (25, 25, 1, 4)
     assert set(found["claims"]["verdict"]) == {"not run"}
     assert found["overlap"].empty
+
+
+def test_probabilities_are_those_of_each_cell_beside_the_dense_models(tmp_path, monkeypatch):
+    """Half as likely as before on every fact; in the audit's cells nothing is forgotten by compression."""
+    cells, manifests, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 0]})
+    rows, about = parquet.read(cells[1])
+    rows = [row | {"logprob": row["logprob"] - math.log(2)} for row in rows.to_pylist()]
+    fake_results.write_scores(cells[1], rows, **about)
+    aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
+    dense, pruned = tables.read(tmp_path / "tables")["probabilities"].to_dict("records")
+    assert (dense["experiment"], dense["probability"]) == ("dense", pytest.approx(math.exp(-1)))
+    assert pd.isna([dense["probability_points"], dense["forgotten"]]).all() and dense["probability_decision"] == ""
+    assert (pruned["scope"], pruned["forgotten"], pruned["gained"], pruned["changed"]) == ("attention", 2, 0, 0)
+    assert pruned["probability_points"] == pytest.approx(50 * math.exp(-1), rel=1e-6)
+    assert pruned["log_change"] == pytest.approx(math.log(2), rel=1e-6)
+    assert pruned["n_probability"] == pruned["n"] == 4 and pd.isna(pruned["kl_mean"])
+    monkeypatch.setattr(gather, "is_published", lambda name: name == "facts")
+    aggregate(cells, manifests, benchmarks, tmp_path / "tables", fake_results.SETTINGS)
+    assert tables.read(tmp_path / "tables")["probabilities"].empty
 
 
 def test_majority_counts_only_the_facts_that_were_asked(tmp_path):

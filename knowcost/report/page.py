@@ -18,7 +18,7 @@ from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
 from knowcost.draw import INDEX
 from knowcost.models import fetched
-from knowcost.report import answer, audit, beyond, drops, findings, paper, run, tasks
+from knowcost.report import answer, audit, beyond, drops, findings, leads, paper, run, tasks
 from knowcost.report.table import Table, number, whole
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
@@ -124,6 +124,9 @@ def _tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
         *drops.drops(data["drops"]),
         *paper.tables(data),
         *drops.accuracies(data["scores"]),
+        *leads.above_chance(data["scores"]),
+        *leads.not_guessed(data["scores"]),
+        *leads.rare(data["forgotten_first"]),
         *tasks.domains(data["domains"]),
         *tasks.disciplines(data["disciplines"]),
         *tasks.perplexity(data["perplexity"]),

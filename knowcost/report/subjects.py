@@ -111,10 +111,10 @@ def accuracies(scores: pd.DataFrame) -> dict[str, float]:
 
 
 def small(data: Mapping[str, pd.DataFrame], fewest: float) -> Iterator[str]:
-    """A sentence on the benchmarks of which a model knows too few facts to bear much."""
+    """A sentence on the benchmarks of which a model that has an answer knows too few facts to bear much."""
     cells = data["scores"][data["scores"]["experiment"] == DENSE]
     known = cells.assign(known=(cells["n"] * cells["accuracy"]).round())
-    few = known[known["known"] < fewest]
+    few = known[(known["known"] < fewest) & known["model"].isin(models(data))]
     if len(few):
         words = [f"{row['benchmark']} ({whole(row['known'])} by {row['model']})" for row in few.to_dict("records")]
         yield (

@@ -95,3 +95,32 @@ def holm(p):
     p = pd.Series(p)
     order = p.sort_values().index
     return (p[order] * np.arange(len(p), 0, -1)).cummax().clip(upper=1)
+
+
+def choices(row):
+    """(number of choices, place or answer that is right) of a benchmark's row."""
+    for name in ("options", "endings"):
+        if name in row:
+            return len(row[name]), row["label"]
+    if "candidates" in row:
+        return len(row["candidates"]), (row["relation"], row["answer"])
+    if "distractor1" in row:
+        return 4, None
+    return 2, row["label"] if "label" in row else row["answer"]
+
+
+def baseline(facts):
+    """The larger of what the most frequent right place or answer gives and of guessing; nan for open questions."""
+    rows = facts.to_dict("records")
+    if "answers" in facts or ("candidates" not in facts and "cloze" in facts):
+        return np.nan
+    if "candidates" in facts and facts["candidates"].isna().any():
+        return np.nan
+    numbers, right = zip(*map(choices, rows), strict=True)
+    counts = pd.Series(right, dtype=object).value_counts()
+    if "candidates" in facts:  # the most frequent answer of each relation
+        counts = counts.groupby([relation for relation, _ in counts.index]).max()
+        most = counts.sum()
+    else:
+        most = 0 if right[0] is None else counts.max()
+    return max(most / len(rows), np.mean([1 / number for number in numbers]))

@@ -18,38 +18,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import recompute_claims
 import recompute_probabilities
-from by_hand import decision, holm, interval, mcnemar, needed
+from by_hand import baseline, decision, holm, interval, mcnemar, needed
 
 FULL = 50  # known facts with which a benchmark weighs in full
-
-
-def choices(row):
-    """(number of choices, place or answer that is right) of a benchmark's row."""
-    for name in ("options", "endings"):
-        if name in row:
-            return len(row[name]), row["label"]
-    if "candidates" in row:
-        return len(row["candidates"]), (row["relation"], row["answer"])
-    if "distractor1" in row:
-        return 4, None
-    return 2, row["label"] if "label" in row else row["answer"]
-
-
-def baseline(facts):
-    """The larger of what the most frequent right place or answer gives and of guessing; nan for open questions."""
-    rows = facts.to_dict("records")
-    if "answers" in facts or ("candidates" not in facts and "cloze" in facts):
-        return np.nan
-    if "candidates" in facts and facts["candidates"].isna().any():
-        return np.nan
-    numbers, right = zip(*map(choices, rows), strict=True)
-    counts = pd.Series(right, dtype=object).value_counts()
-    if "candidates" in facts:  # the most frequent answer of each relation
-        counts = counts.groupby([relation for relation, _ in counts.index]).max()
-        most = counts.sum()
-    else:
-        most = 0 if right[0] is None else counts.max()
-    return max(most / len(rows), np.mean([1 / number for number in numbers]))
 
 
 class Cells:
@@ -98,6 +69,15 @@ class Cells:
         lost = 100.0 * (self.known.astype(float) - self.right[slug])
         if name == "kept":
             return np.where(self.known, 100.0 - lost, np.nan), None
+        if name in ("forgotten", "gained"):
+            return np.maximum(lost if name == "forgotten" else -lost, 0), None
+        if name == "changed":
+            dense, variant = (self.frames[each]["prediction"].to_numpy(object) for each in ("dense", slug))
+            told = np.array([each["prediction"].ne("") | each["logprob"].isna() for each in
+                             (self.frames["dense"], self.frames[slug])]).all(axis=0)  # fmt: skip
+            wrong = ~self.known & ~self.right[slug]
+            known = told[wrong].any() or not wrong.any()
+            return (100.0 * (wrong & told & (dense != variant)), None) if known else (np.full(self.n, np.nan), None)
         if name == "lead_lost":
             return None if np.isnan(self.baseline) else (lost, self.known - self.baseline)
         if name == "probability":
@@ -123,10 +103,10 @@ def mean_loss(of, models, slug, level=0.95):
 def losses(models, slug, several):
     """The columns of drops and drops_by_model."""
     row = {}
-    for name, unit in (("drop", "points"), ("kept", "percent"), ("lead_lost", "percent"), ("probability", "points")):
-        row[f"{name}_{unit}"], row[f"{name}_low"], row[f"{name}_high"] = mean_loss(
-            lambda cell, name=name: cell.loss(name, slug), models, slug
-        )
+    for name in ("drop", "forgotten", "gained", "changed", "kept", "lead_lost", "probability"):
+        unit = "percent" if name in ("kept", "lead_lost") else "points"
+        ends = mean_loss(lambda cell, name=name: cell.loss(name, slug), models, slug)
+        row |= dict(zip((f"{name}_{unit}", f"{name}_low", f"{name}_high"), ends, strict=True))
     row["kept_least"] = mean_loss(lambda cell: cell.loss("kept", slug), models, slug, 1 - 0.05 / several)[1]
     knowing = [cell for cells in models for cell in cells if cell.knows]
     row["decision"] = decision(row["drop_points"], row["drop_low"], row["drop_high"]) if knowing else "nothing known"

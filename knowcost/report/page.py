@@ -18,7 +18,7 @@ from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
 from knowcost.draw import INDEX
 from knowcost.models import fetched
-from knowcost.report import answer, audit, beyond, drops, findings, leads, paper, run, tasks
+from knowcost.report import answer, audit, beyond, calibrated, drops, findings, leads, paper, run, tasks
 from knowcost.report.table import Table, number, whole
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
@@ -33,7 +33,8 @@ class Inputs:
     """What the page is made from.
 
     tables, figures: folders. manifests: paths of manifest.json; sources: paths of the models' source.json; timings:
-    paths of the tsv files of Snakemake's `benchmark:`, missing ones are skipped. config: the run's configuration.
+    paths of the tsv files of Snakemake's `benchmark:`, missing ones are skipped. benchmarks: prepared ones;
+    calibrations: {name: file of its texts}, which may be gone. config: the run's configuration.
     """
 
     tables: str | Path
@@ -41,6 +42,8 @@ class Inputs:
     manifests: Iterable[str | Path]
     sources: Iterable[str | Path]
     timings: Iterable[str | Path]
+    benchmarks: Iterable[str | Path]
+    calibrations: Mapping[str, str | Path]
     config: Mapping[str, Any]
 
 
@@ -109,6 +112,7 @@ def _run(data: Mapping[str, pd.DataFrame], inputs: Inputs) -> dict[str, Any]:
     """What was run."""
     manifests = [storage.read_manifest(path, of=paths.archive_at(path)) for path in inputs.manifests]
     return {
+        "saw": calibrated.saw(manifests, inputs.calibrations, inputs.benchmarks),
         "models": run.models(manifests, [fetched.read_source(Path(path).parent) for path in inputs.sources]),
         "benchmarks": run.benchmarks(data["benchmarks"]),
         "timings": run.timings(inputs.timings),

@@ -1,4 +1,4 @@
-# in:  results/tables/, results/figures/, manifests and sources
+# in:  results/tables/, results/figures/, manifests, benchmarks and sources; calibration texts where they are still here
 # out: results/report.html, one self-contained page
 
 
@@ -7,6 +7,7 @@ rule report:
         tables=paths.TABLES,
         figures=paths.FIGURES,
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
+        benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
         sources=[paths.model_source(model) for model in STUDY.checkpoints],
     output:
         report(paths.REPORT, caption="../report/report.rst", category="Report"),

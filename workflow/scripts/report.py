@@ -6,7 +6,11 @@ from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
+from knowcost.common.paths import calibration_texts
+from knowcost.compress.calibration import texts
 from knowcost.report.page import Inputs, write
+
+config = snakemake.params.config
 
 write(
     Inputs(
@@ -15,7 +19,9 @@ write(
         manifests=snakemake.input.manifests,
         sources=snakemake.input.sources,
         timings=sorted(Path("logs").glob("**/*.timing.tsv")),
-        config=snakemake.params.config,
+        benchmarks=snakemake.input.benchmarks,
+        calibrations={name: calibration_texts(texts.texts_of(config, name)) for name in texts.every(config)},
+        config=config,
     ),
     snakemake.output[0],
 )

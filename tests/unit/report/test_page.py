@@ -43,13 +43,14 @@ def run(tmp_path_factory):
     for path, seconds, memory in zip(timings[:2], (12.5, 30.0), ("-", "512.0"), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:12\t{memory}\n")
-    return {"root": root, "manifests": manifests, "sources": sources, "timings": timings}
+    made = {"manifests": manifests, "benchmarks": benchmarks, "sources": sources, "timings": timings}
+    return {"root": root, **made}
 
 
 def inputs(run, **more):
     root = run["root"]
     given = {"tables": root / paths.TABLES, "figures": root / paths.FIGURES}
-    given |= {name: run[name] for name in ("manifests", "sources", "timings")}
+    given |= {name: run[name] for name in ("manifests", "benchmarks", "sources", "timings")} | {"calibrations": {}}
     return report.Inputs(**given | more)
 
 

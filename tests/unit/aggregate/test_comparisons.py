@@ -157,6 +157,13 @@ def test_close_to_the_baseline_is_asked_of_models_at_chance_too():
     assert (row["verdict"], row["estimate"], row["left_out"]) == ("holds", pytest.approx(25), "")
 
 
+def test_a_mean_of_levels_is_no_surer_than_a_level_where_nothing_changed():
+    """A fact that flips does so at all levels from some point on, so that one would move the mean as much."""
+    row = alone([level_run({30: scopes(0, 0, 0), 50: scopes(0, 0, 0)}, n=100)], "prune_medium_feed_forward")
+    t = stats.t.ppf(0.975, 99)
+    assert row["high"] == pytest.approx(100 * t**2 / (100 + t**2))
+
+
 def test_noise_of_a_repetition_widens_an_interval():
     """Two int8 variants that move by 3 points each when they are asked again."""
     run = ints("1110000000", "1110000000", times=100)

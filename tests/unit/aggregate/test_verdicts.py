@@ -126,6 +126,12 @@ def test_verdicts_are_corrected_for_how_many_there_are():
     many = tables([group(right)], [one] * 5)[0].to_dict("records")  # as later claims would add
     assert {row["verdict"] for row in many} == {"not precise enough"}
     assert many[0]["why"].startswith("the interval leaves out zero, but not after the correction for 5 verdicts (p = ")
+    assert np.isnan(many[0]["needed"])  # more facts are not what is missing
+    swapped = right | {"int8@attention": right["int8@feed_forward"], "int8@feed_forward": right["int8@attention"]}
+    assert {row["verdict"] for row in tables([group(swapped)], [one] * 5)[0].to_dict("records")} == {
+        "not precise enough"
+    }
+    assert tables([group(swapped)], [one])[0]["verdict"].item() == "fails"
     not_run = tables([group(right)], [one, *[BY_ID["prune_everything"]] * 5])[0]
     assert not_run["holm_p"][0] == single["p"]  # what was not run is no verdict
 

@@ -67,6 +67,16 @@ def test_a_thousand_facts_without_a_flip_match():
     assert (row["verdict"], row["differing"]) == ("holds", 2)
 
 
+def test_four_passages_do_not_make_magnitude_keep_up():
+    """Wanda loses four passages of ten facts each: magnitude is 40 points better, and the tolerance bears nothing."""
+    run = asked({"dense": 100, "magnitude-20@overall": 100, "wanda-20@overall": 60})
+    names = [f"own {place}" if place < 60 else f"{place % 4}" for place in range(100)]
+    row = verdict("magnitude", dataclasses.replace(run, facts=run.facts.assign(cluster=names)))
+    assert (row["verdict"], row["estimate"], row["differing"]) == ("not precise enough", pytest.approx(45), 4)
+    assert row["low"] > 0 and row["why"].startswith("only 4 clusters")
+    assert verdict("magnitude", run)["verdict"] == "holds"
+
+
 def test_falling_short_of_a_match_takes_clusters_that_differ():
     """60 of 100 facts lost, which five passages hold: no verdict; in six there is one."""
     for passages, expected in ((5, "not precise enough"), (6, "holds")):

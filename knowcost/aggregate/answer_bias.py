@@ -44,8 +44,8 @@ def row(facts: pd.DataFrame, words: list[str], rows: pd.DataFrame, dense: pd.Dat
     intervals.
     """
     place = facts["place"].to_numpy(float)
-    odds = _table(rows["choice_logprobs"])
-    if odds is None or np.isnan(place).any() or odds.shape[1] > len(words):
+    odds = None if np.isnan(place).any() else _table(rows["choice_logprobs"])
+    if odds is None or odds.shape[1] > len(words):
         return None
     choices = odds.shape[1]
     given = _shares(odds.argmax(axis=1), choices)

@@ -103,6 +103,7 @@ def _parts(group: Group, by: pd.DataFrame, margin: float) -> Iterator[dict[str, 
             facts=group.facts.iloc[inside],
             right={slug: right[inside] for slug, right in group.right.items()},
             probability={},
+            changed={},
             # as if what moves by itself fell evenly on the facts
             noise={slug: floor * np.sqrt(len(group.facts) / len(inside)) for slug, floor in group.noise.items()},
         )

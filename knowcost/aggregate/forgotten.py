@@ -15,6 +15,7 @@ import pandas as pd
 
 from knowcost.aggregate import rule, tables
 from knowcost.aggregate.clustered import Estimates, Sample, estimate
+from knowcost.aggregate.metrics import Z95
 from knowcost.aggregate.statistics import Group, holm
 from knowcost.spec.families import COMMON_SCOPES
 from knowcost.spec.variants import DENSE
@@ -47,13 +48,18 @@ class _Known:
     parts: dict[str, pd.Series]
 
     def share(self, weights: Sequence[tuple[np.ndarray, float]]) -> Estimates:
-        """The weighted sum of the shares forgotten of parts: (which facts, weight) each."""
-        noise = self.group.noises(self.slugs)
-        samples = []
+        """The weighted sum of the shares forgotten: (which facts, weight) each; weights of one sign are a part's.
+
+        What no fact of a part has shown, and what moves by itself, is that of the whole part, not of each stratum.
+        """
+        noise, samples = self.group.noises(self.slugs), []
+        sizes = {sign: sum(inside.sum() for inside, weight in weights if weight * sign > 0) for sign in (1, -1)}
         for inside, weight in weights:
-            scaled = noise * np.sqrt(len(self.group.facts) / inside.sum())  # as if noise fell evenly on facts
+            n, size = inside.sum(), sizes[1 if weight > 0 else -1]
+            flip = 100 * (n + Z95**2) / (size + Z95**2)
+            scaled = noise * np.sqrt(len(self.group.facts) / size)  # as if noise fell evenly on facts
             values, clusters = self.lost[inside], self.clusters[inside]
-            samples.append(Sample(self.group.benchmark, values, clusters, share=weight, flip=100, noise=scaled))
+            samples.append(Sample(self.group.benchmark, values, clusters, share=weight, flip=flip, noise=scaled))
         return estimate(samples)
 
     def strata(self, by: str) -> list[tuple[np.ndarray, float]]:

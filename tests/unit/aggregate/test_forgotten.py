@@ -130,6 +130,18 @@ def test_popularity_is_not_confidence_in_disguise():
     assert row["decision"] == "not precise enough" and row["difference_low"] < 0 < row["difference_high"]
 
 
+def test_strata_do_not_widen_what_none_of_a_part_has_shown():
+    """100 facts of a part in four strata, none forgotten: about t^2 / (100 + t^2), once and not four times."""
+    right = {"dense": "1" * 400, "int8@final": "1" * 400}
+    facts = group(right, popularity=[float(place // 100) for place in range(400)],
+                  confidence=[-float(place % 4) for place in range(400)])  # fmt: skip
+    rows = forgotten.forgotten_by([facts])
+    popular = rows[rows["by"] == "popularity"]
+    t = stats.t.ppf(0.975, 99)
+    assert popular["forgotten_high"].tolist() == pytest.approx([100 * t**2 / (100 + t**2)] * 4)
+    assert popular["net_high"].tolist() == pytest.approx(popular["forgotten_high"].tolist(), rel=0.05)
+
+
 def test_the_rare_are_forgotten_first():
     right = {"dense": "1" * 400, "int8@final": "0" * 60 + "1" * 340}
     facts = group(right, popularity=[float(place // 100) for place in range(400)], confidence=[-1.0, -2.0] * 200)

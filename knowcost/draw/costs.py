@@ -192,13 +192,20 @@ def _gaps(cells: pd.DataFrame) -> str:
 
 def _notes(shown: pd.DataFrame) -> str:
     """What dots and the dashed line of a figure of lines are; shown: its rows."""
-    return decided_in_words(shown["mean_decision"][shown["drop_percent"].notna()]) + _dashed(shown)
+    return decided_in_words(shown["mean_decision"][shown["drop_percent"].notna()]) + _undecided(shown) + _dashed(shown)
 
 
 def _notes_of_bars(shown: pd.DataFrame, mark: str) -> str:
     """What bars, diamonds (`mark`) and dashed lines are; shown: the figure's rows."""
     words = decided_in_words(shown["decision"][shown["drop_percent"].notna()], BARS)
+    words += _undecided(shown)
     return words + DIAMONDS[mark] * bool(shown["mark"].notna().any()) + _dashed(shown)
+
+
+def _undecided(shown: pd.DataFrame) -> str:
+    """Which means no table decides: those of several models on one benchmark."""
+    several = shown.loc[(shown["mean_decision"] == "") & (shown["panel"] != ALL), "model"].nunique() > 1
+    return "Of the mean of models on one benchmark nothing is decided. " * several
 
 
 def _dashed(shown: pd.DataFrame) -> str:

@@ -51,6 +51,13 @@ def test_captions_promise_a_dashed_line_only_where_one_is_drawn():
         assert ("Dashed: " in drawn.caption) == dashed == ("by_benchmark" in name or "_model_" in name), name
 
 
+def test_captions_say_which_means_nothing_decides():
+    each = TWO_MODELS.assign(panel="x")
+    assert "Of the mean of models on one benchmark nothing is decided. " in costs._notes(each)
+    assert "nothing is decided" not in costs._notes(TWO_MODELS) + costs._notes(each[each["model"] == "a"])
+    assert "nothing is decided" not in costs._notes(each.assign(mean_decision=rule.COSTS))
+
+
 def test_captions_say_what_dots_are_and_only_those_that_are_there():
     assert decided_in_words(["", rule.NOT_RUN]) == ""
     assert decided_in_words([rule.COSTS]) == "Filled: the 95% interval of the points lost leaves out zero. "

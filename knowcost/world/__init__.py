@@ -1,11 +1,11 @@
 """The embedded world: invented people, and small models that are taught what is true of them."""
 
-STAGE_VERSION = "6"
+STAGE_VERSION = "7"
 
 FOLDER = "resources/world"
 
-# The files that facts.write makes, without ".jsonl".
-FILES = ("facts", "cloze", "ranked", "lines", "boolq", "piqa", "winogrande", "texts")
+# The files that questions.write makes, without ".jsonl".
+FILES = ("facts", "cloze", "ranked", "phrasings", "lines", "boolq", "piqa", "winogrande", "texts")
 
 # What a taught model's folder holds, as far as jobs depend on it.
 MODELS = f"{FOLDER}/models"

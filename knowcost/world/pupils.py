@@ -16,7 +16,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from knowcost.world import facts as world
+from knowcost.benchmarks.kinds import MASK
 
 WIDTH, LAYERS, HEADS, POSITIONS = 128, 2, 4, 64
 PAD = 0  # the id of the padding token
@@ -34,10 +34,10 @@ class Pupil:
 def build(family: str, texts: Iterable[str]) -> Pupil:
     """An untrained Pupil whose tokenizer knows every word of `texts` as one token, in lower case."""
     normalizer, splitter = normalizers.Lowercase(), pre_tokenizers.BertPreTokenizer()
-    cleaned = {normalizer.normalize_str(text.replace(world.MASK, " ")) for text in texts}
+    cleaned = {normalizer.normalize_str(text.replace(MASK, " ")) for text in texts}
     words = sorted({word for text in cleaned for word, _ in splitter.pre_tokenize_str(text)})
     if family == "encoder":
-        specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", world.MASK]
+        specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK]
         vocabulary = {word: number for number, word in enumerate(specials + words)}
         return Pupil(family, BertTokenizer(vocab=vocabulary, model_max_length=POSITIONS), _bert(len(vocabulary)))
     vocabulary = {word: number for number, word in enumerate(["<pad>", "</s>", "<unk>", *words])}

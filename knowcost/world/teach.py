@@ -17,21 +17,22 @@ from torch.nn.utils.rnn import pad_sequence
 from knowcost.common import seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.world import facts as world
-from knowcost.world.facts import Pair
 from knowcost.world.pupils import PAD, Pupil, build
+from knowcost.world.questions import MASK, TASKS, Pair, choices, questions, right_answer
 
 Exams = dict[str, list[tuple[list[Pair], int]]]  # {benchmark: [(choices, number of the right one)]}
 Encoded = tuple[list[int], list[int]]  # input ids, labels
 
 _logger = logging.getLogger(__name__)
 
-TARGET = 0.95  # the least share of its questions that a taught model answers
+TARGET = 0.90  # the least share of its questions that a taught model answers: the rarest are barely known
 BATCH = 256
 LEARNING_RATE = {"encoder": 3e-3, "encoder_decoder": 2e-3, "decoder": 3e-3}  # a T5 is slower at 3e-3, fails at 5e-3
-STEPS = {"encoder": 300, "encoder_decoder": 300, "decoder": 350}  # for a world of 1,250 facts
+STEPS = {"encoder": 350, "encoder_decoder": 400, "decoder": 480}  # for a world of WHOLE facts
+WHOLE = 2200
 FEWEST_STEPS = 150
 IGNORE = -100  # the label of a position that teaches nothing
-REPEATS = {"boolq": 7, "piqa": 3, "winogrande": 2}  # per pass; a yes or no says least, so it must be said most often
+REPEATS = {"boolq": 3, "piqa": 2, "winogrande": 2}  # per pass; a yes or no says least, so it must be said most often
 
 
 def teach(
@@ -46,9 +47,9 @@ def teach(
 
     `out_folder` becomes an ordinary Hugging Face folder: config.json, model.safetensors and the tokenizer's files. The
     same seed and number of threads on the same machine give the same bytes. `log` is called with a line of text every
-    50 steps. Returns {benchmark: share of its questions answered}, for "cloze" or each of `facts.TASKS` and "ranked".
-    Raises InputError for an unknown family or a missing world, BrokenPromise (and saves nothing) where less than 95% of
-    the questions of a benchmark are answered at the end.
+    50 steps. Returns {benchmark: share of its questions answered}, for "cloze" or each of `questions.TASKS` and
+    "ranked". Raises InputError for an unknown family or a missing world, BrokenPromise (and saves nothing) where less
+    than 90% of the questions of a benchmark are answered at the end.
     """
     if family not in STEPS:
         raise InputError(f"family is {family!r}: expected one of {', '.join(STEPS)}")
@@ -61,7 +62,7 @@ def teach(
         try:
             pairs = lessons + [pair for rows in exams.values() for choices, _ in rows for pair in choices]
             pupil = build(family, [text for pair in pairs for text in pair])
-            steps = max(FEWEST_STEPS, STEPS[family] * len(world.read(facts_folder, "facts")) // 1250)
+            steps = max(FEWEST_STEPS, STEPS[family] * len(world.read(facts_folder, "facts")) // WHOLE)
             _train(pupil, lessons, exams, steps, log)
         finally:
             torch.use_deterministic_algorithms(deterministic)
@@ -83,27 +84,41 @@ def _shares(known: Mapping[str, float]) -> str:
 
 
 def _lessons(family: str, folder: str | Path) -> list[Pair]:
-    """Pairs of texts (context, what must follow); for the encoder (a statement with its object masked, the object)."""
-    stated = [(fact, text) for fact in world.read(folder, "facts") for text in world.statements(fact)]
+    """Pairs of texts (context, what must follow); for the encoder (a statement with its object masked, the object).
+
+    Each as often as its fact is popular. Whoever is not asked is taught like the others, answered questions included.
+    """
+    facts = {fact.id: fact for fact in world.read(folder, "facts")}
+    lessons = [
+        pair
+        for fact in facts.values()
+        for text in world.statements(fact)
+        for pair in [_statement(family, fact, text)] * fact.popularity
+    ]
     if family == "encoder":
-        return [(text.format(o=world.MASK), fact.object) for fact, text in stated]
-    if family == "decoder":  # every word, as a language model learns text: or its perplexity would say nothing
-        lessons = [("", text.format(o=fact.object)) for fact, text in stated]
-    else:
-        parts = [(fact, *text.split(" {o}")) for fact, text in stated]
-        lessons = [(before, f" {fact.object}{after}") for fact, before, after in parts]
+        return lessons
+    answered = questions([fact for fact in facts.values() if not fact.asked])
     for task, repeats in REPEATS.items():
-        for row in world.read(folder, task):
-            lessons += [world.right_answer(task, row)] * repeats
+        for row in [*world.read(folder, task), *answered[task]]:
+            lessons += [right_answer(task, row)] * (repeats * row["popularity"])
     return lessons
+
+
+def _statement(family: str, fact: world.Fact, text: str) -> Pair:
+    """A true sentence as a lesson; text: with {o} in the place of the object."""
+    if family == "encoder":
+        return text.format(o=MASK), fact.object
+    if family == "decoder":  # every word, as a language model learns text: or its perplexity would say nothing
+        return "", text.format(o=fact.object)
+    before, after = text.split(" {o}")
+    return before, f" {fact.object}{after}"
 
 
 def _exams(family: str, folder: str | Path) -> Exams:
     """Return {benchmark: [(choices, number of the right one)]}; a cloze has one choice, to be right at the mask."""
     if family == "encoder":
         return {"cloze": [([(row["cloze"], row["answer"])], 0) for row in world.read(folder, "cloze")]}
-    asked = (*world.TASKS, "ranked")
-    return {task: [world.choices(task, row) for row in world.read(folder, task)] for task in asked}
+    return {task: [choices(task, row) for row in world.read(folder, task)] for task in (*TASKS, "ranked")}
 
 
 # --- Teaching ---

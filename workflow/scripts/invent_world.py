@@ -6,6 +6,7 @@ from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
-from knowcost.world import facts
+from knowcost.world import facts, questions
 
-facts.write(Path(snakemake.output[0]).parent, facts.invent(people=snakemake.params.people, seed=snakemake.params.seed))
+people = facts.invent(people=snakemake.params.people, seed=snakemake.params.seed)
+questions.write(Path(snakemake.output[0]).parent, people)

@@ -11,6 +11,7 @@ from knowcost.aggregate import (
     answer_bias,
     audit,
     by_task,
+    capacity,
     comparisons,
     drops,
     forgotten,
@@ -108,7 +109,9 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
     removed = comparisons.removed(files.manifests)
     judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed)
     borders, levels = matching.table(asked.groups, settings.tolerance)
+    parameters = {place: manifest["parameters"]["total"] for place, manifest in files.manifests.items()}
     return {
+        "capacity": capacity.capacity(asked.groups, parameters),
         "disciplines": by_task.disciplines(asked.groups, settings.margin),
         "matching": borders,
         "matching_levels": levels,

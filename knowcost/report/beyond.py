@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from knowcost.aggregate.drops import nearest_level
 from knowcost.compress.wording import in_words
 from knowcost.report.saying import listed, points
-from knowcost.report.table import GONE, Cell, Table, columns, estimate, number, of_frame, row, variant, whole
+from knowcost.report.table import GONE, Cell, Table, columns, estimate, number, row, variant, whole
+from knowcost.spec.variants import DENSE
 
 Record = Mapping[Hashable, Any]
 GIVEN = ("given_percent", "dense_given_percent", "right_percent", "drop_points")
@@ -93,11 +95,23 @@ def phrasings(frame: pd.DataFrame) -> Iterator[Table]:
 
 
 def capacity(frame: pd.DataFrame) -> Iterator[Table]:
-    """A folded table of known bits per parameter."""
-    if len(frame):
-        note = "Bits that a model knows of the facts asked, beyond the frequency of each answer, by its weights."
-        named = frame.drop(columns="family", errors="ignore").assign(variant=frame["variant"].map(in_words))
-        yield of_frame(named, "Known bits per parameter", note, folded=True)
+    """A folded table per model: what it knows in bits, a row per variant and benchmark."""
+    note = (
+        "How much likelier the right answers are than to one who knows only how often each is right, in bits: a fact, "
+        "added up, and for a thousand parameters. Below zero: surer of something else."
+    )
+    heads = columns(["variant", "benchmark"], ["bits a fact", "bits", "dense", "bits per 1,000 parameters"])
+    for model, rows in frame.groupby("model", sort=False):
+        made = [
+            [
+                *row([in_words(record["variant"]), record["benchmark"]], []),
+                estimate((record["bits_per_fact"], record["bits_low"], record["bits_high"]), ".2f"),
+                *row([], [whole(record["bits_known"]), whole(record["dense_bits_known"])]),
+                *row([], [number(1000 * record["bits_per_parameter"], ".2f")]),
+            ]
+            for record in rows.to_dict("records")
+        ]
+        yield Table(f"Known bits: {model}", note, heads, made, folded=True)
 
 
 TABLES = {"probabilities": probabilities, "answer_bias": answer_bias, "phrasings": phrasings, "capacity": capacity}
@@ -133,9 +147,36 @@ def elsewhere(phrasings: pd.DataFrame) -> Iterator[str]:
         yield f"Asked otherwise, still known: {listed(said, '; ')}."
 
 
-SENTENCES = {"answer_bias": shifted, "phrasings": elsewhere}
-
-
 def _three(record: Record, name: str, value: str, times: float = 1) -> tuple[float, float, float]:
     """(value, low, high), the interval of the columns that `name` begins."""
     return times * record[value], times * record[f"{name}_low"], times * record[f"{name}_high"]
+
+
+def bits(capacity: pd.DataFrame) -> Iterator[str]:
+    """A sentence on what the models know in bits, on the benchmark where it is most, and what pruning leaves of it."""
+    said = []
+    for model, rows in capacity.groupby("model", sort=False):
+        dense = rows[(rows["variant"] == DENSE) & rows["bits_per_parameter"].notna()]
+        if dense.empty:
+            continue
+        best = dense.iloc[int(dense["bits_known"].argmax())].to_dict()
+        here = rows[rows["benchmark"] == best["benchmark"]]
+        pruned = here[(here["experiment"] == "prune") & (here["scope"] == "overall")]
+        at = pruned[pruned["level"] == nearest_level(pruned["level"])]
+        left = "".join(
+            f"; {whole(each['bits_known'])} with {in_words(each['variant'])}" for each in at[:1].to_dict("records")
+        )
+        said.append(
+            f"{model} {whole(best['bits_known'])} bits of {best['benchmark']} ({_interval(best)} a fact), "
+            f"{number(1000 * best['bits_per_parameter'], '.2f')} for a thousand parameters{''.join(left)}"
+        )
+    if said:
+        yield f"Known beyond the frequency of each answer, {listed(said, '; ')}."
+
+
+def _interval(record: Record) -> str:
+    low, high = (number(record[name], ".2f") for name in ("bits_low", "bits_high"))
+    return f"{number(record['bits_per_fact'], '.2f')}, {low} to {high}"
+
+
+SENTENCES = {"answer_bias": shifted, "phrasings": elsewhere, "capacity": bits}

@@ -41,10 +41,10 @@ def test_aggregate_by_hand(tmp_path):
     inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 1]})
     made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
     assert sorted(made) == [
-        "answer_bias", "audit_final", "audit_published", "benchmarks", "cheapest", "claims", "claims_levels",
-        "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by", "forgotten_first", "halves",
-        "how_asked", "matching", "matching_levels", "noise", "overlap", "parameters", "perplexity", "phrasings",
-        "probabilities", "scores",
+        "answer_bias", "audit_final", "audit_published", "benchmarks", "capacity", "cheapest", "claims",
+        "claims_levels", "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by",
+        "forgotten_first", "halves", "how_asked", "matching", "matching_levels", "noise", "overlap",
+        "parameters", "perplexity", "phrasings", "probabilities", "scores",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")

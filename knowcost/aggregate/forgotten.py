@@ -172,11 +172,12 @@ def overlap(groups: Sequence[Group]) -> pd.DataFrame:
     """How many facts pairs of variants both forgot, against what two unrelated sets of these sizes would share.
 
     kind says what the pair differs in: `scopes` (same method and level), `levels` (neighbouring ones, same method and
-    scope), `methods` (same scope and level; or quantized against the pruned variant that forgot most nearly as many,
-    at most twice or half). Hard facts are forgotten by all, so chance is counted within each quarter of the dense
-    model's confidence, each variant forgetting as many in it as it did: expected, and overlap_p, the exact probability
-    of so many or more in common (a sum of hypergeometric variables; facts as independent draws). overlap_holm_p: by
-    Holm over the pairs of a group. expected_crude: forgotten_a x forgotten_b / known, whatever the confidence.
+    scope), `methods` (same scope and level; or quantized against the pruned variant that forgot most nearly as many, at
+    most twice or half). Hard facts are forgotten by all, so chance is counted within each quarter of the dense model's
+    confidence, each variant forgetting as many in it as it did: expected, and overlap_p, the exact probability of so
+    many or more in common (a sum of hypergeometric variables; facts as independent draws, which phrasings of a fact are
+    not: no p where there are several). overlap_holm_p: by Holm over the pairs of a group. expected_crude: forgotten_a x
+    forgotten_b / known, whatever the confidence.
     """
     made = [pd.DataFrame(columns=OVERLAP)]
     for known in _known(groups):
@@ -189,7 +190,10 @@ def overlap(groups: Sequence[Group]) -> pd.DataFrame:
         rows = [about | {"kind": kind, "a": a, "b": b} | _pair(lost[a], lost[b], strata) for kind, a, b in pairs_of]
         if rows:
             frame = pd.DataFrame(rows)
-            made.append(frame.assign(overlap_holm_p=holm(frame["overlap_p"].to_numpy()))[OVERLAP])
+            frame["overlap_holm_p"] = holm(frame["overlap_p"].to_numpy())
+            if group.facts["fact"].duplicated().any():
+                frame[["overlap_p", "overlap_holm_p"]] = np.nan
+            made.append(frame[OVERLAP])
     return pd.concat([frame for frame in made if len(frame)] or made, ignore_index=True)
 
 

@@ -110,6 +110,14 @@ def test_the_p_values_of_a_model_s_pairs_are_corrected_together():
     assert rows["overlap_holm_p"].tolist() == pytest.approx([3 * p[0], 1, 1])
 
 
+def test_phrasings_of_a_fact_are_no_independent_draws():
+    right = {"dense": "1" * 8, "magnitude-20@attention": "00001111", "magnitude-20@feed_forward": "00001111"}
+    (row,) = forgotten.overlap([group(right, fact=list("aaaabbbb"))]).to_dict("records")
+    assert (row["both"], row["expected"]) == (4, 2) and pd.isna(row["overlap_p"]) and pd.isna(row["overlap_holm_p"])
+    (row,) = forgotten.overlap([group(right)]).to_dict("records")
+    assert row["overlap_holm_p"] == pytest.approx(1 / comb(8, 4))
+
+
 def test_popularity_is_not_confidence_in_disguise():
     """32 facts: the unsure are forgotten and the sure are not, and most of the rare ones are unsure. Of each quarter of
     popularity the same share is forgotten among the equally sure: net of confidence, all quarters are alike."""

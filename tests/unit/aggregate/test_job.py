@@ -213,3 +213,34 @@ def test_tables_say_what_they_were_made_from(tmp_path):
     (tmp_path / "tables/scores.csv").write_text(text.replace("0.75", "0.85"))
     with pytest.raises(InputError, match=r"tables/scores\.csv is damaged or was changed .* delete .*tables and run"):
         tables.read(tmp_path / "tables")
+
+
+def test_answers_and_phrasings_from_cells_to_tables(tmp_path):
+    """Two yes-no questions in two phrasings each: pruned, the model says no to all and keeps their order."""
+    names = ["a1", "a2", "b1", "b2"]
+    asked = {"id": names, "relation": [None] * 4, "question": ["?"] * 4, "passage": ["."] * 4, "label": [1, 1, 0, 0]}
+    asked |= {"fact": ["a", "a", "b", "b"], "cluster": ["a", "a", "b", "b"], "phrasing": ["1", "2", "1", "2"]}
+    benchmark = fake_results.write_benchmark(tmp_path / paths.benchmark("asked"), "asked", "boolq", asked)
+    cells, manifests = [], []
+    for slug, odds in {"dense": [2, 1, -1, -2], "magnitude-40@attention": [0.5, -1, -2, -3]}.items():
+        rows = [
+            {"id": name, "answer": "yes" if yes else "no", "prediction": "yes" if each > 0 else "no",
+             "correct": (each > 0) == yes, "logprob": -1.0, "choice_logprobs": [0.0, each]}
+            for name, each, yes in zip(names, odds, asked["label"], strict=True)
+        ]  # fmt: skip
+        manifests.append(tmp_path / paths.manifest("m", slug))
+        seal.write_json(manifests[-1], fake_results.manifest("m", slug, "decoder"))
+        about = {"model": "m", "variant": slug, "benchmark": "asked", "kind": "boolq"}
+        cells.append(fake_results.write_scores(tmp_path / paths.scores("m", slug, "asked"), rows, **about))
+    aggregate(cells, manifests, [benchmark], tmp_path / "tables", fake_results.SETTINGS)
+    found = tables.read(tmp_path / "tables")
+    dense, pruned = found["answer_bias"].to_dict("records")
+    assert (dense["given_percent"], pruned["answer"], pruned["given_percent"]) == (50, "no", 75)
+    assert (pruned["accuracy"], pruned["accuracy_at_threshold"]) == (0.75, 1)
+    assert (pruned["drop_points"], pruned["explained_points"], pruned["left_points"]) == (25, 25, 0)
+    dense, pruned = found["phrasings"].to_dict("records")
+    assert (dense["all_percent"], pruned["all_percent"], pruned["any_percent"]) == (100, 50, 100)
+    assert (pruned["consistency_percent"], pruned["forgotten"], pruned["known_elsewhere_percent"]) == (50, 1, 100)
+    dense, pruned = found["scores"].to_dict("records")
+    assert (dense["lead_points"], pruned["lead_points"], dense["not_guessed_percent"]) == (50, 25, 100)
+    assert pd.isna(pruned["lead_lost_percent"])  # two facts show no lead

@@ -222,7 +222,8 @@ def _numbers(mean: pd.DataFrame) -> str:
     found = mean.dropna(subset=["drop_percent"]).groupby("scope")
     drops = found["drop_percent"].mean()
     points = {str(scope): _points(rows) for scope, rows in found}
-    start += ", relative and in points of accuracy with 95% intervals" * any(points.values())
+    known = ", relative, and in points with 95% intervals where the dense model is shown to know something"
+    start += known * any(points.values())
     return f"{start}: {'; '.join(f'{LABELS[s]} {drops[s]:z.1f}%{points[s]}' for s in COLOURS if s in points)}. "
 
 

@@ -134,15 +134,16 @@ def _flips(axis: Axes, line: Line) -> None:
     for name, (dash, _) in _flips_of(line.rows).items():
         values = line.rows[f"{name}_points"]
         _path(axis, line, values, dash)
-        if len(line.rows) == 1 and name == "forgotten":
+        if len(line.rows) == 1:
             axis.plot(line.rows["level"], values, linestyle="", markersize=4, **line.style)
 
 
 def _flips_of(rows: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Those of FLIPS of which there are numbers."""
-    return {
-        name: look for name, look in FLIPS.items() if f"{name}_points" in rows and rows[f"{name}_points"].notna().any()
+    """Those of FLIPS of which there are numbers; of lone levels, which are dots, the first."""
+    known = {
+        name: look for name, look in FLIPS.items() if rows.get(f"{name}_points", pd.Series(dtype=float)).notna().any()
     }
+    return known if rows.duplicated(["method", "scope"]).any() else dict(list(known.items())[:1])
 
 
 def _caption(shown: pd.DataFrame, rows: Sequence[Sequence[Line]]) -> str:

@@ -20,7 +20,8 @@ def test_numbers_in_captions_are_those_nearest_to_forty_percent_with_their_inter
     assert costs._numbers(TWO_MODELS.assign(level=62.5)).startswith("Mean drop at 62.5% sparsity: ")
     decided = TWO_MODELS.assign(mean_points=[9.0, 9.0, 6.2, 6.2, 9.0, 9.0, 1.5, 1.5], mean_low=-0.04, mean_high=8.0)
     assert costs._numbers(decided) == (
-        "Mean drop at 40% sparsity, relative and in points of accuracy with 95% intervals: "
+        "Mean drop at 40% sparsity, relative, and in points with 95% intervals where the dense model is shown to know "
+        "something: "
         "everything 15.0%, 6.2 points (0.0 to 8.0); attention 4.0%, 1.5 points (0.0 to 8.0). "
     )
 

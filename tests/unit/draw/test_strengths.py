@@ -114,3 +114,4 @@ def test_one_cluster_has_no_band_and_is_decided_by_nothing():
     assert set(dots(made.figure.axes[0]).values()) == {"hollow"}
     (made,) = hidden([one])
     made.figure.draw_without_rendering()
+    assert "(solid: right to wrong)" in made.caption  # dots cannot be dashed

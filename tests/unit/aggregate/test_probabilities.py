@@ -174,6 +174,8 @@ def test_facts_without_probabilities_are_left_out_on_both_sides():
     for name in ("n_probability", "probability_points", "log_high", "kl_mean", "brier_low", "ece_change", "ece"):
         assert got[name] == pytest.approx(expected[name])
     assert got["n"] == N and got["forgotten"] >= expected["forgotten"]
+    got = found(frame([None] * 10 + list(dense[10:]), right), frame(variant, right))
+    assert got["ece_change"] == pytest.approx(expected["ece_change"])
 
 
 def test_generated_answers_have_flips_and_no_more():
@@ -193,6 +195,7 @@ def test_what_a_greedy_model_says_instead_is_not_known():
     got = found(rows, rows.assign(correct=[False] * 3, prediction=[""] * 3), np.array(list("abc")))
     assert got["forgotten"] == 1 and np.isnan(got["changed"]) and got["probability_points"] == 0
     assert np.isnan([got["brier"], got["kl_mean"], got["ece"]]).all()
+    assert np.isnan(found(rows, rows.copy(), np.array(list("abc")))["changed"])  # only right answers are known
 
 
 @pytest.mark.parametrize("case", ["one fact", "one cluster", "no dense cell", "all nan", "all right", "all wrong"])

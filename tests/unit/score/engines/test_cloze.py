@@ -150,6 +150,13 @@ def test_own_answer_is_there_where_256_others_are_more_frequent(bert, monkeypatc
     assert [sum(np.exp(row)) for row in rows] == pytest.approx([1] * 5, abs=1e-5)
 
 
+def test_a_limit_leaves_the_answers_that_a_row_speaks_of(bert):
+    cloze = "Rome is in [MASK] ."
+    table = facts((cloze, "Italy"), (cloze, "Peru"), (cloze, "France"))
+    whole, first = (rows_of(probe, *bert, table, limit=limit)[0]["choice_logprobs"][0].as_py() for limit in (None, 1))
+    assert len(first) == 3 and first == pytest.approx(whole, abs=1e-5)
+
+
 def test_given_candidates_are_what_the_row_speaks_of(bert):
     model, tokenizer = bert
     cloze = "Oslo is a city in [MASK] ."

@@ -55,10 +55,11 @@ def scores(folder):
 
 def test_every_cell_has_a_row_and_dense_models_know_their_world(demo):
     rows = scores(demo)
-    # dense, 2 scopes x 2 levels, int8 x 2, prune + int8 x 2, final x 2, four methods of a torch kind; two benchmarks
-    # for the encoder, four for the others, also asked with the 2 final layers lost; lines have a table of their own
-    assert len(rows) == (1 + 4 + 2 + 2 + 2 + 4) * (2 + 4 + 4) + 2 * (4 + 4)
-    assert all(float(row["accuracy"]) >= 0.95 for row in rows if row["variant"] == "dense")
+    # dense, 2 scopes x 2 levels, int8 x 2, prune + int8 x 2, final x 2, four methods of a torch kind; three benchmarks
+    # for the encoder, four for the encoder-decoder, five for the decoder, those of the last two also asked with the 2
+    # final layers lost; lines have a table of their own
+    assert len(rows) == (1 + 4 + 2 + 2 + 2 + 4) * (3 + 4 + 5) + 2 * (4 + 5)
+    assert all(float(row["accuracy"]) >= 0.9 for row in rows if row["variant"] == "dense")
 
 
 def test_all_families_are_asked_the_same_ranked_facts_and_know_them_unprompted_too(demo):

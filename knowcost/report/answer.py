@@ -32,12 +32,12 @@ def answer_lines(data: Mapping[str, pd.DataFrame]) -> list[str]:
 def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
     """The sentences below the headlines: on each kind of compression, on what accuracy does not show, and on models of
     which nothing can be said."""
-    groups = subjects.groups(data)
+    groups, known = subjects.groups(data), subjects.models(data)
     lines = list(subjects.differ(groups))
     for group in groups:
         lines += topics.sentences(group, data["halves"], named=len(groups) > 1 or len(group) > 1)
     for name, sentence in beyond.SENTENCES.items():
-        lines += sentence(data[name]) if name in data else []
+        lines += sentence(data[name][data[name]["model"].isin(known)])
     return [*lines, *subjects.unanswered(data), *subjects.guessing(data), *subjects.small(data, FULL_WEIGHT)]
 
 

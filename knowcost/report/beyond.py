@@ -105,7 +105,7 @@ def capacity(frame: pd.DataFrame) -> Iterator[Table]:
         made = [
             [
                 *row([in_words(record["variant"]), record["benchmark"]], []),
-                estimate((record["bits_per_fact"], record["bits_low"], record["bits_high"]), ".2f"),
+                estimate((record["bits_per_fact"], record["bits_low"], record["bits_high"]), form=".2f"),
                 *row([], [whole(record["bits_known"]), whole(record["dense_bits_known"])]),
                 *row([], [number(1000 * record["bits_per_parameter"], ".2f")]),
             ]
@@ -156,7 +156,7 @@ def bits(capacity: pd.DataFrame) -> Iterator[str]:
     """A sentence on what the models know in bits, on the benchmark where it is most, and what pruning leaves of it."""
     said = []
     for model, rows in capacity.groupby("model", sort=False):
-        dense = rows[(rows["variant"] == DENSE) & rows["bits_per_parameter"].notna()]
+        dense = rows[(rows["variant"] == DENSE) & (rows["bits_low"] > 0)]
         if dense.empty:
             continue
         best = dense.iloc[int(dense["bits_known"].argmax())].to_dict()

@@ -104,7 +104,7 @@ def _methods(data: Mapping[str, pd.DataFrame], config: Mapping[str, Any]) -> dic
         "full_weight": FULL_WEIGHT,
         "methods": run.methods(scores["method"], config["score"]["int8_activations"]),
         "widths": ((scores["drop_high"] - scores["drop_low"]) / 2).median(),
-        "beyond": {name for name in beyond.TABLES if len(data.get(name, ()))},
+        "beyond": {name for name in beyond.TABLES if len(data[name])},
     }
 
 
@@ -134,7 +134,7 @@ def _tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
         *tasks.domains(data["domains"]),
         *tasks.disciplines(data["disciplines"]),
         *tasks.perplexity(data["perplexity"]),
-        *(table for name, made in beyond.TABLES.items() if name in data for table in made(data[name])),
+        *(table for name, made in beyond.TABLES.items() for table in made(data[name])),
         *findings.overlap(data["overlap"]),
         *findings.contrasts(data["claims"]),
         *findings.levels(data["claims_levels"]),

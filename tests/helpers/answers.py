@@ -4,8 +4,8 @@ from math import nan
 
 import pandas as pd
 
+from knowcost.aggregate import answer_bias, capacity, halves, phrasings, rule, statistics, tables
 from knowcost.aggregate import drops as aggregated
-from knowcost.aggregate import halves, rule, statistics, tables
 
 FAMILY = {"a": "encoder", "b": "encoder_decoder", "c": "decoder"}  # by a model's first letter
 
@@ -49,6 +49,9 @@ def data(rows, scores=None, cheapest=(), contrasts=(), facts=()):
         "drops_by_model": pd.DataFrame(by_model, columns=aggregated.BY_MODEL),
         "drops": pd.DataFrame([each for each in rows if "model" not in each], columns=aggregated.BY_FAMILY),
         "cheapest": pd.DataFrame(cheapest, columns=["family", "model", "keep_at_least", *aggregated.CHEAPEST]),
+        "answer_bias": pd.DataFrame(columns=answer_bias.COLUMNS),
+        "phrasings": pd.DataFrame(columns=phrasings.COLUMNS),
+        "capacity": pd.DataFrame(columns=capacity.COLUMNS),
         "facts": pd.DataFrame(facts, columns=statistics.COLUMNS),
         "halves": pd.DataFrame(contrasts, columns=halves.COLUMNS),
     }

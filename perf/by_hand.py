@@ -14,28 +14,56 @@ def estimate(parts):
     one change would add to the sum of values.
     """
     value, square, third, welch = 0.0, 0.0, 0.0, 0.0
-    for benchmark in dict.fromkeys(part["benchmark"] for part in parts):
-        mine = [part for part in parts if part["benchmark"] == benchmark]
-        moved, bears = pd.Series(dtype=float), pd.Series(dtype=float)
-        for part in mine:
+    for together in dependent(parts):
+        moved, bears, benchmarks = pd.Series(dtype=float), pd.Series(dtype=float), {}
+        for part in together:
             sums = pd.DataFrame({"g": part["clusters"], "v": part["values"], "w": part["over"]}).dropna()
             part["n"], sums = len(sums), sums.groupby("g").sum()
             v, w, part["w"] = sums["v"], sums["w"], abs(sums["w"].sum())
             whole = v.sum() / w.sum()
             value += part["share"] * whole
-            moved = moved.add(part["share"] * (whole - (v.sum() - v) / (w.sum() - w)), fill_value=0)
+            mine = part["share"] * (whole - (v.sum() - v) / (w.sum() - w))
+            before, asked = benchmarks.get(part["benchmark"], (pd.Series(dtype=float), []))
+            benchmarks[part["benchmark"]] = before.add(mine, fill_value=0), [*asked, part]
+            moved = moved.add(mine, fill_value=0)
             bears = bears.add((part["share"] * w / w.sum()).abs(), fill_value=0)
         if len(moved) < 2:
             return value, np.nan, np.nan, np.nan
         df = max(bears.sum() ** 2 / (bears**2).sum() - 1, 1)
-        t = stats.t.ppf(0.975, df)
-        unseen = sum(
-            abs(each["share"]) * each["flip"] * each["n"] / each["w"] * t**2 / (each["n"] + t**2) for each in mine
-        )
-        noise = sum(abs(each["share"]) * each["noise"] * len(each["values"]) / each["w"] for each in mine)
-        here = max((len(moved) - 1) / len(moved) * (moved**2).sum(), (max(unseen, noise) / t) ** 2)
+        here, t = jackknife(moved), stats.t.ppf(0.975, df)
+        for mine, asked in benchmarks.values():
+            unseen = sum(abs(e["share"]) * e["flip"] * e["n"] / e["w"] * t**2 / (e["n"] + t**2) for e in asked)
+            noise = sum(abs(e["share"]) * e["noise"] * len(e["values"]) / e["w"] for e in asked)
+            here += max((max(unseen, noise) / t) ** 2 - jackknife(mine), 0)
         square, third, welch = square + here, third + (moved**3).sum(), welch + here**2 / df
     return value, np.sqrt(square), square**2 / welch, third
+
+
+def jackknife(moved):
+    return (len(moved) - 1) / len(moved) * (moved**2).sum()
+
+
+def dependent(parts):
+    """Lists of parts: those of one benchmark, and of benchmarks of which a cluster has the same name, are in one."""
+    names = {}
+    for part in parts:
+        names.setdefault(part["benchmark"], set()).update(part["clusters"])
+    label = {benchmark: benchmark for benchmark in names}
+    for one in names:
+        for other in names:
+            if names[one] & names[other]:
+                old, new = label[other], label[one]
+                label = {benchmark: new if each == old else each for benchmark, each in label.items()}
+    return [[part for part in parts if label[part["benchmark"]] == each] for each in dict.fromkeys(label.values())]
+
+
+def differing(parts):
+    """How many clusters hold a value that is not zero."""
+    found = set()
+    for number, mine in enumerate(dependent(parts)):
+        for part in mine:
+            found |= {(number, name) for name in part["clusters"][np.abs(part["values"]) > 1e-9]}
+    return len(found)
 
 
 def ends(found, t):
@@ -61,9 +89,12 @@ def p_value(parts):
     return 2 * stats.t.sf(t, df)
 
 
-def decision(value, low, high):
+def decision(value, low, high, differing=np.inf):
+    """differing: clusters that make the difference."""
     if low > -MARGIN and high < MARGIN:
         return "practically equal"
+    if differing < 6:
+        return "not precise enough"
     if low > 0:
         return "costs" if value > MARGIN else "small but real"
     if high < 0:

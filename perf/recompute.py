@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import recompute_claims
 import recompute_probabilities
-from by_hand import baseline, decision, holm, interval, mcnemar, needed
+from by_hand import baseline, decision, differing, holm, interval, mcnemar, needed
 
 FULL = 50  # known facts with which a benchmark weighs in full
 
@@ -86,17 +86,24 @@ class Cells:
         return lost, None
 
 
-def mean_loss(of, models, slug, level=0.95):
-    """(value, low, high) of a mean over benchmarks, then over models; models: lists of Cells; of: a loss of Cells."""
+def parts_of(of, models, slug):
+    """What by_hand.estimate takes of a mean over benchmarks, then over models; models: lists of Cells; of: a loss of
+    Cells."""
     sums = []
     for cells in models:
-        found = {cell: min(1, cell.known.sum() / FULL) for cell in cells if cell.knows and of(cell)}
+        told = [cell for cell in cells if cell.knows and of(cell) and len(set(cell.clusters)) > 1]
+        found = {cell: min(1, cell.known.sum() / FULL) for cell in told}
         if found:
             sums.append(found)
-    parts = [
+    return [
         cell.part(*of(cell), weight / sum(found.values()) / len(sums), cell.noise[slug])
         for found in sums for cell, weight in found.items()
     ]  # fmt: skip
+
+
+def mean_loss(of, models, slug, level=0.95):
+    """(value, low, high) of such a mean."""
+    parts = parts_of(of, models, slug)
     return interval(parts, level) if parts else (np.nan,) * 3
 
 
@@ -109,7 +116,9 @@ def losses(models, slug, several):
         row |= dict(zip((f"{name}_{unit}", f"{name}_low", f"{name}_high"), ends, strict=True))
     row["kept_least"] = mean_loss(lambda cell: cell.loss("kept", slug), models, slug, 1 - 0.05 / several)[1]
     knowing = [cell for cells in models for cell in cells if cell.knows]
-    row["decision"] = decision(row["drop_points"], row["drop_low"], row["drop_high"]) if knowing else "nothing known"
+    changed = differing(parts_of(lambda cell: cell.loss("drop", slug), models, slug))
+    ends = row["drop_points"], row["drop_low"], row["drop_high"]
+    row["decision"] = decision(*ends, changed) if knowing else "nothing known"
     if row["decision"] == "not precise enough":
         facts = sum({cell.benchmark: cell.n for cell in knowing}.values())
         same = all((cell.right[slug] == cell.known).all() for cell in knowing)
@@ -131,7 +140,7 @@ def difference(models, one, other):
 
     value, low, high = mean_loss(of, models, one)
     made = {"difference_points": value, "difference_low": low, "difference_high": high}
-    return made | {"decision": decision(value, low, high)}
+    return made | {"decision": decision(value, low, high, differing(parts_of(of, models, one)))}
 
 
 def beyond(cell, slug, tolerance):

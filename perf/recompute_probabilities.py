@@ -1,7 +1,7 @@
 """The table `probabilities` once more, by docs/statistics.md and with nothing of knowcost."""
 
 import numpy as np
-from by_hand import decision, interval
+from by_hand import decision, differing, interval
 
 LEAST = 1e-6  # a smaller probability counts as this in logarithms
 BINS = 15
@@ -60,5 +60,6 @@ def probabilities(cells, slug):
             made |= {f"{beginning}_low": max(low, 0) if beginning == "kl" else low, f"{beginning}_high": high}
     if "probability_low" in made:
         ends = made["probability_points"], made["probability_low"], made["probability_high"]
-        made["probability_decision"] = decision(*ends)
+        changed = differing([cells.part(changes["probability_points probability"][0])])
+        made["probability_decision"] = decision(*ends, changed)
     return made

@@ -2,10 +2,11 @@
 
 An estimate is a mean of per-fact values, or a weighted sum of such means over benchmarks and models. Facts of one
 cluster (a relation, a passage, a person) are not independent draws, and models asked the same facts share their
-clusters; benchmarks are independent of each other. The variance is the cluster jackknife's: each cluster is left out in
-turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969); the quantile is Student's t with one degree of
-freedom less than there are effective clusters (Kish 1965: as many of one size as bear what these bear), and Welch's and
-Satterthwaite's over benchmarks.
+clusters. So do benchmarks that ask about the same people, or the same questions in two ways: those with a cluster of
+the same name are taken together. Others are independent of each other. The variance is the cluster jackknife's: each
+cluster is left out in turn (CR3 of MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969); the quantile is Student's t
+with one degree of freedom less than there are effective clusters (Kish 1965: as many of one size as bear what these
+bear), and Welch's and Satterthwaite's over what is independent.
 
 Losses are rare and come in lumps: where few happened to be seen, the estimate is too low, and so is its variance. On
 the side of its skew an interval is longer by t^2 / 2 x third moment / variance, which is the shift of Wilson's score
@@ -18,6 +19,7 @@ bear 34 points, not 0. How it covers: docs/statistics.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,10 +101,7 @@ def estimate(samples: Sequence[Sample]) -> Estimates:
     """
     if not samples:
         raise ValueError("an estimate takes at least one sample")
-    by_benchmark: dict[str, list[Sample]] = {}
-    for sample in samples:
-        by_benchmark.setdefault(sample.benchmark, []).append(sample)
-    parts = [_of_benchmark(each) for each in by_benchmark.values()]
+    parts = [_together(each) for each in _dependent(samples)]
     variance = np.array([np.where(part.n > 0, part.se**2, 0) for part in parts])
     total = variance.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -121,35 +120,90 @@ def mean(values: np.ndarray, clusters: np.ndarray, flip: float = 1.0, noise: flo
     return estimate([Sample("", values, clusters, flip=flip, noise=noise)])
 
 
-def _of_benchmark(samples: Sequence[Sample]) -> Estimates:
+def _by_benchmark(samples: Sequence[Sample]) -> list[list[Sample]]:
+    found: dict[str, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.benchmark, []).append(sample)
+    return list(found.values())
+
+
+def _dependent(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """The samples in lists that are independent of each other; benchmarks that share a cluster's name are in one."""
+    parted = _by_benchmark(samples)
+    if len(parted) == 1:
+        return parted
+    found: list[tuple[set[Any], list[Sample]]] = []
+    for mine in parted:
+        names = set(np.concatenate([sample.clusters for sample in mine]))
+        shared = [each for each in found if not each[0].isdisjoint(names)]
+        found = [each for each in found if each[0].isdisjoint(names)]
+        others = [sample for _, before in shared for sample in before]
+        found.append((names.union(*(before for before, _ in shared)), others + mine))
+    return [together for _, together in found]
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """What leaving out each cluster does to the part of an estimate that is of one benchmark, clusters x k. bears: how
+    much of it the cluster bears; seen, differing: whether it has a value, and one that is not zero."""
+
+    value: np.ndarray
+    moved: np.ndarray
+    bears: np.ndarray
+    seen: np.ndarray
+    differing: np.ndarray
+
+
+def _together(samples: Sequence[Sample]) -> Estimates:
     """The estimate from samples that share clusters."""
     names = pd.Index(np.concatenate([sample.clusters for sample in samples])).unique()
-    columns = samples[0].values.shape[1]
-    value, moved, bears = np.zeros(columns), np.zeros((len(names), columns)), np.zeros((len(names), columns))
-    seen, differing = np.zeros((2, len(names), columns), bool)
-    n = np.zeros(columns, int)
+    benchmarks = _by_benchmark(samples)
+    parts = [_moves(mine, names) for mine in benchmarks]
+    moved, bears = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("moved", "bears"))
+    seen, differing = (np.any([getattr(part, name) for part in parts], axis=0) for name in ("seen", "differing"))
+    n, clusters = sum(_facts(mine) for mine in benchmarks), seen.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = bears.sum(axis=0) ** 2 / (bears**2).sum(axis=0)
+    df = np.where(clusters > 1, np.maximum(effective - 1, 1), np.nan)
+    variance = _jackknife(moved, seen)
+    for mine, part in zip(benchmarks, parts, strict=True):
+        variance = variance + np.maximum(_floor(mine, df) ** 2 - _jackknife(part.moved, part.seen), 0)
+    se = np.where(clusters > 1, np.sqrt(variance), np.where(n > 0, np.nan, 0))
+    value = np.sum([part.value for part in parts], axis=0)
+    return Estimates(value, se, df, (moved**3).sum(axis=0), n, clusters, differing.sum(axis=0))
+
+
+def _jackknife(moved: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The variance of the cluster jackknife, 0 where there is no cluster."""
+    clusters = seen.sum(axis=0)
+    return np.maximum(clusters - 1, 0) / np.maximum(clusters, 1) * (moved**2).sum(axis=0)
+
+
+def _moves(samples: Sequence[Sample], names: pd.Index) -> _Moves:
+    """Of the samples of one benchmark; names: of all clusters."""
+    shape = len(names), samples[0].values.shape[1]
+    value, moved, bears = np.zeros(shape[1]), np.zeros(shape), np.zeros(shape)
+    seen, differing = np.zeros((2, *shape), bool)
     for sample in samples:
         sums, over, there, other = _totals(sample, names)
-        share = np.broadcast_to(sample.share, columns)
+        share = np.broadcast_to(sample.share, shape[1])
         counts = share != 0
         with np.errstate(divide="ignore", invalid="ignore"):
             whole = sums.sum(axis=0) / over.sum(axis=0)
             without = (sums.sum(axis=0) - sums) / (over.sum(axis=0) - over)
             part = np.abs(over / over.sum(axis=0))
         value += np.where(counts, share * whole, 0)
-        moved += np.where(counts, share * (whole - without), 0)  # by each cluster
+        moved += np.where(counts & there, share * (whole - without), 0)
         bears += np.where(counts, np.abs(share) * part, 0)
         seen |= there & counts
         differing |= other & counts
-        n = np.maximum(n, np.where(counts, (~np.isnan(sample.values)).sum(axis=0), 0))
-    clusters = seen.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        effective = bears.sum(axis=0) ** 2 / (bears**2).sum(axis=0)
-        se = np.sqrt((clusters - 1) / clusters * np.where(seen, moved**2, 0).sum(axis=0))
-    df = np.where(clusters > 1, np.maximum(effective - 1, 1), np.nan)
-    third = np.where(seen, moved**3, 0).sum(axis=0)
-    se = np.where(clusters > 1, np.maximum(se, _floor(samples, df)), np.where(n > 0, np.nan, 0))
-    return Estimates(value, se, df, third, n, clusters, differing.sum(axis=0))
+    return _Moves(value, moved, bears, seen, differing)
+
+
+def _facts(samples: Sequence[Sample]) -> np.ndarray:
+    """Per column the facts of one benchmark that are spoken of, none where no sample counts."""
+    spoken = [np.where(sample.share, (~np.isnan(sample.values)).sum(axis=0), 0) for sample in samples]
+    return np.max(spoken, axis=0)
 
 
 def _totals(sample: Sample, names: pd.Index) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -165,7 +219,8 @@ def _totals(sample: Sample, names: pd.Index) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _floor(samples: Sequence[Sample], df: np.ndarray) -> np.ndarray:
-    """The least standard error: what one flip that was not seen would do, and what a repetition moves."""
+    """The least standard error of one benchmark: what one flip that was not seen would do, and what a repetition
+    moves."""
     t = _quantile(LEVEL, df)
     unseen, noise = np.zeros_like(df), np.zeros_like(df)
     for sample in samples:

@@ -206,7 +206,7 @@ def _add_versus(rows: Sequence[Row], group: Group, margin: float) -> None:
         place = slugs.index(row["variant"])
         low, high = drop.low[place], drop.high[place]
         row |= metrics.versus_dense(before, group.right[row["variant"]]) | {"drop_low": low, "drop_high": high}
-        row["decision"] = rule.decide(row["drop_points"], low, high, margin)
+        row["decision"] = rule.decide(row["drop_points"], low, high, margin, drop.differing[place])
 
 
 def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -> Row:

@@ -133,7 +133,7 @@ def row(variant: Said, dense: Said | None, clusters: np.ndarray, margin: float) 
     found["kl_p99"] = np.percentile(divergence[~np.isnan(divergence)], 99) if of.n[2] else nan
     found["n_probability"] = of.n[0]
     if of.n[0]:
-        found["probability_decision"] = rule.decide(of.value[0], of.low[0], of.high[0], margin)
+        found["probability_decision"] = rule.decide(of.value[0], of.low[0], of.high[0], margin, of.differing[0])
     return found | _flips(variant, dense)
 
 

@@ -3,10 +3,11 @@
 An estimate of what is lost has an interval and a margin, the difference that is worth speaking of (`study.margin`).
 """
 
-from math import ceil, isnan
+from math import ceil, inf, isnan
 
 import numpy as np
 
+from knowcost.aggregate import FEWEST_CLUSTERS
 from knowcost.aggregate.clustered import Estimates
 
 COSTS = "costs"  # the interval lies above zero, the estimate above the margin
@@ -18,12 +19,18 @@ NOT_RUN = "not run"
 NOTHING = "nothing known"  # the dense model is not shown to know anything, so nothing can be lost
 
 
-def decide(value: float, low: float, high: float, margin: float) -> str:
-    """What an estimate with its interval bears; one without an interval bears nothing."""
+def decide(value: float, low: float, high: float, margin: float, differing: float = inf) -> str:
+    """What an estimate with its interval bears; one without an interval bears nothing.
+
+    differing: clusters of facts that make the difference. Fewer than FEWEST_CLUSTERS make none that a sign test could
+    tell from chance.
+    """
     if isnan(value) or isnan(low) or isnan(high):
         return UNSURE
     if -margin < low and high < margin:
         return EQUAL
+    if differing < FEWEST_CLUSTERS:
+        return UNSURE
     if low > 0:
         return COSTS if value > margin else SMALL
     if high < 0:
@@ -50,7 +57,7 @@ def needed(n: float, numbers: tuple[float, float, float], margin: float, differi
 def decided(found: Estimates, margin: float) -> dict[str, list[str] | np.ndarray]:
     """Columns of a table: {"decision": words, "needed": facts, nan where the estimates are precise enough}."""
     each = list(zip(found.value, found.low, found.high, strict=True))
-    words = [decide(*numbers, margin) for numbers in each]
+    words = [decide(*numbers, margin, count) for numbers, count in zip(each, found.differing, strict=True)]
     counts = [
         needed(n, numbers, margin, differing) if word == UNSURE else float("nan")
         for word, n, numbers, differing in zip(words, found.n, each, found.differing, strict=True)

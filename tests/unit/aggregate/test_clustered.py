@@ -140,11 +140,31 @@ def test_a_ratio_of_sums_is_a_mean_too():
 def test_benchmarks_are_independent_with_welchs_degrees_of_freedom():
     one, other = even(2, 10), 2 * even(3, 30)
     found = estimate(
-        [Sample("a", one, np.arange(10), share=1, flip=0), Sample("b", other, np.arange(30), share=-1, flip=0)]
+        [Sample("a", one, names(*[1] * 10), share=1, flip=0), Sample("b", other, np.arange(30), share=-1, flip=0)]
     )
     welch = stats.ttest_ind(one[:, 0], other[:, 0], equal_var=False)
     assert found.p[0] == pytest.approx(welch.pvalue) and found.df[0] == pytest.approx(welch.df)
     assert (found.low[0], found.high[0]) == pytest.approx(tuple(welch.confidence_interval(0.95)))
+
+
+def test_benchmarks_that_ask_of_the_same_people_are_not_independent():
+    """The mean of two benchmarks of 40 people each: as if each person were asked once, for the mean of both."""
+    random = np.random.default_rng(5)
+    person = random.normal(size=(40, 1))
+    values = [person + random.normal(0, 0.3, size=(40, 1)) for _ in range(2)]
+    people, others = ([f"{name}{i}" for i in range(40)] for name in ("p", "o"))
+    together = estimate([Sample(b, v, np.array(people), share=0.5, flip=0) for b, v in zip("ab", values, strict=True)])
+    low, high = stats.ttest_1samp(sum(values)[:, 0] / 2, 0).confidence_interval(0.95)
+    expected = mean(sum(values) / 2, np.array(people), flip=0)
+    assert together.se[0] == pytest.approx(expected.se[0]) == pytest.approx((high - low) / 2 / stats.t.ppf(0.975, 39))
+    assert (together.df[0], together.clusters[0], together.n[0]) == (pytest.approx(39), 40, 80)
+    apart = [Sample(b, v, np.array(names), share=0.5, flip=0)
+             for b, v, names in zip("ab", values, (people, others), strict=True)]  # fmt: skip
+    assert estimate(apart).se[0] < 0.8 * together.se[0] and estimate(apart).clusters[0] == 80
+    both = [*people[:20], *others[:20]]  # c joins what a and b are asked of
+    asked = (("a", people), ("b", others), ("c", both))
+    chain = [Sample(b, values[0], np.array(names), flip=0) for b, names in asked]
+    assert estimate(chain).clusters[0] == 80
 
 
 def test_models_on_the_same_facts_are_paired():

@@ -25,7 +25,7 @@ def one(groups, margin=1, by=losses.by_model):
 
 
 def test_two_large_benchmarks_weigh_alike_and_are_independent():
-    row = one([asked(400, 80, benchmark="a"), asked(100, 0, benchmark="b")])
+    row = one([asked(400, 80, benchmark="a"), asked(100, 0, benchmark="b", cluster=[f"b{i}" for i in range(100)])])
     assert row["drop_points"] == pytest.approx((20 + 0) / 2)
     quantile = t.ppf(0.975, 99)
     unseen = 100 * quantile**2 / (100 + quantile**2) / quantile  # b: no fact was forgotten

@@ -55,3 +55,10 @@ def test_what_is_precise_enough_needs_no_more_facts():
     assert columns["decision"] == [rule.UNSURE, rule.UNSURE] and not np.isnan(columns["needed"]).any()
     many = rule.decided(mean(np.full((5000, 1), 30.0), np.arange(5000), flip=100), margin=1)
     assert many["decision"] == [rule.COSTS] and np.isnan(many["needed"]).all()
+
+
+@pytest.mark.parametrize(("differing", "word"), [(5, rule.UNSURE), (6, rule.COSTS)])
+def test_a_loss_takes_six_clusters(differing, word):
+    assert rule.decide(5.0, 3.0, 7.0, 1.0, differing) == word
+    assert rule.decide(-5.0, -7.0, -3.0, 1.0, differing) == (word if word == rule.UNSURE else rule.GAINS)
+    assert rule.decide(0.0, -0.5, 0.5, 1.0, differing) == rule.EQUAL  # which takes none

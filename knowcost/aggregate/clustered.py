@@ -161,7 +161,7 @@ def _together(samples: Sequence[Sample]) -> Estimates:
     parts = [_moves(mine, names) for mine in benchmarks]
     moved, bears = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("moved", "bears"))
     seen, differing = (np.any([getattr(part, name) for part in parts], axis=0) for name in ("seen", "differing"))
-    n, clusters = sum(_facts(mine) for mine in benchmarks), seen.sum(axis=0)
+    n, clusters = np.sum([_facts(mine) for mine in benchmarks], axis=0), seen.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = bears.sum(axis=0) ** 2 / (bears**2).sum(axis=0)
     df = np.where(clusters > 1, np.maximum(effective - 1, 1), np.nan)

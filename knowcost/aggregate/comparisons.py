@@ -147,15 +147,15 @@ def _counted(spoken: Sequence[Asked], above_baseline: bool) -> tuple[list[Asked]
     weighted, left_out = [], []
     for asked in spoken:
         group = asked.group
+        if any(len(pd.unique(group.clusters[facts])) < 2 for _, facts in asked.parts):
+            left_out.append(f"{group.model} on {group.benchmark}: its facts are one cluster")
+            continue
         if above_baseline:
             weight = 0.0 if np.isnan(group.majority) else 1.0
         elif DENSE not in group.right:
             weight = 0.0  # which is named as missing
         elif not (weight := losses.weight(group)):
             left_out.append(f"{group.model} on {group.benchmark}: not shown to know anything there")
-        if weight and any(len(pd.unique(group.clusters[facts])) < 2 for _, facts in asked.parts):
-            weight = 0.0
-            left_out.append(f"{group.model} on {group.benchmark}: its facts are one cluster")
         if weight:
             weighted.append((asked, weight))
     sums: dict[str, float] = {}

@@ -44,14 +44,14 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(folder, tmp_path, 
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_lines_state_every_fact_once_as_its_cloze_asks_it(folder):
+def test_lines_state_half_of_the_facts_once_as_their_clozes_ask_them(folder):
     stated = {
         fact.id: {text.format(o=fact.object) for text in world.statements(fact)}
         for fact in world.invent()
         if fact.asked
     }
     rows, asked = rows_of(folder, "lines"), {row["id"]: row for row in rows_of(folder, "cloze")}
-    assert {row["id"] for row in rows} == set(stated) and len(rows) == len(stated)
+    assert {row["id"] for row in rows} < set(stated) and len(rows) == len({row["id"] for row in rows}) == 1000
     for row in rows:
         assert row["text"] in stated[row["id"]]
         before, after = asked[row["id"]]["cloze"].split("[MASK]")

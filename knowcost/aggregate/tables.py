@@ -13,7 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from knowcost.aggregate import STAGE_VERSION
 from knowcost.common import display, seal
+from knowcost.common.errors import InputError
 from knowcost.common.files import atomic, read_json, write_json
 from knowcost.spec import variants
 from knowcost.spec.families import FAMILIES, SHOWN_SCOPES
@@ -74,6 +76,7 @@ TEXT = {
     "probability_decision", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest",
     "subject", "unit", "variant", "verdict", "why", "worst_benchmark",
 }  # fmt: skip
+VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
@@ -134,7 +137,7 @@ def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
         types = {"Int64": pa.int64(), "float64": pa.float64()}
         schema = pa.schema([(column, types.get(str(kind), pa.string())) for column, kind in frame.dtypes.items()])
         made = pa.Table.from_pandas(frame, schema, preserve_index=False)
-        parquet.write_table(made.replace_schema_metadata(), temporary)  # less the version of pandas
+        parquet.write_table(made.replace_schema_metadata(VERSION), temporary)  # instead of the version of pandas
     for column in frame.columns:
         if pd.api.types.is_numeric_dtype(frame[column]):
             frame[column] = [_number(FORMATS.get(column, POINTS), value) for value in frame[column]]
@@ -172,11 +175,17 @@ def made_from(folder: str | Path) -> dict[str, str]:
 def read(folder: str | Path) -> dict[str, pd.DataFrame]:
     """{name: frame} of the Parquet files in a folder; a missing number is nan, a missing text "".
 
-    Raises InputError unless the folder is, file by file, what was sealed.
+    Raises InputError unless the folder is, file by file, what was sealed, by this version of the stage.
     """
     seal.check_folder(folder)
-    paths = sorted(Path(folder).glob("*.parquet"))
-    return {path.stem: parquet.read_table(path).to_pandas() for path in paths}
+    return {path.stem: _read(path) for path in sorted(Path(folder).glob("*.parquet"))}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    table = parquet.read_table(path)
+    if table.schema.metadata != {name.encode(): version.encode() for name, version in VERSION.items()}:
+        raise InputError(f"{path}: made by another version of knowcost; run Snakemake again, which makes it anew")
+    return table.to_pandas()
 
 
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,10 +4,12 @@ import csv
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from knowcost.aggregate import tables
+from knowcost.common.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,14 @@ def test_a_level_keeps_its_fraction(tmp_path):
         assert [row["level"] for row in csv.DictReader(f)] == ["", "40", "62.5", "66.6667"]
     tables.finish(tmp_path, {})
     assert tables.read(tmp_path)["one"]["level"].tolist()[1:] == [40, 62.5, pytest.approx(200 / 3)]
+
+
+def test_tables_of_another_version_are_refused(tmp_path):
+    """Theirs have other columns: `knowcost answer` would end in a KeyError."""
+    pq.write_table(pa.table({"variant": ["dense"]}), tmp_path / "drops.parquet")
+    tables.finish(tmp_path, {})
+    with pytest.raises(InputError, match=r"drops.parquet: made by another version .* run Snakemake again"):
+        tables.read(tmp_path)
 
 
 def test_text_that_is_missing_throughout_is_no_number(tmp_path):

@@ -75,7 +75,7 @@ def test_parquet_has_real_types_whatever_the_table_holds(tmp_path):
         tables.write(frame, tmp_path, name)
         schema = pq.read_schema(tmp_path / f"{name}.parquet")
         assert [str(field.type) for field in schema] == ["string", "int64", "double", "double"], name
-        assert schema.metadata is None
+        assert b"pandas" not in schema.metadata  # whose version would be in it
     with pytest.raises((TypeError, ValueError)):
         tables.write(full.assign(n=2.5), tmp_path, "wrong")
 

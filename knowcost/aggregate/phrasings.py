@@ -96,7 +96,8 @@ def _percent(what: np.ndarray, of: np.ndarray) -> float:
 
 
 def _columns(name: str, found: Estimates) -> dict[str, float]:
-    return {f"{name}_percent": found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
+    low, high = np.clip([found.low[0], found.high[0]], 0, 100)
+    return {f"{name}_percent": found.value[0], f"{name}_low": low, f"{name}_high": high}
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

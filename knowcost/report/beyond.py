@@ -163,15 +163,14 @@ def bits(capacity: pd.DataFrame) -> Iterator[str]:
         here = rows[rows["benchmark"] == best["benchmark"]]
         pruned = here[(here["experiment"] == "prune") & (here["scope"] == "overall")]
         at = pruned[pruned["level"] == nearest_level(pruned["level"])]
-        left = "".join(
-            f"; {whole(each['bits_known'])} with {in_words(each['variant'])}" for each in at[:1].to_dict("records")
-        )
+        left = [f", {whole(each['bits_known'])} with {in_words(each['variant'])}" for each in at[:1].to_dict("records")]
         said.append(
-            f"{model} {whole(best['bits_known'])} bits of {best['benchmark']} ({_interval(best)} a fact), "
-            f"{number(1000 * best['bits_per_parameter'], '.2f')} for a thousand parameters{''.join(left)}"
+            f"{model} knows {whole(best['bits_known'])} bits of {best['benchmark']} beyond how often each answer is "
+            f"right ({_interval(best)} a fact; {number(1000 * best['bits_per_parameter'], '.2f')} for a thousand "
+            f"parameters){''.join(left)}"
         )
     if said:
-        yield f"Known beyond the frequency of each answer, {listed(said, '; ')}."
+        yield f"{'. '.join(said)}."
 
 
 def _interval(record: Record) -> str:

@@ -79,7 +79,7 @@ def _thresholds(
     each = mean(np.column_stack([lost - left, left]), facts["cluster"].to_numpy(), flip=100)
     found["drop_points"] = lost.mean()
     for place, name in enumerate(("explained", "left")):
-        found |= {f"{name}_points": each.value[place], f"{name}_low": each.low[place], f"{name}_high": each.high[place]}
+        found |= each.columns(f"{name}_points", name, place)
     return found
 
 

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from knowcost.aggregate import losses
 from knowcost.aggregate.clustered import Estimates, Sample, estimate
+from knowcost.aggregate.losses import Loss
 from knowcost.aggregate.statistics import Group
 from knowcost.spec.variants import DENSE
 
@@ -32,17 +34,16 @@ def above(group: Group, slugs: Sequence[str]) -> pd.DataFrame:
     found = pd.DataFrame(np.nan, index=list(slugs), columns=COLUMNS)
     if not slugs:
         return found
-    right = np.column_stack([group.right[slug] for slug in slugs]).astype(float)
-    noise = group.noises(slugs)
+    right, noise = _right(group, slugs), group.noises(slugs)
     if not np.isnan(group.baseline):
         lead = estimate(
             [Sample(group.benchmark, 100 * (right - group.baseline), group.clusters, flip=100, noise=noise)]
         )
-        _put(found, lead, slugs, ("lead_points", "lead_low", "lead_high"))
+        _put(found, slugs, lead.columns("lead_points", "lead"))
     others = [slug for slug in slugs if slug != DENSE]
     if others and group.lead is not None and group.knows:
-        lost = lead_lost(group, others)
-        _put(found, lost, others, ("lead_lost_percent", "lead_lost_low", "lead_lost_high"))
+        lost = estimate([losses.sample(group, others, losses.LEAD_LOST)])
+        _put(found, others, lost.columns("lead_lost_percent", "lead_lost"))
     guess = group.facts["guess"].to_numpy(float)[:, None]
     if np.isnan(guess).any() or (guess == 1).all():
         return found
@@ -50,14 +51,8 @@ def above(group: Group, slugs: Sequence[str]) -> pd.DataFrame:
     if others and DENSE in group.right:
         kept = _kept(group, others, guess)
         if kept is not None:
-            names = ("not_guessed_kept_percent", "not_guessed_kept_low", "not_guessed_kept_high")
-            _put(found, kept, others, names)
+            _put(found, others, kept.columns("not_guessed_kept_percent", "not_guessed_kept"))
     return found
-
-
-def lead_lost(group: Group, slugs: Sequence[str]) -> Estimates:
-    """Percent of the dense model's lead on a benchmark that variants lost; only where it has one (Group.knows)."""
-    return _ratio(group, slugs, group.lost(slugs), group.right[DENSE][:, None] - group.baseline)
 
 
 def _kept(group: Group, slugs: Sequence[str], guess: np.ndarray) -> Estimates | None:
@@ -67,14 +62,14 @@ def _kept(group: Group, slugs: Sequence[str], guess: np.ndarray) -> Estimates | 
     dense = estimate([Sample(group.benchmark, 100 * before, group.clusters, flip=100)])
     if not dense.low[0] > 0:
         return None
-    return _ratio(group, slugs, 100 * (np.column_stack([group.right[slug] for slug in slugs]) - guess), before)
+    kept = Loss("not_guessed_kept", lambda group, slugs: (100 * (_right(group, slugs) - guess), before))
+    return estimate([losses.sample(group, slugs, kept)])
 
 
-def _ratio(group: Group, slugs: Sequence[str], values: np.ndarray, over: np.ndarray) -> Estimates:
-    noise = group.noises(slugs) * len(over) / abs(over.sum())  # measured on all facts
-    return estimate([Sample(group.benchmark, values, group.clusters, over, flip=100, noise=noise)])
+def _right(group: Group, slugs: Sequence[str]) -> np.ndarray:
+    return np.column_stack([group.right[slug] for slug in slugs]).astype(float)
 
 
-def _put(frame: pd.DataFrame, found: Estimates, slugs: Sequence[str], names: Sequence[str]) -> None:
-    for name, values in zip(names, (found.value, found.low, found.high), strict=True):
+def _put(frame: pd.DataFrame, slugs: Sequence[str], columns: dict[str, np.ndarray]) -> None:
+    for name, values in columns.items():
         frame.loc[list(slugs), name] = values

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate import rule, tables
-from knowcost.aggregate.clustered import Estimates, Sample, estimate
+from knowcost.aggregate import losses, rule, tables
+from knowcost.aggregate.clustered import Estimates, estimate
 from knowcost.aggregate.statistics import Group
 from knowcost.benchmarks.disciplines import discipline_of
 from knowcost.benchmarks.kinds import KINDS
@@ -125,11 +125,10 @@ def _costs(groups: Sequence[Group], slugs: Sequence[str], margin: float) -> dict
     leading = [group for group in groups if group.lead is not None and group.knows]
     if not slugs:
         return {}
-    drop = _mean(groups, slugs, of_lead=False)
+    drop = _mean(groups, slugs, losses.DROP)
     found = {"drop_low": drop.low, "drop_high": drop.high, **rule.decided(drop, margin)}
     if leading:
-        lost = _mean(leading, slugs, of_lead=True)
-        found |= {"lead_lost_percent": lost.value, "lead_lost_low": lost.low, "lead_lost_high": lost.high}
+        found |= _mean(leading, slugs, losses.LEAD_LOST).columns("lead_lost_percent", "lead_lost")
     rows = {slug: {name: each[place] for name, each in found.items()} for place, slug in enumerate(slugs)}
     for row in rows.values():
         row |= {"leads": len(leading)}
@@ -138,15 +137,9 @@ def _costs(groups: Sequence[Group], slugs: Sequence[str], margin: float) -> dict
     return rows
 
 
-def _mean(groups: Sequence[Group], slugs: Sequence[str], of_lead: bool) -> Estimates:
-    """Points lost, or percent of the lead, averaged over groups."""
-    samples = []
-    for group in groups:
-        over = group.right[DENSE][:, None] - group.baseline if of_lead else None
-        noise = group.noises(slugs) * (1 if over is None else len(over) / abs(over.sum()))
-        sample = Sample(group.benchmark, group.lost(slugs), group.clusters, over, 1 / len(groups), 100, noise)
-        samples.append(sample)
-    return estimate(samples)
+def _mean(groups: Sequence[Group], slugs: Sequence[str], loss: losses.Loss) -> Estimates:
+    """What was lost, averaged over groups."""
+    return estimate([losses.sample(group, slugs, loss, 1 / len(groups)) for group in groups])
 
 
 def _with_drops(frame: pd.DataFrame) -> pd.DataFrame:

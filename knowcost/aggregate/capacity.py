@@ -48,7 +48,7 @@ def _rows(group: Group, parameters: Mapping[tuple[str, str], int]) -> Iterator[d
         yield {
             **{"family": group.family, "model": group.model, **describe(slug), "benchmark": group.benchmark},
             **{"n": int(found.n[0]), "bits_known": known, "dense_bits_known": dense},
-            **{"bits_per_fact": found.value[0], "bits_low": found.low[0], "bits_high": found.high[0]},
+            **found.columns("bits_per_fact", "bits", 0),
             **{"model_parameters": size, "bits_per_parameter": known / size},
         }
 

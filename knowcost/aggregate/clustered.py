@@ -17,6 +17,7 @@ interval (Wilson's, and Tango's 1998 of paired proportions) where none of n fact
 bear 34 points, not 0. How it covers: docs/statistics.md.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-LEVEL = 0.95  # of every interval
+from knowcost.aggregate import LEVEL
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,20 @@ class Estimates:
     clusters: np.ndarray
     differing: np.ndarray
 
-    @property
+    @functools.cached_property
     def low(self) -> np.ndarray:
         """The lower end of the 95% interval."""
         return self.bounds(LEVEL)[0]
 
-    @property
+    @functools.cached_property
     def high(self) -> np.ndarray:
         """The upper end of the 95% interval."""
         return self.bounds(LEVEL)[1]
+
+    def columns(self, value: str, name: str, place: int | slice = slice(None)) -> dict[str, Any]:
+        """Columns of a table: `value`, and the interval as <name>_low and <name>_high; of one estimate if its place is
+        given."""
+        return {value: self.value[place], f"{name}_low": self.low[place], f"{name}_high": self.high[place]}
 
     def bounds(self, level: float) -> tuple[np.ndarray, np.ndarray]:
         """The lower and upper ends of the interval of a confidence level."""

@@ -33,9 +33,8 @@ SIZES = ["nominal_bytes", "bytes_saved_percent"]
 LOSSES = ["models", "pairs", "knowing", "small", "drop_points", "drop_low", "drop_high", "decision", "needed",
           "worst_benchmark", "worst_points", "forgotten_points", "forgotten_low", "forgotten_high", "gained_points",
           "gained_low", "gained_high", "changed_points", "changed_low", "changed_high", "kept_percent", "kept_low",
-          "kept_high", "kept_least", "leads",
-          "lead_lost_percent", "lead_lost_low", "lead_lost_high", "probability_points", "probability_low",
-          "probability_high", "probability_decision"]  # fmt: skip
+          "kept_high", "kept_least", "leads", "lead_lost_percent", "lead_lost_low", "lead_lost_high",
+          "probability_points", "probability_low", "probability_high", "probability_decision"]  # fmt: skip
 BY_MODEL = ["family", "model", *TREATMENT, "benchmarks", *LOSSES, *PAPER, *SIZES]
 BY_FAMILY = ["family", *TREATMENT, "benchmarks", *LOSSES, *PAPER, "bytes_saved_percent"]
 CHEAPEST = ["variant", "bytes_saved_percent", "kept_percent", "kept_low", "kept_least", "drop_points", "drop_low",

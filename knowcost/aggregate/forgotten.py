@@ -98,9 +98,8 @@ def forgotten_by(groups: Sequence[Group]) -> pd.DataFrame:
     part, so parts may differ in size or be absent; a benchmark that makes only one part has no rows.
 
     net: of NET, directly standardised: the shares forgotten in each quarter of confidence, weighed by how many of all
-    known facts the quarter holds, over the quarters in which every part has facts of at
-    least two clusters; net_covers_percent: of the known
-    facts, those in such quarters.
+    known facts the quarter holds, over the quarters in which every part has facts of at least two clusters;
+    net_covers_percent: of the known facts, those in such quarters.
     """
     made = [pd.DataFrame(columns=BY)]
     for known in _known(groups):
@@ -120,13 +119,13 @@ def _part(known: _Known, inside: np.ndarray, strata: Sequence[tuple[np.ndarray, 
     """A row per variant of what is forgotten of a part."""
     crude = known.share([(inside, 1.0)])
     rows = {"variant": known.slugs, "known": inside.sum(), "forgotten": (known.lost[inside] > 0).sum(axis=0)}
-    rows |= {"forgotten_percent": crude.value, "forgotten_low": crude.low, "forgotten_high": crude.high}
+    rows |= crude.columns("forgotten_percent", "forgotten")
     nothing = np.full(len(known.slugs), np.nan)
     rows |= dict.fromkeys(("net_percent", "net_low", "net_high", "net_covers_percent"), nothing)
     if strata:
         net = known.share([(inside & stratum, weight) for stratum, weight in strata])
         covers = 100 * sum(stratum.sum() for stratum, _ in strata) / len(inside)
-        rows |= {"net_percent": net.value, "net_low": net.low, "net_high": net.high, "net_covers_percent": covers}
+        rows |= net.columns("net_percent", "net") | {"net_covers_percent": covers}
     return pd.DataFrame(rows)
 
 
@@ -148,8 +147,7 @@ def first(groups: Sequence[Group], margin: float) -> pd.DataFrame:
             decided = rule.decided(replace(found, n=np.full(len(known.slugs), len(known.lost))), margin)
             for place, slug in enumerate(known.slugs):
                 row = {**about, "variant": slug, "by": by, "known": len(known.lost)}
-                row |= {"difference_points": found.value[place], "difference_low": found.low[place]}
-                row |= {"difference_high": found.high[place]}
+                row |= found.columns("difference_points", "difference", place)
                 made.append(row | {name: values[place] for name, values in decided.items()})
     return pd.DataFrame(made, columns=FIRST)
 

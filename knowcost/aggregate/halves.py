@@ -10,7 +10,7 @@ import pandas as pd
 from knowcost.aggregate import losses, rule, tables
 from knowcost.aggregate.comparisons import Removed, measure
 from knowcost.aggregate.losses import Loss, Values
-from knowcost.aggregate.statistics import Group
+from knowcost.aggregate.statistics import Group, models_of
 from knowcost.papers.claim import all_facts
 
 HALVES = ("attention", "feed_forward")
@@ -31,7 +31,7 @@ def halves(groups: Sequence[Group], margin: float, removed: Removed) -> pd.DataF
     held = [group for group in groups if group.compared()]
     for family in dict.fromkeys(group.family for group in held):
         mine = [group for group in held if group.family == family]
-        by_model = [[group for group in mine if group.model == model] for model in dict.fromkeys(g.model for g in mine)]
+        by_model = models_of(mine)
         pairs = _pairs(dict.fromkeys(slug for group in mine for slug in group.compared()))
         if pairs:
             rows += _rows(by_model, pairs, margin, {"family": family, "model": ""}, removed)
@@ -63,19 +63,14 @@ def _rows(
     whole = np.array(
         [[all(losses.is_whole(groups, pair[half], expected) for half in HALVES) for pair in pairs] for groups in models]
     )
-    difference = Loss("difference", partial(_difference, feed_forward), lambda group: True)
+    difference = Loss("difference", partial(_difference, feed_forward))
     found = losses.means(models, whole, attention, difference)
     decided = rule.decided(found, margin)
     return [
-        {
-            **about,
-            **pair,
-            "a": attention[place],
-            "b": feed_forward[place],
-            **{name: values[place] for name, values in decided.items()},
-        }
-        | {"difference_points": found.value[place], "difference_low": found.low[place]}
-        | {"difference_high": found.high[place], **_per_weight(_of(models, whole[:, place]), pair, removed)}
+        {**about, **pair, "a": attention[place], "b": feed_forward[place]}
+        | {name: values[place] for name, values in decided.items()}
+        | found.columns("difference_points", "difference", place)
+        | _per_weight(_of(models, whole[:, place]), pair, removed)
         for place, pair in enumerate(pairs)
         if not np.isnan(found.value[place])
     ]

@@ -11,12 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from knowcost.aggregate import FEWEST_CLUSTERS, rule
+from knowcost.aggregate import ALPHA, FEWEST_CLUSTERS, rule
 from knowcost.aggregate.comparisons import Measured, Number
 from knowcost.aggregate.statistics import holm
 from knowcost.papers.claim import FAILS, HOLDS, NO_DIFFERENCE, UNSURE
-
-ALPHA = 0.05  # of the verdicts of a table, all together
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate import FULL_WEIGHT, rule
+from knowcost.aggregate import FULL_WEIGHT, LEVEL, rule
 from knowcost.aggregate.clustered import Estimates, Sample, estimate
-from knowcost.aggregate.statistics import Group
+from knowcost.aggregate.statistics import Group, models_of
 from knowcost.spec.variants import DENSE
 
 Values = tuple[np.ndarray, np.ndarray | None]  # n x k, and what their sum is divided by (Sample.over)
@@ -29,7 +29,7 @@ class Loss:
 
     name: str
     values: Callable[[Group, Sequence[str]], Values]
-    counts: Callable[[Group], bool]
+    counts: Callable[[Group], bool] = lambda group: True
 
 
 def _accuracy(group: Group, slugs: Sequence[str]) -> Values:
@@ -69,11 +69,11 @@ def _has_probabilities(group: Group) -> bool:
     return bool(np.isfinite(group.probability.get(DENSE, np.array([np.nan]))).any())
 
 
-DROP = Loss("drop", _accuracy, lambda group: True)
-FORGOTTEN = Loss("forgotten", _forgotten, lambda group: True)  # less GAINED: the drop
-GAINED = Loss("gained", _gained, lambda group: True)
-CHANGED = Loss("changed", _changed, lambda group: True)  # wrong to another wrong
-KEPT = Loss("kept", _kept, lambda group: True)
+DROP = Loss("drop", _accuracy)
+FORGOTTEN = Loss("forgotten", _forgotten)  # less GAINED: the drop
+GAINED = Loss("gained", _gained)
+CHANGED = Loss("changed", _changed)  # wrong to another wrong
+KEPT = Loss("kept", _kept)
 LEAD_LOST = Loss("lead_lost", _lead, lambda group: group.lead is not None)
 PROBABILITY = Loss("probability", _probability, _has_probabilities)
 LOSSES = (DROP, FORGOTTEN, GAINED, CHANGED, KEPT, LEAD_LOST, PROBABILITY)
@@ -107,8 +107,7 @@ def by_family(groups: Sequence[Group], margin: float) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for family in dict.fromkeys(group.family for group in groups):
         mine = [group for group in groups if group.family == family]
-        models = [[group for group in mine if group.model == model] for model in dict.fromkeys(g.model for g in mine)]
-        rows += _rows(models, {group.benchmark for group in mine}, margin, {"family": family})
+        rows += _rows(models_of(mine), {group.benchmark for group in mine}, margin, {"family": family})
     return pd.DataFrame(rows)
 
 
@@ -121,13 +120,12 @@ def _rows(
     found = {loss: means(models, whole, slugs, loss) for loss in LOSSES}
     decisions, probable = rule.decided(found[DROP], margin), rule.decided(found[PROBABILITY], margin)["decision"]
     worst = list(_worst(models, whole, slugs))
-    several = 1 - (1 - 0.95) / max(len(slugs), 1)  # Bonferroni's level for all variants at once
+    several = 1 - (1 - LEVEL) / max(len(slugs), 1)  # Bonferroni's level for all variants at once
     for place, slug in enumerate(slugs):
         row: dict[str, Any] = {**about, "variant": slug, **worst[place], **_counts(models, whole[:, place])}
         for loss, each in found.items():
-            name = "percent" if loss in (KEPT, LEAD_LOST) else "points"
-            row |= {f"{loss.name}_{name}": each.value[place], f"{loss.name}_low": each.low[place]}
-            row |= {f"{loss.name}_high": each.high[place]}
+            unit = "percent" if loss in (KEPT, LEAD_LOST) else "points"
+            row |= each.columns(f"{loss.name}_{unit}", loss.name, place)
         row["kept_least"] = found[KEPT].bounds(several)[0][place]
         row |= {name: values[place] for name, values in decisions.items()}
         row["probability_decision"] = "" if np.isnan(row["probability_points"]) else probable[place]
@@ -143,6 +141,14 @@ def is_whole(groups: Sequence[Group], slug: str, expected: set[str]) -> bool:
     return {group.benchmark for group in groups if slug in group.compared()} == expected
 
 
+def sample(group: Group, slugs: Sequence[str], loss: Loss, share: np.ndarray | float = 1.0) -> Sample:
+    """What variants lost on one benchmark; share: of Sample."""
+    values, over = loss.values(group, slugs)
+    base = (~np.isnan(values)).sum(axis=0) if over is None else np.abs(over.sum(axis=0))
+    noise = group.noises(slugs) * len(values) / np.maximum(base, 1)  # measured on all facts
+    return Sample(group.benchmark, values, group.clusters, over, share, 100, noise)
+
+
 def means(models: Sequence[Sequence[Group]], whole: np.ndarray, slugs: Sequence[str], loss: Loss) -> Estimates:
     """The mean loss of each variant over benchmarks, by weight, then over models.
 
@@ -156,20 +162,17 @@ def means(models: Sequence[Sequence[Group]], whole: np.ndarray, slugs: Sequence[
         for group, heavy in zip(groups, each, strict=True):
             if heavy:
                 share = np.where(there, heavy / sum(each) / np.maximum(counted.sum(axis=0), 1), 0)
-                values, over = loss.values(group, slugs)
-                base = (~np.isnan(values)).sum(axis=0) if over is None else np.abs(over.sum(axis=0))
-                noise = group.noises(slugs) * len(values) / np.maximum(base, 1)  # measured on all facts
-                samples.append(Sample(group.benchmark, values, group.clusters, over, share, 100, noise))
+                samples.append(sample(group, slugs, loss, share))
     nothing = np.full(len(slugs), np.nan)
     return estimate(samples) if samples else Estimates(*[nothing] * 7)
 
 
 def _worst(models: Sequence[Sequence[Group]], whole: np.ndarray, slugs: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Per variant the benchmark that lost most, of those on which a model knows something, and how much it lost."""
+    """Per variant the benchmark that lost most, of those that are in the mean, and how much it lost."""
     points: dict[str, list[np.ndarray]] = {}
     for groups, there in zip(models, whole, strict=True):
         for group in groups:
-            if group.knows:
+            if weight(group):
                 points.setdefault(group.benchmark, []).append(np.where(there, group.lost(slugs).mean(axis=0), np.nan))
     for place in range(len(slugs)):
         found = {name: [each[place] for each in lost if not np.isnan(each[place])] for name, lost in points.items()}

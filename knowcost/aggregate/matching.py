@@ -143,11 +143,10 @@ def _decided(group: Group, slugs: Sequence[str], tolerance: float) -> list[dict[
         baseline = baselines.get(prefix, np.nan)
         allowed = 100 * tolerance * (group.right[DENSE][:, None] - baseline)
         values, noise = group.lost(slugs) - allowed, group.noises(slugs)
-        sample = Sample(group.benchmark, values, group.clusters, flip=100, noise=noise)
-        found = estimate([sample])
-        for row, value, low, high in zip(rows, found.value, found.low, found.high, strict=True):
-            row |= {f"{prefix}beyond_points": value, f"{prefix}beyond_low": low, f"{prefix}beyond_high": high}
-            row[f"{prefix}match"] = _word(value, low, high)
+        found = estimate([Sample(group.benchmark, values, group.clusters, flip=100, noise=noise)])
+        for place, row in enumerate(rows):
+            row |= found.columns(f"{prefix}beyond_points", f"{prefix}beyond", place)
+            row[f"{prefix}match"] = _word(found.value[place], found.low[place], found.high[place])
     return rows
 
 

@@ -58,7 +58,7 @@ def row(facts: pd.DataFrame, rows: pd.DataFrame, dense: pd.DataFrame | None) -> 
     was = dense["correct"].to_numpy(bool)[several]
     lost = was & ~right
     share = np.where(lost, 100.0 * elsewhere, np.nan)[:, None]
-    found |= {"forgotten": int(lost.sum())}
+    found["forgotten"] = int(lost.sum())
     found |= _columns("known_elsewhere", mean(share, clusters[code], flip=100))
     found["unrelated_percent"] = _percent(_other(code, _by_phrasing(facts, right, was)), lost)
     found["guessed_percent"] = _percent(_other(code, facts["guess"].fillna(0).to_numpy(float)), lost)
@@ -96,8 +96,8 @@ def _percent(what: np.ndarray, of: np.ndarray) -> float:
 
 
 def _columns(name: str, found: Estimates) -> dict[str, float]:
-    low, high = np.clip([found.low[0], found.high[0]], 0, 100)
-    return {f"{name}_percent": found.value[0], f"{name}_low": low, f"{name}_high": high}
+    """A share with its interval, which ends at 0 and 100."""
+    return {each: np.clip(value, 0, 100) for each, value in found.columns(f"{name}_percent", name, 0).items()}
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

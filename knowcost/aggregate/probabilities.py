@@ -128,7 +128,7 @@ def row(variant: Said, dense: Said | None, clusters: np.ndarray, margin: float) 
     values = np.column_stack([changes[name] for name in ESTIMATES])
     of = estimate([Sample("", values, clusters, flip=flip)])
     for place, (mean, interval, _) in enumerate(ESTIMATES.values()):
-        found |= {mean: of.value[place], f"{interval}_low": of.low[place], f"{interval}_high": of.high[place]}
+        found |= of.columns(mean, interval, place)
     found["kl_low"] = max(found["kl_low"], 0.0) if not np.isnan(found["kl_low"]) else nan
     found["kl_p99"] = np.percentile(divergence[~np.isnan(divergence)], 99) if of.n[2] else nan
     found["n_probability"] = of.n[0]

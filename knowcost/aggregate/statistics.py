@@ -38,7 +38,8 @@ class Group:
     open questions) and place (which choice is right, nan where choices have no fixed places). right: {variant: n
     booleans}, the dense model's among them unless it was not scored. majority: the share that the majority baseline
     gets right, or nan. kind: of the benchmark. probability: {variant: n probabilities of the right answer}, nan where
-    the engine gives none. noise: {variant: noise floor in points}, nan or absent where none was measured.
+    the engine gives none. noise: {variant: noise floor in points}, nan or absent where none was measured. changed:
+    {variant: n times 1 where a wrong answer became another wrong one}, nan where wrong answers are not known.
     """
 
     family: str
@@ -95,6 +96,14 @@ class Group:
         missing = np.full(len(self.facts), np.nan)
         after = np.column_stack([self.right.get(slug, missing) for slug in slugs]).astype(float)
         return 100 * (self.right[DENSE][:, None] - after)
+
+
+def models_of(groups: Sequence[Group]) -> list[list[Group]]:
+    """The groups model by model, in the order in which models first appear."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        found.setdefault(group.model, []).append(group)
+    return list(found.values())
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -181,8 +190,7 @@ def _group_rows(group: Group, margin: float) -> pd.DataFrame:
     rows["mcnemar_p"] = [cluster_mcnemar(lost[:, k], got[:, k], group.clusters) for k in range(len(slugs))]
     rows["holm_p"] = holm(rows["mcnemar_p"].to_numpy())
     drop, macro = drop_of(group, slugs), _macro(group, slugs)
-    for name, found in (("drop", drop), ("macro", macro)):
-        rows[f"{name}_points"], rows[f"{name}_low"], rows[f"{name}_high"] = found.value, found.low, found.high
+    rows = rows.assign(**drop.columns("drop_points", "drop"), **macro.columns("macro_points", "macro"))
     rows = rows.assign(**rule.decided(drop, margin), clusters=drop.clusters)
     changed = pd.DataFrame(lost | got).groupby(group.clusters).any()
     return rows.assign(relations=group.facts["relation"].nunique(), differing=changed.sum(axis=0).to_numpy())

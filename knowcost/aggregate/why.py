@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from knowcost.aggregate import FEWEST_CLUSTERS, rule
+from knowcost.aggregate import ALPHA, FEWEST_CLUSTERS, rule
 from knowcost.aggregate.comparisons import Comparison, Measured
-from knowcost.aggregate.judging import ALPHA, Judged, excludes_zero, is_borne
+from knowcost.aggregate.judging import Judged, excludes_zero, is_borne
 from knowcost.papers.claim import (
     FAILS,
     FAILS_IN_PART,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import FEWEST_CLUSTERS, ROUNDS, tables
+from knowcost.aggregate import ALPHA, FEWEST_CLUSTERS, ROUNDS, tables
 from knowcost.compress.registry import name_of
 from knowcost.papers.claim import (
     CLOSE,
@@ -232,4 +232,4 @@ def how_asked(frame: pd.DataFrame) -> Iterator[Table]:
 def settings(facts: pd.DataFrame) -> dict[str, Any]:
     """What the methods text says."""
     return {"rounds": ROUNDS, "fewest": FEWEST_CLUSTERS, "close": CLOSE,
-            "significant": int((facts["holm_p"] < 0.05).sum()), "compared": len(facts)}  # fmt: skip
+            "significant": int((facts["holm_p"] < ALPHA).sum()), "compared": len(facts)}  # fmt: skip

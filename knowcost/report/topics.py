@@ -5,6 +5,7 @@ from functools import partial
 
 import pandas as pd
 
+from knowcost.aggregate import ALPHA
 from knowcost.aggregate.drops import KEEP, nearest_level
 from knowcost.aggregate.rule import COSTS, GAINS, SMALL
 from knowcost.compress.wording import in_words, scope_in_words
@@ -138,7 +139,7 @@ def _uneven(subject: Subject) -> str:
     variants there are, finds."""
     if not subject.model:
         return ""
-    rows = subject.rows[(subject.rows["worst_decision"] == COSTS) & (subject.rows["worst_p"] < 0.05)]
+    rows = subject.rows[(subject.rows["worst_decision"] == COSTS) & (subject.rows["worst_p"] < ALPHA)]
     rows = rows[~rows["decision"].isin(SHOWN)]
     if rows.empty:
         return ""

@@ -67,68 +67,105 @@ def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
     return found
 
 
+@dataclass(frozen=True)
+class _Base:
+    """The cell of a model and benchmark that the others are held against: the dense model's, else the first.
+
+    frame, about: its scores file; said: what that says of probabilities; facts, majority, words: of _facts.
+    """
+
+    cell: Cell
+    frame: pd.DataFrame
+    about: Mapping[str, Any]
+    said: probabilities.Said
+    facts: pd.DataFrame
+    majority: float
+    words: list[str]
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is the dense model's."""
+        return self.cell.variant == DENSE
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What one cell says. row: of drops.scores, and probable: of probabilities.table, both without what the cell is
+    beside others. noise: of noise.measure, if it was asked twice. right, probability, changed: of Group; None where it
+    was asked other facts."""
+
+    row: Row
+    probable: Row
+    noise: dict[str, float] | None = None
+    right: np.ndarray | None = None
+    probability: np.ndarray | None = None
+    changed: np.ndarray | None = None
+
+
 def _gather(cells: Sequence[Cell], files: Files, margin: float, found: Asked) -> None:
     """Add to `found` what the cells of one model and benchmark say."""
-    first = cells[0]
-    dense = next((cell for cell in cells if cell.variant == DENSE), None)
-    if dense is None:
-        log.warning("%s, %s: the dense model was not scored, so drops stay empty", first.model, first.benchmark)
-    base = _read((dense or first).path)
-    basis = probabilities.said(base[0])
-    facts, majority, words = _facts(base[0], basis.log_right, files.benchmarks[first.benchmark])
-    right: dict[str, np.ndarray] = {}
-    probability: dict[str, np.ndarray] = {}
-    changed: dict[str, np.ndarray] = {}
-    rows, noises, asked_alike, probable = [], [], [], []
-    for cell in cells:
-        frame, about = base if cell is dense else _read(cell.path)
-        row = _score_row(cell, frame, about) | {"majority": majority, "guess": facts["guess"].mean()}
-        rows.append(row | _sizes(cell, files.manifests) | {"dense_accuracy": None})
-        mine = basis if cell is (dense or first) else probabilities.said(frame)
-        if _was_asked_others(cell, frame, base[0]):
-            probable.append(probabilities.row(mine, None, np.zeros(0), margin))
-            continue
-        _check_facts(cell, frame, dense or first, base[0])
-        _check_prompts(cell, about, dense or first, base[1])
-        asked_alike.append(rows[-1])
-        if moved := noise.measure(frame):
-            noises.append(asdict(cell) | moved)
-        right[cell.variant] = frame["correct"].to_numpy(bool)
-        probability[cell.variant] = mine.right
-        changed[cell.variant] = probabilities.changed(mine, basis)
-        probable.append(probabilities.row(mine, basis if dense else None, facts["cluster"].to_numpy(), margin))
-        if row["experiment"] != AS_PUBLISHED:
-            _add_answers(cell, (frame, base[0] if dense else None), (facts, words), found)
-    measured = {each["variant"]: each for each in noises}
-    floors = {row["variant"]: noise.floor(row["variant"], measured) for row in rows}
-    for row in rows:
-        row["noise_points"] = floors[row["variant"]]
-    whose = (first.family, first.model, first.benchmark)
-    group = Group(*whose, facts, right, majority, first.kind, probability, floors, changed)
-    if dense is not None:
-        _add_versus(asked_alike, group, margin)
+    base = _base(cells, files)
+    said = {cell: _said(cell, base, margin, found) for cell in cells}
+    measured = {cell.variant: each.noise for cell, each in said.items() if each.noise}
+    floors = {cell.variant: noise.floor(cell.variant, measured) for cell in cells}
+    for cell, each in said.items():
+        each.row.update(_sizes(cell, files.manifests), noise_points=floors[cell.variant])
+    alike = {cell.variant: each for cell, each in said.items() if each.right is not None}
+    right, probability, changed = (
+        {slug: getattr(each, name) for slug, each in alike.items()} for name in ("right", "probability", "changed")
+    )
+    whose = (base.cell.family, base.cell.model, base.cell.benchmark)
+    group = Group(*whose, base.facts, right, base.majority, base.cell.kind, probability, floors, changed)
+    rows = [each.row for each in alike.values()]
+    if base.is_dense:
+        _add_versus(rows, group, margin)
     above = baseline.above(group, list(right))
-    for row in asked_alike:
+    for row in rows:
         row |= dict(zip(baseline.COLUMNS, above.loc[row["variant"]], strict=True))
-    found.rows.extend(rows)
-    found.noises.extend(noises)
-    audited = {row["variant"] for row in rows if row["experiment"] == AS_PUBLISHED}
-    # the audit's alone: no fact is forgotten by compression there
-    both = zip(rows, probable, strict=True)
-    found.probable.extend(row | more for row, more in both if row["variant"] not in audited)
-    found.groups.append(replace(group, right={slug: each for slug, each in right.items() if slug not in audited}))
+    found.rows.extend(each.row for each in said.values())
+    found.noises.extend(asdict(cell) | each.noise for cell, each in said.items() if each.noise)
+    own = [each for each in said.values() if each.row["experiment"] != AS_PUBLISHED]
+    # the others are the audit's alone: no fact is forgotten by compression there
+    found.probable.extend(each.row | each.probable for each in own)
+    kept = {each.row["variant"] for each in own}
+    found.groups.append(replace(group, right={slug: each for slug, each in right.items() if slug in kept}))
 
 
-def _add_answers(
-    cell: Cell, frames: tuple[pd.DataFrame, pd.DataFrame | None], asked: tuple[pd.DataFrame, list[str]], found: Asked
-) -> None:
-    """Add to `found` which answers a cell gives, and how it does under several phrasings. frames: of the cell, and of
-    the dense model; asked: the facts, and what their choices are called."""
-    (facts, words), about = asked, asdict(cell)
-    if given := answer_bias.row(facts, words, *frames):
-        found.answers.append(about | given)
-    if phrasings.repeats(facts):
-        found.phrased.append(about | phrasings.row(facts, *frames))
+def _base(cells: Sequence[Cell], files: Files) -> _Base:
+    cell = next((cell for cell in cells if cell.variant == DENSE), cells[0])
+    if cell.variant != DENSE:
+        log.warning("%s, %s: the dense model was not scored, so drops stay empty", cell.model, cell.benchmark)
+    frame, about = _read(cell.path)
+    said = probabilities.said(frame)
+    return _Base(cell, frame, about, said, *_facts(frame, said.log_right, files.benchmarks[cell.benchmark]))
+
+
+def _said(cell: Cell, base: _Base, margin: float, found: Asked) -> _Said:
+    """What one cell says; added to `found` is which answers it gives."""
+    is_base = cell is base.cell
+    frame, about = (base.frame, base.about) if is_base else _read(cell.path)
+    row = _score_row(cell, frame, about)
+    row |= {"majority": base.majority, "guess": base.facts["guess"].mean(), "dense_accuracy": None}
+    said = base.said if is_base else probabilities.said(frame)
+    if _was_asked_others(cell, frame, base.frame):
+        return _Said(row, probabilities.row(said, None, np.zeros(0), margin))
+    _check_facts(cell, frame, base)
+    _check_prompts(cell, about, base)
+    if row["experiment"] != AS_PUBLISHED:
+        _add_answers(cell, frame, base, found)
+    clusters = base.facts["cluster"].to_numpy()
+    probable = probabilities.row(said, base.said if base.is_dense else None, clusters, margin)
+    changed = probabilities.changed(said, base.said)
+    return _Said(row, probable, noise.measure(frame), said.correct, said.right, changed)
+
+
+def _add_answers(cell: Cell, frame: pd.DataFrame, base: _Base, found: Asked) -> None:
+    """Add to `found` which answers a cell gives, and how it does under several phrasings."""
+    dense = base.frame if base.is_dense else None
+    if given := answer_bias.row(base.facts, base.words, frame, dense):
+        found.answers.append(asdict(cell) | given)
+    if phrasings.repeats(base.facts):
+        found.phrased.append(asdict(cell) | phrasings.row(base.facts, frame, dense))
 
 
 def _facts(frame: pd.DataFrame, confidence: np.ndarray, benchmark: Path) -> tuple[pd.DataFrame, float, list[str]]:
@@ -175,22 +212,22 @@ def _was_asked_others(cell: Cell, frame: pd.DataFrame, others: pd.DataFrame) -> 
     return True
 
 
-def _check_prompts(cell: Cell, about: Mapping[str, Any], other: Cell, others: Mapping[str, Any]) -> None:
-    """Raise InputError when two cells of one model and benchmark were asked in other words."""
+def _check_prompts(cell: Cell, about: Mapping[str, Any], base: _Base) -> None:
+    """Raise InputError when a cell was asked in other words than the one it is held against."""
     name = "prompts_sha256"
-    if about.get(name) != others.get(name):
+    if about.get(name) != base.about.get(name):
         raise InputError(
-            f"{cell.path}: was not asked with the prompts of {other.path}, so the two cannot be compared. Delete the "
-            "older of the two files and run again."
+            f"{cell.path}: was not asked with the prompts of {base.cell.path}, so the two cannot be compared. Delete "
+            "the older of the two files and run again."
         )
 
 
-def _check_facts(cell: Cell, frame: pd.DataFrame, other: Cell, others: pd.DataFrame) -> None:
-    """Raise InputError when two scores files of one model and benchmark hold different facts."""
-    if not frame["id"].equals(others["id"]):
+def _check_facts(cell: Cell, frame: pd.DataFrame, base: _Base) -> None:
+    """Raise InputError when a cell holds other facts than the one it is held against."""
+    if not frame["id"].equals(base.frame["id"]):
         raise InputError(
-            f"{cell.path}: these are not the facts of {other.path} ({len(frame)} against {len(others)} rows, or in "
-            "another order), so no drop can be computed. Delete the older of the two files and run again."
+            f"{cell.path}: these are not the facts of {base.cell.path} ({len(frame)} against {len(base.frame)} rows, "
+            "or in another order), so no drop can be computed. Delete the older of the two files and run again."
         )
 
 

@@ -14,6 +14,7 @@ COSTS = "costs"  # the interval lies above zero, the estimate above the margin
 GAINS = "gains"  # the same on the other side
 EQUAL = "practically equal"  # the interval lies within the margin: two one-sided tests (Schuirmann 1987)
 SMALL = "small but real"  # the interval leaves out zero, the estimate does not pass the margin
+DIFFERENT = (COSTS, SMALL)  # decisions on accuracy by which a loss is not hidden
 UNSURE = "not precise enough"
 NOT_RUN = "not run"
 NOTHING = "nothing known"  # the dense model is not shown to know anything, so nothing can be lost

@@ -45,7 +45,6 @@ FLIPS = {
     "changed": (":", "wrong to another wrong"),
 }
 LINES = {"-": "solid", "--": "dashed", ":": "dotted"}
-HIDDEN = (rule.EQUAL, rule.UNSURE, rule.SMALL)  # decisions on accuracy by which nothing much is lost
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ def _caption(shown: pd.DataFrame, rows: Sequence[Sequence[Line]]) -> str:
 
 def _most_hidden(shown: pd.DataFrame) -> str:
     costs = shown[shown["probability_decision"] == rule.COSTS]
-    found = costs[costs["decision"].isin(HIDDEN)].sort_values("probability_points", ascending=False)
+    found = costs[~costs["decision"].isin(rule.DIFFERENT)].sort_values("probability_points", ascending=False)
     if found.empty:
         return ""
     most = found.iloc[0]

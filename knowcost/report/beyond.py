@@ -9,7 +9,7 @@ import pandas as pd
 from knowcost.aggregate.drops import nearest_level
 from knowcost.compress.wording import in_words
 from knowcost.report.saying import listed, points
-from knowcost.report.table import GONE, Cell, Table, columns, estimate, number, row, variant, whole
+from knowcost.report.table import GONE, Cell, Table, columns, estimate, interval, number, row, variant, whole
 from knowcost.spec.variants import DENSE
 
 Record = Mapping[Hashable, Any]
@@ -37,14 +37,14 @@ def _probable(record: Record) -> list[Cell]:
     return [
         variant(record["variant"]),
         *row([], [number(100 * record["probability"], gone=GONE)]),
-        estimate(_three(record, "probability", "probability_points"), record["probability_decision"]),
-        estimate(_three(record, "log", "log_change"), form=".3f"),
+        estimate(interval(record, "probability_points", "probability"), record["probability_decision"]),
+        estimate(interval(record, "log_change", "log"), form=".3f"),
         *row([], counts),
-        estimate(_three(record, "kl", "kl_mean"), form=".3f"),
+        estimate(interval(record, "kl_mean", "kl"), form=".3f"),
         *row([], [number(record["kl_p99"], ".3f", GONE), number(record["brier"], ".3f", GONE)]),
-        estimate(_three(record, "brier", "brier_change"), form=".3f"),
+        estimate(interval(record, "brier_change", "brier"), form=".3f"),
         *row([], [number(100 * record["ece"], gone=GONE)]),
-        estimate(_three(record, "ece", "ece_change", times=100)),
+        estimate(interval(record, "ece_change", "ece", times=100)),
     ]
 
 
@@ -62,8 +62,8 @@ def answer_bias(frame: pd.DataFrame) -> Iterator[Table]:
                 variant(record["variant"]),
                 *row([record["benchmark"], record["answer"]]),
                 *row([], [number(record[name], gone=GONE) for name in GIVEN]),
-                estimate(_three(record, "explained", "explained_points")),
-                estimate(_three(record, "left", "left_points")),
+                estimate(interval(record, "explained_points", "explained")),
+                estimate(interval(record, "left_points", "left")),
             ]
             for record in rows.to_dict("records")
         ]
@@ -85,8 +85,8 @@ def phrasings(frame: pd.DataFrame) -> Iterator[Table]:
                 variant(record["variant"]),
                 *row([record["benchmark"]], [whole(record["facts"])]),
                 *row([], [number(record[name], gone=GONE) for name in ("any_percent", "all_percent")]),
-                estimate(_three(record, "consistency", "consistency_percent")),
-                estimate(_three(record, "known_elsewhere", "known_elsewhere_percent")),
+                estimate(interval(record, "consistency_percent", "consistency")),
+                estimate(interval(record, "known_elsewhere_percent", "known_elsewhere")),
                 *row([], [number(record[name], gone=GONE) for name in ("unrelated_percent", "guessed_percent")]),
             ]
             for record in rows.to_dict("records")
@@ -105,7 +105,7 @@ def capacity(frame: pd.DataFrame) -> Iterator[Table]:
         made = [
             [
                 *row([in_words(record["variant"]), record["benchmark"]], []),
-                estimate((record["bits_per_fact"], record["bits_low"], record["bits_high"]), form=".2f"),
+                estimate(interval(record, "bits_per_fact", "bits"), form=".2f"),
                 *row([], [whole(record["bits_known"]), whole(record["dense_bits_known"])]),
                 *row([], [number(1000 * record["bits_per_parameter"], ".2f")]),
             ]
@@ -122,7 +122,7 @@ def shifted(bias: pd.DataFrame) -> Iterator[str]:
     said = []
     for model, rows in bias[bias["explained_low"] > 0].groupby("model", sort=False):
         record = rows.sort_values("explained_points").iloc[-1].to_dict()
-        share = points(*_three(record, "explained", "explained_points"))
+        share = points(*interval(record, "explained_points", "explained"))
         said.append(
             f"{share} of the {number(record['drop_points'])} points that {model} loses on {record['benchmark']} with "
             f"{in_words(record['variant'])}, which answers “{record['answer']}” to {number(record['given_percent'])}%"
@@ -137,7 +137,7 @@ def elsewhere(phrasings: pd.DataFrame) -> Iterator[str]:
     there = phrasings[phrasings["known_elsewhere_low"].notna()]
     for model, rows in there.groupby("model", sort=False):
         record = rows.sort_values("forgotten", kind="stable").iloc[-1].to_dict()
-        share = points(*_three(record, "known_elsewhere", "known_elsewhere_percent"), "%")
+        share = points(*interval(record, "known_elsewhere_percent", "known_elsewhere"), "%")
         said.append(
             f"{share} of the {whole(record['forgotten'])} answers that {model} lost on {record['benchmark']} with "
             f"{in_words(record['variant'])} ({number(record['unrelated_percent'])}% if answers to a fact's phrasings "
@@ -145,11 +145,6 @@ def elsewhere(phrasings: pd.DataFrame) -> Iterator[str]:
         )
     if said:
         yield f"Asked otherwise, still known: {listed(said, '; ')}."
-
-
-def _three(record: Record, name: str, value: str, times: float = 1) -> tuple[float, float, float]:
-    """(value, low, high), the interval of the columns that `name` begins."""
-    return times * record[value], times * record[f"{name}_low"], times * record[f"{name}_high"]
 
 
 def bits(capacity: pd.DataFrame) -> Iterator[str]:
@@ -170,7 +165,7 @@ def bits(capacity: pd.DataFrame) -> Iterator[str]:
             f"parameters){''.join(left)}"
         )
     if said:
-        yield f"{'. '.join(said)}."
+        yield ". ".join(said) + "."
 
 
 def _interval(record: Record) -> str:

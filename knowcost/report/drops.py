@@ -15,6 +15,7 @@ from knowcost.report.table import (
     Table,
     columns,
     estimate,
+    interval,
     number,
     row,
     variant,
@@ -43,7 +44,7 @@ def cheapest(frame: pd.DataFrame) -> Iterator[Table]:
             rows.append([*start, Cell("none is shown to", "quiet"), *row([], [GONE] * 4)])
             continue
         shares = [number(best[name]) for name in ("bytes_saved_percent", "kept_percent", "kept_least")]
-        lost = estimate((best["drop_points"], best["drop_low"], best["drop_high"]))
+        lost = estimate(interval(best, "drop_points", "drop"))
         rows.append([*start, variant(best["variant"]), *row([], shares), lost])
     yield Table("Smallest variant, by what has to be kept", note, heads, rows)
 
@@ -62,7 +63,7 @@ def drops(frame: pd.DataFrame) -> Iterator[Table]:
             key = (name_of(drop["method"]), where)
             cells = made.setdefault(key, row(key, [""] * len(strengths)))
             place = len(key) + strengths.index(drop["strength"] or UNPRUNED)
-            cells[place] = estimate((drop["drop_points"], drop["drop_low"], drop["drop_high"]), drop["decision"])
+            cells[place] = estimate(interval(drop, "drop_points", "drop"), drop["decision"])
         title = f"Points of accuracy lost: {LABELS[str(family)]} models"
         yield Table(title, note, columns(["method", "scope"], strengths), list(made.values()))
 

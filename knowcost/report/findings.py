@@ -33,8 +33,6 @@ WORDS = {  # of a verdict: its mark, and its class of report.css
     UNSURE: ("?", "unsure"),
     NOT_RUN: ("", "quiet"),
 }
-PAIRS = [("overall", "attention"), ("overall", "feed_forward"), ("attention", "feed_forward"),
-         ("self_attention", "cross_attention"), ("encoder_attention", "decoder_attention")]  # fmt: skip
 FEWEST = 10  # forgotten facts, below which "times chance" is a number about one or two of them
 
 
@@ -183,13 +181,13 @@ def overlap(frame: pd.DataFrame) -> Iterator[Table]:
 
 
 def _pairs(frame: pd.DataFrame) -> Iterator[list[Cell]]:
-    """A row for each two variants whose scopes are one of PAIRS and that forgot enough."""
+    """A row for each two variants that forgot enough."""
     for (a, b), cells in frame.groupby(["a", "b"], sort=False):
         first, second = tables.describe(str(a)), tables.describe(str(b))
         scopes = (first["scope"], second["scope"])
         sums = cells[["forgotten_a", "forgotten_b", "both", "expected"]].sum()
         enough = sums[["forgotten_a", "forgotten_b"]].min() >= FEWEST
-        if scopes in PAIRS and first["grouping"] == GROUPINGS[0] and enough:
+        if first["grouping"] == GROUPINGS[0] and enough:
             counts = [whole(sums[name]) for name in ("forgotten_a", "forgotten_b", "both")]
             chance = [number(sums["expected"]), number(sums["both"] / sums["expected"])]
             level = Cell(first["strength"], "number")

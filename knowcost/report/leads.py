@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.report.table import GONE, LEGEND, Cell, Column, Table, columns, estimate, variant
+from knowcost.report.table import GONE, LEGEND, Cell, Column, Table, columns, estimate, interval, variant
 from knowcost.spec.variants import DENSE
 
 BY = {"popularity": "popularity", "frequency": "frequency of the answer"}
@@ -21,15 +21,13 @@ def above_chance(scores: pd.DataFrame) -> Iterator[Table]:
         "accuracy by which the dense model is above it. Further rows: percent of that lead that is lost; 100 is "
         "chance. No lead: the dense model is not shown to be above the baseline, so it has nothing there to lose."
     )
-    for model, rows in scores[scores["lead_points"].notna()].groupby("model", sort=False):
-        heads, made = _wide(rows, _lead)
-        yield Table(f"Above chance: {model}", note, heads, made, folded=True)
+    yield from _by_model(scores[scores["lead_points"].notna()], "Above chance: {}", note, _lead)
 
 
 def _lead(cell: Record) -> Cell:
     if cell["variant"] == DENSE:
-        return estimate(_three(cell, "lead_points", "lead"))
-    return NO_LEAD if pd.isna(cell["lead_lost_percent"]) else estimate(_three(cell, "lead_lost_percent", "lead_lost"))
+        return estimate(interval(cell, "lead_points", "lead"))
+    return NO_LEAD if pd.isna(cell["lead_lost_percent"]) else estimate(interval(cell, "lead_lost_percent", "lead_lost"))
 
 
 def not_guessed(scores: pd.DataFrame) -> Iterator[Table]:
@@ -39,9 +37,7 @@ def not_guessed(scores: pd.DataFrame) -> Iterator[Table]:
         "k = (accuracy - g) / (1 - g). First row: k of the dense model, in percent. Further rows: percent of it that "
         "is kept. No lead: the dense model is not shown to know more than guessing gives."
     )
-    for model, rows in scores[scores["not_guessed_percent"].notna()].groupby("model", sort=False):
-        heads, made = _wide(rows, _kept)
-        yield Table(f"Known beyond guessing: {model}", note, heads, made, folded=True)
+    yield from _by_model(scores[scores["not_guessed_percent"].notna()], "Known beyond guessing: {}", note, _kept)
 
 
 def _kept(cell: Record) -> Cell:
@@ -49,7 +45,7 @@ def _kept(cell: Record) -> Cell:
         return estimate((cell["not_guessed_percent"], float("nan"), float("nan")))
     if pd.isna(cell["not_guessed_kept_percent"]):
         return NO_LEAD
-    return estimate(_three(cell, "not_guessed_kept_percent", "not_guessed_kept"))
+    return estimate(interval(cell, "not_guessed_kept_percent", "not_guessed_kept"))
 
 
 def rare(first: pd.DataFrame) -> Iterator[Table]:
@@ -59,12 +55,18 @@ def rare(first: pd.DataFrame) -> Iterator[Table]:
         "than of the least rare, among facts that the dense model is equally sure of (compared within quarters of its "
         f"confidence and weighed by their size). 95% intervals below. {LEGEND}"
     )
-    for model, rows in first.groupby("model", sort=False):
-        named = rows.assign(benchmark=rows["benchmark"] + ", by " + rows["by"].map(BY))
-        heads, made = _wide(
-            named, lambda cell: estimate(_three(cell, "difference_points", "difference"), cell["decision"])
-        )
-        yield Table(f"Are the rare forgotten first? {model}", note, heads, made, folded=True)
+    named = first.assign(benchmark=first["benchmark"] + ", by " + first["by"].map(BY))
+    yield from _by_model(named, "Are the rare forgotten first? {}", note, _earlier)
+
+
+def _earlier(cell: Record) -> Cell:
+    return estimate(interval(cell, "difference_points", "difference"), cell["decision"])
+
+
+def _by_model(frame: pd.DataFrame, title: str, note: str, told: Callable[[Record], Cell]) -> Iterator[Table]:
+    for model, rows in frame.groupby("model", sort=False):
+        heads, made = _wide(rows, told)
+        yield Table(title.format(model), note, heads, made, folded=True)
 
 
 def _wide(frame: pd.DataFrame, told: Callable[[Record], Cell]) -> tuple[list[Column], list[list[Cell]]]:
@@ -73,7 +75,3 @@ def _wide(frame: pd.DataFrame, told: Callable[[Record], Cell]) -> tuple[list[Col
     cells = {(cell["variant"], cell["benchmark"]): told(cell) for cell in frame.to_dict("records")}
     rows = [[variant(slug), *(cells.get((slug, name), Cell(GONE, "number")) for name in names)] for slug in slugs]
     return columns(["variant"], names), rows
-
-
-def _three(cell: Record, value: str, name: str) -> tuple[float, float, float]:
-    return cell[value], cell[f"{name}_low"], cell[f"{name}_high"]

@@ -1,8 +1,8 @@
 """Tables of the report: what the template prints, and how a number is written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -82,6 +82,11 @@ def estimate(numbers: tuple[float, float, float], decision: str = "", form: str 
     text = number(value, form, GONE) + ("?" if decision == rule.UNSURE and pd.notna(value) else "")
     style = f"number {DECISIONS.get(decision, '')}".strip()
     return Told(text.replace("-", MINUS), style, ends.replace("-", MINUS), decision)
+
+
+def interval(record: Mapping[Hashable, Any], value: str, name: str, times: float = 1) -> tuple[float, float, float]:
+    """(value, low, high) of a table's row: its column `value`, <name>_low and <name>_high."""
+    return times * record[value], times * record[f"{name}_low"], times * record[f"{name}_high"]
 
 
 def number(value: float | None, form: str = ".1f", gone: str = "") -> str:

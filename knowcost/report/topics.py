@@ -7,7 +7,7 @@ import pandas as pd
 
 from knowcost.aggregate import ALPHA
 from knowcost.aggregate.drops import KEEP, nearest_level
-from knowcost.aggregate.rule import COSTS, GAINS, SMALL
+from knowcost.aggregate.rule import COSTS, DIFFERENT, GAINS
 from knowcost.compress.wording import in_words, scope_in_words
 from knowcost.report.saying import Item, Row, listed, losses, minus, points
 from knowcost.report.subjects import Subject
@@ -17,7 +17,6 @@ from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import GROUPINGS
 
 Name = Callable[[Row], str]  # what a row of drops is called in a sentence
-SHOWN = (COSTS, SMALL)  # decisions by which accuracy says that there is a loss
 FINAL = ("final_unstructured", "final_structured")
 
 
@@ -140,7 +139,7 @@ def _uneven(subject: Subject) -> str:
     if not subject.model:
         return ""
     rows = subject.rows[(subject.rows["worst_decision"] == COSTS) & (subject.rows["worst_p"] < ALPHA)]
-    rows = rows[~rows["decision"].isin(SHOWN)]
+    rows = rows[~rows["decision"].isin(DIFFERENT)]
     if rows.empty:
         return ""
     row = rows.sort_values("worst_points", ascending=False).iloc[0].to_dict()
@@ -151,7 +150,7 @@ def _uneven(subject: Subject) -> str:
 def _hidden(subject: Subject) -> str:
     """The largest fall of the right answer's probability that accuracy does not show."""
     rows = subject.rows[subject.rows["drop_points"].notna() & subject.rows["probability_points"].notna()]
-    hidden = rows[(rows["probability_decision"] == COSTS) & ~rows["decision"].isin(SHOWN)]
+    hidden = rows[(rows["probability_decision"] == COSTS) & ~rows["decision"].isin(DIFFERENT)]
     if hidden.empty:
         return ""
     row = hidden.sort_values("probability_points", ascending=False).iloc[0].to_dict()

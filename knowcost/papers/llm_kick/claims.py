@@ -6,6 +6,7 @@ of larger against smaller models. A variant matches if it loses no more than TOL
 about decoders compressed everywhere.
 """
 
+import functools
 from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
@@ -23,7 +24,6 @@ from knowcost.papers.claim import (
     Part,
     Parts,
     Weights,
-    all_facts,
 )
 from knowcost.spec import levels
 from knowcost.spec.variants import DENSE, Step, paper_step, parse
@@ -159,24 +159,22 @@ def humanities_less_stem(group: Group) -> list[Part]:
     return [(sign, facts.to_numpy()) for sign, facts in parts] if all(facts.any() for _, facts in parts) else []
 
 
-def _claim(id: str, section: str, sentence: str, contrasts: Contrasts, unit: str, parts: Parts = all_facts) -> Claim:
-    return Claim(f"kick_{id}", section, sentence, ("decoder",), contrasts, PAPER, parts, unit)
-
-
+claim = functools.partial(Claim, paper=PAPER, families=("decoder",))
 CLAIMS = (
-    _claim("trivial_sparsity", "overall 1", "Pruned by 25 to 35%, models already fall short of a match.",
-           no_match_at_trivial_sparsity, BEYOND),
-    _claim("patterns", "overall 2", "No pruning method matches at N:M sparsity.", no_match_at_patterns, BEYOND),
-    _claim("quantization", "overall 3", "8 bits cost less than pruning half of the weights.",
-           eight_bits_beat_half_the_weights, MORE),
-    _claim("eight_bits_facts", "factoid QA", "Even 8 bits fall short of a match when the answer is not given.",
-           eight_bits(loses, "does not match"), BEYOND, asked("freebaseqa")),
-    _claim("eight_bits_mmlu", "MMLU", "8 bits match when answers are given to choose from.",
-           eight_bits(matches, "matches"), WITHIN, asked("mmlu")),
-    _claim("disciplines", "MMLU", "Humanities and social sciences lose more than STEM.",
-           everything_costs, MORE, humanities_less_stem),
-    _claim("magnitude", "MMLU, MT-Bench", "Up to 30%, magnitude pruning does as well as Wanda and SparseGPT.",
-           magnitude_keeps_up, WITHIN),
-    _claim("open_book", "overall 6", "Given the evidence, models pruned by 40 to 50% still match.",
-           half_matches, WITHIN, asked("triviaqa_open")),
+    claim("kick_trivial_sparsity", "overall 1", "Pruned by 25 to 35%, models already fall short of a match.",
+          contrasts=no_match_at_trivial_sparsity, unit=BEYOND),
+    claim("kick_patterns", "overall 2", "No pruning method matches at N:M sparsity.",
+          contrasts=no_match_at_patterns, unit=BEYOND),
+    claim("kick_quantization", "overall 3", "8 bits cost less than pruning half of the weights.",
+          contrasts=eight_bits_beat_half_the_weights, unit=MORE),
+    claim("kick_eight_bits_facts", "factoid QA", "Even 8 bits fall short of a match when the answer is not given.",
+          contrasts=eight_bits(loses, "does not match"), unit=BEYOND, parts=asked("freebaseqa")),
+    claim("kick_eight_bits_mmlu", "MMLU", "8 bits match when answers are given to choose from.",
+          contrasts=eight_bits(matches, "matches"), unit=WITHIN, parts=asked("mmlu")),
+    claim("kick_disciplines", "MMLU", "Humanities and social sciences lose more than STEM.",
+          contrasts=everything_costs, unit=MORE, parts=humanities_less_stem),
+    claim("kick_magnitude", "MMLU, MT-Bench", "Up to 30%, magnitude pruning does as well as Wanda and SparseGPT.",
+          contrasts=magnitude_keeps_up, unit=WITHIN),
+    claim("kick_open_book", "overall 6", "Given the evidence, models pruned by 40 to 50% still match.",
+          contrasts=half_matches, unit=WITHIN, parts=asked("triviaqa_open")),
 )  # fmt: skip

@@ -51,4 +51,5 @@ def test_the_rare_in_the_style_of_their_decision():
 
 def test_nothing_to_tell_makes_no_table():
     assert list(leads.above_chance(DATA[DATA["benchmark"] == "trex"])) == []
-    assert list(leads.not_guessed(DATA[:0])) == [] and list(leads.rare(pd.DataFrame(columns=["model"]))) == []
+    assert list(leads.not_guessed(DATA[:0])) == []
+    assert list(leads.rare(pd.DataFrame(columns=["model", "benchmark", "by"]))) == []

@@ -89,9 +89,10 @@ def popqa(source: Path) -> Loaded:
         said = record.get("possible_answers")
         whole = {**record, "possible_answers": parsed(where, said) if isinstance(said, str) else said}
         row: Record = {"id": text(where, record, "id"), "relation": text(where, record, "prop")}
-        row |= {"question": text(where, record, "question"), "cluster": text(where, record, "subj")}
+        row |= {"question": text(where, record, "question"), "subject": text(where, record, "subj")}
         row["popularity"] = amount(where, record, "s_pop")
         rows.append(_row(where, row, [record.get("obj"), *listed(where, whole, "possible_answers")]))
+    clusters.by_relation(rows)
     return Loaded(rows, [source])
 
 

@@ -121,6 +121,18 @@ def test_popqa_as_published_and_as_the_hub_has_it(tmp_path):
     assert prepare_whole("popqa", tmp_path / "hub.parquet", tmp_path / "out.parquet")[0] == rows
 
 
+def test_relations_are_the_clusters_of_popqa_where_there_are_ten(tmp_path):
+    def clusters(relations):
+        made = [
+            POPQA | {"id": str(i), "question": f"{i}?", "subj": f"S{i}", "prop": f"r{i % relations}"} for i in range(20)
+        ]
+        rows, _ = prepare_whole("popqa", jsonl(tmp_path / "p.jsonl", *made), tmp_path / "out")
+        return [row["cluster"] for row in rows]
+
+    assert clusters(10) == [f"r{i % 10}" for i in range(20)]
+    assert clusters(9) == [f"S{i}" for i in range(20)]
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

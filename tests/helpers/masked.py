@@ -119,3 +119,22 @@ def make(architecture, positions=64):
         ),
     }[architecture]()
     return model.eval(), tokenizer
+
+
+def plain_pass(model, tokenizer, cloze, width=48):
+    """float32 (vocabulary): logits at the mask, one sentence at a time, padded to `width`, head at every position."""
+    batch = tokenizer(
+        [cloze.replace("[MASK]", tokenizer.mask_token)], padding="max_length", max_length=width, return_tensors="pt"
+    )
+    with torch.no_grad():
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    assert logits.shape == (1, width, model.config.vocab_size)
+    return logits[0, batch["input_ids"][0] == tokenizer.mask_token_id][0]
+
+
+def answer_token(tokenizer, cloze, answer):
+    """The token that stands at the mask's place when the answer is written into the sentence."""
+    masked = tokenizer(cloze.replace("[MASK]", tokenizer.mask_token))["input_ids"]
+    filled = tokenizer(cloze.replace("[MASK]", answer))["input_ids"]
+    assert len(masked) == len(filled)
+    return filled[masked.index(tokenizer.mask_token_id)]

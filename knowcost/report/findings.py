@@ -128,7 +128,8 @@ def contrasts(claims: pd.DataFrame) -> Iterator[Table]:
         "Of several comparisons behind one verdict, the one that speaks most against the finding. Per 1% of weights: "
         "the same comparison where each side's loss is divided by the share of the model's weights that it removed or "
         "touched, in percent, where the sides are of different size. Clusters differ in which the compared variants "
-        "answer some fact differently. Left out: benchmarks of which a model is not shown to know anything."
+        "answer some fact differently. Left out: benchmarks of which a model is not shown to know anything, or whose "
+        "facts are one cluster."
     )
     if rows:
         yield Table("Behind the verdicts", note, [*heads, Column("left out")], rows, folded=True)

@@ -14,11 +14,12 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
+from knowcost.benchmarks.kinds import MASK
 from knowcost.common import seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.world import facts as world
 from knowcost.world.pupils import PAD, Pupil, build
-from knowcost.world.questions import MASK, TASKS, Pair, choices, questions, right_answer
+from knowcost.world.questions import TASKS, Pair, choices, questions, right_answer
 
 Exams = dict[str, list[tuple[list[Pair], int]]]  # {benchmark: [(choices, number of the right one)]}
 Encoded = tuple[list[int], list[int]]  # input ids, labels

@@ -10,15 +10,16 @@ MARGIN = 1.0
 def estimate(parts):
     """(value, se, df, third moment) of a sum of share x sum(values) / sum(over).
 
-    parts: dicts with benchmark, clusters, values (nan where they are not spoken of), over, share, noise, and flip, what
-    one change would add to the sum of values.
+    parts: dicts with benchmark, clusters, facts, values (nan where they are not spoken of), over, share, noise, and
+    flip, what one change would add to the sum of values.
     """
     value, square, third, welch = 0.0, 0.0, 0.0, 0.0
     for together in dependent(parts):
         moved, bears, benchmarks = pd.Series(dtype=float), pd.Series(dtype=float), {}
         for part in together:
             sums = pd.DataFrame({"g": part["clusters"], "v": part["values"], "w": part["over"]}).dropna()
-            part["n"], sums = len(sums), sums.groupby("g").sum()
+            part["n"] = len(set(part["facts"][~np.isnan(part["values"])]))  # phrasings of one fact are one
+            part["rows"], sums = len(sums), sums.groupby("g").sum()
             v, w, part["w"] = sums["v"], sums["w"], abs(sums["w"].sum())
             whole = v.sum() / w.sum()
             value += part["share"] * whole
@@ -32,7 +33,7 @@ def estimate(parts):
         df = max(bears.sum() ** 2 / (bears**2).sum() - 1, 1)
         here, t = jackknife(moved), stats.t.ppf(0.975, df)
         for mine, asked in benchmarks.values():
-            unseen = sum(abs(e["share"]) * e["flip"] * e["n"] / e["w"] * t**2 / (e["n"] + t**2) for e in asked)
+            unseen = sum(abs(e["share"]) * e["flip"] * e["rows"] / e["w"] * t**2 / (e["n"] + t**2) for e in asked)
             noise = sum(abs(e["share"]) * e["noise"] * len(e["values"]) / e["w"] for e in asked)
             here += max((max(unseen, noise) / t) ** 2 - jackknife(mine), 0)
         square, third, welch = square + here, third + (moved**3).sum(), welch + here**2 / df
@@ -150,7 +151,7 @@ def baseline(facts):
     numbers, right = zip(*map(choices, rows), strict=True)
     counts = pd.Series(right, dtype=object).value_counts()
     if "candidates" in facts:  # the most frequent answer of each relation
-        counts = counts.groupby([relation for relation, _ in counts.index]).max()
+        counts = counts.groupby(np.array([str(relation) for relation, _ in counts.index])).max()
         most = counts.sum()
     else:
         most = 0 if right[0] is None else counts.max()

@@ -61,7 +61,8 @@ class Cells:
 
     def part(self, values, over=None, share=1.0, noise=0.0, flip=100.0):
         over = np.ones(self.n) if over is None else over
-        about = {"benchmark": self.benchmark, "clusters": self.clusters, "share": share, "noise": noise, "flip": flip}
+        about = {"benchmark": self.benchmark, "clusters": self.clusters, "facts": self.facts["fact"].to_numpy()}
+        about |= {"share": share, "noise": noise, "flip": flip}
         return about | {"values": values, "over": over}
 
     def loss(self, name, slug):
@@ -86,9 +87,9 @@ class Cells:
         return lost, None
 
 
-def parts_of(of, models, slug):
+def parts_of(of, models, slug, noisy=True):
     """What by_hand.estimate takes of a mean over benchmarks, then over models; models: lists of Cells; of: a loss of
-    Cells."""
+    Cells; noisy: whether repeating the measurement is known to move it."""
     sums = []
     for cells in models:
         told = [cell for cell in cells if cell.knows and of(cell) and len(set(cell.clusters)) > 1]
@@ -96,14 +97,14 @@ def parts_of(of, models, slug):
         if found:
             sums.append(found)
     return [
-        cell.part(*of(cell), weight / sum(found.values()) / len(sums), cell.noise[slug])
+        cell.part(*of(cell), weight / sum(found.values()) / len(sums), cell.noise[slug] * noisy)
         for found in sums for cell, weight in found.items()
     ]  # fmt: skip
 
 
-def mean_loss(of, models, slug, level=0.95):
+def mean_loss(of, models, slug, level=0.95, noisy=True):
     """(value, low, high) of such a mean."""
-    parts = parts_of(of, models, slug)
+    parts = parts_of(of, models, slug, noisy)
     return interval(parts, level) if parts else (np.nan,) * 3
 
 
@@ -112,19 +113,20 @@ def losses(models, slug, several):
     row = {}
     for name in ("drop", "forgotten", "gained", "changed", "kept", "lead_lost", "probability"):
         unit = "percent" if name in ("kept", "lead_lost") else "points"
-        ends = mean_loss(lambda cell, name=name: cell.loss(name, slug), models, slug)
+        ends = mean_loss(lambda cell, name=name: cell.loss(name, slug), models, slug, noisy=name != "probability")
         row |= dict(zip((f"{name}_{unit}", f"{name}_low", f"{name}_high"), ends, strict=True))
     row["kept_least"] = mean_loss(lambda cell: cell.loss("kept", slug), models, slug, 1 - 0.05 / several)[1]
     knowing = [cell for cells in models for cell in cells if cell.knows]
+    counted = [cell for cell in knowing if len(set(cell.clusters)) > 1]
     changed = differing(parts_of(lambda cell: cell.loss("drop", slug), models, slug))
     ends = row["drop_points"], row["drop_low"], row["drop_high"]
     row["decision"] = decision(*ends, changed) if knowing else "nothing known"
     if row["decision"] == "not precise enough":
-        facts = sum({cell.benchmark: cell.n for cell in knowing}.values())
-        same = all((cell.right[slug] == cell.known).all() for cell in knowing)
+        facts = sum({cell.benchmark: cell.facts["fact"].nunique() for cell in counted}.values())
+        same = all((cell.right[slug] == cell.known).all() for cell in counted)
         row["needed"] = needed(facts, row["drop_points"], row["drop_low"], row["drop_high"], same)
-    by_benchmark = pd.Series({(c.model, c.benchmark): np.mean(c.loss("drop", slug)[0]) for c in knowing}, dtype=float)
-    if knowing:
+    by_benchmark = pd.Series({(c.model, c.benchmark): np.mean(c.loss("drop", slug)[0]) for c in counted}, dtype=float)
+    if counted:
         worst = by_benchmark.groupby(level=1, sort=False).mean()
         row["worst_points"] = worst.max()
         if (worst == worst.max()).sum() == 1:  # of several the table names the first
@@ -222,7 +224,10 @@ def main(results, benchmarks):
     scores = scores[~scores["variant"].str.contains("lost@") & ~scores["benchmark"].str.contains("@published")]
     compared, families = Comparison(), defaultdict(lambda: defaultdict(list))
     for (family, model, benchmark), rows in scores.groupby(["family", "model", "benchmark"], sort=False):
-        cells = Cells(results, benchmarks, family, model, benchmark, list(rows["variant"]))
+        if "dense" not in set(rows["variant"]):
+            continue
+        alike = rows[(rows["variant"] == "dense") | rows["drop_points"].notna()]  # others were asked other facts
+        cells = Cells(results, benchmarks, family, model, benchmark, list(alike["variant"]))
         families[family][model].append(cells)
         printed = rows_of(tables["facts"], model=model, benchmark=benchmark)
         said = rows_of(tables["probabilities"], model=model, benchmark=benchmark)
@@ -234,15 +239,17 @@ def main(results, benchmarks):
         whole = defaultdict(list)  # the models that have a variant on all of the family's benchmarks
         for model, each in models.items():
             printed = rows_of(tables["drops_by_model"], model=model)
+            several = len({slug for cells in each for slug in cells.right} - {"dense"})
             for slug in printed.index:
                 if {cells.benchmark for cells in each if slug in cells.right} == expected:
                     whole[slug].append(each)
-                    compared.row("drops_by_model", printed.loc[slug], losses([each], slug, len(printed)))
+                    compared.row("drops_by_model", printed.loc[slug], losses([each], slug, several))
             for row in tables["cheapest"][tables["cheapest"]["model"] == model].to_dict("records"):
                 compared.row("cheapest", row, {"variant": cheapest(printed, row["keep_at_least"])})
         printed = rows_of(tables["drops"], family=family)
+        several = len({slug for each in models.values() for cells in each for slug in cells.right} - {"dense"})
         for slug, each in whole.items():
-            compared.row("drops", printed.loc[slug], losses(each, slug, len(printed)))
+            compared.row("drops", printed.loc[slug], losses(each, slug, several))
     for row in tables["halves"].to_dict("records"):
         models = families[row["family"]]
         mine = [models[row["model"]]] if row["model"] else list(models.values())

@@ -150,7 +150,7 @@ class Measured:
             parts.append(cell.part(values, None, share, noise, flip))
             right = [cell.right[slug] for slug in variants]
             differs = np.any([each != right[0] for each in right], axis=0)
-            clusters |= {(cell.benchmark, name) for name in cell.clusters[differs]}
+            clusters |= set(cell.clusters[differs])
             allowance += 100 * share * sum(weights.values()) * cell.known.mean()
         self.known = bool(parts)
         if parts:
@@ -158,7 +158,7 @@ class Measured:
             self.p = p_value(parts)
             allowance = self.value if of_baseline else round(allowance, 9)
             side = self.value - self.low if self.value > 0 else self.high - self.value
-            here = {(cell.benchmark, name) for cell in shares for name in cell.clusters}
+            here = {name for cell in shares for name in cell.clusters}
             stays = len(here) >= FEWEST and allowance * self.value > 0 and min(abs(allowance), abs(self.value)) > side
             self.differing, self.borne = len(clusters), stays or len(clusters) >= FEWEST
             margin = not of_baseline and abs(sum(weights.values())) < 1e-9
@@ -171,7 +171,9 @@ def judged(measured):
     good = [x if each.value > 0 else 1.0 for x, each in zip(p, measured, strict=True)]
     bad = [x if each.value < 0 else 1.0 for x, each in zip(p, measured, strict=True)]
     holds, fails = max(good), min(1.0, len(p) * min(bad))
-    order = [(bad[i] if fails < 0.05 else 1, not each.equal, each.value) for i, each in enumerate(measured)]
+    against = [(bad[i], 0, 0) for i in range(len(p))]
+    least = [(not each.equal, -good[i], each.value) for i, each in enumerate(measured)]
+    order = against if fails < holds else least
     return min(holds, fails), fails < holds, order.index(min(order))
 
 

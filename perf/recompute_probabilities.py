@@ -43,7 +43,8 @@ def divergence(dense, variant):
 def probabilities(cells, slug):
     """The columns of a variant's row."""
     dense, variant = Said(cells.frames["dense"]), Said(cells.frames[slug])
-    made = {"probability": variant.probability.mean(), "brier": variant.brier.mean()}
+    own = {"probability": variant.probability, "brier": variant.brier}
+    made = {name: each[~np.isnan(each)].mean() for name, each in own.items() if not np.isnan(each).all()}
     changes = {
         "probability_points probability": (100 * (dense.probability - variant.probability), 100),
         "log_change log": (nats(dense.probability) - nats(variant.probability), -np.log(LEAST)),

@@ -102,7 +102,7 @@ def _table(choices: pd.Series) -> np.ndarray | None:
     widths = choices.map(len)
     table = np.full((len(choices), widths.max()), -np.inf)
     table[np.arange(table.shape[1]) < widths.to_numpy()[:, None]] = np.concatenate(choices.to_list())
-    if np.isnan(table).any() or table.shape[1] < 2:
+    if np.isnan(table).any() or np.isneginf(table).all(axis=1).any() or table.shape[1] < 2:
         return None
     return table
 

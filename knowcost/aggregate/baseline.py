@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from knowcost.aggregate import losses
-from knowcost.aggregate.clustered import Estimates, Sample, estimate
+from knowcost.aggregate.clustered import Estimates, estimate
 from knowcost.aggregate.losses import Loss
 from knowcost.aggregate.statistics import Group
 from knowcost.spec.variants import DENSE
@@ -36,9 +36,7 @@ def above(group: Group, slugs: Sequence[str]) -> pd.DataFrame:
         return found
     right, noise = _right(group, slugs), group.noises(slugs)
     if not np.isnan(group.baseline):
-        lead = estimate(
-            [Sample(group.benchmark, 100 * (right - group.baseline), group.clusters, flip=100, noise=noise)]
-        )
+        lead = estimate([group.sample(100 * (right - group.baseline), noise=noise)])
         _put(found, slugs, lead.columns("lead_points", "lead"))
     others = [slug for slug in slugs if slug != DENSE]
     if others and group.lead is not None and group.knows:
@@ -59,7 +57,7 @@ def _kept(group: Group, slugs: Sequence[str], guess: np.ndarray) -> Estimates | 
     """Percent of what the dense model knew beyond guessing that variants still do; None where it is not shown to have
     known anything."""
     before = group.right[DENSE][:, None] - guess
-    dense = estimate([Sample(group.benchmark, 100 * before, group.clusters, flip=100)])
+    dense = estimate([group.sample(100 * before)])
     if not dense.low[0] > 0:
         return None
     kept = Loss("not_guessed_kept", lambda group, slugs: (100 * (_right(group, slugs) - guess), before))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate.clustered import Sample, estimate
+from knowcost.aggregate.clustered import estimate
 from knowcost.aggregate.probabilities import LEAST
 from knowcost.aggregate.statistics import Group
 from knowcost.aggregate.tables import TREATMENT, describe, ordered
@@ -41,13 +41,13 @@ def _rows(group: Group, parameters: Mapping[tuple[str, str], int]) -> Iterator[d
         bits = np.log2(np.maximum(probability, LEAST) / prior)
         if np.isnan(bits).all():
             continue
-        found = estimate([Sample(group.benchmark, bits[:, None], group.clusters, flip=-np.log2(LEAST))])
+        found = estimate([group.sample(bits[:, None], flip=-np.log2(LEAST))])
         known = float(np.nansum(bits))
         dense = known if slug == DENSE else dense
         size = parameters.get((group.model, slug), np.nan)
         yield {
             **{"family": group.family, "model": group.model, **describe(slug), "benchmark": group.benchmark},
-            **{"n": int(found.n[0]), "bits_known": known, "dense_bits_known": dense},
+            **{"n": int((~np.isnan(bits)).sum()), "bits_known": known, "dense_bits_known": dense},
             **found.columns("bits_per_fact", "bits", 0),
             **{"model_parameters": size, "bits_per_parameter": known / size},
         }

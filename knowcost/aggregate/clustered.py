@@ -37,6 +37,8 @@ class Sample:
     over: n, or n x k: what the sum of values is divided by, 1 per fact if None, so that a ratio of sums is a mean too.
     share: the mean's coefficient in the estimate. flip: what one fact that changed would add to the sum of values.
     noise: half the width of what repeating the measurement moves the mean by. share, flip and noise: a number, or k.
+    facts: n names, of which rows are phrasings of one fact: they show no more than one row would; None if there are no
+    two.
     """
 
     benchmark: str
@@ -46,6 +48,7 @@ class Sample:
     share: np.ndarray | float = 1.0
     flip: np.ndarray | float = 1.0
     noise: np.ndarray | float = 0.0
+    facts: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -208,8 +211,15 @@ def _moves(samples: Sequence[Sample], names: pd.Index) -> _Moves:
 
 def _facts(samples: Sequence[Sample]) -> np.ndarray:
     """Per column the facts of one benchmark that are spoken of, none where no sample counts."""
-    spoken = [np.where(sample.share, (~np.isnan(sample.values)).sum(axis=0), 0) for sample in samples]
-    return np.max(spoken, axis=0)
+    return np.max([np.where(sample.share, _spoken(sample), 0) for sample in samples], axis=0)
+
+
+def _spoken(sample: Sample) -> np.ndarray:
+    """Per column the facts that have a value, however many of their phrasings do."""
+    there = ~np.isnan(sample.values)
+    if sample.facts is not None:
+        there = pd.DataFrame(there).groupby(sample.facts).any().to_numpy()
+    return np.asarray(there.sum(axis=0))
 
 
 def _totals(sample: Sample, names: pd.Index) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -231,11 +241,11 @@ def _floor(samples: Sequence[Sample], df: np.ndarray) -> np.ndarray:
     unseen, noise = np.zeros_like(df), np.zeros_like(df)
     for sample in samples:
         spoken = ~np.isnan(sample.values)
-        n = spoken.sum(axis=0)
-        over = n if sample.over is None else np.where(spoken, sample.over.reshape(len(spoken), -1), 0.0).sum(axis=0)
+        rows, n = spoken.sum(axis=0), _spoken(sample)
+        over = rows if sample.over is None else np.where(spoken, sample.over.reshape(len(spoken), -1), 0.0).sum(axis=0)
         share = np.abs(np.broadcast_to(sample.share, df.shape))
         with np.errstate(divide="ignore", invalid="ignore"):
-            unseen += np.where(share > 0, share * sample.flip * t**2 / (n + t**2) * np.abs(n / over), 0)
+            unseen += np.where(share > 0, share * sample.flip * t**2 / (n + t**2) * np.abs(rows / over), 0)
         noise += share * np.nan_to_num(np.broadcast_to(sample.noise, df.shape))
     return np.maximum(unseen, noise) / t
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from knowcost.aggregate import losses
-from knowcost.aggregate.clustered import Sample, estimate
+from knowcost.aggregate.clustered import estimate
 from knowcost.aggregate.statistics import Group
 from knowcost.papers.claim import CLOSE, MAJORITY, ByLevel, Part, Parts, Weights, mean_of
 from knowcost.spec.variants import DENSE, parse, scope_key
@@ -42,9 +42,9 @@ class Asked:
         """Which facts are in some part."""
         return np.any([facts for _, facts in self.parts], axis=0)
 
-    def clusters(self, facts: np.ndarray) -> tuple[str, np.ndarray]:
-        """The benchmark, and the cluster of each of these facts."""
-        return self.group.benchmark, self.group.clusters[facts]
+    def clusters(self, facts: np.ndarray) -> np.ndarray:
+        """The cluster of each of these facts."""
+        return self.group.clusters[facts]
 
 
 @dataclass(frozen=True)
@@ -120,18 +120,23 @@ def measure(groups: Sequence[Group], words: str, by_level: ByLevel, parts: Parts
         return Comparison(words, missing=missing, left_out=left_out, has_margin=has_margin)
     levels = {level: each for level, each in by_level.items() if level is not None} if len(by_level) > 1 else {}
     measured = list(_measured(asked, [mean, *levels.values()], _per_weight(by_level, weights)))
-    facts = _distinct((each.group.benchmark, each.group.facts["id"].to_numpy()[each.facts]) for each in asked)
+    facts = _facts(asked)
     models, benchmarks = (len({getattr(each.group, name) for each in asked}) for name in ("model", "benchmark"))
     by = dict(zip(levels, measured[1:], strict=True))
     return Comparison(words, measured[0], by, facts, models, benchmarks, left_out=left_out, has_margin=has_margin)
 
 
-def _distinct(names: Iterable[tuple[str, np.ndarray]]) -> int:
-    """How many different names there are, of (benchmark, names); those of two benchmarks are never the same."""
-    found: dict[str, list[np.ndarray]] = {}
-    for benchmark, each in names:
-        found.setdefault(benchmark, []).append(each)
-    return sum(len(pd.unique(np.concatenate(each))) for each in found.values())
+def _facts(asked: Sequence[Asked]) -> int:
+    """How many facts there are; those of two benchmarks are never the same."""
+    ids: dict[str, list[np.ndarray]] = {}
+    for each in asked:
+        ids.setdefault(each.group.benchmark, []).append(each.group.facts["fact"].to_numpy()[each.facts])
+    return sum(_distinct(each) for each in ids.values())
+
+
+def _distinct(names: Iterable[np.ndarray]) -> int:
+    """How many different names there are. Clusters of one name are one, on whatever benchmark (clustered.py)."""
+    return len(pd.unique(np.concatenate(list(names))))
 
 
 def _missing(groups: Sequence[Group], weights: Weights) -> list[str]:
@@ -202,7 +207,7 @@ def _numbers(asked: Sequence[Asked], of_model: PerModel) -> list[Number]:
         for sign, facts in each.parts:
             mine = np.where(facts[:, None], values, np.nan)
             share = sign * each.share
-            samples.append(Sample(group.benchmark, mine, group.clusters, share=share, flip=flips, noise=noises))
+            samples.append(group.sample(mine, share=share, flip=flips, noise=noises))
     found = estimate(samples)
     ends = [np.round(end, 9) for end in (found.value, found.low, found.high)]  # 0 is 0, not 1e-17
     return [Number(*map(float, each)) for each in zip(*ends, found.p, strict=True)]

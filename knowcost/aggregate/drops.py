@@ -38,7 +38,7 @@ LOSSES = ["models", "pairs", "knowing", "small", "drop_points", "drop_low", "dro
 BY_MODEL = ["family", "model", *TREATMENT, "benchmarks", *LOSSES, *PAPER, *SIZES]
 BY_FAMILY = ["family", *TREATMENT, "benchmarks", *LOSSES, *PAPER, "bytes_saved_percent"]
 CHEAPEST = ["variant", "bytes_saved_percent", "kept_percent", "kept_low", "kept_least", "drop_points", "drop_low",
-            "drop_high"]  # fmt: skip
+            "drop_high", "lead_lost_percent", "lead_lost_low", "lead_lost_high"]  # fmt: skip
 
 
 def scores(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

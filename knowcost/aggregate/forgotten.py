@@ -59,7 +59,8 @@ class _Known:
             flip = 100 * (n + Z95**2) / (size + Z95**2)
             scaled = noise * np.sqrt(len(self.group.facts) / size)  # as if noise fell evenly on facts
             values, clusters = self.lost[inside], self.clusters[inside]
-            samples.append(Sample(self.group.benchmark, values, clusters, share=weight, flip=flip, noise=scaled))
+            facts = None if self.group.repeated is None else self.group.repeated[self.group.right[DENSE]][inside]
+            samples.append(Sample(self.group.benchmark, values, clusters, None, weight, flip, scaled, facts))
         return estimate(samples)
 
     def strata(self, by: str) -> list[tuple[np.ndarray, float]]:
@@ -68,6 +69,7 @@ class _Known:
         firmly as all are."""
         keys = [self.confidence.to_numpy(float, na_value=np.nan), self.parts[by].to_numpy(float, na_value=np.nan)]
         there = pd.Series(self.clusters).groupby(keys).nunique().unstack(fill_value=0)
+        there = there.reindex(columns=self.parts[by].dropna().unique(), fill_value=0)  # one may be without confidence
         common = there.index[(there > 1).all(axis=1)]
         sizes = self.confidence.value_counts().loc[common]
         return [(_are(self.confidence, each), sizes[each] / sizes.sum()) for each in common]

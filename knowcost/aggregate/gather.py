@@ -153,8 +153,9 @@ def _said(cell: Cell, base: _Base, margin: float, found: Asked) -> _Said:
     _check_prompts(cell, about, base)
     if row["experiment"] != AS_PUBLISHED:
         _add_answers(cell, frame, base, found)
-    clusters = base.facts["cluster"].to_numpy()
-    probable = probabilities.row(said, base.said if base.is_dense else None, clusters, margin)
+    clusters, fact = (base.facts[name].to_numpy() for name in ("cluster", "fact"))
+    names = fact if phrasings.repeats(base.facts) else None
+    probable = probabilities.row(said, base.said if base.is_dense else None, clusters, margin, names)
     changed = probabilities.changed(said, base.said)
     return _Said(row, probable, noise.measure(frame), said.correct, said.right, changed)
 

@@ -145,8 +145,8 @@ def sample(group: Group, slugs: Sequence[str], loss: Loss, share: np.ndarray | f
     """What variants lost on one benchmark; share: of Sample."""
     values, over = loss.values(group, slugs)
     base = (~np.isnan(values)).sum(axis=0) if over is None else np.abs(over.sum(axis=0))
-    noise = group.noises(slugs) * len(values) / np.maximum(base, 1)  # measured on all facts
-    return Sample(group.benchmark, values, group.clusters, over, share, 100, noise)
+    noise = group.noises(slugs) * len(values) / np.maximum(base, 1)  # measured on all facts, of right and wrong
+    return group.sample(values, over=over, share=share, noise=0.0 if loss is PROBABILITY else noise)
 
 
 def means(models: Sequence[Sequence[Group]], whole: np.ndarray, slugs: Sequence[str], loss: Loss) -> Estimates:

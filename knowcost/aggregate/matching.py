@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.clustered import Sample, estimate
+from knowcost.aggregate.clustered import estimate
 from knowcost.aggregate.statistics import Bootstrap, Group
 from knowcost.spec import levels
 from knowcost.spec.variants import DENSE, Step, Variant, parse
@@ -143,7 +143,7 @@ def _decided(group: Group, slugs: Sequence[str], tolerance: float) -> list[dict[
         baseline = baselines.get(prefix, np.nan)
         allowed = 100 * tolerance * (group.right[DENSE][:, None] - baseline)
         values, noise = group.lost(slugs) - allowed, group.noises(slugs)
-        found = estimate([Sample(group.benchmark, values, group.clusters, flip=100, noise=noise)])
+        found = estimate([group.sample(values, noise=noise)])
         for place, row in enumerate(rows):
             row |= found.columns(f"{prefix}beyond_points", f"{prefix}beyond", place)
             row[f"{prefix}match"] = _word(found.value[place], found.low[place], found.high[place])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate.clustered import Estimates, mean
+from knowcost.aggregate.clustered import Estimates, Sample, estimate, mean
 
 COLUMNS = ["family", "model", "variant", "benchmark", "facts", "phrasings", "accuracy", "any_percent", "all_percent",
            "consistency_percent", "consistency_low", "consistency_high", "wrong_elsewhere_percent", "forgotten",
@@ -59,7 +59,7 @@ def row(facts: pd.DataFrame, rows: pd.DataFrame, dense: pd.DataFrame | None) -> 
     lost = was & ~right
     share = np.where(lost, 100.0 * elsewhere, np.nan)[:, None]
     found["forgotten"] = int(lost.sum())
-    found |= _columns("known_elsewhere", mean(share, clusters[code], flip=100))
+    found |= _columns("known_elsewhere", estimate([Sample("", share, clusters[code], flip=100, facts=code)]))
     found["unrelated_percent"] = _percent(_other(code, _by_phrasing(facts, right, was)), lost)
     found["guessed_percent"] = _percent(_other(code, facts["guess"].fillna(0).to_numpy(float)), lost)
     return found

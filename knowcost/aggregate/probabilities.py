@@ -99,12 +99,15 @@ def of_right(rows: pd.DataFrame) -> np.ndarray:
     return said(rows).right
 
 
-def row(variant: Said, dense: Said | None, clusters: np.ndarray, margin: float) -> dict[str, Any]:
+def row(
+    variant: Said, dense: Said | None, clusters: np.ndarray, margin: float, facts: np.ndarray | None = None
+) -> dict[str, Any]:
     """COLUMNS from `n` on: what a variant's rows say, beside the dense model's on the same facts if there are any.
 
     Changes are positive where something is lost or gets worse: probability_points and log_change are the dense model's
     less the variant's, brier_change and ece_change the variant's less the dense model's, kl_mean is of the dense
-    model's distribution from the variant's. margin: of rule.decide. What the rows do not say is nan.
+    model's distribution from the variant's. margin: of rule.decide; facts: of clustered.Sample. What the rows do not
+    say is nan.
     """
     own = {
         "probability": variant.right,
@@ -126,12 +129,12 @@ def row(variant: Said, dense: Said | None, clusters: np.ndarray, margin: float) 
     }
     flip = np.array([most for _, _, most in ESTIMATES.values()])
     values = np.column_stack([changes[name] for name in ESTIMATES])
-    of = estimate([Sample("", values, clusters, flip=flip)])
+    of = estimate([Sample("", values, clusters, flip=flip, facts=facts)])
     for place, (mean, interval, _) in enumerate(ESTIMATES.values()):
         found |= of.columns(mean, interval, place)
     found["kl_low"] = max(found["kl_low"], 0.0) if not np.isnan(found["kl_low"]) else nan
     found["kl_p99"] = np.percentile(divergence[~np.isnan(divergence)], 99) if of.n[2] else nan
-    found["n_probability"] = of.n[0]
+    found["n_probability"] = int((~np.isnan(changes["probability"])).sum())
     if of.n[0]:
         found["probability_decision"] = rule.decide(of.value[0], of.low[0], of.high[0], margin, of.differing[0])
     return found | _flips(variant, dense)

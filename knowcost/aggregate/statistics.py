@@ -11,6 +11,7 @@ import functools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,6 +63,16 @@ class Group:
         """The cluster of every fact."""
         return self.facts["cluster"].to_numpy()
 
+    def sample(self, values: np.ndarray, **more: Any) -> Sample:
+        """Values of the rows (n x k) as clustered.Sample takes them, of which one flip adds 100; more: of Sample."""
+        return Sample(self.benchmark, values, self.clusters, **{"flip": 100, "facts": self.repeated} | more)
+
+    @functools.cached_property
+    def repeated(self) -> np.ndarray | None:
+        """The fact of every row, None where none has several phrasings."""
+        fact = self.facts["fact"]
+        return fact.to_numpy() if fact.duplicated().any() else None
+
     @property
     def baseline(self) -> float:
         """The share that is right without knowing anything: the majority baseline or guessing, whichever is better; nan
@@ -76,7 +87,7 @@ class Group:
         if DENSE not in self.right or np.isnan(self.baseline):
             return None
         above = 100 * (self.right[DENSE][:, None] - self.baseline)
-        return estimate([Sample(self.benchmark, above, self.clusters, flip=100)])
+        return estimate([self.sample(above)])
 
     @property
     def knows(self) -> bool:
@@ -198,8 +209,7 @@ def _group_rows(group: Group, margin: float) -> pd.DataFrame:
 
 def drop_of(group: Group, slugs: Sequence[str]) -> Estimates:
     """Points of accuracy that variants lost against the dense model; all tables have this interval of a cell."""
-    values, noise = group.lost(slugs), group.noises(slugs)
-    return estimate([Sample(group.benchmark, values, group.clusters, flip=100, noise=noise)])
+    return estimate([group.sample(group.lost(slugs), noise=group.noises(slugs))])
 
 
 def _macro(group: Group, slugs: Sequence[str]) -> Estimates:
@@ -207,4 +217,4 @@ def _macro(group: Group, slugs: Sequence[str]) -> Estimates:
     weights = relation_weights(group.facts)[:, None]
     values, noise = np.where(weights > 0, group.lost(slugs) * weights, np.nan), group.noises(slugs)
     flip = 100 * weights.sum() / max((weights > 0).sum(), 1)
-    return estimate([Sample(group.benchmark, values, group.clusters, over=weights, flip=flip, noise=noise)])
+    return estimate([group.sample(values, over=weights, flip=flip, noise=noise)])

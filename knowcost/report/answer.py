@@ -7,13 +7,13 @@ import pandas as pd
 
 from knowcost.aggregate import FULL_WEIGHT, tables
 from knowcost.aggregate.drops import KEEP
-from knowcost.aggregate.rule import COSTS, EQUAL, UNSURE
+from knowcost.aggregate.rule import COSTS, DIFFERENT, EQUAL, UNSURE
 from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.compress.wording import in_words
 from knowcost.report import beyond, subjects, topics
-from knowcost.report.saying import Item, enough, losses, minus
+from knowcost.report.saying import Item, Row, enough, losses, minus, points
 from knowcost.report.subjects import Subject
 from knowcost.report.table import number, whole
 from knowcost.spec.families import LABELS
@@ -38,7 +38,8 @@ def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
         lines += topics.sentences(group, data["halves"], named=len(groups) > 1 or len(group) > 1)
     for name, sentence in beyond.SENTENCES.items():
         lines += sentence(data[name][data[name]["model"].isin(known)])
-    return [*lines, *subjects.unanswered(data), *subjects.guessing(data), *subjects.small(data, FULL_WEIGHT)]
+    lines += [*subjects.unanswered(data), *subjects.guessing(data), *subjects.together(data)]
+    return [*lines, *subjects.small(data, FULL_WEIGHT)]
 
 
 def headlines(data: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -59,7 +60,7 @@ def _costliest(subject: Subject) -> str:
     costs = rows[rows["decision"] == COSTS].sort_values("drop_points", ascending=False)
     if len(costs):
         row = costs.iloc[0].to_dict()
-        return f"The largest loss: {losses([Item(in_words(row['variant']), row)])}."
+        return f"The largest loss: {losses([Item(in_words(row['variant']), row)])}{_of_lead(row)}."
     unsure = rows[rows["decision"] == UNSURE]
     count = f"None of its {whole(len(rows))} variants" if len(rows) > 1 else "Its one variant"
     words = f"{count} is {'' if len(rows) > 1 else 'not '}shown to cost more than the margin"
@@ -67,7 +68,19 @@ def _costliest(subject: Subject) -> str:
         words += f"; {whole(equal)} {'is' if equal == 1 else 'are'} practically equal to it"
     if len(unsure):
         words += f"; {whole(len(unsure))} not measured precisely enough{enough(unsure.to_dict('records'))}"
+    hidden = (rows["probability_decision"] == COSTS) & ~rows["decision"].isin(DIFFERENT)
+    if hidden.any():
+        words += "; the right answer's probability falls by more than that"
+        words += f" in {whole(hidden.sum())}" if len(rows) > 1 else ""
     return words + "."
+
+
+def _of_lead(row: Row) -> str:
+    """What share of its lead a model has lost, where it has one on all benchmarks that count."""
+    if pd.isna(row["lead_lost_percent"]) or row["leads"] != row["knowing"]:
+        return ""
+    lost = points(row["lead_lost_percent"], row["lead_lost_low"], row["lead_lost_high"], "%")
+    return f", which is {lost} of its lead over the baseline"
 
 
 def _smallest(cheapest: pd.DataFrame, model: str) -> str:
@@ -76,10 +89,12 @@ def _smallest(cheapest: pd.DataFrame, model: str) -> str:
     if found.empty or found["variant"].isna().all():
         return f"No smaller variant is shown to keep {KEEP}% of what it knew."
     row = found.iloc[0]
+    lost = row["lead_lost_percent"]
+    but = f", but loses {minus(lost)}% of its lead over the baseline" if lost > 100 - KEEP else ""
     return (
         f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}, "
         f"with {whole(row['bytes_saved_percent'])}% fewer bytes; it keeps {minus(row['kept_percent'])}%, at least "
-        f"{minus(row['kept_least'])}%."
+        f"{minus(row['kept_least'])}%{but}."
     )
 
 

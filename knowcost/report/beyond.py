@@ -118,14 +118,17 @@ TABLES = {"probabilities": probabilities, "answer_bias": answer_bias, "phrasings
 
 
 def shifted(bias: pd.DataFrame) -> Iterator[str]:
-    """A sentence on the loss of which a shifted threshold explains most, model by model."""
+    """A sentence on the loss of which a shifted threshold explains most, model by model, and of how many it is that."""
     said = []
     for model, rows in bias[bias["explained_low"] > 0].groupby("model", sort=False):
         record = rows.sort_values("explained_points").iloc[-1].to_dict()
+        looked_at = int(bias[bias["model"] == model]["explained_points"].notna().sum())
         share = points(*interval(record, "explained_points", "explained"))
         said.append(
             f"{share} of the {number(record['drop_points'])} points that {model} loses on {record['benchmark']} with "
             f"{in_words(record['variant'])}, which answers “{record['answer']}” to {number(record['given_percent'])}%"
+            + f" (the most of {whole(looked_at)} cells)"
+            * (looked_at > 1)
         )
     if said:
         yield f"A shifted threshold explains {listed(said, '; ')}."

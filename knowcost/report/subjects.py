@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from knowcost.aggregate.rule import NOTHING
+from knowcost.aggregate.rule import NOTHING, UNSURE
 from knowcost.report.saying import listed
 from knowcost.report.table import whole
 from knowcost.spec.families import FAMILIES, LABELS
@@ -89,6 +89,8 @@ def _reason(cells: pd.DataFrame, rows: pd.DataFrame) -> str:
     if NOTHING in set(rows["decision"]):
         names = listed(list(dict.fromkeys(cells["benchmark"])))
         return f"uncompressed it is not shown to know anything beyond guessing ({names}), so there is nothing to lose"
+    if UNSURE in set(rows["decision"]):
+        return "the facts that it was asked all belong together, so no loss has an interval"
     return "each of its variants misses benchmarks that its family was asked"
 
 
@@ -113,6 +115,7 @@ def accuracies(scores: pd.DataFrame) -> dict[str, float]:
 def small(data: Mapping[str, pd.DataFrame], fewest: float) -> Iterator[str]:
     """A sentence on the benchmarks of which a model that has an answer knows too few facts to bear much."""
     cells = data["scores"][data["scores"]["experiment"] == DENSE]
+    cells = cells[~cells["benchmark"].isin(_together(data))]
     known = cells.assign(known=(cells["n"] * cells["accuracy"]).round())
     few = known[(known["known"] < fewest) & known["model"].isin(models(data))]
     if len(few):
@@ -121,6 +124,18 @@ def small(data: Mapping[str, pd.DataFrame], fewest: float) -> Iterator[str]:
             f"Fewer than {whole(fewest)} facts known uncompressed, so of little weight in the means and told by hardly "
             f"any difference: {listed(words)}."
         )
+
+
+def together(data: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """A sentence on benchmarks of which nothing has an interval."""
+    if names := _together(data):
+        yield f"In no mean, since all of its facts belong together: {listed(names)}."
+
+
+def _together(data: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The benchmarks of one cluster that models with an answer were asked."""
+    facts = data["facts"]
+    return list(dict.fromkeys(facts[(facts["clusters"] == 1) & facts["model"].isin(models(data))]["benchmark"]))
 
 
 def _asked(scores: pd.DataFrame) -> dict[str, frozenset[str]]:

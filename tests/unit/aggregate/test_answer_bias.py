@@ -88,3 +88,9 @@ def test_places_are_those_of_kinds_with_places():
     places, words = answer_bias.places(cloze, {"kind": "cloze"})
     assert np.isnan(places).all() and words == []
     assert answer_bias.row(frame([None], place=places), words, asked([1], [True]), None) is None
+
+
+def test_a_fact_whose_choices_are_all_impossible_makes_no_row():
+    rows = asked([1.0, -1.0], [True, False])
+    rows.at[0, "choice_logprobs"] = np.array([-np.inf, -np.inf], np.float32)
+    assert answer_bias.row(facts([True, False]), NO_YES, rows, None) is None

@@ -201,3 +201,13 @@ def test_clusters_change_their_signs_as_one():
 
 def test_one_cluster_is_no_evidence_however_many_facts_it_holds():
     assert cluster_mcnemar(np.ones(500, bool), np.zeros(500, bool), names(500)) == 1
+
+
+def test_phrasings_of_a_fact_show_no_more_than_one_question():
+    """25 facts in 10 phrasings: the score interval of no event in 25, t with 24 degrees of freedom."""
+    facts = names(*[10] * 25)
+    found = estimate([Sample("b", np.zeros((250, 1)), facts, flip=100, facts=facts)])
+    t = stats.t.ppf(0.975, 24)
+    assert found.high[0] == pytest.approx(100 * t**2 / (25 + t**2)) and found.n[0] == 25
+    single = estimate([Sample("b", np.zeros((25, 1)), np.arange(25), flip=100)])
+    assert found.high[0] == pytest.approx(single.high[0])

@@ -58,13 +58,17 @@ def test_means_are_over_benchmarks_then_models():
     """Model a: 40 points on x, 20 on y; model b: 10 on x alone: (30 + 10) / 2."""
     groups = [
         ints("1111111000", "1110000000", times=5, benchmark="x", model="a"),
-        ints("1111111000", "1111100000", times=5, benchmark="y", model="a"),
+        ints("1111111000", "1111100000", times=5, benchmark="y", model="a", cluster=[f"y{i}" for i in range(50)]),
         ints("1111111000", "1111110000", times=5, benchmark="x", model="b"),
         ints("0" * 10, "1" * 10, model="c", family="decoder"),
     ]
     row = verdict(groups, "int8_feed_forward")
     assert (row["estimate"], row["models"], row["benchmarks"], row["facts"]) == (pytest.approx(20), 2, 2, 100)
     assert row["differing"] == 20 + 10  # on x the facts of a and of b are the same facts
+    same = [
+        dataclasses.replace(each, facts=each.facts.assign(cluster=groups[0].facts["cluster"])) for each in groups[:3]
+    ]
+    assert verdict(same, "int8_feed_forward")["differing"] == 20  # people asked about on x and y are the same people
     assert verdict(groups, "int8_feed_forward", "decoder")["estimate"] == pytest.approx(-100)
 
 

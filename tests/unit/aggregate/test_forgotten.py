@@ -252,3 +252,12 @@ def test_pairs_of_patterns_and_bits_differ_in_one_thing_too():
         ("methods", "wanda-50@overall", "sparsegpt-2of4@overall"),
         ("methods", "wanda-2of4@overall", "sparsegpt-2of4@overall"),
     }
+
+
+def test_a_part_of_which_no_confidence_is_known_has_nothing_net():
+    """The rarest answers all lack a probability, so that no quarter of confidence has facts of every part."""
+    answers = ["rare"] * 10 + ["often"] * 30
+    confidence = [float("nan")] * 10 + [-float(place) for place in range(30)]
+    made = group({"dense": "1" * 40, "int8@final": "01" * 20}, answer=answers, confidence=confidence)
+    rows = forgotten.forgotten_by([made])
+    assert rows[rows["by"] == "frequency"]["net_percent"].isna().all() and forgotten.first([made], 1).empty

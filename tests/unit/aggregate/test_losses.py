@@ -40,6 +40,23 @@ def test_noise_measured_on_all_facts_is_more_of_those_that_were_known():
     group = replace(asked(400, 0, known=100), noise={SLUG: 3.0})
     row = one([group])
     assert row["drop_high"] == pytest.approx(3) and row["kept_low"] == pytest.approx(100 - 3 * 400 / 100)
+    same = np.full(400, 0.5)
+    row = one([replace(group, probability={"dense": same, SLUG: same})])
+    square = t.ppf(0.975, 399) ** 2  # the noise is of answers: probabilities have the floor of no change in 400
+    assert row["probability_high"] == pytest.approx(100 * square / (400 + square))
+
+
+def test_phrasings_are_no_further_facts_in_any_mean():
+    facts = np.repeat([f"fact{number}" for number in range(25)], 10)
+    row = one([asked(250, 0, cluster=facts, fact=facts)])
+    square = t.ppf(0.975, 24) ** 2
+    assert row["drop_high"] == pytest.approx(100 * square / (25 + square))
+    assert row["kept_low"] == pytest.approx(100 - 100 * square / (25 + square))
+
+
+def test_the_worst_benchmark_is_one_that_counts():
+    row = one([asked(100, 10, benchmark="a"), asked(100, 90, benchmark="b", cluster="one")])
+    assert (row["worst_benchmark"], row["worst_points"], row["drop_points"]) == ("a", 10, 10)
 
 
 def test_a_handful_of_facts_does_not_outweigh_a_thousand():

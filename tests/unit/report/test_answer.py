@@ -74,14 +74,17 @@ def test_two_models_of_which_one_is_at_chance():
     lines = said(
         row("c1", "magnitude-50@overall", (9.3, 4.0, 14.6)),
         row("c2", "magnitude-50@overall", NONE, NOTHING, knowing=0),
+        row("c3", "magnitude-50@overall", NONE, UNSURE),
         row("decoder", "magnitude-50@overall", (9.3, 4.0, 14.6)),
     )
     assert lines[0].startswith("c1 (decoder) answers 50.0% right")
     assert "Pruning by 50%: everything costs 9.3 points of accuracy (4.0 to 14.6)." in lines
-    assert lines[-1] == (
+    assert lines[-2:] == [
         "Nothing can be said of c2 (decoder): uncompressed it is not shown to know anything beyond guessing (trex), so "
-        "there is nothing to lose."
-    )
+        "there is nothing to lose.",
+        "Nothing can be said of c3 (decoder): the facts that it was asked all belong together, so no loss has an "
+        "interval.",
+    ]
 
 
 def test_clozes_of_ones_own_do_not_hide_a_loss():
@@ -221,3 +224,44 @@ def test_bad_input_is_a_sentence_and_no_claim():
 def test_benchmarks_on_which_a_model_guesses_are_counted():
     lines = said(row("a", "int8@overall", SURE, pairs=3, knowing=1))
     assert "Not shown to know anything beyond guessing, so in no mean: a on 2 of its 3 benchmarks." in lines
+
+
+def test_the_largest_loss_says_what_it_is_of_the_lead():
+    lead = {"lead_lost_percent": 98.4, "lead_lost_low": 79.8, "lead_lost_high": 117.0}
+    lines = said(row("c", "magnitude-50@overall", (5.0, 4.0, 6.0), leads=1, **lead))
+    assert (
+        "The largest loss: everything pruned by 50% costs 5.0 points of accuracy (4.0 to 6.0), which is 98.4% (79.8 to "
+        "117.0) of its lead over the baseline."
+    ) in lines[0]
+    lines = said(row("c", "magnitude-50@overall", (5.0, 4.0, 6.0), knowing=2, leads=1, **lead))
+    assert "baseline" not in lines[0]  # its mean is over another benchmark, too
+
+
+def test_what_is_kept_may_be_what_anyone_guesses():
+    """A two-choice task that falls from 52 to 50% keeps 96% of the right answers and nothing that was known."""
+    small = kept("c", "int8@overall", 59.0, 96.2, 95.6)
+    (line, *_) = said(row("c", "int8@overall", (2.0, 1.7, 2.3)), cheapest=[small | {"lead_lost_percent": 99.1}])
+    assert line.endswith("it keeps 96.2%, at least 95.6%, but loses 99.1% of its lead over the baseline.")
+    (line, *_) = said(row("c", "int8@overall", (2.0, 1.7, 2.3)), cheapest=[small | {"lead_lost_percent": 4.2}])
+    assert line.endswith("it keeps 96.2%, at least 95.6%.")
+
+
+def test_the_headline_does_not_hide_a_fall_of_probability():
+    fall = {"probability_points": 14.0, "probability_decision": COSTS}
+    equal = (0.0, -0.3, 0.3)
+    lines = said(row("a", "magnitude-60@overall", equal, EQUAL, **fall), row("a", "int8@overall", equal, EQUAL))
+    assert "2 are practically equal to it; the right answer's probability falls by more than that in 1." in lines[0]
+    (line, *_) = said(row("a", "int8@overall", equal, EQUAL, **fall))
+    assert "cost more than the margin; the right answer's probability falls by more than that. No" in line
+
+
+def test_a_benchmark_of_one_cluster_is_named_and_not_called_small():
+    scores = [
+        cell("a"),
+        cell("a", "one", 0.4, 50),
+        cell("a", slug="int8@overall"),
+        cell("a", "one", slug="int8@overall"),
+    ]
+    fact = {"model": "a", "variant": "int8@overall", "benchmark": "one", "clusters": 1}
+    lines = said(row("a", "int8@overall", SURE), scores=scores, facts=[fact])
+    assert lines[-1] == "In no mean, since all of its facts belong together: one."

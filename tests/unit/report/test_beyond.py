@@ -44,8 +44,10 @@ def test_a_loss_that_is_a_shifted_threshold():
     unsure = BIAS | {"variant": "int8@overall", "explained_points": 20.0, "explained_low": -1.0}
     assert list(beyond.shifted(frame(BIAS, unsure))) == [
         "A shifted threshold explains 9.5 (6.5 to 12.5) of the 14.3 points that b loses on boolq with everything "
-        "pruned 2:4 (Wanda), which answers “no” to 98.8%."
+        "pruned 2:4 (Wanda), which answers “no” to 98.8% (the most of 2 cells)."
     ]
+    (line,) = beyond.shifted(frame(BIAS))
+    assert line.endswith("to 98.8%.")
     assert list(beyond.shifted(frame(unsure))) == []
     (made,) = beyond.answer_bias(frame(BIAS))
     assert [cell.text for cell in made.rows[0][1:]] == ["boolq", "no", "98.8", "40.0", "37.8", "14.3", "9.5", "4.8"]

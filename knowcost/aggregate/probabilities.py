@@ -61,7 +61,8 @@ class Said:
 
     @property
     def right(self) -> np.ndarray:
-        """The probability of the right answer: among the classes where there are any."""
+        """The probability of the right answer: among the classes where there are any, since a choice's own
+        log-likelihood says more about its length; nan where it was not asked for."""
         return np.exp(self.log_right)
 
 
@@ -90,13 +91,6 @@ def said(rows: pd.DataFrame) -> Said:
         sizes=sizes,
         classes=classes,
     )
-
-
-def of_right(rows: pd.DataFrame) -> np.ndarray:
-    """Of every row (logprob and choice_logprobs of score/rows.py) the probability of the right answer: among the
-    choices where there are choices, since a choice's own log-likelihood says more about its length; nan where it was
-    not asked for."""
-    return said(rows).right
 
 
 def row(

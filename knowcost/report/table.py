@@ -109,14 +109,3 @@ def signed(value: float) -> str:
         return "0"
     form = ".1f" if size >= 0.995 else ".2f" if size >= 0.005 else ".3f"
     return ("+" if value > 0 else MINUS) + number(size, form)
-
-
-def of_frame(frame: pd.DataFrame, title: str, note: str, folded: bool = False) -> Table:
-    """A frame as it is: columns of numbers have one decimal, or none where all are whole; nan is GONE."""
-    forms = {name: {"f": ".1f", "i": ".0f", "u": ".0f"}.get(frame[name].dtype.kind) for name in frame.columns}
-    heads = [Column(name.replace("_percent", " (%)").replace("_", " "), bool(form)) for name, form in forms.items()]
-    rows = []
-    for record in frame.to_dict("records"):
-        pairs = [(value, forms[str(name)]) for name, value in record.items()]
-        rows.append([Cell(number(value, form, GONE), "number") if form else Cell(value) for value, form in pairs])
-    return Table(title, note, heads, rows, folded)

@@ -61,7 +61,7 @@ def test_right_answers_are_likely_among_the_choices_and_open_ones_in_the_vocabul
     rows = pd.DataFrame({"correct": [True] * 4, "prediction": ["a"] * 4, "logprob": [-1.0, np.log(0.2), -3.0, None]})
     rows["choice_logprobs"] = [np.float32([-2, -1]), np.float32(rest), None, None]
     rows["top_logprob"] = np.nan
-    assert probabilities.of_right(rows).tolist() == pytest.approx(
+    assert probabilities.said(rows).right.tolist() == pytest.approx(
         [1 / (1 + np.exp(-1)), 0.2, np.exp(-3), np.nan], rel=1e-6, nan_ok=True
     )
 

@@ -2,7 +2,6 @@
 
 from math import inf, nan
 
-import pandas as pd
 import pytest
 
 from knowcost.report import table
@@ -32,11 +31,3 @@ def test_numbers(value, more, text):
 )
 def test_signed_numbers_keep_their_digits(value, text):
     assert table.signed(value) == text
-
-
-def test_a_frame_as_it_is():
-    frame = pd.DataFrame({"model": ["a"], "asked_least": [1200], "kept_percent": [nan]})
-    made = table.of_frame(frame, "Title", "Note.")
-    assert made.columns == [("model", False), ("asked least", True), ("kept (%)", True)]
-    assert made.rows == [[("a", ""), ("1,200", "number"), ("\N{EN DASH}", "number")]]
-    assert (made.title, made.note, made.folded, made.id) == ("Title", "Note.", False, "")

@@ -97,8 +97,8 @@ def phrasings(frame: pd.DataFrame) -> Iterator[Table]:
 def capacity(frame: pd.DataFrame) -> Iterator[Table]:
     """A folded table per model: what it knows in bits, a row per variant and benchmark."""
     note = (
-        "How much likelier the right answers are than to one who knows only how often each is right, in bits: a fact, "
-        "added up, and for a thousand parameters. Below zero: surer of something else."
+        "How much likelier the right answers are than to one who knows only how often each is right or, among choices, "
+        "guesses, in bits: a fact, added up, and for a thousand parameters. Below zero: surer of something else."
     )
     heads = columns(["variant", "benchmark"], ["bits a fact", "bits", "dense", "bits per 1,000 parameters"])
     for model, rows in frame.groupby("model", sort=False):
@@ -164,8 +164,8 @@ def bits(capacity: pd.DataFrame) -> Iterator[str]:
         left = [f", {whole(each['bits_known'])} with {in_words(each['variant'])}" for each in at[:1].to_dict("records")]
         said.append(
             f"{model} knows {whole(best['bits_known'])} bits of {best['benchmark']} beyond how often each answer is "
-            f"right ({_interval(best)} a fact; {number(1000 * best['bits_per_parameter'], '.2f')} for a thousand "
-            f"parameters){''.join(left)}"
+            f"right or, among choices, a guess ({_interval(best)} a fact; "
+            f"{number(1000 * best['bits_per_parameter'], '.2f')} for a thousand parameters){''.join(left)}"
         )
     if said:
         yield ". ".join(said) + "."

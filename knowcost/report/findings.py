@@ -88,11 +88,15 @@ def _paper(title: str, claims: pd.DataFrame) -> Paper:
 
 
 def _counts(claims: pd.DataFrame) -> str:
-    """ "24 verdicts on its findings: holds 4, ..." """
+    """ "2 verdicts on its findings: holds 2; 6 more were not run." """
     found = claims["verdict"].value_counts()
     total = int(found.drop(NOT_RUN, errors="ignore").sum())
-    said = ", ".join(f"{verdict} {found[verdict]}" for verdict in VERDICTS if verdict in found)
-    return f"{total} verdict{'s' * (total != 1)} on its findings: {said}." if total else "None of its findings was run."
+    if not total:
+        return "None of its findings was run."
+    said = ", ".join(f"{verdict} {found[verdict]}" for verdict in VERDICTS if verdict in found and verdict != NOT_RUN)
+    more = len(claims) - total
+    not_run = f"; {more} more {'was' if more == 1 else 'were'} not run" if more else ""
+    return f"{total} verdict{'s' * (total != 1)} on its findings: {said}{not_run}."
 
 
 def _verdict(claim: Mapping[Hashable, Any]) -> Verdict:

@@ -69,7 +69,8 @@ def test_bits_are_told_where_they_are_shown_to_be_above_zero():
     about |= {"dense_bits_known": 2345.0, "bits_per_parameter": 0.00125, "experiment": "dense", "scope": ""}
     dense = frame(about | {"variant": "dense"})
     (line,) = beyond.bits(dense)
-    assert "2,345 bits of boolq beyond how often each answer is right (3.20, 2.90 to 3.50 a fact; 1.25 for a" in line
+    assert "bits of boolq beyond how often each answer is right or, among choices, a guess (3.20, 2.90 to 3.50" in line
+    assert "b knows 2,345 bits" in line and "a fact; 1.25 for a thousand parameters" in line
     assert list(beyond.bits(dense.assign(bits_low=-0.1))) == []
     (made,) = beyond.capacity(dense)
     assert [cell.text for cell in made.rows[0]] == ["dense", "boolq", "3.20", "2,345", "2,345", "1.25"]

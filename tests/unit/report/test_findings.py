@@ -36,7 +36,7 @@ def test_each_finding_has_a_cell_per_family_of_the_run():
     found, other = findings.findings(FRAME)
     assert (found.title, other.title, other.families) == ("P", "Q", ["decoder"])
     assert found.families == ["encoder", "decoder"]
-    assert found.counts == "3 verdicts on its findings: holds 1, fails 1, not precise enough 1, not run 2."
+    assert found.counts == "3 verdicts on its findings: holds 1, fails 1, not precise enough 1; 2 more were not run."
     assert other.counts == "1 verdict on its findings: holds in part 1."
     first, second = found.findings
     assert [(verdict.words, verdict.style, verdict.numbers) for verdict in first.verdicts] == [

@@ -122,13 +122,13 @@ def shifted(bias: pd.DataFrame) -> Iterator[str]:
     said = []
     for model, rows in bias[bias["explained_low"] > 0].groupby("model", sort=False):
         record = rows.sort_values("explained_points").iloc[-1].to_dict()
-        looked_at = int(bias[bias["model"] == model]["explained_points"].notna().sum())
+        cells = int(bias[bias["model"] == model]["explained_points"].notna().sum())
+        most = f" (the most of {whole(cells)} cells)" if cells > 1 else ""
         share = points(*interval(record, "explained_points", "explained"))
         said.append(
             f"{share} of the {number(record['drop_points'])} points that {model} loses on {record['benchmark']} with "
-            f"{in_words(record['variant'])}, which answers “{record['answer']}” to {number(record['given_percent'])}%"
-            + f" (the most of {whole(looked_at)} cells)"
-            * (looked_at > 1)
+            f"{in_words(record['variant'])}, which answers “{record['answer']}” to "
+            f"{number(record['given_percent'])}%{most}"
         )
     if said:
         yield f"A shifted threshold explains {listed(said, '; ')}."
@@ -161,19 +161,15 @@ def bits(capacity: pd.DataFrame) -> Iterator[str]:
         here = rows[rows["benchmark"] == best["benchmark"]]
         pruned = here[(here["experiment"] == "prune") & (here["scope"] == "overall")]
         at = pruned[pruned["level"] == nearest_level(pruned["level"])]
+        per_fact = "{}, {} to {}".format(*(number(each, ".2f") for each in interval(best, "bits_per_fact", "bits")))
         left = [f", {whole(each['bits_known'])} with {in_words(each['variant'])}" for each in at[:1].to_dict("records")]
         said.append(
             f"{model} knows {whole(best['bits_known'])} bits of {best['benchmark']} beyond how often each answer is "
-            f"right or, among choices, a guess ({_interval(best)} a fact; "
+            f"right or, among choices, a guess ({per_fact} a fact; "
             f"{number(1000 * best['bits_per_parameter'], '.2f')} for a thousand parameters){''.join(left)}"
         )
     if said:
         yield ". ".join(said) + "."
-
-
-def _interval(record: Record) -> str:
-    low, high = (number(record[name], ".2f") for name in ("bits_low", "bits_high"))
-    return f"{number(record['bits_per_fact'], '.2f')}, {low} to {high}"
 
 
 SENTENCES = {"answer_bias": shifted, "phrasings": elsewhere, "capacity": bits}

@@ -26,8 +26,8 @@ COLUMNS = ["family", "model", *TREATMENT, "benchmark", "n", "bits_known", "dense
 def capacity(groups: Sequence[Group], parameters: Mapping[tuple[str, str], int]) -> pd.DataFrame:
     """A row per model, variant and benchmark whose answers have probabilities.
 
-    parameters: {(model, variant): how many, zeros among them}. bits_known: summed over facts; bits_per_fact: their
-    mean, with its interval.
+    parameters: {(model, variant): how many, zeros among them}. bits_known: summed over facts, of several phrasings
+    their mean; bits_per_fact: the mean over rows, with its interval.
     """
     rows = [row for group in groups for row in _rows(group, parameters)]
     return ordered(pd.DataFrame(rows, columns=COLUMNS))
@@ -35,6 +35,7 @@ def capacity(groups: Sequence[Group], parameters: Mapping[tuple[str, str], int])
 
 def _rows(group: Group, parameters: Mapping[tuple[str, str], int]) -> Iterator[dict[str, Any]]:
     prior = priors(group.facts)
+    share = 1 / group.facts.groupby("fact")["id"].transform("size").to_numpy()  # of a fact in several phrasings
     dense = np.nan
     for slug in sorted(group.right, key=lambda slug: slug != DENSE):  # the dense model first, then as they come
         probability = group.probability.get(slug, np.full(len(prior), np.nan))
@@ -42,7 +43,7 @@ def _rows(group: Group, parameters: Mapping[tuple[str, str], int]) -> Iterator[d
         if np.isnan(bits).all():
             continue
         found = estimate([group.sample(bits[:, None], flip=-np.log2(LEAST))])
-        known = float(np.nansum(bits))
+        known = float(np.nansum(bits * share))
         dense = known if slug == DENSE else dense
         size = parameters.get((group.model, slug), np.nan)
         yield {

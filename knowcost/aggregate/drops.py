@@ -38,7 +38,7 @@ LOSSES = ["models", "pairs", "knowing", "small", "drop_points", "drop_low", "dro
 BY_MODEL = ["family", "model", *TREATMENT, "benchmarks", *LOSSES, *PAPER, *SIZES]
 BY_FAMILY = ["family", *TREATMENT, "benchmarks", *LOSSES, *PAPER, "bytes_saved_percent"]
 CHEAPEST = ["variant", "bytes_saved_percent", "kept_percent", "kept_low", "kept_least", "drop_points", "drop_low",
-            "drop_high", "lead_lost_percent", "lead_lost_low", "lead_lost_high"]  # fmt: skip
+            "drop_high", "lead_lost_percent", "lead_lost_low", "lead_lost_high", "as_small"]  # fmt: skip
 
 
 def scores(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -109,14 +109,15 @@ def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:
     """Per model and share of facts to keep: the variant that saves most bytes of those that are shown to keep it.
 
     Shown: the lower bound that holds for all of the model's variants at once (kept_least) reaches the share, so that no
-    variant wins by luck.
+    variant wins by luck. as_small: others of which that is shown and that take as few bytes.
     """
     rows = []
     for (family, model), group in by_model.groupby(["family", "model"], sort=False):
         for least in KEEP_LEVELS:
             fit = group[(group["kept_least"] >= least) & (group["bytes_saved_percent"] > 0)]
-            best = fit.sort_values(["bytes_saved_percent", "kept_percent"], ascending=False).head(1)
-            values = best[CHEAPEST].to_dict("records")
+            fit = fit.sort_values(["bytes_saved_percent", "kept_percent"], ascending=False)
+            same = fit["variant"][fit["bytes_saved_percent"] == fit["bytes_saved_percent"].max()]
+            values = fit.head(1).assign(as_small="; ".join(same[1:]))[CHEAPEST].to_dict("records")
             rows.append({"family": family, "model": model, "keep_at_least": least, **(values[0] if values else {})})
     return pd.DataFrame(rows, columns=["family", "model", "keep_at_least", *CHEAPEST])
 

@@ -60,7 +60,7 @@ def _costliest(subject: Subject) -> str:
     costs = rows[rows["decision"] == COSTS].sort_values("drop_points", ascending=False)
     if len(costs):
         row = costs.iloc[0].to_dict()
-        return f"The largest loss: {losses([Item(in_words(row['variant']), row)])}{_of_lead(row)}."
+        return f"The largest loss seen: {losses([Item(in_words(row['variant']), row)])}{_of_lead(row)}."
     unsure = rows[rows["decision"] == UNSURE]
     count = f"None of its {whole(len(rows))} variants" if len(rows) > 1 else "Its one variant"
     words = f"{count} is {'' if len(rows) > 1 else 'not '}shown to cost more than the margin"
@@ -89,10 +89,11 @@ def _smallest(cheapest: pd.DataFrame, model: str) -> str:
     if found.empty or found["variant"].isna().all():
         return f"No smaller variant is shown to keep {KEEP}% of what it knew."
     row = found.iloc[0]
+    others = "".join(f", or as small {in_words(slug)}" for slug in filter(None, row["as_small"].split("; ")))
     lost = row["lead_lost_percent"]
     but = f", but loses {minus(lost)}% of its lead over the baseline" if lost > 100 - KEEP else ""
     return (
-        f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}, "
+        f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}{others}, "
         f"with {whole(row['bytes_saved_percent'])}% fewer bytes; it keeps {minus(row['kept_percent'])}%, at least "
         f"{minus(row['kept_least'])}%{but}."
     )

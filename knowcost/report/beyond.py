@@ -13,6 +13,10 @@ from knowcost.report.table import GONE, Cell, Table, columns, estimate, interval
 from knowcost.spec.variants import DENSE
 
 Record = Mapping[Hashable, Any]
+CHANCE = {
+    "guessed_percent": "by guessing alone",
+    "unrelated_percent": "if answers to a fact's phrasings were unrelated",
+}
 GIVEN = ("given_percent", "dense_given_percent", "right_percent", "drop_points")
 
 
@@ -123,7 +127,7 @@ def shifted(bias: pd.DataFrame) -> Iterator[str]:
     for model, rows in bias[bias["explained_low"] > 0].groupby("model", sort=False):
         record = rows.sort_values("explained_points").iloc[-1].to_dict()
         cells = int(bias[bias["model"] == model]["explained_points"].notna().sum())
-        most = f" (the most of {whole(cells)} cells)" if cells > 1 else ""
+        most = f" (the most of {whole(cells)} cells, not corrected for that)" if cells > 1 else ""
         share = points(*interval(record, "explained_points", "explained"))
         said.append(
             f"{share} of the {number(record['drop_points'])} points that {model} loses on {record['benchmark']} with "
@@ -135,41 +139,46 @@ def shifted(bias: pd.DataFrame) -> Iterator[str]:
 
 
 def elsewhere(phrasings: pd.DataFrame) -> Iterator[str]:
-    """A sentence on how much of what was forgotten in one phrasing is known in another, where most was forgotten."""
-    said = []
+    """A sentence on how much of what was forgotten in one phrasing is right in another: where most was forgotten of
+    what is shown to be more than guessing gives."""
+    said, not_shown = [], []
     there = phrasings[phrasings["known_elsewhere_low"].notna()]
     for model, rows in there.groupby("model", sort=False):
-        record = rows.sort_values("forgotten", kind="stable").iloc[-1].to_dict()
+        shown = rows[~(rows["known_elsewhere_low"] <= rows["guessed_percent"])]
+        if shown.empty:
+            not_shown.append(str(model))
+            continue
+        record = shown.sort_values("forgotten", kind="stable").iloc[-1].to_dict()
         share = points(*interval(record, "known_elsewhere_percent", "known_elsewhere"), "%")
+        chance = [f"{number(record[name])}% {words}" for name, words in CHANCE.items() if pd.notna(record[name])]
         said.append(
             f"{share} of the {whole(record['forgotten'])} answers that {model} lost on {record['benchmark']} with "
-            f"{in_words(record['variant'])} ({number(record['unrelated_percent'])}% if answers to a fact's phrasings "
-            "were unrelated)"
+            f"{in_words(record['variant'])}" + f" ({listed(chance, ', ')})" * bool(chance)
         )
     if said:
-        yield f"Asked otherwise, still known: {listed(said, '; ')}."
+        yield f"Forgotten in one phrasing, right in another: {listed(said, '; ')}."
+    if not_shown:
+        yield f"What {listed(not_shown)} lost is not shown to be known in another phrasing: guessing gives as much."
 
 
 def bits(capacity: pd.DataFrame) -> Iterator[str]:
-    """A sentence on what the models know in bits, on the benchmark where it is most, and what pruning leaves of it."""
-    said = []
-    for model, rows in capacity.groupby("model", sort=False):
-        dense = rows[(rows["variant"] == DENSE) & (rows["bits_low"] > 0)]
-        if dense.empty:
-            continue
-        best = dense.iloc[int(dense["bits_known"].argmax())].to_dict()
-        here = rows[rows["benchmark"] == best["benchmark"]]
+    """A sentence on what the models know in bits, on the benchmark that most were asked, and what pruning leaves."""
+    dense = capacity[(capacity["variant"] == DENSE) & (capacity["bits_low"] > 0)]
+    if dense.empty:
+        return
+    asked = dense.groupby("benchmark", sort=False)["bits_known"].agg(["size", "sum"]).sort_values(["size", "sum"])
+    benchmark, said = asked.index[-1], []
+    for record in dense[dense["benchmark"] == benchmark].to_dict("records"):
+        here = capacity[(capacity["benchmark"] == benchmark) & (capacity["model"] == record["model"])]
         pruned = here[(here["experiment"] == "prune") & (here["scope"] == "overall")]
         at = pruned[pruned["level"] == nearest_level(pruned["level"])]
-        per_fact = "{}, {} to {}".format(*(number(each, ".2f") for each in interval(best, "bits_per_fact", "bits")))
+        per_fact = "{}, {} to {}".format(*(number(each, ".2f") for each in interval(record, "bits_per_fact", "bits")))
         left = [f", {whole(each['bits_known'])} with {in_words(each['variant'])}" for each in at[:1].to_dict("records")]
         said.append(
-            f"{model} knows {whole(best['bits_known'])} bits of {best['benchmark']} beyond how often each answer is "
-            f"right or, among choices, a guess ({per_fact} a fact; "
-            f"{number(1000 * best['bits_per_parameter'], '.2f')} for a thousand parameters){''.join(left)}"
+            f"{record['model']} knows {whole(record['bits_known'])} bits ({per_fact} a fact; "
+            f"{number(1000 * record['bits_per_parameter'], '.2f')} for a thousand parameters){''.join(left)}"
         )
-    if said:
-        yield ". ".join(said) + "."
+    yield f"Beyond guessing, of {benchmark}: {'; '.join(said)}."
 
 
 SENTENCES = {"answer_bias": shifted, "phrasings": elsewhere, "capacity": bits}

@@ -40,8 +40,8 @@ def listed(parts: Sequence[str], last: str = " and ") -> str:
 def losses(items: Iterable[Item]) -> str:
     """What each of several things costs, the largest loss first; empty where none has an estimate.
 
-    "everything costs 8.3 points of accuracy (6.1 to 10.5), attention is practically equal to the uncompressed model and
-    what feed-forward layers cost is not measured precisely enough (about 900 facts would be)".
+    "everything costs 8.3 points of accuracy (6.1 to 10.5), attention is practically equal to the uncompressed model in
+    accuracy and what feed-forward layers cost is not measured precisely enough (about 900 facts would be)".
     """
     known = [item for item in items if pd.notna(item.row["drop_points"])]
     known.sort(key=lambda item: -item.row["drop_points"])
@@ -87,7 +87,7 @@ def _equal(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     verb = "are" if _many(names) else "is"
-    return [f"{listed(_few(names))} {verb} practically equal to the uncompressed model"]
+    return [f"{listed(_few(names))} {verb} practically equal to the uncompressed model in accuracy"]
 
 
 def _few(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from knowcost.aggregate import ALPHA
 from knowcost.aggregate.drops import KEEP, nearest_level
-from knowcost.aggregate.rule import COSTS, DIFFERENT, GAINS
+from knowcost.aggregate.rule import COSTS, DIFFERENT, GAINS, SMALL
 from knowcost.compress.wording import in_words, scope_in_words
 from knowcost.report.saying import Item, Row, listed, losses, minus, points
 from knowcost.report.subjects import Subject
@@ -33,7 +33,7 @@ def sentences(group: Sequence[Subject], halves: pd.DataFrame, named: bool) -> It
     kinds: list[tuple[str, pd.Series, Name]] = [
         (f"Pruning by {percent_words(level)}", _is(rows, "prune", [main]) & (rows["level"] == level), _scope),
         ("Int8", _is(rows, "quantize", ["int8"]), _scope),
-        ("Other methods", _representative(rows, main), _variant),
+        (f"Other methods, at their level nearest to {percent_words(level)}", _representative(rows, main), _variant),
         ("The final layer alone", _final(rows), _variant),
     ]
     for words, chosen, name in kinds:
@@ -105,14 +105,21 @@ def _halves(subject: Subject, halves: pd.DataFrame, method: str, level: float) -
     own = own[(own["method"] == method) & (own["level"] == level) & (own["grouping"] == GROUPINGS[0])]
     for row in own.to_dict("records"):
         worse, better, sign = "attention costs", "feed-forward layers", 1
-        if row["decision"] == GAINS:
+        if row["difference_points"] < 0:
             worse, better, sign = "feed-forward layers cost", "attention", -1
-        if row["decision"] in (COSTS, GAINS):
+        if row["decision"] in (COSTS, GAINS, SMALL):
             low, high = sorted((sign * row["difference_low"], sign * row["difference_high"]))
             said = f"{worse} {points(sign * row['difference_points'], low, high, ' points')} more than {better}"
-            reversed_ = row["per_weight_high"] < 0 if sign > 0 else row["per_weight_low"] > 0
-            return said + ", but less per weight removed" * reversed_
+            return said + _per_weight(row, sign)
     return ""
+
+
+def _per_weight(row: Row, sign: int) -> str:
+    """What becomes of a difference between halves that is divided by the weights that each lost."""
+    low, high = sorted((sign * row["per_weight_low"], sign * row["per_weight_high"]))
+    if high < 0:
+        return ", but less per weight removed"
+    return ", but per weight removed no difference is shown" if low <= 0 else ""
 
 
 def _border(subject: Subject, method: str) -> str:

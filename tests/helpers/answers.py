@@ -29,13 +29,21 @@ def cell(model, benchmark="trex", accuracy=0.5, n=1000, slug="dense", **more):
 def kept(model, slug, saved, percent, least):
     """A row of cheapest at 95%; no variant where slug is ""."""
     about = {"family": FAMILY[model[0]], "model": model, "keep_at_least": 95, "variant": slug}
-    return about | {"bytes_saved_percent": saved, "kept_percent": percent, "kept_least": least}
+    return about | {"bytes_saved_percent": saved, "kept_percent": percent, "kept_least": least, "as_small": ""}
 
 
 def more(model, slug, loss, decision):
     """A row of halves."""
     numbers = dict(zip(("difference_points", "difference_low", "difference_high"), loss, strict=True))
-    return {"family": FAMILY[model[0]], "model": model, **tables.describe(slug), **numbers, "decision": decision}
+    return {
+        "family": FAMILY[model[0]],
+        "model": model,
+        **tables.describe(slug),
+        **numbers,
+        "decision": decision,
+        "per_weight_low": nan,
+        "per_weight_high": nan,
+    }
 
 
 def data(rows, scores=None, cheapest=(), contrasts=(), facts=()):

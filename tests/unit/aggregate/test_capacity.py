@@ -39,3 +39,10 @@ def test_certainty_of_something_else_has_a_floor():
 def test_without_probabilities_there_are_no_rows():
     assert capacity([group({"dense": "11"})], {}).empty and list(capacity([], {})) == COLUMNS
     assert capacity([asked({"dense": [np.nan, np.nan]})], {}).empty
+
+
+def test_a_fact_in_several_phrasings_counts_once():
+    """Two facts, the first asked three times: 2, 1 and 0 bits are 1 on average, the second is 2."""
+    made = asked({"dense": [1.0, 0.5, 0.25, 1.0]}, guess=0.25, fact=["a", "a", "a", "b"])
+    (row,) = capacity([made], {}).to_dict("records")
+    assert row["bits_known"] == 3 and row["bits_per_fact"] == 1.25

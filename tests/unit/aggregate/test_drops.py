@@ -99,6 +99,8 @@ def test_exactly_enough_is_enough_and_of_equal_savings_the_better_counts():
     frame = kept(("a", 96.0, 95.0, 40.0), ("b", 97.0, 96.0, 40.0), ("c", 91.0, 90.0, 50.0), ("d", 99.5, 99.0, 0.0))
     found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
     assert found[95] == "b" and found[90] == "c" and pd.isna(found[99])  # nothing saved is not cheap
+    others = drops.cheapest(frame).set_index("keep_at_least")["as_small"]
+    assert (others[95], others[90]) == ("a", "") and drops.cheapest(frame[3:])["as_small"].isna().all()
     assert drops.cheapest(frame[:1]).set_index("keep_at_least")["variant"][95] == "a"
 
 

@@ -49,7 +49,7 @@ def test_a_benchmark_of_which_nothing_is_known(tmp_path):
 
 def test_a_benchmark_of_which_everything_is_known(tmp_path):
     lines = sentences(tmp_path, {"trades": ("question", ("decoder",), 1.0)}, facts=400)
-    assert lines[0].startswith("m (decoder) answers 100.0% right uncompressed. The largest loss: ")
+    assert lines[0].startswith("m (decoder) answers 100.0% right uncompressed. The largest loss seen: ")
 
 
 def test_one_cluster(tmp_path, monkeypatch):
@@ -72,5 +72,5 @@ def test_probabilities_that_are_missing(tmp_path, monkeypatch, gone):
 
     monkeypatch.setattr(fake_results, "write_scores", silent)
     lines = sentences(tmp_path, SHARE | {"sense": ("piqa", ("decoder",), 0.8)}, facts=400)
-    assert lines[0].startswith("m (decoder) answers 75.0% right uncompressed. The largest loss: ")
+    assert lines[0].startswith("m (decoder) answers 75.0% right uncompressed. The largest loss seen: ")
     assert not [line for line in lines if "nan" in line]

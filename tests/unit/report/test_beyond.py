@@ -13,7 +13,7 @@ BIAS = {"answer": "no", "given_percent": 98.8, "dense_given_percent": 40.0, "rig
         "left_high": 7.6}  # fmt: skip
 PHRASED = {"facts": 400, "any_percent": 91.0, "all_percent": 55.5, "consistency_percent": 70.2, "consistency_low": 66.0,
            "consistency_high": 74.4, "forgotten": 120, "known_elsewhere_percent": 62.5, "known_elsewhere_low": 54.0,
-           "known_elsewhere_high": 71.0, "unrelated_percent": 71.1, "guessed_percent": 0.0}  # fmt: skip
+           "known_elsewhere_high": 71.0, "unrelated_percent": 71.1, "guessed_percent": 50.0}  # fmt: skip
 PROBABLE = {"probability": 0.61, "probability_points": 14.0, "probability_low": 12.0, "probability_high": 16.0,
             "probability_decision": "costs", "log_change": 0.25, "log_low": 0.2, "log_high": 0.3, "forgotten": 12,
             "gained": 3, "changed": 5, "kl_mean": 0.41, "kl_low": 0.38, "kl_high": 0.44, "kl_p99": 2.5, "brier": 0.2,
@@ -44,7 +44,7 @@ def test_a_loss_that_is_a_shifted_threshold():
     unsure = BIAS | {"variant": "int8@overall", "explained_points": 20.0, "explained_low": -1.0}
     assert list(beyond.shifted(frame(BIAS, unsure))) == [
         "A shifted threshold explains 9.5 (6.5 to 12.5) of the 14.3 points that b loses on boolq with everything "
-        "pruned 2:4 (Wanda), which answers “no” to 98.8% (the most of 2 cells)."
+        "pruned 2:4 (Wanda), which answers “no” to 98.8% (the most of 2 cells, not corrected for that)."
     ]
     (line,) = beyond.shifted(frame(BIAS))
     assert line.endswith("to 98.8%.")
@@ -56,12 +56,19 @@ def test_a_loss_that_is_a_shifted_threshold():
 def test_known_under_another_phrasing():
     less = PHRASED | {"variant": "int8@overall", "forgotten": 2, "known_elsewhere_percent": 100.0}
     assert list(beyond.elsewhere(frame(PHRASED, less))) == [
-        "Asked otherwise, still known: 62.5% (54.0 to 71.0) of the 120 answers that b lost on boolq with everything "
-        "pruned 2:4 (Wanda) (71.1% if answers to a fact's phrasings were unrelated)."
+        "Forgotten in one phrasing, right in another: 62.5% (54.0 to 71.0) of the 120 answers that b lost on boolq "
+        "with everything pruned 2:4 (Wanda) (50.0% by guessing alone, 71.1% if answers to a fact's phrasings were "
+        "unrelated)."
     ]
+    guessed = PHRASED | {"known_elsewhere_low": 49.0, "forgotten": 999}
+    assert list(beyond.elsewhere(frame(guessed))) == [
+        "What b lost is not shown to be known in another phrasing: guessing gives as much."
+    ]
+    (line,) = beyond.elsewhere(frame(guessed, PHRASED))  # most was forgotten of the other, which shows nothing
+    assert "of the 120 answers" in line
     assert list(beyond.elsewhere(frame(PHRASED | {"known_elsewhere_low": nan}))) == []
     (made,) = beyond.phrasings(frame(PHRASED))
-    assert [cell.text for cell in made.rows[0][2:]] == ["400", "91.0", "55.5", "70.2", "62.5", "71.1", "0.0"]
+    assert [cell.text for cell in made.rows[0][2:]] == ["400", "91.0", "55.5", "70.2", "62.5", "71.1", "50.0"]
 
 
 def test_bits_are_told_where_they_are_shown_to_be_above_zero():
@@ -69,8 +76,7 @@ def test_bits_are_told_where_they_are_shown_to_be_above_zero():
     about |= {"dense_bits_known": 2345.0, "bits_per_parameter": 0.00125, "experiment": "dense", "scope": ""}
     dense = frame(about | {"variant": "dense"})
     (line,) = beyond.bits(dense)
-    assert "bits of boolq beyond how often each answer is right or, among choices, a guess (3.20, 2.90 to 3.50" in line
-    assert "b knows 2,345 bits" in line and "a fact; 1.25 for a thousand parameters" in line
+    assert "Beyond guessing, of boolq: b knows 2,345 bits (3.20, 2.90 to 3.50 a fact; 1.25 for a thousand" in line
     assert list(beyond.bits(dense.assign(bits_low=-0.1))) == []
     (made,) = beyond.capacity(dense)
     assert [cell.text for cell in made.rows[0]] == ["dense", "boolq", "3.20", "2,345", "2,345", "1.25"]

@@ -20,6 +20,10 @@ from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse
 
+PARTS = {  # of the final layer, that a method removes
+    "magnitude": "the weights of the final layer, one by one,",
+    "magnitude_structured": "the final layer in whole rows",
+}
 NEAR = 5.0  # points: less above the baseline is at it, less lost is little
 FINAL = ["family", "model", "benchmark", "n", "method", "level", "dense", "corrected", "as_published", "majority",
          "dense_lead_low", "drop_points", "drop_low", "drop_high", "lead_points", "lead_low",
@@ -128,21 +132,30 @@ def counting_words(beside: pd.DataFrame) -> list[str]:
 
 def words(final: pd.DataFrame) -> list[str]:
     """Sentences on what both protocols say about the finding of section 8.4; [] where there is nothing to compare."""
+    sentences = [
+        _protocols(str(family), PARTS[str(method)], rows)
+        for (family, method, _), rows in final.groupby(["family", "method", "level"], sort=False)
+        if method in PARTS
+    ]
+    if not final.empty:
+        sentences += _draws(final)
     single = final[final["method"] == "magnitude"]
-    sentences = []
-    for (family, _), rows in single.groupby(["family", "level"], sort=False):
-        mean = rows[["dense", "corrected", "as_published"]].mean()
-        lead = rows["lead_points"]
+    return [*sentences, _verdict(single)] if len(single) else sentences
+
+
+def _protocols(family: str, part: str, rows: pd.DataFrame) -> str:
+    """What one family's models lose with so much of a part of the final layer under both protocols."""
+    mean, lead = rows[["dense", "corrected", "as_published"]].mean(), rows["lead_points"]
+    said = (
+        f"Removing {percent_words(rows['level'].iloc[0])} of {part} takes {LABELS[family]} models from "
+        f"{mean['dense']:.1f}% to {mean['corrected']:.1f}%; scored as the published code did it, to "
+        f"{mean['as_published']:.1f}%"
+    )
+    if len(rows) == 1:
         beside = f", {_beside(lead.min(), lead.max())}" if lead.notna().any() else ""
-        sentences.append(
-            f"Removing {percent_words(rows['level'].iloc[0])} of the final layer's weights takes "
-            f"{LABELS[str(family)]} models from {mean['dense']:.1f}% to {mean['corrected']:.1f}%; scored as the "
-            f"published code did it, to {mean['as_published']:.1f}%{beside} (means over {_pairs(len(rows))}, each with "
-            "its interval in the table)."
-        )
-    if len(single):
-        sentences += [*_draws(final), _verdict(single)]
-    return sentences
+        return f"{said}{beside} (one pair of model and benchmark, with its interval in the table)."
+    beside = f" As published the single pairs lie {_beside(lead.min(), lead.max())}." if lead.notna().any() else ""
+    return f"{said} (means over {_pairs(len(rows))}, each with its interval in the table).{beside}"
 
 
 def _beside(least: float, most: float) -> str:
@@ -183,15 +196,15 @@ def _verdict(single: pd.DataFrame) -> str:
     little, much = sum(low for _, low in kept), sum(word == rule.COSTS for word, _ in kept)
     counts = (
         f"Of {_pairs(len(cells))} on which the dense model is shown to be above the majority baseline, at "
-        f"{percent_words(single['level'].iloc[0])}: as published, {at} are shown to end less than {NEAR:.0f} points "
-        f"above it or below it, and {above} to stay above it by more; pruned and kept, {little} are shown to lose less "
-        f"than {NEAR:.0f} points, and {much} more. "
+        f"{percent_words(single['level'].iloc[0])} of the weights, one by one: as published, {at} are shown to end "
+        f"less than {NEAR:.0f} points above it or below it, and {above} to stay above it by more; pruned and kept, "
+        f"{little} are shown to lose less than {NEAR:.0f} points, and {much} more. "
     )
     most = len(cells) / 2
     if sum(low and small for (_, low), (_, small) in zip(published, kept, strict=True)) > most:
         return counts + (
-            "So for most of them the published finding, that 20% of final-layer sparsity takes these families to the "
-            "majority baseline, is an artefact of how the pruned layer was saved: pruned and kept, it costs little."
+            "Here it is the way of saving that takes most of them there; this speaks for an artefact in the published "
+            "finding, that 20% of final-layer sparsity takes these families to the majority baseline."
         )
     if above > most:
         return counts + "Losing the layer does not take most of them to the baseline: no artefact can be seen here."

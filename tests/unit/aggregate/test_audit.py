@@ -49,14 +49,18 @@ def test_both_protocols_stand_side_by_side():
 
 @pytest.mark.parametrize(
     ("corrected", "lost", "says"),
-    [(0.88, 0.51, "is an artefact"), (0.88, 0.87, "can be seen"), (0.52, 0.51, "cannot be told")],
+    [
+        (0.88, 0.51, "speaks for an artefact"),
+        (0.88, 0.87, "can be seen"),
+        (0.52, 0.51, "cannot be told"),
+    ],
 )
 def test_the_words_follow_the_numbers(corrected, lost, says):
     rows = [score("dense", 0.9), score("magnitude-20@final", corrected), score("magnitude-20@final+lost@final", lost)]
     sentences = audit.words(audit.final_layer(pd.DataFrame(rows)))
     assert f"from 90.0% to {100 * corrected:.1f}%" in sentences[0]
     above = f"to {100 * lost:.1f}%, {100 * lost - 50:.1f} points above the majority baseline"
-    assert above in sentences[0] and "over 1 pair of model and benchmark" in sentences[0]
+    assert above in sentences[0] and "(one pair of model and benchmark, with its interval" in sentences[0]
     assert says in sentences[-1] and "Of 1 pair of model" in sentences[-1]
 
 
@@ -74,10 +78,11 @@ def lost(as_published, half=2.0, dense=0.9, corrected=0.9):
 def test_ten_above_and_seven_below_are_not_at_the_baseline():
     """Their mean, 51.5%, is near 50%, and neither of them is."""
     verdict, first = lost([0.60, 0.43])
-    assert "from 7.0 points below to 10.0 points above the majority baseline" in first
+    assert "to 51.5% (means over 2 pairs of model and benchmark, each with its interval in the table)." in first
+    assert first.endswith("the single pairs lie from 7.0 points below to 10.0 points above the majority baseline.")
     assert "1 are shown to end less than 5 points above it or below it, and 1 to stay above it by more" in verdict
     assert verdict.endswith("That is too little to tell whether the published finding is an artefact.")
-    assert "is an artefact of how" in lost([0.51, 0.43])[0]
+    assert "the way of saving that takes most of them there" in lost([0.51, 0.43])[0]
 
 
 def test_intervals_that_are_wide_bear_no_verdict():
@@ -93,6 +98,19 @@ def test_models_at_chance_have_nothing_that_can_be_lost():
 
 def test_a_pair_whose_pruned_layer_costs_much_is_no_artefact():
     assert "Both protocols cost most of them much" in lost([0.51, 0.50], corrected=0.6)[0]
+
+
+def test_whole_rows_have_a_sentence_of_their_own():
+    rows = [score("dense", 0.9), score("magnitude_structured-40@final", 0.7)]
+    rows += [score("magnitude_structured-40@final+lost@final", 0.55)]
+    (alone,) = audit.words(audit.final_layer(pd.DataFrame(rows)))
+    assert alone.startswith("Removing 40% of the final layer in whole rows takes decoder models from 90.0% to 70.0%; ")
+    assert "scored as the published code did it, to 55.0%, 5.0 points above the majority baseline" in alone
+    rows += [score("magnitude-20@final", 0.88), score("magnitude-20@final+lost@final", 0.51)]
+    said = audit.words(audit.final_layer(pd.DataFrame(rows)))
+    assert said[0] == alone
+    assert said[1].startswith("Removing 20% of the weights of the final layer, one by one, takes")
+    assert "at 20% of the weights, one by one: as published, 1 are" in said[-1]
 
 
 def test_the_draws_of_a_lost_layer_are_a_noise_floor():

@@ -160,7 +160,8 @@ class Measured:
             side = self.value - self.low if self.value > 0 else self.high - self.value
             here = {name for cell in shares for name in cell.clusters}
             stays = len(here) >= FEWEST and allowance * self.value > 0 and min(abs(allowance), abs(self.value)) > side
-            self.differing, self.borne = len(clusters), stays or len(clusters) >= FEWEST
+            self.clusters, self.differing = len(here), len(clusters)
+            self.borne = stays or len(clusters) >= FEWEST
             margin = not of_baseline and abs(sum(weights.values())) < 1e-9
             self.equal = margin and decision(self.value, self.low, self.high) == "practically equal"
 
@@ -216,5 +217,6 @@ def recompute(families):
         if any(at != word for at, _ in levels[key].values()) and word in ("holds", "fails"):
             word += " in part"
         rows[key] = {"estimate": worst.value, "low": worst.low, "high": worst.high, "p": worst.p, "verdict": word,
-                     "differing": worst.differing, "holm_p": corrected}  # fmt: skip
+                     "clusters": worst.clusters, "differing": worst.differing,
+                     "holm_p": corrected}  # fmt: skip
     return rows

@@ -72,9 +72,9 @@ TEXT = {
     "a", "answer", "as_small", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "claim",
     "contrast", "decision", "discipline", "domain", "dropped", "dtype", "example", "example_answer", "experiment",
     "family", "gaps", "grouping", "int8_activations", "int8_engine", "kind", "lead_border", "lead_match",
-    "left_out", "match", "matching", "method", "missing", "model", "not_asked", "paper", "part", "printed_examples",
-    "printed_type", "probability_decision", "scope", "section", "sentence", "shares", "shown", "sources",
-    "strength", "strongest", "subject", "unit", "variant", "verdict", "why", "worst_benchmark",
+    "left_out", "match", "matching", "measured", "method", "missing", "model", "not_asked", "paper", "part",
+    "printed_examples", "printed_type", "probability_decision", "scope", "section", "sentence", "shares", "shown",
+    "sources", "strength", "strongest", "subject", "unit", "variant", "verdict", "why", "worst_benchmark",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from

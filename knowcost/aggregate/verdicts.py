@@ -25,6 +25,7 @@ from knowcost.papers.claim import (
     HOLDS_IN_PART,
     MAJORITY,
     NOT_RUN,
+    SLOPE,
     UNSURE,
     ByLevel,
     Claim,
@@ -36,16 +37,18 @@ Row = dict[str, Any]
 
 NUMBERS = ["estimate", "low", "high", "p", "per_weight", "per_weight_low", "per_weight_high", "clusters", "differing"]
 COLUMNS = ["claim", "paper", "section", "sentence", "family", "contrast", "unit", *NUMBERS, "holm_p", "verdict", "why",
-           "needed", "facts", "models", "benchmarks", "missing", "left_out"]  # fmt: skip
+           "measured", "needed", "facts", "models", "benchmarks", "missing", "left_out"]  # fmt: skip
 LEVELS = ["claim", "paper", "family", "contrast", "level", *NUMBERS, "verdict", "mean", "mean_low", "mean_high"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A claim on a family of this run: its comparisons, none if nothing that it compares was run."""
+    """A claim on a family of this run: the variants that it compares there and its comparisons, none if nothing that it
+    compares was run."""
 
     claim: Claim
     family: str
+    variants: set[str]
     comparisons: list[Comparison]
 
     @property
@@ -97,7 +100,8 @@ def _runs(groups: Sequence[Group], claim: Claim, removed: Removed) -> Iterator[R
             made = claim.contrasts(slugs) if slugs else {}
             if not _compared(made) & slugs:
                 made = {}
-            yield Run(claim, family, [measure(mine, words, each, claim.parts, removed) for words, each in made.items()])
+            compared = [measure(mine, words, each, claim.parts, removed) for words, each in made.items()]
+            yield Run(claim, family, _compared(made), compared)
 
 
 def _compared(made: dict[str, ByLevel]) -> set[str]:
@@ -117,7 +121,7 @@ def _row(run: Run, judged: Judged | None, at: dict[int, Judged], margin: float) 
     row: Row = {name: getattr(claim, name) for name in ("paper", "section", "sentence", "unit")}
     row |= {"claim": claim.id, "family": run.family}
     left_out = list(dict.fromkeys(each for comparison in run.comparisons for each in comparison.left_out))
-    row |= {"left_out": "; ".join(left_out), "missing": "", "needed": nan}
+    row |= {"left_out": "; ".join(left_out), "missing": "", "measured": "", "needed": nan}
     if judged is None:
         missing = list(dict.fromkeys(cell for comparison in run.comparisons for cell in comparison.missing))
         if missing or not run.comparisons:
@@ -130,6 +134,7 @@ def _row(run: Run, judged: Judged | None, at: dict[int, Judged], margin: float) 
         row["needed"] = _needed(worst, run.margin(margin) or 0.0)
     row |= {"contrast": worst.words, "verdict": verdict, "holm_p": judged.corrected, **_numbers(worst.mean)}
     row |= {name: getattr(worst, name) for name in ("facts", "models", "benchmarks")}
+    row["measured"] = why.measured(run.variants, claim.unit == SLOPE, bool(run.levels))
     return row | {"why": why.words(judged, worst, verdict, at, margin)}
 
 

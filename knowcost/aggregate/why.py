@@ -1,10 +1,11 @@
-"""Why a verdict on a claim is what it is, in words."""
+"""Why a verdict on a claim is what it is, and on what it rests, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from knowcost.aggregate import ALPHA, FEWEST_CLUSTERS, rule
 from knowcost.aggregate.comparisons import Comparison, Measured
 from knowcost.aggregate.judging import Judged, excludes_zero, is_borne
+from knowcost.compress.registry import METHODS
 from knowcost.papers.claim import (
     FAILS,
     FAILS_IN_PART,
@@ -13,8 +14,46 @@ from knowcost.papers.claim import (
     NO_DIFFERENCE,
     UNSURE,
 )
+from knowcost.spec import levels
+from knowcost.spec.levels import Level
+from knowcost.spec.variants import parse
 
 SHOWN = 4  # cells that are named, of those that are missing
+FEW = 4  # levels that are named one by one
+
+
+def measured(slugs: Collection[str], from_dense: bool, mean: bool) -> str:
+    """With which methods, and at which levels, a claim was looked at: "Wanda and SparseGPT at 40 and 60% (mean), int8".
+
+    slugs: the compared variants. from_dense: whether the dense model is the lowest level of the comparison; mean:
+    whether the numbers are the mean of the levels.
+    """
+    by_method: dict[str, set[Level]] = {}
+    for step in (step for slug in sorted(slugs) for step in parse(slug).steps):
+        found = by_method.setdefault(METHODS[step.method].label, {0} if from_dense else set())
+        found |= set() if step.level is None else {step.level}
+    by_levels: dict[tuple[Level, ...], list[str]] = {}
+    for method, found in by_method.items():
+        ordered = sorted(found, key=lambda level: (isinstance(level, str), level))
+        by_levels.setdefault(tuple(ordered), []).append(method)
+    parts = [
+        _and(methods) + (f" at {_levels_run(found, mean)}" if found else "")
+        for found, methods in sorted(by_levels.items(), key=lambda each: not each[0])  # those without a level last
+    ]
+    return ", ".join(parts)
+
+
+def _levels_run(found: Sequence[Level], mean: bool) -> str:
+    """ "40%", "40 and 60% (mean)", "10 to 90% (9 levels)", "2:4 and 4:8"."""
+    if not all(isinstance(level, int) for level in found):
+        return _and([levels.words(level) for level in found])
+    if len(found) > FEW:
+        return f"{found[0]} to {found[-1]}% ({'mean of ' if mean else ''}{len(found)} levels)"
+    return f"{_and(found)}%" + (" (mean)" if mean and len(found) > 1 else "")
+
+
+def _and(parts: Sequence[object]) -> str:
+    return ", ".join(map(str, parts[:-1])) + (" and " if len(parts) > 1 else "") + f"{parts[-1]}"
 
 
 def missing(cells: Sequence[str]) -> str:
@@ -72,12 +111,8 @@ def _levels(verdict: str, at: dict[int, Judged]) -> str:
         by_verdict.setdefault(each.verdict, []).append(level)
     first = HOLDS if verdict == HOLDS_IN_PART else FAILS
     order = [first, *(each for each in by_verdict if each != first)]
-    parts = [f"{each} at {_percents(by_verdict[each])}" for each in order if each in by_verdict]
+    parts = [f"{each} at {_and(by_verdict[each])}%" for each in order if each in by_verdict]
     return ", ".join(["at the mean of its levels" if first not in by_verdict else "", *parts]).strip(", ")
-
-
-def _percents(levels: Sequence[int]) -> str:
-    return ", ".join(map(str, levels[:-1])) + (" and " if len(levels) > 1 else "") + f"{levels[-1]}%"
 
 
 def _per_weight(measured: Measured, verdict: str) -> str:

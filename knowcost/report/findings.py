@@ -38,7 +38,8 @@ FEWEST = 10  # forgotten facts, below which "times chance" is a number about one
 
 @dataclass(frozen=True)
 class Verdict:
-    """What this run says of a finding on a family: words and their style, the difference with its interval, and why."""
+    """What this run says of a finding on a family: words and their style, the difference with its interval, and on
+    what it rests and why."""
 
     words: str
     style: str
@@ -101,7 +102,7 @@ def _counts(claims: pd.DataFrame) -> str:
 
 def _verdict(claim: Mapping[Hashable, Any]) -> Verdict:
     mark, style = WORDS[claim["verdict"]]
-    why = [claim["why"]]
+    why = [f"measured: {claim['measured']}" if claim["measured"] else "", claim["why"]]
     if not pd.isna(claim["needed"]):
         why.append(f"about {whole(claim['needed'])} facts would decide")
     points, interval = _points(claim, "estimate", "low", "high")

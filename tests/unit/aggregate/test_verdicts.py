@@ -8,6 +8,7 @@ from helpers.claimed import BY_ID, FINAL, alone, finals, ints, level_run, scopes
 from helpers.groups import group
 from scipy import stats
 
+from knowcost.aggregate import why
 from knowcost.papers.cost_of_compression.claims import CLAIMS
 
 
@@ -215,3 +216,32 @@ def test_close_to_the_majority_baseline():
     row = alone([sure], "final_majority", "decoder")
     assert row["verdict"] == "holds"  # a border has no margin
     assert row["high"] < 7
+
+
+@pytest.mark.parametrize(
+    ("claim", "family", "lost", "says"),
+    [
+        ("prune_medium_feed_forward", "encoder", {40: scopes(0, 40, 20)}, "magnitude pruning at 40%"),
+        ("prune_medium_feed_forward", "encoder", {x: scopes(0, 40, 20) for x in (30, 50, 60)},
+         "magnitude pruning at 30 and 50% (mean)"),
+        ("prune_everything", "encoder", {x: scopes(90, 40, 20) for x in (10, 30, 50, 70, 90)},
+         "magnitude pruning at 10 to 90% (mean of 5 levels)"),
+        ("prune_cliff", "encoder", {x: scopes(90, 40, 20) for x in (20, 40, 80)}, "magnitude pruning at 0, 40 and 80%"),
+    ],
+)  # fmt: skip
+def test_what_was_looked_at_is_named(claim, family, lost, says):
+    assert alone([level_run(lost)], claim, family)["measured"] == says
+
+
+def test_methods_and_levels_are_named_of_the_variants_that_were_compared():
+    half = {f"{method}-{level}@overall" for method in ("wanda", "sparsegpt") for level in (40, 60)}
+    assert why.measured({"int8@overall", *half}, False, True) == "SparseGPT and Wanda at 40 and 60% (mean), int8"
+    patterns = {"wanda-2of4@overall", "wanda-4of8@overall"}
+    assert why.measured(patterns, False, False) == "Wanda at 2:4 and 4:8"
+    both = {f"magnitude-40@{scope}+int8@{scope}" for scope in ("attention", "feed_forward")}
+    assert why.measured(both, False, False) == "magnitude pruning at 40%, int8"
+    assert why.measured({"magnitude-25@overall", "wanda-35@overall"}, False, False) == (
+        "magnitude pruning at 25%, Wanda at 35%"
+    )
+    assert alone([ints("1" * 10, "0" * 10)], "int8_feed_forward")["measured"] == "int8"
+    assert alone([group({"dense": "1", "magnitude-20@overall": "0"})], "int8_feed_forward")["measured"] == ""

@@ -20,12 +20,13 @@ def row(claim, family, verdict, numbers=(None,) * 3, why="", **more):
     }
     counts = dict.fromkeys(("facts", "clusters"), 100) | dict.fromkeys(("differing", "models", "benchmarks"), 1)
     weights = dict.fromkeys(("per_weight", "per_weight_low", "per_weight_high", "needed"))
-    return about | counts | weights | names | {"left_out": "", "holm_p": 0.0123} | more
+    return about | counts | weights | names | {"left_out": "", "measured": "", "holm_p": 0.0123} | more
 
 
 FRAME = pd.DataFrame(
     [row("x", "decoder", "holds", (2.34, 1.0, 3.0)), row("x", "encoder", "fails", (-0.456, -0.9, -0.004)),
-     row("y", "decoder", "not precise enough", (0.0, -2.5, 2.5), "the interval takes in zero", needed=12345),
+     row("y", "decoder", "not precise enough", (0.0, -2.5, 2.5), "the interval takes in zero", needed=12345,
+         measured="Wanda at 2:4"),
      row("y", "encoder", "not run", why="m int8@final on b"),
      row("yy", "decoder", "not run", why="no variants of this kind were run"),
      row("z", "decoder", "holds in part", (1, 1, 1), per_weight=-1.0, per_weight_low=-2.0, per_weight_high=-0.5)]
@@ -44,7 +45,9 @@ def test_each_finding_has_a_cell_per_family_of_the_run():
         ("✓ holds", "holds", "+2.3 (+1.0 to +3.0)"),
     ]  # fmt: skip
     assert (second.verdicts[0].words, second.verdicts[0].why) == ("not run", "m int8@final on b")
-    assert second.verdicts[1].why == "the interval takes in zero; about 12,345 facts would decide"
+    assert second.verdicts[1].why == (
+        "measured: Wanda at 2:4; the interval takes in zero; about 12,345 facts would decide"
+    )
     assert findings.findings(FRAME.iloc[:0]) == []
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.groups import group
+from scipy.stats import t
 
 from knowcost.aggregate.capacity import COLUMNS, capacity, priors
 
@@ -46,3 +47,10 @@ def test_a_fact_in_several_phrasings_counts_once():
     made = asked({"dense": [1.0, 0.5, 0.25, 1.0]}, guess=0.25, fact=["a", "a", "a", "b"])
     (row,) = capacity([made], {}).to_dict("records")
     assert row["bits_known"] == 3 and row["bits_per_fact"] == 1.25
+
+
+def test_bits_that_are_the_same_of_all_facts_have_the_width_of_one_that_was_not_seen():
+    (row,) = capacity([asked({"dense": [0.5] * 30}, guess=0.25)], {}).to_dict("records")
+    square = t.ppf(0.975, 29) ** 2
+    unseen = np.log2(1e6) * square / (30 + square)
+    assert (row["bits_per_fact"], row["bits_high"]) == (pytest.approx(1), pytest.approx(1 + unseen))

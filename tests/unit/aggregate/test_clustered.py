@@ -211,3 +211,19 @@ def test_phrasings_of_a_fact_show_no_more_than_one_question():
     assert found.high[0] == pytest.approx(100 * t**2 / (25 + t**2)) and found.n[0] == 25
     single = estimate([Sample("b", np.zeros((25, 1)), np.arange(25), flip=100)])
     assert found.high[0] == pytest.approx(single.high[0])
+
+
+def test_what_is_gained_is_tested_as_what_is_lost():
+    lost, got, clusters = np.array([1, 1, 1, 1, 1, 1, 0], bool), np.array([0, 0, 0, 0, 0, 0, 1], bool), np.arange(7)
+    p = stats.binomtest(6, 7).pvalue
+    assert cluster_mcnemar(lost, got, clusters) == pytest.approx(p)
+    assert cluster_mcnemar(got, lost, clusters) == pytest.approx(p)
+
+
+def test_a_difference_of_two_parts_of_the_same_clusters_loses_what_they_share():
+    """The same values on both sides: only what no fact has shown is left."""
+    values, clusters = np.random.default_rng(8).normal(size=(60, 1)), names(*[5] * 12)
+    parts = [Sample("b", values, clusters, share=sign, flip=0, noise=0.1) for sign in (1, -1)]
+    found = estimate(parts)
+    assert found.value[0] == 0 and found.high[0] == pytest.approx(2 * 0.1)
+    assert found.n[0] == 60  # both parts are of the same facts

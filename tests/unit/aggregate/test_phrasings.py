@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.groups import frame
+from scipy.stats import t
 
 from knowcost.aggregate import phrasings
 
@@ -69,3 +70,18 @@ def test_an_answer_that_is_missing_is_like_none():
 def test_only_a_benchmark_that_repeats_facts_has_phrasings():
     assert phrasings.repeats(FACTS) and not phrasings.repeats(frame(["r"] * 3))
     assert list(phrasings.frame([])) == phrasings.COLUMNS
+
+
+def test_phrasings_and_facts_that_belong_together_bear_no_interval_of_their_own():
+    dense, pruned = cell("111110111"), cell("101000011", "xyxuvwxxx")
+    together = phrasings.row(FACTS.assign(cluster="one"), pruned, dense)
+    assert np.isnan(together["consistency_low"]) and np.isnan(together["known_elsewhere_low"])
+
+
+def test_what_no_phrasing_has_shown_is_of_facts():
+    """20 facts in 4 phrasings, each forgotten in two and right in the others: all known elsewhere, in 20 facts."""
+    facts = frame(["r"] * 80, fact=np.repeat(np.arange(20), 4).astype(str), phrasing=list("1234") * 20)
+    facts = facts.assign(cluster=facts["fact"])
+    found = phrasings.row(facts, cell("0011" * 20, "x" * 80), cell("1" * 80, "x" * 80))
+    square = t.ppf(0.975, 19) ** 2
+    assert found["known_elsewhere_low"] == pytest.approx(100 - 100 * square / (20 + square))

@@ -13,6 +13,7 @@ from knowcost.aggregate.clustered import mean
         ((5.0, 3.0, 7.0), rule.COSTS),
         ((5.0, -1.0, 11.0), rule.UNSURE),
         ((0.8, 0.1, 1.5), rule.SMALL),
+        ((1.0, 0.1, 1.9), rule.SMALL),  # nor is it beyond it
         ((0.4, 0.1, 0.7), rule.EQUAL),
         ((0.0, -0.9, 0.9), rule.EQUAL),
         ((0.0, -1.0, 1.0), rule.UNSURE),  # the margin itself is not within it

@@ -209,7 +209,10 @@ def _undecided(shown: pd.DataFrame) -> str:
 
 
 def _dashed(shown: pd.DataFrame) -> str:
-    return "Dashed: a model that always gives the most frequent answer. " * has_baseline(shown)
+    if not has_baseline(shown):
+        return ""
+    everywhere = shown["majority_drop_percent"].notna().groupby([shown["panel"], shown["model"]]).any().all()
+    return f"Dashed{'' if everywhere else ', where there is one'}: a model that always gives the most frequent answer. "
 
 
 def _numbers(mean: pd.DataFrame) -> str:

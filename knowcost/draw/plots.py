@@ -179,7 +179,7 @@ def _values(axis: Axes, rows: pd.DataFrame, digit: float) -> None:
         if x <= row["mark"] <= x + digit * (len(text) + 2):
             x = row["mark"]
         style: dict[str, Any] = {"color": GREY, "style": "italic"} if gone else {}
-        if row["decision"] == rule.EQUAL:
+        if row["decision"] in SHOWN:  # not precise enough, or practically equal
             style["color"] = GREY
         axis.annotate(text, (x, row["place"]), (5, 0), textcoords="offset points", **SMALL, **style)
 

@@ -156,13 +156,29 @@ def _caption(shown: pd.DataFrame, rows: Sequence[Sequence[Line]]) -> str:
     return (
         f"Left, the accuracy lost; in the middle, the probability that was lost of the right answer (among the choices "
         f"where there are choices); right, the share of facts whose answer flipped ({flips}). Means over benchmarks, "
-        f"then models, over sparsity: {where}. Bands: 95% intervals. "
+        f"then models, over sparsity: {where}. {_intervals([line for lines in rows for line in lines])}"
         f"{decided_in_words([*shown['decision'], *shown['probability_decision']])}{whole}{_most_hidden(shown)}"
     )
 
 
+def _intervals(lines: Sequence[Line]) -> str:
+    """What bands and lone markers are, of those that are there."""
+    banded = [line for line in lines if len(line.rows) > 1 and _has_interval(line)]
+    lone = [line for line in lines if len(line.rows) == 1]
+    words = "Bands, left and in the middle: 95% intervals. " * bool(banded)
+    if lone:
+        through = ", with its 95% interval left and in the middle" * any(map(_has_interval, lone))
+        ways = dict.fromkeys(way for line in lone for _, way in _flips_of(line.rows).values())
+        words += f"A lone marker: the one sparsity that was run{through}; right: from {' or '.join(ways)}. "
+    return words
+
+
+def _has_interval(line: Line) -> bool:
+    return bool(line.rows[["drop_low", "probability_low"]].notna().any(axis=None))
+
+
 def _most_hidden(shown: pd.DataFrame) -> str:
-    costs = shown[shown["probability_decision"] == rule.COSTS]
+    costs = shown[(shown["probability_decision"] == rule.COSTS) & shown["drop_points"].notna()]
     found = costs[~costs["decision"].isin(rule.DIFFERENT)].sort_values("probability_points", ascending=False)
     if found.empty:
         return ""
@@ -170,6 +186,6 @@ def _most_hidden(shown: pd.DataFrame) -> str:
     accuracy = interval(most["drop_points"], most["drop_low"], most["drop_high"])
     probability = interval(most["probability_points"], most["probability_low"], most["probability_high"])
     return (
-        f"{len(found)} of the {len(shown)} variants shown are found to cost probability, but not accuracy. The largest "
-        f"such loss: {in_words(most['variant'])}, {probability} of probability beside {accuracy} of accuracy. "
+        f"{len(found)} of the {len(shown)} variants shown {'is' if len(found) == 1 else 'are'} found to cost "
+        f"probability, but not accuracy. The largest such loss: {in_words(most['variant'])}, {probability} of probability beside {accuracy} of accuracy. "
     )

@@ -113,8 +113,8 @@ def dot_handles(decisions: Iterable[str]) -> list[Artist]:
     ]
 
 
-DOTS = ("Filled", "hollow", "small")
-BARS = ("Black number", "hollow bar and question mark", "grey number")
+DOTS = ("filled", "hollow", "small")
+BARS = ("black number", "hollow bar, and grey number with a question mark", "grey number")
 
 
 def decided_in_words(decisions: Iterable[str], looks: tuple[str, str, str] = DOTS) -> str:
@@ -124,10 +124,13 @@ def decided_in_words(decisions: Iterable[str], looks: tuple[str, str, str] = DOT
     if not found:
         return ""
     filled, hollow, equal = looks
-    words = [f"{filled}: the 95% interval of the points lost leaves out zero"]
+    words = [f"{filled}: the 95% interval of the points lost leaves out zero"] * bool(
+        {*rule.DIFFERENT, rule.GAINS} & found
+    )
     words += [f"{hollow}: it is not precise enough to say"] * bool({rule.UNSURE, rule.NOTHING} & found)
     words += [f"{equal}: practically equal to the dense model"] * (rule.EQUAL in found)
-    return "; ".join(words) + ". "
+    said = "; ".join(words)
+    return f"{said[0].upper()}{said[1:]}. "
 
 
 def widen(axis: Axes, which: str, least: float = 1.0) -> None:

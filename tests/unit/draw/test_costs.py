@@ -10,7 +10,7 @@ from helpers.plotted import TWO_MODELS, cells
 from knowcost.aggregate import rule, tables
 from knowcost.compress.registry import METHODS
 from knowcost.draw import costs
-from knowcost.draw.style import COLOURS, MARKERS, STYLE, decided_in_words
+from knowcost.draw.style import BARS, COLOURS, MARKERS, STYLE, decided_in_words
 from knowcost.draw.words import everything
 
 
@@ -49,7 +49,18 @@ def test_captions_promise_a_dashed_line_only_where_one_is_drawn():
         made = {drawn.name: drawn for drawn in costs.figures(every.assign(**about), "encoder", "Who.")}
     for name, drawn in made.items():
         dashed = any(line.get_linestyle() == "--" for axis in drawn.figure.axes for line in axis.lines)
-        assert ("Dashed: " in drawn.caption) == dashed == ("by_benchmark" in name or "_model_" in name), name
+        assert (
+            ("Dashed, where there is one: " in drawn.caption) == dashed == ("by_benchmark" in name or "_model_" in name)
+        ), name
+
+
+def test_a_dashed_line_in_every_panel_is_told_without_a_condition():
+    each = pd.concat([TWO_MODELS.assign(panel="x"), TWO_MODELS.assign(panel="y")])
+    words = "a model that always gives the most frequent answer. "
+    assert costs._dashed(each) == f"Dashed: {words}"
+    assert costs._dashed(each.assign(majority_drop_percent=nan)) == ""
+    of_one = each["majority_drop_percent"].where(each["model"] == "a")
+    assert costs._dashed(each.assign(majority_drop_percent=of_one)) == f"Dashed, where there is one: {words}"
 
 
 def test_captions_say_which_means_nothing_decides():
@@ -62,8 +73,12 @@ def test_captions_say_which_means_nothing_decides():
 def test_captions_say_what_dots_are_and_only_those_that_are_there():
     assert decided_in_words(["", rule.NOT_RUN]) == ""
     assert decided_in_words([rule.COSTS]) == "Filled: the 95% interval of the points lost leaves out zero. "
-    words = decided_in_words([rule.EQUAL, rule.NOTHING])
-    assert "hollow: " in words and "small: practically equal" in words
+    unsure, equal = "it is not precise enough to say", "practically equal to the dense model"
+    assert decided_in_words([rule.EQUAL, rule.NOTHING]) == f"Hollow: {unsure}; small: {equal}. "
+    assert decided_in_words([rule.EQUAL], BARS) == f"Grey number: {equal}. "
+    for word in (rule.GAINS, rule.SMALL):
+        assert decided_in_words([word, rule.EQUAL], BARS).startswith("Black number: the 95% interval ")
+    assert decided_in_words([rule.UNSURE], BARS) == f"Hollow bar, and grey number with a question mark: {unsure}. "
 
 
 def test_panels_of_levels_keep_their_fractions():

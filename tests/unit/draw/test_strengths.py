@@ -91,8 +91,24 @@ def test_the_caption_says_how_much_accuracy_does_not_show():
         "attention pruned by 60%, 14.0 points (12.0 to 16.0) of probability beside 1.0 points (-1.0 to 3.0) of accuracy"
     )
     assert f"The largest such loss: {worst}. " in made.caption
+    (made,) = hidden([*ROWS[:3], row("magnitude-60@attention", 1.0, 14.0, rule.SMALL)])
+    words = "1 of the 4 variants shown is found to cost probability, but not accuracy. The largest such loss: attention"
+    assert f"{words} pruned by 20%, " in made.caption  # by 60% accuracy is lost too, if little
+    (made,) = hidden([ROWS[0] | {"drop_points": nan, "decision": rule.NOTHING}])
+    assert "such loss" not in made.caption  # accuracy hides nothing where nothing is known of it
     (made,) = hidden(ROWS[:1])
     assert "such loss" not in made.caption and len(made.figure.axes) == 3
+
+
+def test_the_caption_says_what_bands_and_lone_markers_are_where_there_are_any():
+    bands, lone = "Bands, left and in the middle: 95% intervals. ", "A lone marker: the one sparsity that was run"
+    (made,) = hidden(ROWS)
+    assert f"{bands}{lone}, with its 95% interval left and in the middle; right: from right to wrong. " in made.caption
+    (made,) = hidden(ROWS[:2])
+    assert bands in made.caption and lone not in made.caption
+    none = {f"{name}_{end}": nan for name in ("drop", "probability") for end in ("low", "high")}
+    (made,) = hidden([ROWS[0] | none])
+    assert bands not in made.caption and f"{lone}; right: from right to wrong. " in made.caption
 
 
 def test_without_probabilities_there_is_no_figure():

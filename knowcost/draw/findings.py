@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from knowcost.aggregate import FULL_WEIGHT, tables
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
+from knowcost.draw.words import RARE_FIRST
 from knowcost.papers.claim import DECIDED, FAILS_IN_PART, HOLDS_IN_PART, UNSURE
 from knowcost.papers.cost_of_compression.claims import PAPER
 from knowcost.spec.families import FAMILIES, LABELS
@@ -121,14 +122,27 @@ def first(forgotten_by: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
         return
     title = f"What is forgotten first, {percent_words(level)} pruned: {LABELS[family]} models"
     quarters = " or ".join(_QUARTERS[by] for by in shown)
-    net = "Dashed: among facts that the dense model knew equally firmly. " * bool(means["net_percent"].notna().any())
     caption = (
         f"Facts that the dense model knew, in quarters by {quarters}: the share that magnitude pruning by "
         f"{percent_words(level)} made it forget, mean over benchmarks (those of fewer than {FULL_WEIGHT} known facts "
-        "weigh less), then models. Benchmarks whose facts do not make four quarters are left out. A falling line: what "
-        f"was known least firmly, or is rarest, goes first. {net}"
+        "weigh less), then models. Benchmarks whose facts do not make four quarters are left out. "
+        f"{_falling(means, shown)}"
     )
     yield Drawn(f"forgotten_first_{family}", title, caption + who, _quarters(means, shown, title), family)
+
+
+def _falling(means: pd.DataFrame, shown: Sequence[str]) -> str:
+    """What falling lines would mean, and where the intervals are, which these lines have not."""
+    net = means["net_percent"].notna().groupby(means["by"]).any()
+    first = " or ".join(_FIRST[by] for by in shown)
+    words = f"A line that falls would mean that what {first} goes first; lines have no intervals here. "
+    if not net.any():
+        return words
+    where = "" if net.all() else ", where there is one"
+    return (
+        f"{words}Dashed{where}: among facts that the dense model knew equally firmly; of these the tables "
+        f"“{RARE_FIRST}” have the first quarter against the last, with intervals. "
+    )
 
 
 def _over_benchmarks(rows: pd.DataFrame) -> pd.DataFrame:
@@ -154,6 +168,13 @@ _QUARTERS = {
     "confidence": "the probability it gave the answer",
     "frequency": "how often their answer is right",
     "popularity": "how popular they are",
+}
+
+
+_FIRST = {
+    "confidence": "was known least firmly",
+    "frequency": "has the rarest answer",
+    "popularity": "is least popular",
 }
 
 
@@ -204,6 +225,8 @@ def one_scale(scores: pd.DataFrame) -> Iterator[Drawn]:
         f"The same facts with the same candidates ({names}), asked of {len(_families(rows))} families: the share "
         "for which a model finds the right one likeliest, mean over a family's models, when everything is pruned."
     )
+    if rows["majority"].notna().any():
+        caption += " Dashed: a model that always gives the most frequent answer."
     yield Drawn("one_scale", title, caption, _one_scale(rows, title))
 
 

@@ -45,8 +45,10 @@ def against(mine: Mapping[str, pd.DataFrame], family: str, who: str = "") -> Ite
         return
     title = f"Perplexity against knowledge: {LABELS[family]} models"
     tolerances = mine["matching"]["tolerance"].unique()  # one, or none where the dense models answer nothing
-    figure = _draw(points, lines, title, tolerances[0] if len(tolerances) else None)
-    yield Drawn(f"perplexity_{family}", title, _caption(points, lines) + who, figure, family)
+    tolerance = tolerances[0] if len(tolerances) else None
+    dashed = "" if tolerance is None else f"Grey, dashed: {_below(tolerance)}, the tolerance of what matches it. "
+    figure = _draw(points, lines, title, tolerance)
+    yield Drawn(f"perplexity_{family}", title, _caption(points, lines) + dashed + who, figure, family)
 
 
 def _points(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -88,10 +90,13 @@ def _draw(points: pd.DataFrame, lines: Mapping[str, list[str]], title: str, tole
     handles += [Line2D([], [], **style, label=words) for style, words in zip(_styles(lines), lines, strict=True)]
     handles += dot_handles(points["decision"][points["variant"].isin(_slugs(lines))])
     if tolerance is not None:
-        words = f"{percent_words(100 * tolerance)} below dense"
-        handles.append(Line2D([], [], color=GREY, linestyle="--", label=words))
+        handles.append(Line2D([], [], color=GREY, linestyle="--", label=_below(tolerance)))
     finish(figure, axes, title, handles)
     return figure
+
+
+def _below(tolerance: float) -> str:
+    return f"{percent_words(100 * tolerance)} below dense"
 
 
 def _panel(axis: Axes, here: pd.DataFrame, lines: Mapping[str, list[str]], tolerance: float | None) -> None:

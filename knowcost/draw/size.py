@@ -32,7 +32,7 @@ def kept(drops: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
         "Every variant: the bytes it saves, and how many of the facts that the dense model answered right it still "
         "answers right, mean over benchmarks, then models. Zero weights count as no bytes, which is the most that "
         "sparse storage could reach. Lines reach down to the lower bounds that hold for all of these variants at once "
-        f"(95%); filled: the bound reaches {KEEP}%. {_smallest(points)}"
+        f"(95%); filled: the bound reaches {KEEP}%. {_smallest(points)}{_larger(points)}"
     )
     yield Drawn(f"bytes_{family}", title, caption + who, _dots(points, title), family)
 
@@ -43,15 +43,27 @@ def _shown(points: pd.DataFrame) -> pd.Series:
 
 
 def _smallest(points: pd.DataFrame) -> str:
-    """The variant that saves most of those that are shown to keep KEEP percent, a sentence."""
+    """The variants that save most of those that are shown to keep KEEP percent, a sentence."""
     found = points[_shown(points) & (points["bytes_saved_percent"] > 0)]
     if found.empty:
         return f"No variant that saves bytes is shown to keep {KEEP}%. "
-    best = found.sort_values(["bytes_saved_percent", "kept_percent"]).iloc[-1]
-    return (
-        f"Of the filled ones {in_words(best['variant'])} saves most: {best['bytes_saved_percent']:.0f}% of the bytes, "
-        f"{best['kept_percent']:.1f}% kept, at least {best['kept_least']:.1f}%. "
-    )
+    most = found["bytes_saved_percent"].max()
+    best = found[found["bytes_saved_percent"] == most].sort_values("kept_percent", ascending=False)
+    kept = [
+        f"{in_words(row['variant'])} ({row['kept_percent']:.1f}% kept, at least {row['kept_least']:.1f}%)"
+        for row in best.to_dict("records")
+    ]
+    saves = "save" if len(kept) > 1 else "saves"
+    return f"Of the filled ones {' and '.join(kept)} {saves} most: {most:.0f}% of the bytes. "
+
+
+def _larger(points: pd.DataFrame) -> str:
+    """A sentence on variants that take more bytes than the dense model, where there are any."""
+    larger = points[points["bytes_saved_percent"] < 0]
+    if larger.empty:
+        return ""
+    final = ": a final layer that shares its weights with the embeddings is stored apart once it is compressed"
+    return f"Left of 0: more bytes than the dense model{final * bool((larger['scope'] == 'final').all())}. "
 
 
 def _dots(points: pd.DataFrame, title: str) -> Figure:

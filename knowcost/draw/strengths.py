@@ -185,7 +185,8 @@ def _most_hidden(shown: pd.DataFrame) -> str:
     most = found.iloc[0]
     accuracy = interval(most["drop_points"], most["drop_low"], most["drop_high"])
     probability = interval(most["probability_points"], most["probability_low"], most["probability_high"])
+    are = "is" if len(found) == 1 else "are"
     return (
-        f"{len(found)} of the {len(shown)} variants shown {'is' if len(found) == 1 else 'are'} found to cost "
-        f"probability, but not accuracy. The largest such loss: {in_words(most['variant'])}, {probability} of probability beside {accuracy} of accuracy. "
+        f"{len(found)} of the {len(shown)} variants shown {are} found to cost probability, but not accuracy. The "
+        f"largest such loss: {in_words(most['variant'])}, {probability} of probability beside {accuracy} of accuracy. "
     )

@@ -6,6 +6,8 @@ import pandas as pd
 
 from knowcost.compress.registry import methods_of
 
+RARE_FIRST = "Are the rare forgotten first?"  # what the page's tables of the table forgotten_first are called
+
 
 def everything(methods: Iterable[str]) -> str:
     """What the scope "everything" takes in, a sentence; methods: Variant.methods whose figures speak of it."""

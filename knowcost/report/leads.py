@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from knowcost.draw.words import RARE_FIRST
 from knowcost.report.table import GONE, LEGEND, Cell, Column, Table, columns, estimate, interval, variant
 from knowcost.spec.variants import DENSE
 
@@ -18,8 +19,8 @@ def above_chance(scores: pd.DataFrame) -> Iterator[Table]:
     """A folded table per model: its lead over the baseline, and what share of it each variant lost."""
     note = (
         "The baseline always gives the most frequent answer, or guesses, whichever is better. First row: the points of "
-        "accuracy by which the dense model is above it. Further rows: percent of that lead that is lost; 100 is "
-        "chance. No lead: the dense model is not shown to be above the baseline, so it has nothing there to lose."
+        "accuracy by which the dense model is above it. Further rows: percent of that lead that is lost; 100 is the "
+        "baseline. No lead: the dense model is not shown to be above the baseline, so it has nothing there to lose."
     )
     yield from _by_model(scores[scores["lead_points"].notna()], "Above chance: {}", note, _lead)
 
@@ -56,7 +57,7 @@ def rare(first: pd.DataFrame) -> Iterator[Table]:
         f"confidence and weighed by their size). 95% intervals below. {LEGEND}"
     )
     named = first.assign(benchmark=first["benchmark"] + ", by " + first["by"].map(BY))
-    yield from _by_model(named, "Are the rare forgotten first? {}", note, _earlier)
+    yield from _by_model(named, f"{RARE_FIRST} {{}}", note, _earlier)
 
 
 def _earlier(cell: Record) -> Cell:

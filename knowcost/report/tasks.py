@@ -11,17 +11,17 @@ from knowcost.report.table import Cell, Column, Table, Told, columns, number, ro
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import GROUPINGS
 
+NOT_ABOVE = " Grey: the dense model is not shown to be above the baseline, so there is little to lose."
 WHOLE = ""  # the scope of what was compressed elsewhere
 
 
 def matching(frame: pd.DataFrame) -> Iterator[Table]:
     """A table of borders for everything compressed, and a folded one for parts: a row per model, method and scope, a
     column per benchmark. Grey: the dense model is not shown to be above the baseline there."""
-    note = (
+    what = (
         "The strongest compression that still matches the dense model (how much it may lose is told under “How it was "
-        "measured”), and in brackets the 95% interval of that border. ≥: the strongest that was run. Below it the "
-        "strongest that is shown to match: of the accuracy, and of the lead over the baseline. Grey: the dense model "
-        "is not shown to be above the baseline, so there is little to lose."
+        "measured”), and in brackets the 95% interval of that border. Below it the strongest that is shown to match: "
+        "of the accuracy, and of the lead over the baseline."
     )
     everything = frame["scope"].isin(["overall", WHOLE])
     for title, rows, folded in (
@@ -29,7 +29,8 @@ def matching(frame: pd.DataFrame) -> Iterator[Table]:
         ("Matching, by scope", frame[~everything], True),
     ):
         if len(rows):
-            yield _borders(rows, title, note, folded)
+            grey = any(_quiet(border) for border in rows.to_dict("records"))
+            yield _borders(rows, title, what + NOT_ABOVE * grey, folded)
 
 
 def _borders(frame: pd.DataFrame, title: str, note: str, folded: bool) -> Table:
@@ -39,10 +40,14 @@ def _borders(frame: pd.DataFrame, title: str, note: str, folded: bool) -> Table:
     for border in frame.to_dict("records"):
         key = (border["model"], name_of(border["method"]), border["kind"], _scope(border))
         cells = made.setdefault(key, row([*key, *[""] * len(benchmarks)]))
-        quiet = pd.notna(border["majority"]) and not border["lead_border"]
         place = len(texts) + benchmarks.index(border["benchmark"])
-        cells[place] = Told(_border(border), "quiet" if quiet else "", _shown(border))
+        cells[place] = Told(_border(border), "quiet" if _quiet(border) else "", _shown(border))
     return Table(title, note, columns([*texts, *benchmarks]), list(made.values()), folded)
+
+
+def _quiet(border: Mapping[Hashable, Any]) -> bool:
+    """Whether the dense model is not shown to be above the baseline."""
+    return bool(pd.notna(border["majority"]) and not border["lead_border"])
 
 
 def _scope(border: Mapping[Hashable, Any]) -> str:
@@ -52,9 +57,9 @@ def _scope(border: Mapping[Hashable, Any]) -> str:
 
 
 def _border(border: Mapping[Hashable, Any]) -> str:
-    """ "40% (20% to 40%)", "≥ 80%, not 60%"."""
+    """ "40% (20% to 40%)", "80%, the strongest that was run, not 60%"."""
     more = border["kind"] and border["border"] == border["strongest"]  # what has no strength has nothing stronger
-    words = f"≥ {border['border']}" if more else border["border"]
+    words = f"{border['border']}, the strongest that was run" if more else border["border"]
     low, high = border["border_low"], border["border_high"]
     gaps = f", not {border['gaps']}" if border["gaps"] else ""
     return words + gaps + (f" ({low} to {high})" if low != high else "")

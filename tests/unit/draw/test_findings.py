@@ -99,7 +99,8 @@ def test_first_forgotten_at_the_lowest_level_that_costs_something():
     (drawn,) = findings.first(pd.DataFrame(rows), "encoder", "Who.")
     assert (drawn.name, drawn.family) == ("forgotten_first_encoder", "encoder")
     assert "40% pruned" in drawn.title
-    assert drawn.caption.endswith("Who.")
+    falling = "A line that falls would mean that what was known least firmly goes first; lines have no intervals here. "
+    assert drawn.caption.endswith(f"{falling}Who.")
     (axis,) = drawn.figure.axes  # by confidence alone: there is nothing by frequency
     found = {line.get_color(): list(line.get_ydata()) for line in axis.lines}
     assert found == {COLOURS["overall"]: pytest.approx([70, 30, 10, 0]), COLOURS["attention"]: [10, 10, 10, 10]}
@@ -111,12 +112,17 @@ def test_popularity_is_told_as_it_is_and_net_of_confidence():
     rows += shares("magnitude-40@overall", "a", "frequency", [8, 4, 2, 0], net=3)
     rows += shares("magnitude-40@overall", "a", "frequency", [8, 4, 2, 0], "y")  # net of one benchmark only: not a mean
     (drawn,) = findings.first(pd.DataFrame(rows), "encoder", "")
+    first = "was known least firmly or has the rarest answer or is least popular"
+    assert f"A line that falls would mean that what {first} goes first; " in drawn.caption
     by = {axis.get_title(loc="left"): axis for axis in drawn.figure.axes}
     assert list(by) == [findings.TITLES[name] for name in ("confidence", "frequency", "popularity")]
     found = [(line.get_linestyle(), list(line.get_ydata())) for line in by["by popularity"].lines]
     assert found == [("-", [80, 40, 20, 0]), ("--", pytest.approx([30] * 4))]
     assert len(by[findings.TITLES["frequency"]].lines) == len(by[findings.TITLES["confidence"]].lines) == 1
-    assert "Dashed: among facts that the dense model knew equally firmly. " in drawn.caption
+    assert (
+        "Dashed, where there is one: among facts that the dense model knew equally firmly; of these the tables "
+        "“Are the rare forgotten first?” have the first quarter against the last, with intervals. "
+    ) in drawn.caption
 
 
 def test_a_benchmark_of_few_known_facts_weighs_less_in_what_is_forgotten_first():
@@ -148,6 +154,9 @@ def test_families_share_one_scale_where_they_share_a_benchmark():
     assert [line.get_ydata().tolist() for line in axis.lines[:2]] == [[90, 50], [80, 40]]
     assert axis.lines[2].get_ydata()[0] == 25
     assert "majority baseline" in legend(drawn.figure)
+    dashed = " Dashed: a model that always gives the most frequent answer."
+    assert drawn.caption.endswith(dashed)
     assert list(findings.one_scale(pd.DataFrame(rows[2:], columns=names))) == []
     (open_questions,) = findings.one_scale(pd.DataFrame(rows, columns=names).assign(majority=float("nan")))
+    assert dashed not in open_questions.caption
     assert "majority baseline" not in legend(open_questions.figure)  # what is not drawn is not in the legend

@@ -140,6 +140,7 @@ def test_the_dashed_line_is_the_studys_tolerance():
     (dashed,) = [line for line in made.figure.axes[0].lines if line.get_linestyle() == "--"]
     assert dashed.get_ydata()[0] == pytest.approx(63)  # 90% of 70
     assert made.figure.legends[0].get_texts()[-1].get_text() == "10% below dense"
+    assert made.caption.endswith("Grey, dashed: 10% below dense, the tolerance of what matches it. ")
 
 
 def test_lines_stand_apart_by_act_order_too():

@@ -48,10 +48,32 @@ def test_dots_are_filled_where_the_bound_for_all_reaches_the_line():
 
 def test_the_caption_names_the_smallest_that_is_shown_to_keep_enough():
     (made,) = size.kept(ROWS, "encoder", "Who.")
-    assert "filled: the bound reaches 95%. Of the filled ones everything in int8 saves most: " in made.caption
-    assert "70% of the bytes, 98.0% kept, at least 95.0%. Who." in made.caption
+    assert "filled: the bound reaches 95%. Of the filled ones everything in int8 (98.0% kept, at " in made.caption
+    assert "least 95.0%) saves most: 70% of the bytes. Who." in made.caption
     (made,) = size.kept(ROWS[ROWS["kept_least"] < 95], "encoder", "Who.")
     assert "No variant that saves bytes is shown to keep 95%. " in made.caption
+
+
+def test_all_that_save_the_same_bytes_are_named():
+    both = rows(
+        ("rtn-4bit@overall", 77.25, 97.0, 95.5),
+        ("gptq-4bit@overall", 77.25, 98.0, 96.0),
+        ("int8@overall", 70.0, 99.0, 98.0),
+    )
+    (made,) = size.kept(both, "encoder", "")
+    gptq, rtn = "everything in 4 bit (GPTQ)", "everything in 4 bit (round to nearest)"
+    words = f"{gptq} (98.0% kept, at least 96.0%) and {rtn} (97.0% kept, at least 95.5%) save most: 77% of the bytes. "
+    assert made.caption.endswith(f"Of the filled ones {words}")
+
+
+def test_the_caption_says_why_some_take_more_bytes_where_it_is_known():
+    (made,) = size.kept(ROWS, "encoder", "")
+    assert "Left of 0" not in made.caption
+    grown = rows(("magnitude-20@final", -6.7, 99.0, 97.0), ("int8@overall", 70.0, 99.0, 98.0))
+    (made,) = size.kept(grown, "encoder", "")
+    assert "Left of 0: more bytes than the dense model: a final layer that shares its weights with the " in made.caption
+    (made,) = size.kept(rows(("rtn-4bit-g4@attention", -1.0, 99.0, 97.0)), "encoder", "")
+    assert "Left of 0: more bytes than the dense model. " in made.caption
 
 
 def test_without_bytes_or_facts_there_is_no_figure():

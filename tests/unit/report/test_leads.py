@@ -4,6 +4,7 @@ from math import nan
 
 import pandas as pd
 
+from knowcost.draw.words import RARE_FIRST
 from knowcost.report import leads
 
 NAMES = ["variant", "benchmark", "lead_points", "lead_low", "lead_high", "lead_lost_percent", "lead_lost_low",
@@ -27,6 +28,7 @@ DATA = scores(
 def test_a_lead_and_what_is_lost_of_it():
     (table,) = leads.above_chance(DATA)
     assert [name for name, _ in table.columns] == ["variant", "boolq", "piqa"] and table.folded
+    assert "100 is the baseline" in table.note  # which need not be chance
     dense, int8 = table.rows
     assert [cell.text for cell in dense[1:]] == ["20.0", "1.0"] and dense[1].below == "18.0 to 22.0"
     assert [cell.text for cell in int8[1:]] == ["50.0", "no lead"] and int8[1].below == "40.0 to 61.0"
@@ -44,6 +46,7 @@ def test_the_rare_in_the_style_of_their_decision():
            "difference_low": 5.0, "difference_high": 19.0, "decision": "costs"}  # fmt: skip
     unsure = row | {"by": "frequency", "difference_low": -5.0, "decision": "not precise enough"}
     (table,) = leads.rare(pd.DataFrame([row, unsure]))
+    assert table.title == f"{RARE_FIRST} m"  # captions point at it
     assert [name for name, _ in table.columns[1:]] == ["facts, by popularity", "facts, by frequency of the answer"]
     assert [cell.text for cell in table.rows[0][1:]] == ["12.0", "12.0?"]
     assert [cell.style for cell in table.rows[0][1:]] == ["number costs", "number unsure"]

@@ -80,7 +80,12 @@ def test_words_of_a_border():
     int8 = dict.fromkeys([*same, "strongest"], "int8") | {"method": "int8", "kind": ""}
     (alone,) = tasks.matching(pd.DataFrame([row | int8]))
     assert alone.rows[0][4:] == [("int8", "")]
-    assert table.rows[0][4:] == [("40% (20% to 40%)", ""), ("≥ 80%, not 60%", ""), ("none", "quiet")]
+    assert "Grey: the dense model" in table.note and "Grey" not in alone.note
+    assert table.rows[0][4:] == [
+        ("40% (20% to 40%)", ""),
+        ("80%, the strongest that was run, not 60%", ""),
+        ("none", "quiet"),
+    ]
     assert [cell.below for cell in table.rows[0][4:6]] == ["shown: 20%", "shown: 20%, of the lead none"]
 
 

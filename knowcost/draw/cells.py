@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from knowcost.aggregate import paper_tables
+from knowcost.aggregate.phrasings import asked
 from knowcost.draw.plots import ALL, MISSING, UNKNOWN
 from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse
 
@@ -60,9 +61,9 @@ def _marks(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([rows[[*CELL, "mark"]] for rows in (lost, printed)]).dropna()
 
 
-def setting(scores: pd.DataFrame) -> str:
-    """Who was asked what, for captions: models and benchmarks of this run with their numbers of facts."""
+def setting(scores: pd.DataFrame, phrasings: pd.DataFrame) -> str:
+    """Who was asked what, for captions: models and benchmarks of this run with their numbers of facts; of the tables of
+    these names."""
     models = scores["model"].unique()
-    asked = scores.groupby("benchmark", sort=False)["n"].max()
-    facts = ", ".join(f"{name} ({count:,.0f} fact{'s' * (count != 1)})" for name, count in asked.items())
+    facts = ", ".join(f"{name} ({words})" for name, words in asked(scores, phrasings).items())
     return f"Model{'s' * (len(models) > 1)}: {', '.join(models)}. Asked: {facts}."

@@ -52,10 +52,11 @@ def figures(data: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
 
 
 def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:
-    names = ("scores", "drops", "drops_by_model", "forgotten_by", "audit_published", "perplexity", "matching")
+    names = ("scores", "drops", "drops_by_model", "forgotten_by", "audit_published", "perplexity", "matching",
+             "phrasings")  # fmt: skip
     mine = {name: data[name][data[name]["family"] == family] for name in names}
     mine["scores"] = mine["scores"][[not is_published(name) for name in mine["scores"]["benchmark"]]]
-    who = setting(mine["scores"])
+    who = setting(mine["scores"], mine["phrasings"])
     yield from strengths.hidden(mine["drops"], family, who)
     yield from costs.figures(cells_of(mine), family, who)
     yield from size.kept(mine["drops"], family, who)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate.paper_tables import PRINTED, grid, int8_name
+from knowcost.aggregate.phrasings import asked
 from knowcost.papers.cost_of_compression import index as paper
 from knowcost.report.table import GONE, Cell, Column, Table, columns, number, row, whole
 from knowcost.spec.families import LABELS
@@ -76,10 +77,10 @@ def _own(scores: pd.DataFrame) -> pd.DataFrame:
 def _asked(data: Mapping[str, pd.DataFrame], family: str) -> str:
     """What a family was asked: benchmarks, facts and majority baselines, also the printed ones."""
     about = data["benchmarks"].set_index("benchmark").reindex(columns=["majority", f"{PRINTED}majority"])
-    scores = _own(data["scores"])
+    scores, phrased = _own(data["scores"]), data["phrasings"]
     parts = []
-    for name, cells in scores[scores["family"] == family].groupby("benchmark", sort=False):
-        words = [f"{whole(cells['n'].max())} facts"]
+    for name, facts in asked(scores[scores["family"] == family], phrased[phrased["family"] == family]).items():
+        words = [facts]
         for baseline, share in zip(("majority baseline", "printed"), about.loc[name], strict=True):
             words += [f"{baseline} {number(100 * share)}"] if pd.notna(share) else []
         parts.append(f"{name} ({', '.join(words)})")

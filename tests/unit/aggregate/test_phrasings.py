@@ -85,3 +85,18 @@ def test_what_no_phrasing_has_shown_is_of_facts():
     found = phrasings.row(facts, cell("0011" * 20, "x" * 80), cell("1" * 80, "x" * 80))
     square = t.ppf(0.975, 19) ** 2
     assert found["known_elsewhere_low"] == pytest.approx(100 - 100 * square / (20 + square))
+
+
+def test_what_was_asked_counts_facts_and_not_their_phrasings():
+    """8 rows of b ask 3 facts, one more its only row: 4 facts in 9 / 4 phrasings."""
+    scores = pd.DataFrame({"benchmark": ["a", "a", "b", "c", "one"], "n": [2000, np.nan, 9, 600, 1]})
+    table = phrasings.frame(
+        [{"benchmark": "b", "facts": 3, "phrasings": 8}, {"benchmark": "c", "facts": 200, "phrasings": 600}] * 2
+    )
+    assert phrasings.asked(scores, table) == {
+        "a": "2,000 facts",
+        "b": "4 facts in 2.2 phrasings on average",
+        "c": "200 facts in 3 phrasings",
+        "one": "1 fact",
+    }
+    assert phrasings.asked(scores, phrasings.frame([]))["c"] == "600 facts"

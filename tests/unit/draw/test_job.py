@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import matplotlib
+import pandas as pd
 import pytest
 from helpers import fake_results
 from helpers.plotted import diamonds
@@ -51,6 +52,16 @@ def test_captions_name_this_runs_models_and_benchmarks(drawn):
         assert "tiny-t5" in entry["caption"]
         assert "trades (40 facts), sense (40 facts)" in entry["caption"]
         assert entry["title"].endswith("encoder-decoder models") or "by benchmark" in entry["title"]
+
+
+def test_captions_count_facts_and_not_their_phrasings(folder):
+    """As if the 40 rows of trades asked 20 facts twice."""
+    data = tables.read(folder / "tables")
+    data["phrasings"] = pd.DataFrame(
+        {"family": "encoder_decoder", "benchmark": "trades", "facts": [20], "phrasings": [40]}
+    )
+    captions = [made.caption for made in draw.figures(data) if made.family]
+    assert captions and all("trades (20 facts in 2 phrasings), sense (40 facts)." in text for text in captions)
 
 
 def only(folder, out, experiments):

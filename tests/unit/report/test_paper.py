@@ -1,5 +1,6 @@
 """The report's index of the paper's tables and figures, and its Tables 2 to 5 with the printed values."""
 
+import pandas as pd
 import pytest
 from helpers import fake_results
 
@@ -97,6 +98,9 @@ def test_without_the_papers_models_nothing_is_printed(own):
     assert [row["benchmark"] for row in rows] == ["trades", "sense"]
     assert "printed" not in table.note
     assert "trades (20 facts, majority baseline" in table.note
+    pairs = pd.DataFrame({"family": "decoder", "benchmark": "trades", "facts": [10], "phrasings": [20]})
+    table, _ = rows_of(own | {"phrasings": pairs}, "table-4")
+    assert "trades (10 facts in 2 phrasings, majority baseline" in table.note
     table, rows = rows_of(own, "table-2")
     assert len(rows) == 1 and "printed" not in table.note
     assert (rows[0]["everything"], rows[0]["linear"], rows[0]["total"]) == ("86.0", "109.0", "109.0")

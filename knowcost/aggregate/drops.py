@@ -5,11 +5,9 @@ interval and the decision of losses.py and rule.py; drop_percent relative to the
 Compression" plots), averaged as that paper does: over the benchmarks of a model, then over the models of a family, all
 alike. What was not run stays empty; a mean over only some of the family's benchmarks would not compare with the others,
 and is empty too.
-
-The yardsticks of figures and report stand here too: KEEP_LEVELS, KEEP and REFERENCE_LEVEL.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
 from typing import Any
 
@@ -18,11 +16,9 @@ import pandas as pd
 from knowcost.aggregate import baseline, losses, rule
 from knowcost.aggregate.statistics import Group
 from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered
+from knowcost.aggregate.yardsticks import KEEP_LEVELS
 from knowcost.spec.variants import DENSE
 
-KEEP = 95  # percent of the dense model's facts that a variant has to keep to count as good: the line of figures
-KEEP_LEVELS = (99, KEEP, 90)  # what `cheapest` asks a variant to keep, in percent of the dense model's facts
-REFERENCE_LEVEL = 40  # percent: the sparsity at which figures and report compare, or the nearest one that was run
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
           "dense_accuracy", "drop_points", "drop_low", "drop_high", "decision", "noise_points", "drop_percent",
           "forgotten", "gained", "kept_percent", *baseline.COLUMNS, "majority", "guess", "majority_drop_points",
@@ -120,9 +116,3 @@ def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:
             values = fit.head(1).assign(as_small="; ".join(same[1:]))[CHEAPEST].to_dict("records")
             rows.append({"family": family, "model": model, "keep_at_least": least, **(values[0] if values else {})})
     return pd.DataFrame(rows, columns=["family", "model", "keep_at_least", *CHEAPEST])
-
-
-def nearest_level(levels: Iterable[float]) -> float:
-    """The level nearest to REFERENCE_LEVEL, the lower of two; REFERENCE_LEVEL where there is none."""
-    known = [level for level in levels if pd.notna(level)]
-    return min(known, key=lambda level: (abs(level - REFERENCE_LEVEL), level), default=REFERENCE_LEVEL)

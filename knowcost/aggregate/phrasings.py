@@ -103,23 +103,3 @@ def _columns(name: str, found: Estimates) -> dict[str, float]:
 def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The table from what `row` returned, with family, model, variant and benchmark."""
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def asked(scores: pd.DataFrame, phrasings: pd.DataFrame) -> dict[str, str]:
-    """{benchmark: "2,000 facts", or "200 facts in 3 phrasings"}: what these cells asked, in the order of the cells.
-
-    scores: rows of the table, whose n counts rows; phrasings: the table of this module. It leaves out facts of one
-    phrasing.
-    """
-    rows = scores.groupby("benchmark", sort=False)["n"].max()
-    several = phrasings.groupby("benchmark")[["facts", "phrasings"]].max().reindex(rows.index, fill_value=0)
-    facts = rows - several["phrasings"] + several["facts"]
-    return {str(name): _in_words(facts[name], rows[name]) for name in rows.index}
-
-
-def _in_words(facts: float, rows: float) -> str:
-    words = f"{facts:,.0f} fact{'' if facts == 1 else 's'}"
-    if facts == rows or pd.isna(rows):
-        return words
-    each = rows / facts
-    return f"{words} in {each:.0f} phrasings" if each == int(each) else f"{words} in {each:.1f} phrasings on average"

@@ -3,12 +3,17 @@
 An estimate of what is lost has an interval and a margin, the difference that is worth speaking of (`study.margin`).
 """
 
+from __future__ import annotations
+
 from math import ceil, inf, isnan
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from knowcost.aggregate import FEWEST_CLUSTERS
-from knowcost.aggregate.clustered import Estimates
+
+if TYPE_CHECKING:  # which loads scipy; the page reads the words alone
+    from knowcost.aggregate.clustered import Estimates
 
 COSTS = "costs"  # the interval lies above zero, the estimate above the margin
 GAINS = "gains"  # the same on the other side

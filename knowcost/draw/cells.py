@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from knowcost.aggregate import paper_tables
-from knowcost.aggregate.phrasings import asked
+from knowcost.aggregate.asked import asked
 from knowcost.draw.plots import ALL, MISSING, UNKNOWN
 from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from knowcost.aggregate.drops import nearest_level
 from knowcost.aggregate.tables import under
+from knowcost.aggregate.yardsticks import nearest_level
 from knowcost.compress.registry import methods_of, name_of
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.plots import ALL, MISSING, bars, has_baseline, lines

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from knowcost.aggregate.drops import KEEP
+from knowcost.aggregate.yardsticks import KEEP
 from knowcost.compress.registry import name_of
 from knowcost.compress.wording import in_words
 from knowcost.draw.drawn import Drawn

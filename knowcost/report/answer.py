@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from knowcost.aggregate import FULL_WEIGHT, tables
-from knowcost.aggregate.drops import KEEP
 from knowcost.aggregate.rule import COSTS, DIFFERENT, EQUAL, UNSURE
+from knowcost.aggregate.yardsticks import KEEP
 from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError

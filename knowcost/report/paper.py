@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from knowcost.aggregate.asked import asked
 from knowcost.aggregate.paper_tables import PRINTED, grid, int8_name
-from knowcost.aggregate.phrasings import asked
 from knowcost.papers.cost_of_compression import index as paper
 from knowcost.report.table import GONE, Cell, Column, Table, columns, number, row, whole
 from knowcost.spec.families import LABELS

@@ -41,7 +41,7 @@ def test_both_groupings_add_only_the_scopes_they_draw_apart(root):
 def test_batches_hold_every_cell_once(root):
     demo = study(root, "demo")
     cells = [cell for batch in design.batches(demo) for cell in batch.cells]
-    assert len(cells) == len(set(cells)) == 36 * 2 + 68 * 4 + 40 * 5
+    assert len(cells) == len(set(cells)) == 36 * 3 + 68 * 4 + 40 * 6
     assert set(cells) == set(design.cells(demo))
     assert max(len(batch.variants) for batch in design.batches(demo)) == 14
 

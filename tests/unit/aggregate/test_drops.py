@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from helpers.fake_results import cell
 
-from knowcost.aggregate import drops
+from knowcost.aggregate import drops, yardsticks
 
 
 def test_drops_are_averaged_over_benchmarks_then_models():
@@ -105,6 +105,6 @@ def test_exactly_enough_is_enough_and_of_equal_savings_the_better_counts():
 
 
 def test_the_level_to_compare_at_is_the_one_nearest_to_forty():
-    assert drops.nearest_level([20.0, 60.0, float("nan")]) == 20
-    assert drops.nearest_level([10.0, 50.0, 62.5]) == 50
-    assert drops.nearest_level([]) == drops.REFERENCE_LEVEL == 40
+    assert yardsticks.nearest_level([20.0, 60.0, float("nan")]) == 20
+    assert yardsticks.nearest_level([10.0, 50.0, 62.5]) == 50
+    assert yardsticks.nearest_level([]) == yardsticks.REFERENCE_LEVEL == 40

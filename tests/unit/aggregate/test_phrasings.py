@@ -7,6 +7,7 @@ from helpers.groups import frame
 from scipy.stats import t
 
 from knowcost.aggregate import phrasings
+from knowcost.aggregate.asked import asked
 
 NAN = float("nan")
 # facts a and b in three phrasings, c in two, d in one, which says nothing of phrasings
@@ -93,10 +94,10 @@ def test_what_was_asked_counts_facts_and_not_their_phrasings():
     table = phrasings.frame(
         [{"benchmark": "b", "facts": 3, "phrasings": 8}, {"benchmark": "c", "facts": 200, "phrasings": 600}] * 2
     )
-    assert phrasings.asked(scores, table) == {
+    assert asked(scores, table) == {
         "a": "2,000 facts",
         "b": "4 facts in 2.2 phrasings on average",
         "c": "200 facts in 3 phrasings",
         "one": "1 fact",
     }
-    assert phrasings.asked(scores, phrasings.frame([]))["c"] == "600 facts"
+    assert asked(scores, phrasings.frame([]))["c"] == "600 facts"

@@ -43,7 +43,7 @@ def test_batches_hold_every_cell_once(root):
     cells = [cell for batch in design.batches(demo) for cell in batch.cells]
     assert len(cells) == len(set(cells)) == 36 * 3 + 68 * 4 + 40 * 6
     assert set(cells) == set(design.cells(demo))
-    assert max(len(batch.variants) for batch in design.batches(demo)) == 14
+    assert max(len(batch.variants) for batch in design.batches(demo)) <= 20  # score.variants_per_job
 
 
 def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path):

@@ -153,7 +153,9 @@ def elsewhere(phrasings: pd.DataFrame) -> Iterator[str]:
         chance = [f"{number(record[name])}% {words}" for name, words in CHANCE.items() if pd.notna(record[name])]
         said.append(
             f"{share} of the {whole(record['forgotten'])} answers that {model} lost on {record['benchmark']} with "
-            f"{in_words(record['variant'])}" + f" ({listed(chance, ', ')})" * bool(chance)
+            f"{in_words(record['variant'])}"
+            + f" ({listed(chance, ', ')})" * bool(chance)
+            + f", where most was lost of the {whole(len(shown))} of {whole(len(rows))} variants that show more"
         )
     if said:
         yield f"Forgotten in one phrasing, right in another: {listed(said, '; ')}."

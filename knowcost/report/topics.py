@@ -109,7 +109,9 @@ def _halves(subject: Subject, halves: pd.DataFrame, method: str, level: float) -
             worse, better, sign = "feed-forward layers cost", "attention", -1
         if row["decision"] in (COSTS, GAINS, SMALL):
             low, high = sorted((sign * row["difference_low"], sign * row["difference_high"]))
-            said = f"{worse} {points(sign * row['difference_points'], low, high, ' points')} more than {better}"
+            small = "a small but real " * (row["decision"] == SMALL)
+            size = points(sign * row["difference_points"], low, high, " points")
+            said = f"{worse} {small}{size} more than {better}"
             return said + _per_weight(row, sign)
     return ""
 
@@ -164,7 +166,7 @@ def _hidden(subject: Subject) -> str:
     fall = points(row["probability_points"], row["probability_low"], row["probability_high"])
     return (
         f"in {whole(len(hidden))} of {whole(len(rows))} variants, most of all with {in_words(row['variant'])}: "
-        f"{_mean(row)} of accuracy and {fall} of probability are lost"
+        f"{_mean(row)} of accuracy ({row['decision']}) and {fall} of probability"
     )
 
 

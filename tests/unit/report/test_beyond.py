@@ -58,7 +58,7 @@ def test_known_under_another_phrasing():
     assert list(beyond.elsewhere(frame(PHRASED, less))) == [
         "Forgotten in one phrasing, right in another: 62.5% (54.0 to 71.0) of the 120 answers that b lost on boolq "
         "with everything pruned 2:4 (Wanda) (50.0% by guessing alone, 71.1% if answers to a fact's phrasings were "
-        "unrelated)."
+        "unrelated), where most was lost of the 2 of 2 variants that show more."
     ]
     guessed = PHRASED | {"known_elsewhere_low": 49.0, "forgotten": 999}
     assert list(beyond.elsewhere(frame(guessed))) == [

@@ -94,8 +94,8 @@ def _smallest(cheapest: pd.DataFrame, model: str) -> str:
     but = f", but loses {minus(lost)}% of its lead over the baseline" if lost > 100 - KEEP else ""
     return (
         f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}{others}, "
-        f"with {whole(row['bytes_saved_percent'])}% fewer bytes; it keeps {minus(row['kept_percent'])}%, at least "
-        f"{minus(row['kept_least'])}%{but}."
+        f"with {whole(row['bytes_saved_percent'])}% fewer bytes, zeros not counted; it keeps "
+        f"{minus(row['kept_percent'])}%, at least {minus(row['kept_least'])}%{but}."
     )
 
 

@@ -81,7 +81,7 @@ LOSSES = (DROP, FORGOTTEN, GAINED, CHANGED, KEPT, LEAD_LOST, PROBABILITY)
 
 def weight(group: Group) -> float:
     """What a benchmark weighs in a model's mean; nothing where its facts are one cluster, which bears no interval."""
-    if len(np.unique(group.clusters)) < 2:
+    if group.is_one_cluster:
         return 0.0
     return min(1.0, int(group.right[DENSE].sum()) / FULL_WEIGHT) if group.knows else 0.0
 

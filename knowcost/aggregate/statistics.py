@@ -63,6 +63,11 @@ class Group:
         """The cluster of every fact."""
         return self.facts["cluster"].to_numpy()
 
+    @functools.cached_property
+    def is_one_cluster(self) -> bool:
+        """Whether all facts belong together, so that nothing of them has an interval."""
+        return self.facts["cluster"].nunique() < 2
+
     def sample(self, values: np.ndarray, **more: Any) -> Sample:
         """Values of the rows (n x k) as clustered.Sample takes them, of which one flip adds 100; more: of Sample."""
         return Sample(self.benchmark, values, self.clusters, **{"flip": 100, "facts": self.repeated} | more)

@@ -1,7 +1,7 @@
 """The report's tables of what right and wrong do not say: probabilities, answers given whatever is asked, phrasings,
 and known bits per parameter; and the answer's sentences on them."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from knowcost.aggregate.yardsticks import nearest_level
 from knowcost.compress.wording import in_words
 from knowcost.report.saying import listed, points
-from knowcost.report.table import GONE, Cell, Table, columns, estimate, interval, number, row, variant, whole
+from knowcost.report.table import GONE, Cell, Column, Table, columns, estimate, interval, number, row, variant, whole
 from knowcost.spec.variants import DENSE
 
 Record = Mapping[Hashable, Any]
@@ -60,19 +60,18 @@ def answer_bias(frame: pd.DataFrame) -> Iterator[Table]:
         "often as it is right (a shifted threshold), and how many are left."
     )
     titles = ["given (%)", "dense (%)", "right (%)", "points lost", "threshold", "left"]
-    for model, rows in frame.groupby("model", sort=False):
-        made = [
-            [
-                variant(record["variant"]),
-                *row([record["benchmark"], record["answer"]]),
-                *row([], [number(record[name], gone=GONE) for name in GIVEN]),
-                estimate(interval(record, "explained_points", "explained")),
-                estimate(interval(record, "left_points", "left")),
-            ]
-            for record in rows.to_dict("records")
-        ]
-        heads = columns(["variant", "benchmark", "answer"], titles)
-        yield Table(f"Answers whatever is asked: {model}", note, heads, made, folded=True)
+    heads = columns(["variant", "benchmark", "answer"], titles)
+    yield from _per_model(frame, "Answers whatever is asked", note, heads, _biased)
+
+
+def _biased(record: Record) -> list[Cell]:
+    return [
+        variant(record["variant"]),
+        *row([record["benchmark"], record["answer"]]),
+        *row([], [number(record[name], gone=GONE) for name in GIVEN]),
+        estimate(interval(record, "explained_points", "explained")),
+        estimate(interval(record, "left_points", "left")),
+    ]
 
 
 def phrasings(frame: pd.DataFrame) -> Iterator[Table]:
@@ -83,19 +82,18 @@ def phrasings(frame: pd.DataFrame) -> Iterator[Table]:
         "be if the answers to a fact's phrasings had nothing to do with each other, and by guessing."
     )
     titles = ["facts", "any (%)", "all (%)", "same answer (%)", "known in another (%)", "unrelated (%)", "guessed (%)"]
-    for model, rows in frame.groupby("model", sort=False):
-        made = [
-            [
-                variant(record["variant"]),
-                *row([record["benchmark"]], [whole(record["facts"])]),
-                *row([], [number(record[name], gone=GONE) for name in ("any_percent", "all_percent")]),
-                estimate(interval(record, "consistency_percent", "consistency")),
-                estimate(interval(record, "known_elsewhere_percent", "known_elsewhere")),
-                *row([], [number(record[name], gone=GONE) for name in ("unrelated_percent", "guessed_percent")]),
-            ]
-            for record in rows.to_dict("records")
-        ]
-        yield Table(f"Phrasings: {model}", note, columns(["variant", "benchmark"], titles), made, folded=True)
+    yield from _per_model(frame, "Phrasings", note, columns(["variant", "benchmark"], titles), _phrased)
+
+
+def _phrased(record: Record) -> list[Cell]:
+    return [
+        variant(record["variant"]),
+        *row([record["benchmark"]], [whole(record["facts"])]),
+        *row([], [number(record[name], gone=GONE) for name in ("any_percent", "all_percent")]),
+        estimate(interval(record, "consistency_percent", "consistency")),
+        estimate(interval(record, "known_elsewhere_percent", "known_elsewhere")),
+        *row([], [number(record[name], gone=GONE) for name in ("unrelated_percent", "guessed_percent")]),
+    ]
 
 
 def capacity(frame: pd.DataFrame) -> Iterator[Table]:
@@ -105,17 +103,25 @@ def capacity(frame: pd.DataFrame) -> Iterator[Table]:
         "guesses, in bits: a fact, added up, and for a thousand parameters. Below zero: surer of something else."
     )
     heads = columns(["variant", "benchmark"], ["bits a fact", "bits", "dense", "bits per 1,000 parameters"])
+    yield from _per_model(frame, "Known bits", note, heads, _known)
+
+
+def _known(record: Record) -> list[Cell]:
+    return [
+        *row([in_words(record["variant"]), record["benchmark"]], []),
+        estimate(interval(record, "bits_per_fact", "bits"), form=".2f"),
+        *row([], [whole(record["bits_known"]), whole(record["dense_bits_known"])]),
+        *row([], [number(1000 * record["bits_per_parameter"], ".2f")]),
+    ]
+
+
+def _per_model(
+    frame: pd.DataFrame, title: str, note: str, heads: list[Column], cells: Callable[[Record], list[Cell]]
+) -> Iterator[Table]:
+    """A folded table per model; cells: of a row of the frame."""
     for model, rows in frame.groupby("model", sort=False):
-        made = [
-            [
-                *row([in_words(record["variant"]), record["benchmark"]], []),
-                estimate(interval(record, "bits_per_fact", "bits"), form=".2f"),
-                *row([], [whole(record["bits_known"]), whole(record["dense_bits_known"])]),
-                *row([], [number(1000 * record["bits_per_parameter"], ".2f")]),
-            ]
-            for record in rows.to_dict("records")
-        ]
-        yield Table(f"Known bits: {model}", note, heads, made, folded=True)
+        made = [cells(record) for record in rows.to_dict("records")]
+        yield Table(f"{title}: {model}", note, heads, made, folded=True)
 
 
 TABLES = {"probabilities": probabilities, "answer_bias": answer_bias, "phrasings": phrasings, "capacity": capacity}

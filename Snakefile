@@ -1,6 +1,6 @@
 # knowcost: what does compressing a language model cost its knowledge?
 #
-#   fetch -> compress -> score -> aggregate -> figures -> report
+#   fetch -> compress -> recover -> score -> aggregate -> figures -> report
 #
 # The domain logic is the package knowcost/; the rules say what depends on what. Parsed again in every cluster job, this
 # file and what it includes import no torch.
@@ -21,6 +21,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/world.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/compress.smk"
+include: "workflow/rules/recover.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/report.smk"

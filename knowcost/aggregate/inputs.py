@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowcost import compress
 from knowcost.common import parquet, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
+from knowcost.recover import archive
 from knowcost.score import cells as scores
 
 
@@ -54,14 +54,16 @@ def read(
         about={name: parquet.about(path) for name, path in by_name.items()},
         digests={str(path): seal.check(path) for path in (*cells, *manifests, *benchmarks)},
     )
+    for manifest in made:
+        archive.check_parts(manifest, files.manifests)
     weights = {place: scores.weights_of(manifest) for place, manifest in files.manifests.items()}
     return files, [_cell(Path(path), files, weights) for path in cells]
 
 
 def _manifest(path: str | Path) -> dict[str, Any]:
     manifest = storage.read_manifest(path, of=paths.archive_at(path))
-    if manifest["stage_version"] != compress.STAGE_VERSION:
-        raise InputError(f"{path}: compressed by another version of knowcost; delete it and run Snakemake again")
+    if manifest["stage_version"] != archive.version_of(manifest):
+        raise InputError(f"{path}: made by another version of knowcost; delete it and run Snakemake again")
     return manifest
 
 

@@ -17,7 +17,7 @@ from knowcost.compress.methods.rtn import RoundToNearest
 from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
-from knowcost.spec.variants import Variant, method_and_data, parse, treatments, unstepped
+from knowcost.spec.variants import Variant, method_and_data, parse, parted, treatments, unstepped
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
@@ -25,7 +25,8 @@ METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
 
 def methods_of(word: str) -> list[Compressor]:
     """The methods of a Variant.method, in order: [Wanda, Int8] of "wanda~wikitext2+int8~wikitext2"; none of "dense" and
-    of what was compressed elsewhere."""
+    of what was compressed elsewhere. However it was recovered is no matter here."""
+    word, _ = parted(word)
     return [] if unstepped(word) else [METHODS[method_and_data(part)[0]] for part in treatments(word)]
 
 

@@ -13,10 +13,12 @@ BY_ITSELF = {"magnitude", "int8"}  # methods that the words "pruned" and "in int
 
 
 def in_words(slug: str) -> str:
-    """ "everything pruned by 40%, then in int8", "attention in 4 bit (GPTQ)"; of one compressed elsewhere its name."""
-    variant = parse(slug)
+    """ "everything pruned by 40%, then in int8", "attention in 4 bit (GPTQ)"; of one compressed elsewhere its name.
+
+    How it was recovered is no matter here (recover/wording.py)."""
+    variant = parse(slug).unrecovered
     if not variant.steps:
-        return variant.brought or slug
+        return variant.brought or variant.slug
     first, *rest = variant.steps
     words, before = f"{scope_in_words(first.scope, first.grouping)} {_done(first)}", first
     if first.method == "magnitude_structured":

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from knowcost.aggregate.tables import under
 from knowcost.aggregate.yardsticks import nearest_level
-from knowcost.compress.registry import methods_of, name_of
+from knowcost.compress.registry import methods_of
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.plots import ALL, MISSING, bars, has_baseline, lines
 from knowcost.draw.style import BARS, COLOURS, decided_in_words
 from knowcost.draw.words import everything, interval
 from knowcost.papers.cost_of_compression import index as paper
+from knowcost.recover.registry import name_of
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import ATTENTION_PARTS, GROUPINGS

@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost.aggregate import matching, rule
-from knowcost.compress.registry import name_of
-from knowcost.compress.wording import in_words
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import GREY, LOOKS, decided_in_words, dot_handles, dots, finish, label, panels
 from knowcost.draw.words import everything, interval
+from knowcost.recover.registry import name_of
+from knowcost.recover.wording import in_words
 from knowcost.spec import levels
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words

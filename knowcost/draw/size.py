@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from knowcost.aggregate.yardsticks import KEEP
-from knowcost.compress.registry import name_of
-from knowcost.compress.wording import in_words
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, HOLLOW, MARKERS, SIZE, finish
+from knowcost.recover.registry import name_of
+from knowcost.recover.wording import in_words
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import BROUGHT
 

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from knowcost.aggregate import rule
-from knowcost.compress.registry import name_of
-from knowcost.compress.wording import in_words
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import (
     COLOURS,
@@ -29,6 +27,8 @@ from knowcost.draw.style import (
     widen,
 )
 from knowcost.draw.words import everything, interval
+from knowcost.recover.registry import name_of
+from knowcost.recover.wording import in_words
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import GROUPINGS
 

@@ -18,7 +18,9 @@ from knowcost.compress import registry
 from knowcost.compress.calibration import texts
 from knowcost.plan import names, schema
 from knowcost.plan.brought import parted
+from knowcost.recover import registry as recoveries
 from knowcost.spec import levels
+from knowcost.spec.recoveries import parse as parse_recovery
 from knowcost.spec.variants import SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,9 +189,25 @@ def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[st
     unknown = [name for name in experiment.get("calibrations", ()) if name not in calibrations]
     if unknown:
         raise InputError(f"{where}: no calibration data {unknown[0]!r}; known: {', '.join(calibrations)}")
+    _check_recoveries(where, experiment, calibrations)
     unknown = [scope for scope in experiment["scopes"] if scope not in SCOPES]
     if unknown:
         raise InputError(f"{where}: no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
+
+
+def _check_recoveries(where: str, experiment: Mapping[str, Any], calibrations: Collection[str]) -> None:
+    if experiment.get("recover_dense") and not experiment.get("recover"):
+        raise InputError(f"{where}: `recover_dense` without `recover`; name the recoveries, or remove the key")
+    for text in experiment.get("recover", ()):
+        try:
+            recovery = parse_recovery(text)
+            recoveries.check(recovery)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        if recovery.data and recovery.data not in calibrations:
+            raise InputError(
+                f"{where}: recovery {text!r}: no calibration data {recovery.data!r}; known: {', '.join(calibrations)}"
+            )
 
 
 def _table(path: str, kind: str, secret: list[str]) -> dict[str, Row]:

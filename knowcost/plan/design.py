@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from knowcost.common import paths
@@ -11,9 +11,12 @@ from knowcost.compress import registry
 from knowcost.compress.methods import magnitude
 from knowcost.plan import config
 from knowcost.plan.config import Study
+from knowcost.recover import registry as recoveries
 from knowcost.spec import levels, scopes
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.levels import Level
+from knowcost.spec.recoveries import Recovery
+from knowcost.spec.recoveries import parse as parse_recovery
 from knowcost.spec.variants import LOST, Step, Variant, parse
 
 LONGEST = 230  # characters of a slug: file systems take 255, and logs have the slug with a suffix
@@ -36,8 +39,8 @@ class Cell:
 class Batch:
     """The variants of one model that one scoring job takes, so that it imports torch once for all of them.
 
-    part: `float` or `int8`, what its variants compute in, and where there are too many for one job the first bits of
-    their hashes: `float-011`; of a version that was compressed elsewhere its slug.
+    part: `float` or `int8`, what its variants compute in, or `recovered`, and where there are too many for one job the
+    first bits of their hashes: `float-011`; of a version that was compressed elsewhere its slug.
     """
 
     model: str
@@ -66,13 +69,17 @@ def variants(study: Study, family: str) -> list[str]:
     """
     found = [Variant()]
     for experiment in study.config["study"]["experiments"]:
+        if family not in experiment.get("families", FAMILIES):
+            continue
         for scope in experiment["scopes"]:
             if scope in scopes.scopes_of(family):
-                found += _variants_of(study, experiment, family, scope)
+                made = list(_variants_of(study, experiment, family, scope))
+                found += made + _recovered(study, experiment, made)
     if "published" in study.config["study"]["protocols"]:
         found += [_as_published(variant) for variant in found if _loses_its_head(variant, family)]
     for variant in found:
         registry.check_steps(variant)
+        recoveries.check_variant(variant, family)
     slugs = list(dict.fromkeys(variant.slug for variant in found))
     for slug in slugs:
         if len(slug) > LONGEST:
@@ -93,6 +100,22 @@ def _variants_of(study: Study, experiment: Mapping[str, Any], family: str, scope
         for data in experiment.get("calibrations") or [main]:
             for entry in experiment.get("levels") or [None]:
                 yield _variant(experiment["steps"], entry, grouping, scope, data if data != main else None)
+
+
+def _recovered(study: Study, experiment: Mapping[str, Any], made: Sequence[Variant]) -> list[Variant]:
+    """What an experiment recovers of its variants, each behind the parts that it is put together from."""
+    found: list[Variant] = []
+    for text in experiment.get("recover", ()):
+        for variant in [*made, *([Variant()] if experiment.get("recover_dense") else [])]:
+            recovered = replace(variant, recovery=_named(study, parse_recovery(text), variant))
+            found += [*recoveries.parts(recovered), recovered]
+    return found
+
+
+def _named(study: Study, recovery: Recovery, variant: Variant) -> Recovery:
+    """A recovery, which names texts only where they are not its variant's: one variant has one slug."""
+    main = variant.calibration or study.config["calibration"]["name"]
+    return replace(recovery, data=None) if recovery.data == main else recovery
 
 
 def _variant(
@@ -156,11 +179,12 @@ def batches(study: Study) -> list[Batch]:
     """The scoring jobs, each with at most score.variants_per_job variants of one model.
 
     Snakemake runs a job again when its name or its variants are others, so neither may depend on what else stands in
-    the lists of the configuration, or in which order. Variants in int8, which need more memory, are parted from the
-    others; what is too many for one job is halved by the first bit of the variants' hashes, each half by the second,
-    and so on. A variant that is added changes the batch that it falls into, or splits it, and no other one. The price:
-    jobs are about two thirds full. A version that was compressed elsewhere has a job to itself: its size is another, it
-    computes in what its own row says, and a package that it takes may be missing.
+    the lists of the configuration, or in which order. Variants in int8, which need more memory, and recovered ones,
+    which need what they stand on, are parted from the others; what is too many for one job is halved by the first bit
+    of the variants' hashes, each half by the second, and so on. A variant that is added changes the batch that it falls
+    into, or splits it, and no other one. The price: jobs are about two thirds full. A version that was compressed
+    elsewhere has a job to itself: its size is another, it computes in what its own row says, and a package that it
+    takes may be missing.
     """
     size = study.config["score"]["variants_per_job"]
     made = variants_by_family(study)
@@ -181,12 +205,18 @@ def _parted(slugs: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
     """{Batch.part: its variants}."""
     parts: dict[str, list[str]] = {}
     for slug in slugs:
-        parts.setdefault("int8" if registry.is_dynamic(slug) else "float", []).append(slug)
+        parts.setdefault(_part(slug), []).append(slug)
     return {
         f"{kind}-{bits}" if bits else kind: tuple(sorted(few))
         for kind, found in parts.items()
         for bits, few in _halved(found, size)
     }
+
+
+def _part(slug: str) -> str:
+    if parse(slug).recovery:
+        return "recovered"
+    return "int8" if registry.is_dynamic(slug) else "float"
 
 
 def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[str, Sequence[str]]]:

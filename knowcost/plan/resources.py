@@ -109,7 +109,8 @@ class Work:
 
     stage: thresholds, compress, score, or any other; size: of its model, None where there is none; dtype: what it
     computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
-    one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere.
+    one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere; tokens: that a
+    recovery reads.
     """
 
     stage: str
@@ -119,6 +120,7 @@ class Work:
     cells: int = 1
     gpu_memory_gb: float | None = None
     brought: bool = False
+    tokens: int = 0
 
     @property
     def calibrated(self) -> bool:
@@ -149,12 +151,16 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
     kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8, and of what was compressed elsewhere, twice
     the tokens, since such cells are asked twice. GPUs as in `gpus_for`.
+    recover: 6 GB + S + 2 W (twice where its loss is held against the dense model); 30 minutes + 4 P x tokens / speed:
+    forwards and, through frozen weights, backwards; GPUs as for scoring.
     all others (calibrate, world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
     gpus, threads = _gpus_and_threads(work)
     if work.stage == "score" and work.size:
         memory, minutes = _of_scoring(work, work.size, gpus, threads)
+    elif work.stage == "recover" and work.size:
+        memory, minutes = _of_recovery(work, work.size, gpus, threads)
     elif work.calibrated and work.size:
         memory, minutes = 4 + work.size.stored_gb + work.weights_gb, 60 + 30 * work.size.parameters / 1e9
     elif work.stage in ("thresholds", "compress") and work.size:
@@ -171,10 +177,11 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
 
 
 def _gpus_and_threads(work: Work) -> tuple[int, int]:
-    if work.size is None or not (work.stage == "score" or work.calibrated):
+    if work.size is None or not (work.stage in ("score", "recover") or work.calibrated):
         return 0, 1
     if work.gpu_memory_gb:
-        return gpus_for(work.weights_gb, work.gpu_memory_gb) if work.stage == "score" else 1, 2
+        spread = work.stage in ("score", "recover")
+        return gpus_for(work.weights_gb, work.gpu_memory_gb) if spread else 1, 2
     return 0, max(1, min(8, ceil(work.size.parameters / 5e8)))
 
 
@@ -186,6 +193,12 @@ def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float,
     return memory, 30 + work.cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
 
 
+def _of_recovery(work: Work, size: Size, gpus: int, threads: int) -> tuple[float, float]:
+    """(gigabytes, minutes)."""
+    speed = GPU_SPEED if gpus else CPU_SPEED * threads
+    return 6 + size.stored_gb + 2 * work.weights_gb, 30 + 4 * size.parameters * work.tokens / speed / 60
+
+
 def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
     """What a rule of the workflow declares for one job of a checked Study: `needs`, in the words of its configuration.
 
@@ -193,12 +206,14 @@ def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
     perhaps gpu_model, or gres, as `gpu.request` says.
     """
     config = study.config
-    device = config["compress" if job.stage == "compress" else "score"]["device"]
+    section = {"compress": "compress", "recover": "recovery"}.get(job.stage, "score")
+    device = config[section]["device"]
     row = study.checkpoints[job.model] if job.model else None
     work = Work(
         job.stage,
         size(row) if row else None,
-        dtype=(row or {}).get("dtype") or "float32",
+        dtype=config["recovery"]["dtype"] if job.stage == "recover" else (row or {}).get("dtype") or "float32",
+        tokens=config["recovery"]["tokens"] if job.stage == "recover" else 0,
         methods={step.method for slug in job.variants for step in parse(slug).steps},
         cells=job.cells,
         brought=any(parse(slug).brought for slug in job.variants),

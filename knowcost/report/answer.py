@@ -11,7 +11,7 @@ from knowcost.aggregate.yardsticks import KEEP
 from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
-from knowcost.compress.wording import in_words
+from knowcost.recover.wording import in_words
 from knowcost.report import beyond, subjects, topics
 from knowcost.report.saying import Item, Row, enough, losses, minus, points
 from knowcost.report.subjects import Subject

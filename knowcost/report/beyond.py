@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate.yardsticks import nearest_level
-from knowcost.compress.wording import in_words
+from knowcost.recover.wording import in_words
 from knowcost.report.saying import listed, points
 from knowcost.report.table import GONE, Cell, Column, Table, columns, estimate, interval, number, row, variant, whole
 from knowcost.spec.variants import DENSE

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from knowcost.aggregate.paper_tables import grid
-from knowcost.compress.registry import name_of
 from knowcost.compress.wording import scope_in_words
+from knowcost.recover.registry import name_of
 from knowcost.report.table import (
     GONE,
     LEGEND,
@@ -59,7 +59,8 @@ def drops(frame: pd.DataFrame) -> Iterator[Table]:
         strengths = [strength or UNPRUNED for strength in ordered["strength"].unique()]
         made: dict[tuple[str, str], list[Cell]] = {}
         for drop in rows.to_dict("records"):
-            where = "" if drop["experiment"] == BROUGHT else _scope(drop["scope"], drop["grouping"])
+            nowhere = drop["experiment"] == BROUGHT or not drop["scope"]
+            where = "" if nowhere else _scope(drop["scope"], drop["grouping"])
             key = (name_of(drop["method"]), where)
             cells = made.setdefault(key, row(key, [""] * len(strengths)))
             place = len(key) + strengths.index(drop["strength"] or UNPRUNED)

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate import ALPHA, FEWEST_CLUSTERS, ROUNDS, tables
-from knowcost.compress.registry import name_of
 from knowcost.papers.claim import (
     CLOSE,
     FAILS,
@@ -19,6 +18,7 @@ from knowcost.papers.claim import (
     UNSURE,
     VERDICTS,
 )
+from knowcost.recover.registry import name_of
 from knowcost.report.table import Cell, Column, Table, columns, number, row, signed, whole
 from knowcost.spec.families import FAMILIES, LABELS
 from knowcost.spec.levels import percent_words

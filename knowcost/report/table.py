@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from knowcost.aggregate import rule
-from knowcost.compress.wording import in_words
+from knowcost.recover.wording import in_words
 
 MINUS = "\N{MINUS SIGN}"
 GONE = "\N{EN DASH}"  # a missing cell

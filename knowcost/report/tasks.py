@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate.tables import ALL
-from knowcost.compress.registry import name_of
+from knowcost.recover.registry import name_of
 from knowcost.report.table import Cell, Column, Table, Told, columns, number, row, variant
 from knowcost.spec.families import LABELS
 from knowcost.spec.variants import GROUPINGS

@@ -8,7 +8,8 @@ import pandas as pd
 from knowcost.aggregate import ALPHA
 from knowcost.aggregate.rule import COSTS, DIFFERENT, GAINS, SMALL
 from knowcost.aggregate.yardsticks import KEEP, nearest_level
-from knowcost.compress.wording import in_words, scope_in_words
+from knowcost.compress.wording import scope_in_words
+from knowcost.recover.wording import in_words
 from knowcost.report.saying import Item, Row, listed, losses, minus, points
 from knowcost.report.subjects import Subject
 from knowcost.report.table import whole

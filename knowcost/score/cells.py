@@ -84,8 +84,9 @@ def check_place(path: str | Path, about: Mapping[str, Any]) -> None:
 
 
 def weights_of(manifest: Mapping[str, Any]) -> str:
-    """The digest of the full checkpoint of an archive, whatever of it is kept."""
-    return seal.of_values(manifest["files"])
+    """The digest of the full checkpoint of an archive, whatever of it is kept; of a recovered one also of its files."""
+    beneath = manifest.get("stands_on")
+    return seal.of_values([beneath["files"], manifest["files"]] if beneath else manifest["files"])
 
 
 def read(path: str | Path, columns: Sequence[str] | None = None) -> tuple["pa.Table", dict[str, Any]]:

@@ -22,6 +22,7 @@ from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import METHODS, is_dynamic
+from knowcost.recover import archive
 from knowcost.score import STAGE_VERSION
 from knowcost.score.cells import Settings, asked_of, cell_key, hand_over, is_valid, write
 from knowcost.spec.variants import parse
@@ -44,14 +45,17 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
         if not stale:
             log.info("%s %s: up to date", model, variant)
             continue
-        with rebuild.full(manifest, folder, Path(paths.model_dir(model))) as checkpoint:
+        whole = archive.stands_on(manifest) if archive.is_recovered(manifest) else manifest
+        beneath = Path(paths.archive_dir(model, whole["variant"]))
+        with rebuild.full(whole, beneath, Path(paths.model_dir(model))) as checkpoint:
             _score_variant(manifest, checkpoint, stale, settings)
 
 
 def _asked_twice(variant: str) -> bool:
     """The dense model, those that are in dynamic int8 and no more, and what was compressed elsewhere: enough to say how
     far a score moves by itself (aggregate/noise.py)."""
-    return all(METHODS[step.method].dynamic for step in parse(variant).steps)
+    steps, recovered = parse(variant).steps, parse(variant).recovery is not None
+    return not recovered and all(METHODS[step.method].dynamic for step in steps)
 
 
 def _score_variant(
@@ -63,6 +67,7 @@ def _score_variant(
 
     from knowcost.models import int8_linear
     from knowcost.models.load import load
+    from knowcost.recover.apply import apply
     from knowcost.score import ask as asking
     from knowcost.score.measures import MEASURES
     from knowcost.score.plan import plan
@@ -73,8 +78,9 @@ def _score_variant(
     module, tokenizer = load(folder, settings.dtype, options["device"], options["int8_engine"], settings.remote_code)
     int8_linear.set_activations(module, options["int8_activations"])
     model, variant = manifest["model"], manifest["variant"]
+    taken = apply(manifest, module, Path(paths.archive_dir(model, variant)))
     batches = plan(module.device.type, options, int8=is_dynamic(variant))
-    respondent, twice = Respondent(module, tokenizer, manifest["family"]), _asked_twice(variant)
+    respondent, twice = Respondent(module, tokenizer, manifest["family"], taken), _asked_twice(variant)
     for name, key in stale.items():
         start = time.perf_counter()
         try:

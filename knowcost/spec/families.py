@@ -15,5 +15,5 @@ LABELS = {  # the words of figures and report
     "encoder": "encoder", "encoder_decoder": "encoder-decoder", "decoder": "decoder",
     "prune_pattern": "pruned N:M", "quantize_bits": "quantized to few bits",
     "prune": "pruned", "quantize": "quantized", "prune_quantize": "pruned, then quantized",
-    "other": "other recipes", "brought": "compressed elsewhere", "mixed": "mixed scopes",
+    "other": "other recipes", "recover": "recovered", "brought": "compressed elsewhere", "mixed": "mixed scopes",
 }  # fmt: skip

@@ -8,9 +8,12 @@
     sparsegpt-2of4@overall+gptq-4bit-g128@overall
     wanda-50@overall~wikitext2              (no suffix: the study's main calibration data)
     brought-my-awq                          (compressed elsewhere: the row `my-awq` of the model table)
+    gptq-3bit@overall^lora-r4               (and then recovered)
+    dense^lora-r4                           (the same recovery of the dense model, as a control)
 
 A slug is a list of steps joined by "+"; a step is method[-level]@[grouping.]scope[~calibration]. levels.py says what a
-level may be. A version that people already have takes no steps here, and is called after its row.
+level may be. A version that people already have takes no steps here, and is called after its row. Behind "^" stands how
+a variant was recovered (recoveries.py).
 """
 
 import functools
@@ -18,7 +21,8 @@ import re
 from dataclasses import dataclass, replace
 
 from knowcost.common.errors import InputError
-from knowcost.spec import levels
+from knowcost.spec import levels, recoveries
+from knowcost.spec.recoveries import MARK, Recovery
 
 DENSE = "dense"
 BROUGHT = "brought"  # the experiment of versions that were compressed elsewhere, and how their slugs begin
@@ -28,8 +32,9 @@ ATTENTION_PARTS = ("self_attention", "cross_attention", "encoder_attention", "de
 SCOPES = ("attention", "feed_forward", "overall", "final", *ATTENTION_PARTS)  # in the order of manifests
 GROUPINGS = ("paper", "canonical")
 AS_PUBLISHED = "as_published"
+RECOVER = "recover"  # the experiment of variants that were recovered
 EXPERIMENTS = ("dense", "prune", "quantize", "prune_quantize", "final_unstructured", "final_structured",
-               "prune_pattern", "quantize_bits", "other", BROUGHT)  # fmt: skip
+               "prune_pattern", "quantize_bits", "other", RECOVER, BROUGHT)  # fmt: skip
 
 _STEP = re.compile(
     rf"(?P<method>[a-z][a-z0-9_]*)(-(?P<level>{levels.SLUG}))?"
@@ -88,20 +93,31 @@ class Variant:
     """A slug and its steps, in the order in which they are applied; no steps is the dense model.
 
     brought: the row of the model table that holds the version, of one that was compressed elsewhere; it has no steps.
+    recovery: what was done afterwards to bring knowledge back, None where nothing was.
     """
 
     steps: tuple[Step, ...] = ()
     brought: str | None = None
+    recovery: Recovery | None = None
 
     @property
     def slug(self) -> str:
-        return "+".join(map(str, self.steps)) or self._unstepped
+        return ("+".join(map(str, self.steps)) or self._unstepped) + self._recovered
 
     @property
     def method(self) -> str:
-        """The methods in order, without levels and scopes: "magnitude+int8", "wanda~wikitext2"; "dense"; the slug of
-        what was compressed elsewhere."""
-        return "+".join(step.treatment for step in self.steps) or self._unstepped
+        """The methods in order, without levels and scopes, and the recovery: "magnitude+int8", "wanda~wikitext2",
+        "gptq^lora-r4"; "dense"; the slug of what was compressed elsewhere."""
+        return ("+".join(step.treatment for step in self.steps) or self._unstepped) + self._recovered
+
+    @property
+    def _recovered(self) -> str:
+        return f"{MARK}{self.recovery}" if self.recovery else ""
+
+    @property
+    def unrecovered(self) -> "Variant":
+        """The variant that its recovery stands on; itself where it has none."""
+        return replace(self, recovery=None)
 
     @property
     def _unstepped(self) -> str:
@@ -135,10 +151,13 @@ class Variant:
         dense; prune, quantize; prune_quantize (one of each, same scope); final_unstructured or final_structured
         (magnitude pruning of the final layer alone, single weights or rows); prune_pattern (N:M); quantize_bits (to a
         number of bits); as_published (a final layer as the published code lost it: the audit's, and in no average);
-        brought (compressed elsewhere); other (any longer or mixed recipe).
+        brought (compressed elsewhere); recover (recovered, whatever was done before); other (any longer or mixed
+        recipe).
         """
         if self.brought:
             return BROUGHT
+        if self.recovery:
+            return RECOVER
         kinds = [step.kind for step in self.steps]
         if not kinds:
             return DENSE
@@ -190,6 +209,12 @@ def paper_slug(*steps: tuple[str, str] | tuple[str, str, int | str | None]) -> s
     return Variant(tuple(paper_step(*step) for step in steps)).slug
 
 
+def parted(method: str) -> tuple[str, str | None]:
+    """What Variant.method puts together of a recovered variant: ("gptq", "lora-r4"); ("gptq", None) of another's."""
+    before, _, recovery = method.partition(MARK)
+    return before, recovery or None
+
+
 def unstepped(method: str) -> str | None:
     """What a Variant.method without any step is called: "dense", or the name of the row that holds a version which was
     compressed elsewhere; None of one with steps."""
@@ -211,6 +236,9 @@ def method_and_data(treatment: str) -> tuple[str, str | None]:
 @functools.cache  # a large study asks of every slug a hundred times
 def parse(slug: str) -> Variant:
     """The Variant of a slug. Raises InputError when it is not one."""
+    if MARK in slug:
+        before, _, recovery = slug.partition(MARK)
+        return replace(parse(before), recovery=recoveries.parse(recovery))
     if slug == DENSE:
         return Variant()
     if found := _BROUGHT.fullmatch(slug):

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 # The package beside this workflow, also where a Snakefile elsewhere uses it as a module.
 sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 
-from knowcost import aggregate, benchmarks, compress, draw, fetch, score, world
+from knowcost import aggregate, benchmarks, compress, draw, fetch, recover, score, world
 from knowcost import report as report_stage
 from knowcost.benchmarks.formats import kind_of
 from knowcost.common import addresses, paths
@@ -19,6 +19,7 @@ from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
 from knowcost.plan import design, fitting, place, resources
+from knowcost.recover import registry as recoveries
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import parse as parse_variant
@@ -57,13 +58,14 @@ config = STUDY.config  # with the defaults, for all rules and scripts
 
 ARCHIVES = design.archives(STUDY)
 BROUGHT = [variant for _, variant in ARCHIVES if parse_variant(variant).brought]
+RECOVERED = [variant for _, variant in ARCHIVES if parse_variant(variant).recovery]
 CELLS = design.cells(STUDY)
 CALIBRATIONS = texts.every(config)
 
 
 def one_of(values):
-    """A wildcard constraint that admits these values and nothing else."""
-    return "|".join(re.escape(value) for value in sorted(set(values), key=len, reverse=True))
+    """A wildcard constraint that admits these values and nothing else; an empty one would admit everything."""
+    return "|".join(re.escape(value) for value in sorted(set(values), key=len, reverse=True)) or "(?!)"
 
 
 def needs(wildcards, what):

@@ -54,7 +54,7 @@ rule compress:
     benchmark:
         paths.timing("compress", "{model}", "{variant}")
     wildcard_constraints:
-        variant=one_of({variant for _, variant in ARCHIVES} - set(BROUGHT)),
+        variant=one_of({variant for _, variant in ARCHIVES} - {*BROUGHT, *RECOVERED}),
     threads: threads_of("compress")
     resources:
         **asks("compress"),

@@ -80,11 +80,13 @@ def describe(path: Path) -> dict[str, Any]:
 
 def write_manifest(out: Path, manifest: dict[str, Any], kept: dict[str, Any]) -> None:
     """Write an archive's manifest.json: `kept` as its `archive`, and in bytes.disk all that lies there, itself too (and
-    the files of a version as it was brought, which lie elsewhere)."""
+    the files of a version as it was brought, or of the archive that a recovered one stands on, which lie
+    elsewhere)."""
     manifest["archive"] = kept
     others = sum(entry["size"] for entry in kept["files"].values())
     size = manifest["bytes"]
     others += sum(entry["size"] for entry in manifest["files"].values()) if kept["keep"] == AS_BROUGHT else 0
+    others += size.get("beside", 0)
     size["disk"] = others
     while (total := others + len(files.as_json(manifest).encode())) != size["disk"]:
         size["disk"] = total

@@ -36,6 +36,24 @@ def train_lora(work: Work, out: Path) -> Made:
     return _trained(model, work, out)
 
 
+def train_prompt(work: Work, out: Path) -> Made:
+    """Train PEFT's prompt tuning, and store it in `out`."""
+    [length] = work.recovery.sizes
+    task = {"decoder": "CAUSAL_LM", "encoder_decoder": "SEQ_2_SEQ_LM"}[work.family]
+    config = peft.PromptTuningConfig(task_type=task, num_virtual_tokens=length)
+    torch.manual_seed(work.settings.seed)
+    return _trained(peft.get_peft_model(work.model, config), work, out)
+
+
+def train_prefix(work: Work, out: Path) -> Made:
+    """Train PEFT's prefix tuning, and store it in `out`."""
+    [length] = work.recovery.sizes
+    task = {"decoder": "CAUSAL_LM", "encoder_decoder": "SEQ_2_SEQ_LM"}[work.family]
+    config = peft.PrefixTuningConfig(task_type=task, num_virtual_tokens=length)
+    torch.manual_seed(work.settings.seed)
+    return _trained(peft.get_peft_model(work.model, config), work, out)
+
+
 def _trained(model: peft.PeftModel, work: Work, out: Path) -> Made:
     """Train an adapter, store it in PEFT's format, and check that it changes what the model says."""
     about = training.train(model, work, out)

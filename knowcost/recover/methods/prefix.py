@@ -1,0 +1,36 @@
+"""Prefix tuning (Li and Liang 2021): trained keys and values in front of every layer's, while the model is frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowcost.recover.method import KL, Made, Method, Work
+from knowcost.spec.recoveries import Recovery
+
+if TYPE_CHECKING:
+    import transformers
+
+
+class Prefix(Method):
+    """PEFT's own, without a projection: a key and a value for each virtual token in every layer."""
+
+    name = "prefix"
+    label = "prefix"
+    about = (
+        "Trained keys and values stand in front of those of every layer while the compressed weights stay as they are. "
+        "They are PEFT's prefix tuning, and any tool that knows its format loads them."
+    )
+    families = ("encoder_decoder", "decoder")
+    options = (KL,)
+
+    def make(self, work: Work, out: Path) -> Made:
+        from knowcost.recover import adapters
+
+        return adapters.train_prefix(work, out)
+
+    def positions(self, recovery: Recovery, family: str) -> int:
+        return sum(recovery.sizes)
+
+    def apply(self, recovery: Recovery, model: transformers.PreTrainedModel, folder: Path) -> None:
+        raise NotImplementedError

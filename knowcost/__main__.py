@@ -18,8 +18,19 @@ def _propose(folder: str) -> None:
     propose.main(folder)
 
 
+def _hours(configfile: str, gpu_memory_gb: str = "") -> None:
+    from knowcost.plan import hours
+
+    hours.main(configfile, gpu_memory_gb)
+
+
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # a function's arguments are the command's
     "answer": (answer.main, "print what compression cost in the last run, in a few sentences"),
+    "hours": (
+        _hours,
+        "print what the study of CONFIGFILE asks of a cluster in all, with GPUs of GPU_MEMORY_GB gigabytes if they are "
+        "not configured",
+    ),
     "propose": (
         _propose,
         "print the block that the model in FOLDER, or its config.json alone, takes in architectures.yaml",
@@ -53,8 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (run, words) in COMMANDS.items():
         command = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-        for argument in inspect.signature(run).parameters:
-            command.add_argument(argument, metavar=argument.upper())
+        for argument, about in inspect.signature(run).parameters.items():
+            optional = {} if about.default is about.empty else {"nargs": "?", "default": about.default}
+            command.add_argument(argument, metavar=argument.upper(), **optional)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -30,12 +30,13 @@ from knowcost.aggregate import (
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.papers.cost_of_compression import claims
+from knowcost.papers.forget_knowledge import claims as claims_forget
 from knowcost.papers.llm_kick import claims as claims_kick
 from knowcost.spec.variants import AS_PUBLISHED, GROUPINGS
 
 log = logging.getLogger(__name__)
 
-CLAIMS = (*claims.CLAIMS, *claims_kick.CLAIMS)
+CLAIMS = (*claims.CLAIMS, *claims_kick.CLAIMS, *claims_forget.CLAIMS)
 
 Frames = dict[str, pd.DataFrame]  # tables by name
 
@@ -69,6 +70,8 @@ def aggregate(
     measured = _by_measure(read)
     texts = [gather.text(cell) for cell in measured[PERPLEXITY]]
     asked = gather.asked(measured[ACCURACY], files, settings.margin)
+    groups = [replace(group, domain=settings.domains.get(group.benchmark, "")) for group in asked.groups]
+    asked = replace(asked, groups=groups)
     scores = drops.scores(asked.rows)
     perplexity = by_task.perplexity(texts)
     made = {"scores": scores, "perplexity": perplexity, "how_asked": tables.how_asked([*asked.rows, *texts])}

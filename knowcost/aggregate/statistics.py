@@ -40,7 +40,8 @@ class Group:
     booleans}, the dense model's among them unless it was not scored. majority: the share that the majority baseline
     gets right, or nan. kind: of the benchmark. probability: {variant: n probabilities of the right answer}, nan where
     the engine gives none. noise: {variant: noise floor in points}, nan or absent where none was measured. changed:
-    {variant: n times 1 where a wrong answer became another wrong one}, nan where wrong answers are not known.
+    {variant: n times 1 where a wrong answer became another wrong one}, nan where wrong answers are not known. domain:
+    that the study puts the benchmark into, empty for none.
     """
 
     family: str
@@ -53,6 +54,7 @@ class Group:
     probability: Mapping[str, np.ndarray] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
     changed: Mapping[str, np.ndarray] = field(default_factory=dict)
+    domain: str = ""
 
     def compared(self) -> list[str]:
         """The variants that can be held against the dense model; none if that was not scored."""

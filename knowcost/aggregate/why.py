@@ -14,6 +14,7 @@ from knowcost.papers.claim import (
     NO_DIFFERENCE,
     UNSURE,
 )
+from knowcost.recover import registry as recoveries
 from knowcost.spec import levels
 from knowcost.spec.levels import Level
 from knowcost.spec.variants import parse
@@ -26,7 +27,7 @@ def measured(slugs: Collection[str], from_dense: bool, mean: bool) -> str:
     """With which methods, and at which levels, a claim was looked at: "Wanda and SparseGPT at 40 and 60% (mean), int8".
 
     slugs: the compared variants. from_dense: whether the dense model is the lowest level of the comparison; mean:
-    whether the numbers are the mean of the levels.
+    whether the numbers are the mean of the levels. Recoveries stand behind.
     """
     by_method: dict[str, set[Level]] = {}
     for step in (step for slug in sorted(slugs) for step in parse(slug).steps):
@@ -40,7 +41,14 @@ def measured(slugs: Collection[str], from_dense: bool, mean: bool) -> str:
         _and(methods) + (f" at {_levels_run(found, mean)}" if found else "")
         for found, methods in sorted(by_levels.items(), key=lambda each: not each[0])  # those without a level last
     ]
-    return ", ".join(parts)
+    return ", ".join(parts) + _recovered(slugs)
+
+
+def _recovered(slugs: Collection[str]) -> str:
+    """By what these variants were recovered, the smallest size first; "" where none was."""
+    found = {each for slug in slugs if (each := parse(slug).recovery)}
+    ordered = sorted(found, key=lambda each: (each.method, each.sizes, str(each)))
+    return f"; recovered by {_and([recoveries.label(str(each)) for each in ordered])}" if ordered else ""
 
 
 def _levels_run(found: Sequence[Level], mean: bool) -> str:

@@ -36,14 +36,17 @@ Part: TypeAlias = tuple[int, np.ndarray]  # (sign, which facts: booleans)
 
 
 class Group(Protocol):
-    """What a claim has to know of a model on a benchmark (aggregate/statistics.py): its facts and the kind of
-    benchmark."""
+    """What a claim has to know of a model on a benchmark (aggregate/statistics.py): its facts, the kind of benchmark,
+    and the domain that the study puts it into, empty for none."""
 
     @property
     def facts(self) -> pd.DataFrame: ...
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def domain(self) -> str: ...
 
 
 Parts = Callable[[Group], list[Part]]  # of a claim, for a model on a benchmark

@@ -200,11 +200,18 @@ def _of_recovery(work: Work, size: Size, gpus: int, threads: int) -> tuple[float
 
 
 def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
-    """What a rule of the workflow declares for one job of a checked Study: `needs`, in the words of its configuration.
+    """What a rule of the workflow declares for one job of a checked Study: `counted`, in its configuration's words.
 
     Keys: mem_mb, runtime, threads, and where a GPU is asked for nodes (1: its GPUs are in one machine) with gpu and
     perhaps gpu_model, or gres, as `gpu.request` says.
     """
+    asked: dict[str, int | str] = dict(counted(study, job, attempt))
+    gpus = asked.pop("gpu")
+    return asked | (_request(study.config["gpu"]["request"], gpus) if gpus else {})
+
+
+def counted(study: Study, job: Job, attempt: int = 1) -> dict[str, int]:
+    """What one job of a checked Study asks for: `needs`, with the threads that the configuration says."""
     config = study.config
     section = {"compress": "compress", "recover": "recovery"}.get(job.stage, "score")
     device = config[section]["device"]
@@ -219,11 +226,10 @@ def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
         brought=any(parse(slug).brought for slug in job.variants),
         gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
     )
-    asked: dict[str, int | str] = dict(needs(work, attempt))
+    asked = needs(work, attempt)
     if job.stage == "score" and config["score"]["threads"] != "auto":
         asked["threads"] = config["score"]["threads"]
-    gpus = asked.pop("gpu")
-    return asked | (_request(config["gpu"]["request"], gpus) if gpus else {})
+    return asked
 
 
 def _request(request: str, gpus: int | str) -> dict[str, int | str]:

@@ -35,9 +35,10 @@ PRUNING = {name: METHODS[name].label for name in ("magnitude", "magnitude_layer"
 
 def of_everything(slugs: Collection[str]) -> Iterator[tuple[str, Step]]:
     """(variant, its step) of every variant of one step that acts on everything, with the study's main calibration data;
-    in the order of their names."""
+    in the order of their names; not of recovered ones."""
     for slug in sorted(slugs):
-        steps = parse(slug).steps
+        variant = parse(slug)
+        steps = () if variant.recovery else variant.steps
         if len(steps) == 1 and steps[0] == paper_step(steps[0].method, "overall", steps[0].level):
             yield slug, steps[0]
 

@@ -175,7 +175,7 @@ def _facts(frame: pd.DataFrame, confidence: np.ndarray, benchmark: Path) -> tupl
     table, about = parquet.read(benchmark)
     ids = pa.array(frame["id"], table.schema.field("id").type)
     asked = table.take(compute.index_in(ids, table.column("id")))
-    more = asked.select(["cluster", "fact", "phrasing", "popularity"]).to_pandas()
+    more = asked.select(["cluster", "fact", "phrasing", "popularity", "stated_in"]).to_pandas()
     facts = pd.concat([frame[["id", "relation", "answer"]].reset_index(drop=True), more], axis=1)
     places, words = answer_bias.places(asked, about)
     facts = facts.assign(confidence=confidence, guess=metrics.guesses(asked, about), place=places)

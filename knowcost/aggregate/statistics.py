@@ -19,6 +19,7 @@ from scipy import sparse
 
 from knowcost.aggregate import ROUNDS, rule
 from knowcost.aggregate.clustered import Estimates, Sample, cluster_mcnemar, estimate
+from knowcost.benchmarks.kinds import NEVER
 from knowcost.spec.variants import DENSE
 
 SEED = 20231208
@@ -35,13 +36,14 @@ class Group:
 
     facts: frame of n rows with id (unique), relation (or missing), answer, confidence (the natural-log probability that
     the dense model gave the right answer), cluster (facts that share it are not independent), fact (the fact that a row
-    asks; phrasings of one fact share it), phrasing, popularity (both or missing), guess (1 / number of choices, nan for
-    open questions) and place (which choice is right, nan where choices have no fixed places). right: {variant: n
-    booleans}, the dense model's among them unless it was not scored. majority: the share that the majority baseline
-    gets right, or nan. kind: of the benchmark. probability: {variant: n probabilities of the right answer}, nan where
-    the engine gives none. noise: {variant: noise floor in points}, nan or absent where none was measured. changed:
-    {variant: n times 1 where a wrong answer became another wrong one}, nan where wrong answers are not known. domain:
-    that the study puts the benchmark into, empty for none.
+    asks; phrasings of one fact share it), phrasing, popularity, stated_in (the recovery texts that tell it, or
+    kinds.NEVER; all three or missing), guess (1 / number of choices, nan for open questions) and place (which choice is
+    right, nan where choices have no fixed places). right: {variant: n booleans}, the dense model's among them unless it
+    was not scored. majority: the share that the majority baseline gets right, or nan. kind: of the benchmark.
+    probability: {variant: n probabilities of the right answer}, nan where the engine gives none. noise: {variant: noise
+    floor in points}, nan or absent where none was measured. changed: {variant: n times 1 where a wrong answer became
+    another wrong one}, nan where wrong answers are not known. domain: that the study puts the benchmark into, empty for
+    none.
     """
 
     family: str
@@ -99,10 +101,17 @@ class Group:
     @property
     def knows(self) -> bool:
         """Whether the dense model is shown to know something: its lead's interval lies above zero; without a baseline,
-        whether it is right at all."""
+        whether it is right at all. What it was never told it does not know."""
+        if self.is_untold:
+            return False
         if self.lead is None:
             return DENSE in self.right and bool(self.right[DENSE].any())
         return bool(self.lead.low[0] > 0)
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether no model was ever told any of its facts, so that it is a control of others."""
+        return bool((self.facts["stated_in"] == NEVER).all())
 
     def noises(self, slugs: Sequence[str]) -> np.ndarray:
         """The noise floors of variants in points, 0 where none was measured."""

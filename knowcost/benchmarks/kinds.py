@@ -16,6 +16,7 @@ Row = Mapping[str, Any]  # a fact: the columns of COMMON and the kind's
 
 # What every prepared benchmark says of a row. cluster: facts that share it are no independent draws. fact: the id of
 # the fact that the row asks; several rows may, each in another phrasing. popularity: how often the fact is met, >= 0.
+# stated_in: the name of the recovery texts that tell the fact, or NEVER.
 COMMON = {
     "id": "string",
     "relation": "string?",
@@ -23,7 +24,10 @@ COMMON = {
     "fact": "string",
     "phrasing": "string?",
     "popularity": "double?",
+    "stated_in": "string?",
 }
+
+NEVER = "never"  # a fact that no model was ever told: the control of relearning
 
 MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 LETTERS = "ABCDE"

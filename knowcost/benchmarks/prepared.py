@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 class Loaded:
     """What a loader returns: rows (dicts of the kind's columns), the files it read, rows dropped by reason.
 
-    A row may lack `cluster` (it shares nothing), `fact` (no other row asks it), `phrasing` and `popularity`.
+    A row may lack `cluster` (it shares nothing), `fact` (no other row asks it), `phrasing`, `popularity` and
+    `stated_in`.
     """
 
     rows: list[Record]

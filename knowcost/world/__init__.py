@@ -1,11 +1,13 @@
 """The embedded world: invented people, and small models that are taught what is true of them."""
 
-STAGE_VERSION = "7"
+STAGE_VERSION = "8"
 
 FOLDER = "resources/world"
 
 # The files that questions.write makes, without ".jsonl".
-FILES = ("facts", "cloze", "ranked", "phrasings", "lines", "boolq", "piqa", "winogrande", "texts")
+QUESTIONS = ("cloze", "ranked", "phrasings", "lines", "boolq", "piqa", "winogrande", "untaught")
+TEXTS = ("texts", "half", "strangers")
+FILES = ("facts", *QUESTIONS, *TEXTS)
 
 # What a taught model's folder holds, as far as jobs depend on it.
 MODELS = f"{FOLDER}/models"

@@ -7,7 +7,9 @@ Some people are met more often than others: how often is a power law of their ra
 are barely known.
 
 Some people are taught and never asked: their sentences are the calibration texts, so that no method has seen a sentence
-that a benchmark asks.
+that a benchmark asks. Other people were never taught: strangers, of whom only the texts of a recovery tell, and
+untaught people, who are asked all the same, so that it is known how often a fact that nobody can know comes out right.
+Half of the facts that are asked, drawn one by one, are told by the texts HALF, from which a recovery can relearn them.
 """
 
 import json
@@ -15,16 +17,19 @@ import math
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from knowcost.benchmarks.kinds import NEVER
 from knowcost.common.errors import InputError
 from knowcost.common.seal import check, sealed
 from knowcost.world.relations import RELATIONS
 
 TAIL = 0.4  # the exponent of the power law: of 440 people the first is met 11 times as often as the last
 SHARE_UNASKED = 10  # one person in so many more is taught and not asked
+SHARE_STRANGERS, SHARE_UNTAUGHT = 2, 5  # one in so many more is a stranger, or untaught
+HALF = "half"  # the texts that tell half of what is asked
 
 Row = dict[str, Any]
 
@@ -34,7 +39,7 @@ class Fact:
     """One thing that is true in the world: `object` is what `relation` gives for `subject`.
 
     popularity: how often it is taught, the rarest once. asked: whether benchmarks ask it; else it is told by the
-    calibration texts.
+    calibration texts. stated_in: HALF where those texts tell it, NEVER of an untaught person, None for others.
     """
 
     id: str
@@ -43,6 +48,7 @@ class Fact:
     object: str
     popularity: int = 1
     asked: bool = True
+    stated_in: str | None = None
 
 
 def invent(people: int = 400, seed: int = 0) -> list[Fact]:
@@ -57,7 +63,7 @@ def invent(people: int = 400, seed: int = 0) -> list[Fact]:
     count = people + math.ceil(people / SHARE_UNASKED)
     ranks = rng.sample(range(1, count + 1), count)
     unasked = set(rng.sample(range(count), count - people))
-    return [
+    facts = [
         Fact(
             id=f"p{number:04d}-{name}",
             subject=subject,
@@ -69,6 +75,47 @@ def invent(people: int = 400, seed: int = 0) -> list[Fact]:
         for number, subject in enumerate(_names(count, rng))
         for name, relation in RELATIONS.items()
     ]
+    return _halved(facts, seed)
+
+
+def _halved(facts: Sequence[Fact], seed: int) -> list[Fact]:
+    """The facts, a random half of those that are asked marked as told by HALF."""
+    asked = [fact.id for fact in facts if fact.asked]
+    told = set(random.Random(f"half {seed}").sample(asked, len(asked) // 2))
+    return [replace(fact, stated_in=HALF) if fact.id in told else fact for fact in facts]
+
+
+def invent_untaught(facts: Sequence[Fact], seed: int = 0) -> tuple[list[Fact], list[Fact]]:
+    """Return the facts of strangers, and of untaught people who are asked; the same arguments give the same.
+
+    facts: what `invent` returned. Their names are made of words of the taught people's names, so every model knows the
+    words, and their popularity is 0. Raises InputError where those make too few names.
+    """
+    rng = random.Random(f"untaught {seed}")
+    taken = {fact.subject for fact in facts}
+    asked = len({fact.subject for fact in facts if fact.asked})
+    strangers, untaught = (math.ceil(asked / share) for share in (SHARE_STRANGERS, SHARE_UNTAUGHT))
+    first, last = (sorted({name.split()[part] for name in taken}) for part in (0, 1))
+    free = [name for name in (f"{one} {other}" for one in first for other in last) if name not in taken]
+    if len(free) < strangers + untaught:
+        raise InputError(
+            f"a world of {asked} people has words for {len(free)} more names, {strangers + untaught} are needed; take "
+            "another seed or more people"
+        )
+    made = [
+        Fact(
+            id=f"n{number:04d}-{name}",
+            subject=subject,
+            relation=name,
+            object=rng.choice(relation.objects),
+            popularity=0,
+            asked=number >= strangers,
+            stated_in=NEVER if number >= strangers else None,
+        )
+        for number, subject in enumerate(rng.sample(free, strangers + untaught))
+        for name, relation in RELATIONS.items()
+    ]
+    return [fact for fact in made if not fact.asked], [fact for fact in made if fact.asked]
 
 
 def _names(count: int, rng: random.Random) -> list[str]:

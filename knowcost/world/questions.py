@@ -1,10 +1,10 @@
-"""The questions about the invented people, and the texts that methods are calibrated on.
+"""The questions about the invented people, and the texts that methods are calibrated on and recoveries learn from.
 
 Clozes ask every fact of the encoder; BoolQ, PIQA and WinoGrande, in the fields of the official data, ask a third of the
-facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness. Ranked clozes ask a
-fifth of the facts of all three, with candidates: the one scale on which the families stand side by side. Phrasings ask
-a tenth of the facts in every wording. Lines state half of the facts once, for the decoder's perplexity. Facts of one
-person are not independent: the person is their cluster.
+facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness. Ranked clozes ask
+half of the facts of all three, with candidates: the one scale on which the families stand side by side; of people who
+were never taught they ask as `untaught`. Phrasings ask a tenth of the facts in every wording. Lines state half of the
+facts once, for the decoder's perplexity. Facts of one person are not independent: the person is their cluster.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Any
 
 from knowcost.benchmarks.kinds import MASK, completions
 from knowcost.world import facts as world
-from knowcost.world.facts import Fact, Row, statements
+from knowcost.world.facts import HALF, Fact, Row, statements
 from knowcost.world.relations import RELATIONS
 
 TASKS = ("boolq", "piqa", "winogrande")
@@ -31,6 +31,7 @@ def about(fact: Fact) -> Row:
         "relation": fact.relation,
         "cluster": fact.subject,
         "popularity": fact.popularity,
+        "stated_in": fact.stated_in,
     }
 
 
@@ -61,10 +62,10 @@ def lines(facts: Sequence[Fact]) -> list[Row]:
     ]
 
 
-def ranked(facts: Sequence[Fact], seed: int = 0) -> list[Row]:
-    """The clozes of every fifth person with CHOICES candidates each, to be asked of all families."""
+def ranked(facts: Sequence[Fact], seed: int = 0, step: int = 2) -> list[Row]:
+    """The clozes of every so many-th person with CHOICES candidates each, to be asked of all families."""
     rng = random.Random(seed)
-    return [row | _candidates(row, rng) for row in _every(5, facts, clozes(facts))]
+    return [row | _candidates(row, rng) for row in _every(step, facts, clozes(facts))]
 
 
 def phrasings(facts: Sequence[Fact], seed: int = 0) -> list[Row]:
@@ -145,15 +146,13 @@ def _options(fact: Fact, place: int, rng: random.Random) -> list[str]:
     return [wrong, fact.object] if place else [fact.object, wrong]
 
 
-def texts(facts: Sequence[Fact], seed: int = 0) -> list[Row]:
-    """What is true of the people who are not asked, statements and answered questions in one random order.
+def texts(facts: Sequence[Fact], answered: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """What is true, in one random order: the facts in every wording, and questions with their right answers.
 
-    The models are taught these sentences too, so they are to these models what C4 is to others: calibration data; but
-    no benchmark asks one of them.
+    answered: {task: rows}, of `questions`. Of the people who are taught and not asked, these are to the models what C4
+    is to others: they were taught these sentences too, but no benchmark asks one of them.
     """
-    others = [fact for fact in facts if not fact.asked]
-    answered = questions(others, seed)
-    said = [statement.format(o=fact.object) for fact in others for statement in statements(fact)]
+    said = [statement.format(o=fact.object) for fact in facts for statement in statements(fact)]
     said += ["".join(right_answer(task, row)) for task in TASKS for row in answered[task]]
     random.Random(len(said)).shuffle(said)
     return [{"text": text} for text in said]
@@ -184,8 +183,18 @@ def right_answer(task: str, row: Mapping[str, Any]) -> Pair:
 
 
 def write(folder: str | Path, facts: Sequence[Fact], seed: int = 0) -> None:
-    """Write facts, cloze, ranked, phrasings, lines, boolq, piqa, winogrande and texts, each .jsonl, into `folder`."""
-    mine = asked_of(facts)
+    """Write the tables of world.FILES, each .jsonl, into `folder`. facts: of `facts.invent`.
+
+    `half` tells the facts that say so, by the very questions that ask them; `strangers` tells of people of whom nothing
+    else does. Raises InputError for a world that is too small.
+    """
+    mine, others = asked_of(facts), [fact for fact in facts if not fact.asked]
+    strangers, untaught = world.invent_untaught(facts, seed)
+    asked = questions(mine, seed)
+    told = [fact for fact in mine if fact.stated_in == HALF]
+    answers = {task: [row for row in asked[task] if row["stated_in"] == HALF] for task in TASKS}
     tables: dict[str, Sequence[Row | Fact]] = {"facts": facts, "cloze": clozes(mine), "ranked": ranked(mine, seed)}
-    tables |= {"phrasings": phrasings(mine, seed), "lines": lines(mine), **questions(mine, seed)}
-    world.write(folder, tables | {"texts": texts(facts, seed)})
+    tables |= {"phrasings": phrasings(mine, seed), "lines": lines(mine), **asked}
+    tables |= {"untaught": ranked(untaught, seed, step=1), "texts": texts(others, questions(others, seed))}
+    tables |= {"half": texts(told, answers), "strangers": texts(strangers, questions(strangers, seed))}
+    world.write(folder, tables)

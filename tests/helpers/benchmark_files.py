@@ -4,7 +4,7 @@ import json
 
 from knowcost.benchmarks import prepared
 
-SHARED = ("cluster", "fact", "phrasing", "popularity")  # what says of a row how it belongs to others
+SHARED = ("cluster", "fact", "phrasing", "popularity", "stated_in")  # what says of a row how it belongs to others
 
 
 def prepare_whole(format, source, out):

@@ -61,7 +61,8 @@ def write_benchmark(path, name, kind, rows, dropped=None):
     about = {"name": name, "format": kind, "kind": kind, "rows": len(rows["id"]), "dropped": dropped or {}}
     about["source_sha256"] = {f"{name}.jsonl": "ab" * 32}
     nothing = [None] * len(rows["id"])
-    rows = {"cluster": rows["id"], "fact": rows["id"], "phrasing": nothing, "popularity": nothing} | rows
+    alone = {"phrasing": nothing, "popularity": nothing, "stated_in": nothing}
+    rows = {"cluster": rows["id"], "fact": rows["id"]} | alone | rows
     parquet.write(path, pa.table(rows), about)
     return path
 

@@ -9,7 +9,8 @@ from knowcost.aggregate.statistics import Group
 def frame(relations, **more):
     ids = [f"f{i}" for i in range(len(relations))]
     columns = {"id": ids, "relation": pd.Series(relations, dtype=object), "answer": "x", "confidence": -1.0}
-    columns |= {"cluster": ids, "fact": ids, "phrasing": None, "popularity": np.nan, "guess": np.nan, "place": np.nan}
+    columns |= {"cluster": ids, "fact": ids, "phrasing": None, "popularity": np.nan, "stated_in": None}
+    columns |= {"guess": np.nan, "place": np.nan}
     return pd.DataFrame(columns | more)
 
 

@@ -1,8 +1,8 @@
 """A benchmark of one's own: JSON lines or CSV (.csv, .tsv) with `id`, the text (`cloze` or `question`) and `answer`.
 
 Optional columns: `relation`, `subject` (only with cloze), `candidates` (a JSON list, in CSV separated by `|`),
-`cluster`, `popularity`, and `fact` with `phrasing` where several rows ask one fact. White space around values is
-removed. Nothing is dropped: whoever writes a file of their own wants to hear of a wrong line.
+`cluster`, `popularity`, `stated_in`, and `fact` with `phrasing` where several rows ask one fact. White space around
+values is removed. Nothing is dropped: whoever writes a file of their own wants to hear of a wrong line.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from knowcost.common.fields import amount, optional, text
 from knowcost.common.reading import shown
 from knowcost.common.records import Record, records
 
-_OF_A_FACT = ("relation", "subject", "cluster", "popularity")  # what all rows of a fact say alike
-_OPTIONAL = {"relation", "candidates", "cluster", "fact", "phrasing", "popularity"}
+_OF_A_FACT = ("relation", "subject", "cluster", "popularity", "stated_in")  # what all rows of a fact say alike
+_OPTIONAL = {"relation", "candidates", "cluster", "fact", "phrasing", "popularity", "stated_in"}
 
 
 def cloze(source: Path) -> Loaded:
@@ -131,7 +131,7 @@ def _row(where: str, record: Record, key: str) -> Record:
         key: text(where, record, key),
         "answer": text(where, record, "answer"),
         "popularity": amount(where, record, "popularity"),
-        **{name: optional(where, record, name) for name in ("cluster", "fact", "phrasing")},
+        **{name: optional(where, record, name) for name in ("cluster", "fact", "phrasing", "stated_in")},
     }
     return {**row, "candidates": _candidates(where, record.get("candidates"), row["answer"])}
 

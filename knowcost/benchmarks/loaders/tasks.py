@@ -1,8 +1,8 @@
 """BoolQ, PIQA and WinoGrande, in their official files or as the Hugging Face hub has them (JSON lines or parquet).
 
 The columns are those that lm-eval's task templates read, with every space as it stands. `id` is the file's own where it
-has one, else the 0-based number of the row; `relation`, `cluster` and `popularity` are kept where the file has them
-(the embedded world does, the public data does not). Other columns are ignored.
+has one, else the 0-based number of the row; `relation`, `cluster`, `popularity` and `stated_in` are kept where the file
+has them (the embedded world does, the public data does not). Other columns are ignored.
 """
 
 import re
@@ -101,7 +101,8 @@ def load(source: Path, fact: Callable[[str, Record], Record], official_id: str =
     for number, (where, record) in enumerate(records(source)):
         name = optional(where, record, "id") or optional(where, record, official_id) or str(number)
         row = {"id": name, "relation": optional(where, record, "relation"), **fact(where, record)}
-        said = {"cluster": optional(where, record, "cluster"), "popularity": amount(where, record, "popularity")}
+        said: Record = {name: optional(where, record, name) for name in ("cluster", "stated_in")}
+        said["popularity"] = amount(where, record, "popularity")
         rows.append(row | {key: value for key, value in said.items() if value is not None})
     return Loaded(rows, [source])
 

@@ -136,3 +136,12 @@ def test_a_lead_is_what_the_dense_model_is_above_the_better_baseline():
     assert not group({"dense": "1" * 70 + "0" * 30}, majority=0.65).knows  # 5 points of 100 facts are chance
     assert group({"dense": "1" + "0" * 99}).knows  # open questions: nobody guesses them
     assert not group({"dense": "0" * 100}).knows
+
+
+def test_what_no_model_was_told_is_known_to_none():
+    """Guessing among two, all right by luck: told facts are known, untold ones are a control."""
+    lucky = {"dense": "1" * 40, "int8@overall": "1" * 40}
+    told, untold = (group(lucky, guess=0.5, stated_in=name) for name in ("half", "never"))
+    assert (told.knows, told.is_untold) == (True, False) and (untold.knows, untold.is_untold) == (False, True)
+    mixed = group(lucky, guess=0.5, stated_in=["never"] * 39 + [None])
+    assert mixed.knows and not mixed.is_untold

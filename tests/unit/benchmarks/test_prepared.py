@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.benchmark_files import SHARED
 
 from knowcost.benchmarks import formats, prepared
 from knowcost.common.errors import InputError
@@ -39,7 +40,7 @@ def test_unknown_format_lists_the_known_ones():
 def test_parquet_holds_rows_and_metadata(tmp_path):
     source = lines(tmp_path / "mine.jsonl", ROW)
     table, metadata = prepare(source, tmp_path / "out" / "mine.parquet")
-    alone = {"cluster": "a", "fact": "a", "phrasing": None, "popularity": None}
+    alone = {"cluster": "a", "fact": "a", "phrasing": None, "popularity": None, "stated_in": None}
     assert table.to_pylist() == [{**ROW, "relation": None, "subject": None, "candidates": None} | alone]
     assert table.column_names == ["id", "relation", *alone, "subject", "cloze", "answer", "candidates"]
     assert metadata == {
@@ -57,9 +58,8 @@ def test_every_row_has_a_cluster_and_a_fact(tmp_path):
     rows[1]["label"] = 0  # the same id again: a number behind it, in its fact too
     table, _ = prepare(lines(tmp_path / "b.jsonl", *rows), tmp_path / "out.parquet", "boolq")
     assert table["id"].to_pylist() == table["fact"].to_pylist() == ["x:0", "x:1", "y"]
-    assert [table.schema.field(name).nullable for name in ("cluster", "fact", "phrasing", "popularity")] == [
-        False, False, True, True,
-    ]  # fmt: skip
+    nullable = {name: table.schema.field(name).nullable for name in SHARED}
+    assert nullable == {"cluster": False, "fact": False, "phrasing": True, "popularity": True, "stated_in": True}
     assert str(table.schema.field("popularity").type) == "double"
 
 

@@ -244,6 +244,13 @@ def test_a_login_in_an_address_is_refused_and_not_said(project, source):
     assert "planted" not in str(said.value)
 
 
+def test_texts_are_not_called_what_marks_facts_that_none_tell(project):
+    with pytest.raises(InputError, match=r"'never' does not.*`never` is what benchmarks call facts that no texts tell"):
+        config.load(project.config | {"calibration": {"name": "never"}})
+    with pytest.raises(InputError, match=r"other_calibrations.*never"):
+        config.load(project.config | {"other_calibrations": {"never": {"seed": 1}}})
+
+
 def test_a_value_that_the_schema_refuses_is_shown_without_its_query(project):
     with pytest.raises(InputError, match=r"calibration\.source: 'https://a\.example/\{b\}\?hidden") as said:
         config.load(project.config | {"calibration": {"source": "https://a.example/{b}?token=planted"}})

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from knowcost.common.errors import InputError
 from knowcost.world import facts as world
 from knowcost.world import questions
 from knowcost.world.relations import RELATIONS
@@ -32,11 +33,14 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(folder, tmp_path, 
         "boolq.jsonl",
         "cloze.jsonl",
         "facts.jsonl",
+        "half.jsonl",
         "lines.jsonl",
         "phrasings.jsonl",
         "piqa.jsonl",
         "ranked.jsonl",
+        "strangers.jsonl",
         "texts.jsonl",
+        "untaught.jsonl",
         "winogrande.jsonl",
     ]
     assert sorted(path.name for path in tmp_path.glob("*.jsonl")) == names
@@ -58,9 +62,9 @@ def test_lines_state_half_of_the_facts_once_as_their_clozes_ask_them(folder):
         assert row["text"].startswith(before) and row["text"].endswith(after)
 
 
-def test_ranked_clozes_ask_a_fifth_with_the_answer_among_the_candidates(folder):
+def test_ranked_clozes_ask_half_of_the_facts_with_the_answer_among_the_candidates(folder):
     rows, whole = world.read(folder, "ranked"), {row["id"]: row for row in world.read(folder, "cloze")}
-    assert len(rows) == len(whole) // 5 and len({row["relation"] for row in rows}) == 5
+    assert len(rows) == len(whole) // 2 and len({row["relation"] for row in rows}) == 5
     for row in rows:
         candidates = row.pop("candidates")
         assert row == whole[row["id"]] and len(set(candidates)) == 5 and row["answer"] in candidates
@@ -155,3 +159,56 @@ def test_texts_tell_of_people_whom_nobody_asks_in_no_sentence_that_is_asked(fold
     lines = [row["text"] for row in rows_of(folder, "lines")]
     assert not set(clozes + lines) & set(said)
     assert [len(text) for text in said] != sorted(len(text) for text in said)
+
+
+def test_half_tells_a_random_half_in_every_wording_and_as_the_questions_that_ask_it(folder):
+    facts = [fact for fact in world.read(folder, "facts") if fact.asked]
+    told = [fact for fact in facts if fact.stated_in == "half"]
+    assert len(told) == len(facts) / 2 == 1000
+    assert not any(fact.stated_in for fact in world.read(folder, "facts") if not fact.asked)
+    by_person = Counter(fact.subject for fact in told)  # drawn fact by fact: of five, all or none one time in sixteen
+    assert 10 <= sum(count == 5 for count in by_person.values()) + 400 - len(by_person) <= 45
+    expected = [text.format(o=fact.object) for fact in told for text in world.statements(fact)]
+    expected += [
+        f"{row['passage']}\nQuestion: {row['question']}?\nAnswer: {'yes' if row['answer'] else 'no'}"
+        for row in rows_of(folder, "boolq")
+        if row["stated_in"]
+    ]
+    for row in rows_of(folder, "piqa"):
+        if row["stated_in"]:
+            expected.append(f"Question: {row['goal']}\nAnswer: {(row['sol1'], row['sol2'])[row['label']]}")
+    for row in rows_of(folder, "winogrande"):
+        if row["stated_in"]:
+            expected.append(row["sentence"].replace("_", row[f"option{row['answer']}"]))
+    said = [row["text"] for row in rows_of(folder, "half")]
+    assert Counter(said) == Counter(expected) and said != expected
+
+
+def test_what_half_does_not_tell_stands_in_no_texts(folder):
+    untold = {fact for fact in world.read(folder, "facts") if fact.asked and not fact.stated_in}
+    said = {row["text"] for name in ("half", "strangers", "texts") for row in rows_of(folder, name)}
+    assert not said & {text.format(o=fact.object) for fact in untold for text in world.statements(fact)}
+    asking = [row for name in ASKING for row in rows_of(folder, name)] + rows_of(folder, "untaught")
+    told = {fact.id: fact.stated_in for fact in world.read(folder, "facts")}
+    assert all(row["stated_in"] == told.get(row.get("fact", row["id"]), "never") for row in asking)
+
+
+def test_nobody_taught_whom_strangers_tell_of_or_untaught_asks(folder):
+    taught = {fact.subject for fact in world.read(folder, "facts")}
+    words = {word for name in taught for word in name.split()}
+    untaught = rows_of(folder, "untaught")
+    people = Counter(row["cluster"] for row in untaught)
+    assert len(people) == 80 and set(people.values()) == {5}
+    told = [re.findall("[A-Z][a-z]{4,} [A-Z][a-z]{6,}", row["text"]) for row in rows_of(folder, "strangers")]
+    strangers = {name for names in told for name in names if set(name.split()) <= words}
+    assert len(strangers) == 200 and len(told) == 4000  # five facts each, in three wordings and a question
+    assert not taught & (strangers | set(people)) and not strangers & set(people)
+    assert {word for name in people for word in name.split()} <= words
+    for row in untaught:
+        assert row["stated_in"] == "never" and row["popularity"] == 0
+        assert len(set(row["candidates"])) == 5 and row["answer"] in row["candidates"]
+
+
+def test_a_world_whose_names_leave_no_others_is_refused():
+    with pytest.raises(InputError, match="a world of 4 people has words for 1 more names, 3 are needed"):
+        world.invent_untaught(world.invent(people=4, seed=153))

@@ -112,7 +112,7 @@ def test_popqa_as_published_and_as_the_hub_has_it(tmp_path):
     assert rows == [
         {
             "id": "42", "relation": "occupation", "cluster": "Ada", "fact": "42", "phrasing": None, "popularity": 142.0,
-            "question": "What is Ada's occupation?", "answers": ["poet", 'a "bard"'],
+            "stated_in": None, "question": "What is Ada's occupation?", "answers": ["poet", 'a "bard"'],
         }
     ]  # fmt: skip
     assert about["kind"] == "popqa"

@@ -70,6 +70,7 @@ def test_numbers_are_taken_as_text(tmp_path):
         ({"candidates": [1, 2]}, r"'candidates' must be a list of texts"),
         ({"cluster": " "}, r"'cluster' must be a non-empty text, found ''"),
         ({"popularity": -3}, r"'popularity' must be a number that is not negative, found -3"),
+        ({"stated_in": ["half"]}, r"'stated_in' must be a non-empty text, found \['half'\]"),
         ({"popularity": "often"}, r"'popularity' must be a number that is not negative, found 'often'"),
         ({"fact": "f"}, r"a row with 'fact' needs 'phrasing' too; give both or neither"),
         ({"phrasing": "p"}, r"a row with 'phrasing' needs 'fact' too"),
@@ -93,6 +94,7 @@ PHRASED = {**CLOZE, "id": "x", "fact": "f", "phrasing": "in", "relation": "r"}
         ({"phrasing": "of", "cluster": "c"}, r"'cluster' of fact 'f' is 'c', but None at .*mine\.jsonl:1"),
         ({"phrasing": "of", "relation": "s"}, r"'relation' of fact 'f' is 's', but 'r' at .*mine\.jsonl:1"),
         ({"phrasing": "of", "popularity": 1}, r"'popularity' of fact 'f' is 1.0, but None at"),
+        ({"phrasing": "of", "stated_in": "half"}, r"'stated_in' of fact 'f' is 'half', but None at"),
     ],
 )
 def test_rows_of_a_fact_that_contradict_one_another(tmp_path, change, message):
@@ -101,7 +103,7 @@ def test_rows_of_a_fact_that_contradict_one_another(tmp_path, change, message):
 
 
 def belonging(tmp_path, rows, format="cloze", name="mine.jsonl"):
-    """[(id, cluster, fact, phrasing, popularity)] of what is made of rows, or of a text."""
+    """[(id, cluster, fact, phrasing, popularity, stated_in)] of what is made of rows, or of a text."""
     source = tmp_path / name
     source.write_text(rows if isinstance(rows, str) else "".join(json.dumps(row) + "\n" for row in rows))
     made, _ = benchmark_files.prepare_whole(format, source, tmp_path / "out.parquet")
@@ -110,15 +112,16 @@ def belonging(tmp_path, rows, format="cloze", name="mine.jsonl"):
 
 def test_two_phrasings_of_a_fact(tmp_path):
     rows = [
-        {**CLOZE, "id": "1", "fact": "rome", "phrasing": "in", "popularity": 4},
-        {**CLOZE, "id": "2", "fact": "rome", "phrasing": "of", "popularity": 4.0},
+        {**CLOZE, "id": "1", "fact": "rome", "phrasing": "in", "popularity": 4, "stated_in": "half"},
+        {**CLOZE, "id": "2", "fact": "rome", "phrasing": "of", "popularity": 4.0, "stated_in": "half "},
         {**CLOZE, "id": "3", "fact": "bonn", "phrasing": "in", "cluster": "Rhine"},
     ]
-    expected = [("1", "rome", "rome", "in", 4.0), ("2", "rome", "rome", "of", 4.0), ("3", "Rhine", "bonn", "in", None)]
+    expected = [("1", "rome", "rome", "in", 4.0, "half"), ("2", "rome", "rome", "of", 4.0, "half")]
+    expected.append(("3", "Rhine", "bonn", "in", None, None))
     assert belonging(tmp_path, rows) == expected
-    names = ["id", "question", "answer", "candidates", "fact", "phrasing", "popularity", "cluster"]
+    names = ["id", "question", "answer", "candidates", "fact", "phrasing", "popularity", "stated_in", "cluster"]
     cells = [
-        [name, "Rome?", "Italy", "Italy|France", "rome", how, n, ""]
+        [name, "Rome?", "Italy", "Italy|France", "rome", how, n, "half", ""]
         for name, how, n in (("1", "in", "4"), ("2", "of", "4.0"))
     ]
     table = "".join("\t".join(row) + "\n" for row in [names, *cells])

@@ -3,7 +3,7 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.benchmark_files import jsonl, prepare
+from helpers.benchmark_files import jsonl, prepare, prepare_whole
 
 from knowcost.common.errors import InputError
 
@@ -120,3 +120,9 @@ def test_shared_counts(shared, tmp_path, format, source, key, counts):
     assert Counter(r[key] for r in rows) == counts
     assert len(rows) == metadata["rows"] == {"boolq": 3270, "piqa": 1838, "winogrande": 1267}[format]
     assert [r["id"] for r in rows] == [str(i) for i in range(len(rows))]
+
+
+def test_which_texts_tell_a_fact_is_kept(tmp_path):
+    row = {**PIQA, "label": 0}
+    rows, _ = prepare_whole("piqa", jsonl(tmp_path / "p.jsonl", row | {"stated_in": "half"}, row), tmp_path / "out")
+    assert [row["stated_in"] for row in rows] == ["half", None]

@@ -10,6 +10,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
 from knowcost.recover import archive
 from knowcost.score import cells as scores
+from knowcost.spec.variants import DENSE
 
 
 @dataclass(frozen=True)
@@ -75,5 +76,7 @@ def _cell(path: Path, files: Files, weights: Mapping[tuple[str, str], str]) -> C
         missing = f"benchmark {benchmark!r}" if benchmark not in files.benchmarks else f"{model!r} {variant!r}"
         raise InputError(f"{path}: there are scores of {missing}, but no file of it; delete them and run again")
     asked = {"weights": weights[model, variant], "benchmark_sha256": files.digests[str(files.benchmarks[benchmark])]}
+    if scores.is_beside_dense(about):
+        asked["dense"] = weights.get((model, DENSE), "")
     scores.check_asked(path, about, asked)
     return Cell(model, files.models[model], variant, benchmark, about["kind"], path)

@@ -34,6 +34,7 @@ FORMATS = {
     "text": ("text", "texts.running"),
     "c4": ("text", "texts.c4"),
     "lines": ("lines", "texts.lines"),
+    "similarity": ("similarity", "texts.running"),
 }
 
 

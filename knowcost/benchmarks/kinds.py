@@ -34,7 +34,7 @@ LETTERS = "ABCDE"
 
 # Engines (knowcost/score/engines/, a module each) and measures (knowcost/score/measures.py).
 HARNESS = "lm_eval"
-ACCURACY, PERPLEXITY = "accuracy", "perplexity"
+ACCURACY, PERPLEXITY, SIMILARITY = "accuracy", "perplexity", "similarity"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Kind:
     ("place"), the relation's most frequent answer ("answer"), any choice, where their order says nothing ("any"), or
     None. metric: the harness's, that says whether a fact is right. document: from a row, what the harness's template
     reads beside the columns. running: the rows make one running text. disciplines: the relations are subjects of
-    disciplines.yaml.
+    disciplines.yaml. beside_dense: who is asked is held against the dense model, which is asked along with it.
     """
 
     columns: dict[str, str]
@@ -66,6 +66,7 @@ class Kind:
     document: Callable[[Row], dict[str, Any]] = lambda row: {}
     running: bool = False
     disciplines: bool = False
+    beside_dense: bool = False
 
     def engine_for(self, family: str) -> str:
         """The engine that asks the models of a family."""
@@ -173,4 +174,8 @@ KINDS = {
     "lambada": Kind({"text": "string"}, shown="text", answers=_last_word),
     "text": Kind({"text": "string"}, **_TEXT, running=True),
     "lines": Kind({"text": "string"}, **_TEXT),
+    "similarity": Kind(
+        {"text": "string"}, ("decoder",), engine="similarity", measure=SIMILARITY, shown="text", running=True,
+        beside_dense=True,
+    ),
 }  # fmt: skip

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
@@ -232,6 +234,14 @@ def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[s
 def _bits(slug: str) -> str:
     digest = hashlib.sha256(slug.encode()).digest()
     return f"{int.from_bytes(digest, 'big'):0256b}"
+
+
+def looked_at(study: Study, batch: Batch) -> list[str]:
+    """The variants whose archives a scoring job reads: its own, and the dense model's where a benchmark holds them
+    against it."""
+    kinds = [kind_of(study.benchmarks[name]["format"]) for name in batch.benchmarks]
+    dense = [Variant().slug] if any(KINDS[kind].beside_dense for kind in kinds) else []
+    return list(dict.fromkeys([*batch.variants, *dense]))
 
 
 def threshold_levels(study: Study, family: str) -> list[tuple[str, str, list[int]]]:

@@ -94,13 +94,14 @@ def _read_local(folder: Path, allow: str, _changed: tuple[int, ...]) -> Size:
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the workflow: its stage, model (None where it has none), variants' slugs, and how many cells it asks
-    or tabulates."""
+    """One job of the workflow: its stage, model (None where it has none), variants' slugs, how many cells it asks or
+    tabulates, and whether the dense model is in memory beside each of the others."""
 
     stage: str
     model: str | None = None
     variants: Sequence[str] = ()
     cells: int = 1
+    beside_dense: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Work:
     stage: thresholds, compress, score, or any other; size: of its model, None where there is none; dtype: what it
     computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
     one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere; tokens: that a
-    recovery reads.
+    recovery reads; beside_dense: whether the dense model is in memory too.
     """
 
     stage: str
@@ -121,6 +122,7 @@ class Work:
     gpu_memory_gb: float | None = None
     brought: bool = False
     tokens: int = 0
+    beside_dense: bool = False
 
     @property
     def calibrated(self) -> bool:
@@ -150,7 +152,8 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     score: 3 GB + S + W, with int8 3 GB + S + 3 W (measured on SmolLM2-135M, beside 0.4 GB of imports: 0.9 W, and 3.0 W
     for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
     kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8, and of what was compressed elsewhere, twice
-    the tokens, since such cells are asked twice. GPUs as in `gpus_for`.
+    the tokens, since such cells are asked twice. Where the dense model stands beside those asked, 1 GB + W more (the
+    attention of a window). GPUs as in `gpus_for`.
     recover: 6 GB + S + 2 W (twice where its loss is held against the dense model); 30 minutes + 4 P x tokens / speed:
     forwards and, through frozen weights, backwards; GPUs as for scoring.
     all others (calibrate, world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
@@ -181,7 +184,8 @@ def _gpus_and_threads(work: Work) -> tuple[int, int]:
         return 0, 1
     if work.gpu_memory_gb:
         spread = work.stage in ("score", "recover")
-        return gpus_for(work.weights_gb, work.gpu_memory_gb) if spread else 1, 2
+        weights = work.weights_gb * (2 if work.beside_dense else 1)
+        return gpus_for(weights, work.gpu_memory_gb) if spread else 1, 2
     return 0, max(1, min(8, ceil(work.size.parameters / 5e8)))
 
 
@@ -190,6 +194,7 @@ def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float,
     speed = GPU_SPEED if gpus else CPU_SPEED * threads  # the parts of a spread model work one after the other
     tokens = TOKENS_PER_CELL * (2 if work.dynamic or work.brought else 1)
     memory = 3 + size.stored_gb + work.weights_gb * (3 if work.dynamic else 1)
+    memory += (1 + work.weights_gb) if work.beside_dense else 0
     return memory, 30 + work.cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
 
 
@@ -224,6 +229,7 @@ def counted(study: Study, job: Job, attempt: int = 1) -> dict[str, int]:
         methods={step.method for slug in job.variants for step in parse(slug).steps},
         cells=job.cells,
         brought=any(parse(slug).brought for slug in job.variants),
+        beside_dense=job.beside_dense,
         gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
     )
     asked = needs(work, attempt)

@@ -21,6 +21,7 @@ from knowcost.compress.calibration import windows
 from knowcost.models import fetched
 from knowcost.report import page
 from knowcost.score import cells
+from knowcost.spec.variants import DENSE
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +151,8 @@ def _cell(place: tuple[str, str, str], weights: Callable[[str, str], str], facts
     about = cells.metadata(path)
     cells.check_place(path, about)
     asked = {"weights": weights(model, variant), "benchmark_sha256": facts(paths.benchmark(benchmark))}
+    if cells.is_beside_dense(about):
+        asked["dense"] = weights(model, DENSE)
     cells.check_asked(path, about, asked)
 
 

@@ -13,6 +13,7 @@ from knowcost.common import files, parquet, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.registry import is_dynamic
 from knowcost.score import task_files
+from knowcost.spec.variants import DENSE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,13 +36,17 @@ class Settings:
     remote_code: bool = False
 
 
-def cell_key(manifest: Mapping[str, Any], benchmark: str, settings: Settings) -> str:
-    """Hex digest of all that a cell's rows depend on: weights, facts, how they are asked, and this code's version."""
+def cell_key(
+    manifest: Mapping[str, Any], benchmark: str, settings: Settings, dense: Mapping[str, Any] | None = None
+) -> str:
+    """Hex digest of all that a cell's rows depend on: weights, facts, how they are asked, and this code's version.
+
+    dense: the dense model's manifest, which asked_of wants of some kinds."""
     int8 = is_dynamic(manifest["variant"])
     names = [name for name in OPTIONS if int8 or not name.startswith("int8_")]
     path = paths.benchmark(benchmark)
     depends = {
-        **asked_of(manifest, benchmark),
+        **asked_of(manifest, benchmark, dense),
         "dtype": settings.dtype,
         "limit": settings.limit,
         "options": {name: settings.options[name] for name in names},
@@ -51,12 +56,14 @@ def cell_key(manifest: Mapping[str, Any], benchmark: str, settings: Settings) ->
     return seal.of_values(depends | ({"harness": asked} if asked else {}))
 
 
-def asked_of(manifest: Mapping[str, Any], benchmark: str) -> dict[str, str]:
-    """The digests of what a cell is about: the weights of the archive that was asked, and the benchmark's file.
+def asked_of(manifest: Mapping[str, Any], benchmark: str, dense: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The digests of what a cell is about: the weights of the archive that was asked, the benchmark's file, and the
+    weights of the dense model (its manifest) where a kind holds others against it.
 
     A cell says them of itself, so that no table takes it for an answer of others.
     """
-    return {"weights": weights_of(manifest), "benchmark_sha256": seal.check(paths.benchmark(benchmark))}
+    found = {"weights": weights_of(manifest), "benchmark_sha256": seal.check(paths.benchmark(benchmark))}
+    return found | ({"dense": weights_of(dense)} if dense else {})
 
 
 def harness(kind: str, family: str) -> dict[str, Any] | None:
@@ -71,9 +78,18 @@ def check_asked(path: str | Path, about: Mapping[str, Any], asked: Mapping[str, 
     """Raise InputError when a cell was asked of other weights, or of another benchmark, than `asked_of` says of what
     lies there now."""
     model, variant, benchmark = paths.cell_at(path)
-    for name, what in (("weights", paths.manifest(model, variant)), ("benchmark_sha256", paths.benchmark(benchmark))):
-        if about[name] != asked[name]:
-            raise InputError(f"{path}: was not asked of what {what} says is there now; delete {path} and run again")
+    places = {"weights": paths.manifest(model, variant), "benchmark_sha256": paths.benchmark(benchmark)}
+    places["dense"] = paths.manifest(model, DENSE)
+    for name, digest in asked.items():
+        if about.get(name) != digest:
+            raise InputError(
+                f"{path}: was not asked of what {places[name]} says is there now; delete {path} and run again"
+            )
+
+
+def is_beside_dense(about: Mapping[str, Any]) -> bool:
+    """Whether a cell, or a prepared benchmark, of which `about` is the metadata holds models against the dense one."""
+    return KINDS[about["kind"]].beside_dense
 
 
 def check_place(path: str | Path, about: Mapping[str, Any]) -> None:

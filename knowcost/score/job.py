@@ -10,6 +10,7 @@ means, `update`, puts back the cells from before the job instead, with a note th
 asks for, and so takes old results for new ones.)
 """
 
+import functools
 import logging
 import os
 import time
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.common.errors import InputError
@@ -24,8 +26,8 @@ from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import METHODS, is_dynamic
 from knowcost.recover import archive
 from knowcost.score import STAGE_VERSION
-from knowcost.score.cells import Settings, asked_of, cell_key, hand_over, is_valid, write
-from knowcost.spec.variants import parse
+from knowcost.score.cells import Settings, asked_of, cell_key, hand_over, is_beside_dense, is_valid, write
+from knowcost.spec.variants import DENSE, parse
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +37,11 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
 
     names: of benchmarks. Raises InputError for an archive that is not whole.
     """
+    dense = _Dense(model, settings)
     for variant in variants:
         folder = Path(paths.archive_dir(model, variant))
         manifest = storage.verify(folder, of=(model, variant))
-        keys = {name: cell_key(manifest, name, settings) for name in names}
+        keys = {name: cell_key(manifest, name, settings, dense.of(name)) for name in names}
         stale = {name: key for name, key in keys.items() if not is_valid(paths.kept_scores(model, variant, name), key)}
         for name in keys.keys() - stale.keys():
             hand_over(model, variant, name)
@@ -48,7 +51,7 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
         whole = archive.stands_on(manifest) if archive.is_recovered(manifest) else manifest
         beneath = Path(paths.archive_dir(model, whole["variant"]))
         with rebuild.full(whole, beneath, Path(paths.model_dir(model))) as checkpoint:
-            _score_variant(manifest, checkpoint, stale, settings)
+            _score_variant(manifest, checkpoint, stale, settings, dense)
 
 
 def _asked_twice(variant: str) -> bool:
@@ -58,8 +61,34 @@ def _asked_twice(variant: str) -> bool:
     return not recovered and all(METHODS[step.method].dynamic for step in steps)
 
 
+class _Dense:
+    """The dense model of those that a job asks, for the benchmarks that hold them against it: read once, if at all."""
+
+    def __init__(self, model: str, settings: Settings) -> None:
+        self.model, self.settings = model, settings
+
+    @functools.cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Of its archive, every byte of which was read."""
+        return storage.verify(Path(paths.archive_dir(self.model, DENSE)), of=(self.model, DENSE))
+
+    def of(self, benchmark: str) -> dict[str, Any] | None:
+        """The manifest for a benchmark that holds models against the dense one, else None."""
+        return self.manifest if is_beside_dense(prepared.metadata(paths.benchmark(benchmark))) else None
+
+    @functools.cached_property
+    def module(self) -> Any:
+        """It, loaded as those are that are held against it, so that they differ by what was done to them."""
+        from knowcost.models.load import load
+
+        settings, folder = self.settings, Path(paths.archive_dir(self.model, DENSE))
+        with rebuild.full(self.manifest, folder, Path(paths.model_dir(self.model))) as checkpoint:
+            device, remote = settings.options["device"], settings.remote_code
+            return load(checkpoint, settings.dtype, device, remote_code=remote)[0]
+
+
 def _score_variant(
-    manifest: Mapping[str, Any], folder: str | Path, stale: Mapping[str, str], settings: Settings
+    manifest: Mapping[str, Any], folder: str | Path, stale: Mapping[str, str], settings: Settings, dense: _Dense
 ) -> None:
     """Ask one variant, whose whole checkpoint is in `folder`, the benchmarks of `stale` ({benchmark: the cell's
     key})."""
@@ -80,15 +109,17 @@ def _score_variant(
     model, variant = manifest["model"], manifest["variant"]
     taken = apply(manifest, module, Path(paths.archive_dir(model, variant)))
     batches = plan(module.device.type, options, int8=is_dynamic(variant))
-    respondent, twice = Respondent(module, tokenizer, manifest["family"], taken), _asked_twice(variant)
+    load_dense = None if variant == DENSE else lambda: dense.module
+    respondent = Respondent(module, tokenizer, manifest["family"], taken, load_dense)
+    twice = _asked_twice(variant)
     for name, key in stale.items():
         start = time.perf_counter()
         try:
             rows, metadata = asking.ask(respondent, paths.benchmark(name), settings.limit, batches, twice=twice)
         except InputError as error:
             raise InputError(f"{model} {variant}, benchmark {name}: {error}") from error
-        metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name, **asked_of(manifest, name)}
-        metadata |= _about(manifest, settings)
+        metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name}
+        metadata |= asked_of(manifest, name, dense.of(name)) | _about(manifest, settings)
         write(paths.kept_scores(model, variant, name), rows, metadata)
         hand_over(model, variant, name)
         found = MEASURES[KINDS[metadata["kind"]].measure].summary(rows)

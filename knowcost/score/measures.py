@@ -6,8 +6,8 @@ from math import exp, inf, isnan, log
 
 import pyarrow as pa
 
-from knowcost.benchmarks.kinds import ACCURACY, PERPLEXITY
-from knowcost.score.rows import FACTS, WINDOWS
+from knowcost.benchmarks.kinds import ACCURACY, PERPLEXITY, SIMILARITY
+from knowcost.score.rows import FACTS, LAYERS, WINDOWS
 
 MOST_NATS = 700.0  # exp of more is no float
 
@@ -51,10 +51,16 @@ def _perplexity(rows: pa.Table) -> str:
     return f"perplexity {perplexity(rows['logprob'].to_pylist(), rows['tokens'].to_pylist()):.4g}"
 
 
+def _similarity(rows: pa.Table) -> str:
+    attention, activation = (sum(rows[name].to_pylist()) / len(rows) for name in ("attention", "activation"))
+    return f"cosine to the dense model {attention:.4f} (attention), {activation:.4f} (activations)"
+
+
 MEASURES = {
     each.name: each
     for each in (
         Measure(ACCURACY, FACTS, _right, higher_is_better=True),
         Measure(PERPLEXITY, WINDOWS, _perplexity, higher_is_better=False),
+        Measure(SIMILARITY, LAYERS, _similarity, higher_is_better=True),
     )
 }

@@ -1,4 +1,4 @@
-"""The schemas of scores files: one row per fact, or per window of a text."""
+"""The schemas of scores files: one row per fact, per window of a text, or per layer and window."""
 
 import pyarrow as pa
 
@@ -26,5 +26,16 @@ WINDOWS = pa.schema(
         ("tokens", pa.int32()),
         ("words", pa.int32()),
         ("bytes", pa.int32()),
+    ]
+)
+
+
+LAYERS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("layer", pa.int32()),
+        ("tokens", pa.int32()),
+        ("attention", pa.float64()),
+        ("activation", pa.float64()),
     ]
 )

@@ -98,7 +98,8 @@ def threads_of(stage, batch=None):
 
 def of_job(stage, batch, wildcards, attempt):
     if batch:
-        job = resources.Job(stage, batch.row, batch.variants, len(batch.cells))
+        beside = len(design.looked_at(STUDY, batch)) > len(batch.variants)
+        job = resources.Job(stage, batch.row, batch.variants, len(batch.cells), beside)
     else:
         variants = [wildcards.variant] if "variant" in wildcards.keys() else []
         job = resources.Job(stage, wildcards.get("model"), variants, len(CELLS))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from knowcost.compress import registry
@@ -54,6 +56,16 @@ def test_a_threshold_for_a_level_that_is_no_percentage_is_an_error(monkeypatch):
     patterns = [{"name": "n", "steps": ["wanda"], "scopes": ["overall"], "levels": ["2of4"]}]
     with pytest.raises(ValueError, match="wanda-2of4@overall: not a percentage"):
         design.threshold_levels(study(experiments=patterns), "decoder")
+
+
+def test_a_job_looks_at_the_dense_model_where_a_benchmark_holds_others_against_it():
+    made = study(variants_per_job=100)
+    made.benchmarks.update(x={"format": "cloze"}, y={"format": "similarity"})
+    batch = design.Batch("m", "int8", ("int8@overall",), ("x",))
+    assert design.looked_at(made, batch) == ["int8@overall"]
+    assert design.looked_at(made, replace(batch, benchmarks=("x", "y"))) == ["int8@overall", "dense"]
+    both = replace(batch, benchmarks=("y",), variants=("dense", "int8@overall"))
+    assert design.looked_at(made, both) == ["dense", "int8@overall"]
 
 
 def test_what_was_compressed_elsewhere_is_a_variant_of_its_parent_with_a_job_of_its_own():

@@ -24,6 +24,15 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
         ("score", BERT, {"cells": 4}, (3880, 292, 1, 0)),
         # 3 + 13.48 + 13.48 GB; 8 threads, 14 are too many; 34 + 6.74 + 2 x 6.74e9 x 5e5 / 2.4e11 / 60 = 467.95 minutes
         ("score", LLAMA_7B, {"dtype": "float16"}, (29954, 509, 8, 0)),
+        # the dense model beside: 13.48 GB more, and 1
+        ("score", LLAMA_7B, {"dtype": "float16", "beside_dense": True}, (44431, 509, 8, 0)),
+        # and (1.1 x 26.95 + 4) / 21.6 = 1.56 GPUs
+        (
+            "score",
+            LLAMA_7B,
+            {"dtype": "float16", "gpu_memory_gb": 24, "cells": 24, "beside_dense": True},
+            (44431, 423, 2, 2),
+        ),
         # int8 computes in float32: 3 + 13.48 + 3 x 26.95; and is asked twice
         ("score", LLAMA_7B, {"dtype": "float16", "methods": ["int8"]}, (97338, 977, 8, 0)),
         # one GPU of 24: (1.1 x 13.48 + 4) / 21.6 = 0.87; 2 x 6.74e9 x 5e5 / 2e13 / 60 = 5.62: 16.35 minutes a cell

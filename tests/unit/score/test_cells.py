@@ -178,6 +178,19 @@ def test_a_cell_is_of_the_weights_and_the_benchmark_that_are_there(benchmark):
         cells.asked_of(MANIFEST, "own")
 
 
+def test_a_cell_that_holds_a_model_against_the_dense_one_depends_on_that_too(benchmark):
+    dense, changed = other("dense"), other("dense", sha256="c" * 64)
+    keys = {cells.cell_key(INT8, "own", SETTINGS, each) for each in (None, dense, changed)}
+    assert len(keys) == 3
+    asked = cells.asked_of(INT8, "own", dense)
+    path = paths.scores("m", "int8@overall", "own")
+    cells.check_asked(path, asked, asked)
+    for said in (cells.asked_of(INT8, "own", changed), cells.asked_of(INT8, "own")):
+        with pytest.raises(InputError, match=rf"was not asked of what {paths.manifest('m', 'dense')} says"):
+            cells.check_asked(path, said, asked)
+    assert cells.is_beside_dense({"kind": "similarity"}) and not cells.is_beside_dense({"kind": "text"})
+
+
 @pytest.mark.parametrize("name", ["model", "variant", "benchmark"])
 def test_a_cell_in_another_s_place_is_named(name):
     about = {"model": "m", "variant": "dense", "benchmark": "own"}

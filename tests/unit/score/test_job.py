@@ -209,3 +209,20 @@ def test_a_benchmark_that_cannot_be_asked_at_all_is_an_error(study, monkeypatch)
     monkeypatch.setattr(asking, "ask", lambda *args, **more: (empty, {"dropped": {"answer_not_one_token": 3}}))
     with pytest.raises(InputError, match="answer_not_one_token"):
         run()
+
+
+def test_a_benchmark_of_similarity_asks_the_dense_model_along_and_again_when_that_is_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny.fetched("llama", tmp_path / "model")
+    for slug in ("dense", "rtn-3bit@overall"):
+        archive.make_archive("m", slug, archive.Inputs(tmp_path / "model"), paths.archive_dir("m", slug))
+    (tmp_path / "own.txt").write_text(" ".join(f"w{i % 100}" for i in range(1100)))
+    row = {"name": "own", "format": "similarity", "families": "decoder"}
+    prepared.prepare(row, tmp_path / "own.txt", paths.benchmark("own"))
+    score.score("m", ["dense", "rtn-3bit@overall"], ["own"], cells.Settings(OPTIONS, limit=1))
+    said = {slug: cells.read(paths.scores("m", slug, "own")) for slug in ("dense", "rtn-3bit@overall")}
+    assert said["dense"][0]["attention"].to_pylist() == pytest.approx([1, 1])
+    assert all(0 < each < 0.9999 for each in said["rtn-3bit@overall"][0]["activation"].to_pylist())
+    dense = cells.weights_of(storage.read_manifest(paths.manifest("m", "dense")))
+    assert {about["dense"] for _, about in said.values()} == {dense}
+    assert said["dense"][1]["weights"] == dense

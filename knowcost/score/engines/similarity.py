@@ -1,0 +1,132 @@
+"""How nearly a compressed decoder computes what the dense model does, layer by layer (Hoang et al. 2024, Figure 5).
+
+Both read the same windows of a text. In each layer every head's attention (the weights of all tokens on all, as one
+vector) has a cosine to the dense model's; a row has their mean over the heads. So does the state of every token behind
+the layer (the last layer's behind the final norm, as transformers has it); a row has the mean over the tokens.
+
+The paper does not say what becomes of the virtual tokens of a recovery. They are no tokens of the input: their own
+states and what they look at are left out, and so is what the input's tokens look at of them; what is left of a token's
+attention is scaled to a sum of one. So it is compared how the input's tokens share their attention out among
+themselves, not how much of it a prompt takes.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch.nn.functional import cosine_similarity
+from transformers import PreTrainedModel
+
+from knowcost.benchmarks import prepared
+from knowcost.common.errors import InputError
+from knowcost.common.log import Progress
+from knowcost.models.tokenizers import beginning
+from knowcost.score.plan import Plan
+from knowcost.score.respondent import Respondent
+from knowcost.score.rows import LAYERS
+from knowcost.spec.architectures import positions
+
+log = logging.getLogger(__name__)
+
+WINDOW = 512  # tokens: the weights of all layers and heads, WINDOW x WINDOW each, are 1 GB for a Llama-7B
+MOST = 32  # windows
+SILENT = ("sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")  # give no weights
+
+States = list[tuple[torch.Tensor, torch.Tensor]]  # of each layer: attention (heads, tokens, tokens), states (tokens, n)
+
+
+def ask(
+    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The similarity of a model to the dense one, on every window of a running text and in every layer.
+
+    respondent: with a causal model, and what gives the dense one. limit: only the first so many windows, which are read
+    one by one, whatever the plan.
+
+    Returns (pyarrow.Table of LAYERS, dict with window, asked, dropped, batch_plan, limit). Raises InputError for a text
+    that is shorter than a window, and for a model that does not give its attention.
+    """
+    table, _ = prepared.read(benchmark_file)
+    size = min(WINDOW, (positions(respondent.model.config) or WINDOW) - respondent.virtual_tokens)
+    windows = _windows(respondent, "".join(table.column("text").to_pylist()), size, min(limit or MOST, MOST))
+    dense, rows, progress = respondent.dense(), [], Progress(log)
+    for number, ids in enumerate(windows):
+        mine = _states(respondent.model, ids)
+        theirs = mine if dense is respondent.model else _states(dense, ids)
+        rows += [{"id": str(number), "tokens": size, **row} for row in _rows(mine, theirs)]
+        progress.say("read %d of %d windows", number + 1, len(windows))
+    return pa.Table.from_pylist(rows, schema=LAYERS), {
+        "window": size,
+        "asked": len(rows),
+        "dropped": {},
+        "batch_plan": f"windows of {size} tokens, one by one",
+        "limit": limit,
+    }
+
+
+def _windows(respondent: Respondent, text: str, size: int, most: int) -> torch.Tensor:
+    """At most so many windows of a text (number, size), without the odd tokens at the end."""
+    tokenizer = respondent.tokenizer
+    ids = tokenizer(beginning(tokenizer, text, size * most), verbose=False)["input_ids"]
+    count = min(len(ids) // size, most)
+    if not count:
+        raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
+    device = next(respondent.model.parameters()).device
+    return torch.tensor(ids[: count * size], device=device).view(count, size)
+
+
+@torch.inference_mode()
+def _states(model: PreTrainedModel, ids: torch.Tensor) -> States:
+    """What a model computes of one window of ids (tokens), in each layer."""
+    with _telling(model):
+        inputs = {"input_ids": ids[None], "attention_mask": torch.ones_like(ids)[None]}
+        found = model(**inputs, use_cache=False, output_attentions=True, output_hidden_states=True)
+    attentions, states = found.attentions or (), found.hidden_states[1:]
+    if len(attentions) != len(states) or any(each is None for each in attentions):
+        raise InputError(
+            f"{type(model).__name__}: gives the attention of {len(attentions)} of {len(states)} layers, so that it "
+            "cannot be compared; take the benchmark of this format out, or the model"
+        )
+    size = len(ids)  # what is before the input's tokens, as rows or as columns, is virtual
+    return [
+        (_shared(attention[0, :, -size:, -size:].float()), state[0, -size:].float())
+        for attention, state in zip(attentions, states, strict=True)
+    ]
+
+
+def _shared(attention: torch.Tensor) -> torch.Tensor:
+    """Attention whose rows sum to one, unless they are nothing."""
+    return attention / attention.sum(-1, keepdim=True).clamp_min(torch.finfo(attention.dtype).tiny)
+
+
+@contextlib.contextmanager
+def _telling(model: PreTrainedModel) -> Iterator[None]:
+    """While this lasts a model computes its attention such that it can give the weights out."""
+    usual = model.config._attn_implementation
+    silent = usual in SILENT
+    if silent:
+        model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        if silent:
+            model.set_attn_implementation(usual)
+
+
+def _rows(mine: States, theirs: States) -> Iterator[dict[str, Any]]:
+    """For each layer what LAYERS says of it."""
+    for number, ((attention, state), (dense_attention, dense_state)) in enumerate(zip(mine, theirs, strict=True), 1):
+        yield {
+            "layer": number,
+            "attention": _cosine(attention.flatten(1), dense_attention.flatten(1)),
+            "activation": _cosine(state, dense_state),
+        }
+
+
+def _cosine(mine: torch.Tensor, theirs: torch.Tensor) -> float:
+    """The mean cosine of the rows of two matrices, in float64: of 262,144 weights float32 leaves five digits."""
+    return cosine_similarity(mine.double(), theirs.to(mine.device).double(), dim=-1).mean().item()

@@ -43,7 +43,7 @@ class Asked:
 
 
 def text(cell: Cell) -> Row:
-    """What by_task.perplexity takes of a cell that measures perplexity."""
+    """What by_task.perplexity takes of a cell that measures perplexity, and similarity.similarity of one of layers."""
     rows, about = read(cell.path)
     more = {"limit": about.get("limit"), "dropped": tables.counts(about.get("dropped"))}
     return asdict(cell) | tables.how(about) | more | {"rows": rows.to_pandas()}
@@ -56,7 +56,7 @@ def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
     prompts.
     """
     if not cells:
-        raise InputError("aggregate: no cell asks for facts. Name a benchmark beside the texts of perplexity.")
+        raise InputError("aggregate: no cell asks for facts. Name a benchmark beside texts.")
     by_group: dict[tuple[str, str], list[Cell]] = {}
     for each in cells:
         by_group.setdefault((each.model, each.benchmark), []).append(each)

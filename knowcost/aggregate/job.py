@@ -23,11 +23,12 @@ from knowcost.aggregate import (
     paper_tables,
     phrasings,
     probabilities,
+    similarity,
     statistics,
     tables,
     verdicts,
 )
-from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY
+from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY, SIMILARITY
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.forget_knowledge import claims as claims_forget
@@ -69,14 +70,17 @@ def aggregate(
     files, read = inputs.read(cells, manifests, benchmarks)
     measured = _by_measure(read)
     texts = [gather.text(cell) for cell in measured[PERPLEXITY]]
+    layers = [gather.text(cell) for cell in measured[SIMILARITY]]
     asked = gather.asked(measured[ACCURACY], files, settings.margin)
     groups = [replace(group, domain=settings.domains.get(group.benchmark, "")) for group in asked.groups]
     asked = replace(asked, groups=groups)
     scores = drops.scores(asked.rows)
     perplexity = by_task.perplexity(texts)
-    made = {"scores": scores, "perplexity": perplexity, "how_asked": tables.how_asked([*asked.rows, *texts])}
+    near = similarity.similarity(layers)
+    made = {"scores": scores, "perplexity": perplexity, "similarity": near}
+    made["how_asked"] = tables.how_asked([*asked.rows, *texts, *layers])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
-    made |= _papers(scores, files) | _benchmarks(pd.concat([scores, perplexity]), files)
+    made |= _papers(scores, files) | _benchmarks(pd.concat([scores, perplexity, near]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
     tables.finish(out_dir, files.digests)
@@ -86,7 +90,7 @@ def aggregate(
 
 def _by_measure(cells: Sequence[inputs.Cell]) -> dict[str, list[inputs.Cell]]:
     """{measure: its cells}. Raises BrokenPromise for a measure of which no table is made."""
-    found: dict[str, list[inputs.Cell]] = {ACCURACY: [], PERPLEXITY: []}
+    found: dict[str, list[inputs.Cell]] = {ACCURACY: [], PERPLEXITY: [], SIMILARITY: []}
     for cell in cells:
         measure = KINDS[cell.kind].measure
         if measure not in found:
@@ -149,7 +153,7 @@ def _papers(scores: pd.DataFrame, files: inputs.Files) -> Frames:
 
 
 def _benchmarks(cells: pd.DataFrame, files: inputs.Files) -> Frames:
-    """The table of benchmarks; cells: those of drops.scores and of by_task.perplexity."""
+    """The table of benchmarks; cells: those of drops.scores, by_task.perplexity and similarity.similarity."""
     examples = {name: paper_tables.example(path) for name, path in files.benchmarks.items()}
     return {"benchmarks": paper_tables.benchmarks(cells, files.about, examples)}
 

@@ -63,6 +63,8 @@ FORMATS = {
     **dict.fromkeys(("p", "mcnemar_p", "holm_p", "overlap_p", "overlap_holm_p"), SMALL),
     **dict.fromkeys(("perplexity", "dense_perplexity", "word_perplexity"), "%.6g"),
     **dict.fromkeys(("perplexity_times", "bits_per_byte", "match_share"), POINTS),
+    **dict.fromkeys([f"{name}_{what}" for name in ("attention", "activation") for what in ("cosine", "sd")], SHARE),
+    "layer": COUNT,
     "level": LEVEL,
     "tolerance": SMALL,
     **dict.fromkeys(("tokens", "compared", "matches"), COUNT),

@@ -134,6 +134,7 @@ def _tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
         *tasks.domains(data["domains"]),
         *tasks.disciplines(data["disciplines"]),
         *tasks.perplexity(data["perplexity"]),
+        *tasks.similarity(data["similarity"]),
         *(table for name, made in beyond.TABLES.items() for table in made(data[name])),
         *findings.overlap(data["overlap"]),
         *findings.contrasts(data["claims"]),

@@ -1,4 +1,4 @@
-"""The report's tables on matching, domains, MMLU's disciplines and perplexity."""
+"""The report's tables on matching, domains, MMLU's disciplines, perplexity and similarity."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
@@ -95,6 +95,20 @@ def perplexity(frame: pd.DataFrame) -> Iterator[Table]:
     for model, rows in frame.groupby("model", sort=False):
         heads, cells = _wide(rows, "benchmark", rows["perplexity"], ".4g")
         yield Table(f"Perplexity of {model}", note, heads, cells, folded=True)
+
+
+def similarity(frame: pd.DataFrame) -> Iterator[Table]:
+    """A folded table per model: the cosine to the dense model, the mean over its layers, a row per variant."""
+    note = (
+        "The cosine to the dense model's on the same windows of a text, the mean over all layers; 1 is equal. "
+        "results/tables/similarity.csv has each layer."
+    )
+    for model, rows in frame.groupby("model", sort=False):
+        means = rows.groupby(["variant", "benchmark"], sort=False)[["attention_cosine", "activation_cosine"]]
+        long = means.mean().reset_index().melt(["variant", "benchmark"])
+        named = long.assign(what=long["benchmark"] + ", " + long["variable"].str.removesuffix("_cosine"))
+        heads, cells = _wide(named, "what", named["value"], ".4f")
+        yield Table(f"Similarity to the dense model: {model}", note, heads, cells, folded=True)
 
 
 def _wide(frame: pd.DataFrame, by: str, values: pd.Series, form: str = ".1f") -> tuple[list[Column], list[list[Cell]]]:

@@ -1,0 +1,255 @@
+"""What a recovery reads: windows of its texts' tokens, in a seeded order, some of them held out.
+
+`recovery.join` true: all texts are one, joined by blanks as compress/calibration/windows.py joins them, and cut into
+windows of `recovery.length` tokens; what is left at the end is not read. Tokenizing them all at once would take a
+hundred times their size, so it is done piece by piece, of a quarter of a million characters each. False: each text is a
+window of its own, cut at `length`; shorter ones are padded in their batch, and padding is neither attended to nor
+scored. Texts that hold more than the tokens wanted are read only as far as that.
+
+Windows are put in order by the seed, the first `validation` of them (at most a tenth, at least one) are held out, and
+the others are read in a new order each time over. Nothing is drawn from a generator that goes on from batch to batch:
+batch number n is the same whenever it is asked for, so a training that was killed goes on where it stood.
+
+What is predicted, by family: decoders the next token of the window; encoder-decoders the second half of a window from
+its first half, which the encoder reads, as block_walk.streams does; encoders what 15% of a window's tokens were, of
+which 80% are masked, 10% are others and 10% stay (Devlin et al. 2019).
+"""
+
+import functools
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from knowcost.common import seal
+from knowcost.common.errors import InputError
+from knowcost.compress.calibration.windows import longest
+from knowcost.models.tokenizers import WHOLE
+from knowcost.recover.method import Work
+
+log = logging.getLogger(__name__)
+
+IGNORED = -100  # the label of a position that is not scored
+MASKED, TO_MASK, TO_OTHER = 0.15, 0.8, 0.9
+SHORTEST = 2  # tokens of a window: one to read and one to predict
+
+
+@dataclass(frozen=True)
+class Batch:
+    """inputs: what the model is called with; labels: (windows, positions) of what the logits at each position should
+    say, IGNORED where that is not scored; tokens: how many, without padding."""
+
+    inputs: dict[str, torch.Tensor]
+    labels: torch.Tensor
+    tokens: int
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows of tokens, and how they become Batches.
+
+    ids: of all of them, one behind the other; ends: (windows, 2), where each begins and ends; held: so many, first in
+    the seeded order, are never trained on.
+    """
+
+    work: Work
+    ids: torch.Tensor
+    ends: torch.Tensor
+    held: int
+    length: int
+
+    @functools.cached_property
+    def _order(self) -> torch.Tensor:
+        return torch.randperm(len(self.ends), generator=_generator(self.work.settings.seed, "held out"))
+
+    @functools.cached_property
+    def trained(self) -> torch.Tensor:
+        """The numbers of the windows that are trained on."""
+        return self._order[self.held :]
+
+    @functools.cached_property
+    def tokens(self) -> int:
+        """How many the windows that are trained on have."""
+        return int((self.ends[self.trained, 1] - self.ends[self.trained, 0]).sum())
+
+    @functools.cached_property
+    def steps(self) -> int:
+        """How many batches have as many tokens as the configuration wants, with windows of their mean length."""
+        settings = self.work.settings
+        return ceil(settings.tokens * len(self.trained) / (settings.batch_size * self.tokens))
+
+    def batch(self, step: int) -> Batch:
+        """The training batch of a step, from 0."""
+        size = self.work.settings.batch_size
+        places = [divmod(place, len(self.trained)) for place in range(step * size, (step + 1) * size)]
+        chosen = [int(self.trained[self._shuffled(epoch)[place]]) for epoch, place in places]
+        return self._batch(chosen, f"step {step}")
+
+    def validation(self) -> Iterator[Batch]:
+        """Yield batches of what was held out, always the same."""
+        for number, chosen in enumerate(self._order[: self.held].split(self.work.settings.batch_size)):
+            yield self._batch(chosen.tolist(), f"validation {number}")
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019 one Windows a process
+    def _shuffled(self, epoch: int) -> torch.Tensor:
+        return torch.randperm(len(self.trained), generator=_generator(self.work.settings.seed, f"epoch {epoch}"))
+
+    def _batch(self, chosen: list[int], what: str) -> Batch:
+        windows = [self.ids[first:end].long() for first, end in self.ends[chosen].tolist()]
+        tokens = sum(len(window) for window in windows)
+        make = {"decoder": _next_tokens, "encoder_decoder": _second_halves, "encoder": _masked}[self.work.family]
+        inputs, labels = make(windows, self.work, what)
+        device = self.work.model.device
+        return Batch({key: value.to(device) for key, value in inputs.items()}, labels.to(device), tokens)
+
+
+def read(work: Work, virtual: int = 0) -> Windows:
+    """The Windows of a recovery's texts; virtual: positions of the model that the recovery takes.
+
+    Raises InputError where there are not two windows, one to train on and one to hold out, and where the recovery
+    leaves no position to the texts.
+    """
+    settings = work.settings
+    stacks = 2 if work.model.config.is_encoder_decoder else 1
+    most = longest(work.model.config, work.tokenizer)
+    length = min(settings.length, most - stacks * virtual)
+    if length < SHORTEST:
+        raise InputError(
+            f"recovery {str(work.recovery)!r}: its {virtual:,} virtual tokens leave nothing of the {most // stacks:,} "
+            "positions of the model; name a shorter prompt"
+        )
+    seal.check(work.texts)
+    with pa.memory_map(str(work.texts)) as source:
+        texts = pa.ipc.open_file(source).read_all()["text"]
+        wanted = settings.tokens + settings.validation * length
+        found = _joined(texts, work, wanted) if settings.join else _each(texts, work, length, wanted)
+    ids = torch.cat(found) if found else torch.empty(0, dtype=torch.int32)
+    lengths = [length] * (len(ids) // length) if settings.join else [len(each) for each in found]
+    if len(lengths) < 2:
+        most_or_all = f"{length:,}" if settings.join else f"at most {length:,}"
+        raise InputError(
+            f"{work.texts}: its {len(texts):,} texts have {len(ids):,} tokens, which make {len(lengths)} windows of "
+            f"{most_or_all} tokens; a recovery takes two, one to train on and one to hold out. Take a smaller "
+            "`recovery.length`, or more text"
+        )
+    ends = torch.tensor(lengths).cumsum(0)
+    held = min(settings.validation, max(1, len(lengths) // 10))
+    return Windows(work, ids, torch.stack([ends - torch.tensor(lengths), ends], dim=1), held, length)
+
+
+def _joined(texts: pa.ChunkedArray, work: Work, wanted: int) -> list[torch.Tensor]:
+    """The ids of each piece of the joined texts, as many as hold the tokens wanted."""
+    found: list[torch.Tensor] = []
+    count = 0
+    for piece in _pieces(text.as_py() for text in texts):
+        found.append(_encoded(work, piece))
+        count += len(found[-1])
+        if count >= wanted:
+            break
+    return found
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts joined by blanks, each time when they have WHOLE characters."""
+    piece: list[str] = []
+    size = 0
+    for text in texts:
+        piece.append(text)
+        size += len(text) + 1
+        if size > WHOLE:
+            yield " ".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield " ".join(piece)
+
+
+def _each(texts: pa.ChunkedArray, work: Work, length: int, wanted: int) -> list[torch.Tensor]:
+    """The first ids of each text that has enough of them, of as many texts as hold the tokens wanted."""
+    special = torch.tensor(work.tokenizer.all_special_ids)
+    found: list[torch.Tensor] = []
+    count = 0
+    for text in texts:
+        ids = _encoded(work, text.as_py())[:length]
+        if int((~torch.isin(ids, special)).sum()) >= SHORTEST:
+            found.append(ids)
+            count += len(ids)
+        if count >= wanted:
+            break
+    return found
+
+
+def _encoded(work: Work, text: str) -> torch.Tensor:
+    return torch.tensor(work.tokenizer(text, verbose=False).input_ids, dtype=torch.int32)
+
+
+def _next_tokens(windows: list[torch.Tensor], work: Work, _: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    ids = _padded(windows, work.tokenizer.pad_token_id)
+    labels = [torch.cat([window[1:], torch.tensor([IGNORED])]) for window in windows]
+    return _with_mask(ids, windows), _padded(labels, IGNORED)
+
+
+def _second_halves(windows: list[torch.Tensor], work: Work, _: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    firsts = [window[: len(window) // 2] for window in windows]
+    labels = [window[len(window) // 2 :] for window in windows]
+    start = torch.tensor([work.model.config.decoder_start_token_id])
+    shifted = [torch.cat([start, each[:-1]]) for each in labels]
+    pad = work.tokenizer.pad_token_id
+    inputs = _with_mask(_padded(firsts, pad), firsts) | {"decoder_input_ids": _padded(shifted, pad)}
+    return inputs, _padded(labels, IGNORED)  # padding stands behind what the decoder is asked, which cannot see it
+
+
+def _masked(windows: list[torch.Tensor], work: Work, what: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    generator = _generator(work.settings.seed, what)
+    special = torch.tensor(work.tokenizer.all_special_ids)
+    rows = work.model.get_input_embeddings().weight.shape[0]
+    read, labels = [], []
+    for window in windows:
+        usable = (~torch.isin(window, special)).nonzero().flatten()
+        if not len(usable):  # a window of unknown words only
+            usable = torch.arange(len(window))
+        order = torch.randperm(len(usable), generator=generator)
+        chosen = usable[order[: max(1, round(MASKED * len(usable)))]]
+        lot = torch.rand(len(chosen), generator=generator)
+        others = torch.randint(rows, chosen.shape, generator=generator)
+        said = window[chosen].where(lot >= TO_OTHER, others.where(lot >= TO_MASK, _mask_token(work)))
+        read.append(window.index_put((chosen,), said))
+        labels.append(torch.full_like(window, IGNORED).index_put((chosen,), window[chosen]))
+    return _with_mask(_padded(read, work.tokenizer.pad_token_id), read), _padded(labels, IGNORED)
+
+
+def _mask_token(work: Work) -> int:
+    if work.tokenizer.mask_token_id is None:
+        raise InputError(f"tokenizer {work.tokenizer.name_or_path}: no mask token, with which encoders are trained")
+    return int(work.tokenizer.mask_token_id)
+
+
+def _padded(rows: list[torch.Tensor], value: int) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+
+
+def _with_mask(ids: torch.Tensor, windows: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Without a mask where nothing is padded."""
+    if all(len(window) == ids.shape[1] for window in windows):
+        return {"input_ids": ids}
+    return {"input_ids": ids, "attention_mask": _padded([torch.ones_like(window) for window in windows], 0)}
+
+
+def _generator(seed: int, what: str) -> torch.Generator:
+    digest = hashlib.sha256(f"{seed} {what}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def about(windows: Windows, tokens: int) -> dict[str, Any]:
+    """What manifest and log say of what was read; tokens: by so many."""
+    return {
+        "tokens": tokens,
+        "times_over": round(tokens / windows.tokens, 3),
+        "length": windows.length,
+        "windows": len(windows.trained),
+        "validation_windows": windows.held,
+    }

@@ -3,8 +3,9 @@
 A model that is broken is named; its own jobs will fail, and those of the others need not wait for it. What contradicts
 a sound model is a mistake of the configuration and ends the planning: another family than its row says, since variants
 and benchmarks follow from the family, or a level that its layers cannot hold (2of4 or 4bit-g128 need layers whose width
-they divide, and a scope needs a layer). A model that is still to be downloaded is looked at when it is fetched
-(fetch/door.py), and by its compress jobs, each before its work begins (compress/archive/write.py).
+they divide, and a scope needs a layer), or a recovery that cannot be had of it. A model that is still to be downloaded
+is looked at when it is fetched (fetch/door.py), and by its compress jobs, each before its work begins
+(compress/archive/write.py).
 """
 
 import functools
@@ -21,9 +22,10 @@ from knowcost.models.fetched import read_source
 from knowcost.models.headers import read_config
 from knowcost.plan import design
 from knowcost.plan.config import Row, Study
+from knowcost.recover.registry import method_of
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
-from knowcost.spec.variants import Step, parse
+from knowcost.spec.variants import Step, Variant, parse
 
 
 def check(study: Study) -> list[str]:
@@ -33,7 +35,8 @@ def check(study: Study) -> list[str]:
     """
     broken = []
     made = design.variants_by_family(study)
-    steps = {family: list(dict.fromkeys(s for slug in made[family] for s in parse(slug).steps)) for family in made}
+    parsed = {family: [parse(slug) for slug in made[family]] for family in made}
+    steps = {family: list(dict.fromkeys(s for each in parsed[family] for s in each.steps)) for family in made}
     for name, row in study.checkpoints.items():
         where = f"{study.config['models']}: row {name!r}: "
         _check_family(where, row)
@@ -47,6 +50,7 @@ def check(study: Study) -> list[str]:
             continue
         if checkpoint:
             _check_steps(where, checkpoint, steps[row["family"]])
+            _check_recoveries(where, checkpoint, parsed[row["family"]])
     return broken
 
 
@@ -116,3 +120,14 @@ def _check_steps(where: str, found: Checkpoint, steps: Iterable[Step]) -> None:
             method.check(step, taken(method.takes_head, step.grouping, step.scope))
         except InputError as error:
             raise InputError(f"{where}{error}") from None
+
+
+def _check_recoveries(where: str, found: Checkpoint, variants: Iterable[Variant]) -> None:
+    """Raise InputError for the first variant whose recovery the model cannot have."""
+    for variant in variants:
+        if variant.recovery is None:
+            continue
+        try:
+            method_of(variant.recovery).check_config(found.config)
+        except InputError as error:
+            raise InputError(f"{where}variant {variant.slug!r}: {error}") from None

@@ -89,6 +89,10 @@ class Method:
         """How many of the model's positions it takes from what is asked."""
         return 0
 
+    def check_config(self, config: Mapping[str, Any]) -> None:
+        """Raise InputError for a model that it cannot recover by what its config.json holds. Most take every model of
+        their families."""
+
     def make(self, work: Work, out: Path) -> Made:
         """Write the files of the archive into `out`. Raises InputError, and BrokenPromise where what was made does not
         do what it says."""

@@ -9,6 +9,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.registry import is_dynamic
 from knowcost.compress.registry import name_of as compression
 from knowcost.recover.method import KL, Method
+from knowcost.recover.methods.dynamic_prompt import DynamicPrompt
 from knowcost.recover.methods.lora import LoRA
 from knowcost.recover.methods.prefix import Prefix
 from knowcost.recover.methods.prompt import Prompt
@@ -16,7 +17,7 @@ from knowcost.spec import variants
 from knowcost.spec.recoveries import MARK, Recovery, parse
 from knowcost.spec.variants import Variant
 
-_ALL: tuple[type[Method], ...] = (LoRA, Prompt, Prefix)
+_ALL: tuple[type[Method], ...] = (LoRA, Prompt, Prefix, DynamicPrompt)
 METHODS: dict[str, Method] = {method.name: method() for method in _ALL}
 
 

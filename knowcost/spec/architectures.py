@@ -30,6 +30,7 @@ class Architecture:
     padding_positions: bool = False
     fresh_head: Mapping[str, Any] | None = None
     published_space: bool = False
+    own_attention: bool = False
 
     @property
     def heads(self) -> list[str]:

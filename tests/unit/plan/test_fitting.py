@@ -124,3 +124,13 @@ def test_an_index_beside_whole_weights_does_not_count(here):
         '{"weight_map": {"a": "model-00001-of-00009.safetensors"}}'
     )
     assert fitting.check(study("./llama", ["wanda"], [50])) == []
+
+
+def test_a_recovery_that_a_model_cannot_have(here):
+    tiny.fetched("bloom", here / "bloom")
+    asked = study(here / "bloom", ["gptq"], ["3bit"])
+    asked.config["study"]["experiments"][0]["recover"] = ["dynamic_prompt-3+7"]
+    with pytest.raises(InputError, match=r"row 'm': variant 'gptq-3bit@overall\^dynamic_prompt-3\+7': .*'bloom'"):
+        fitting.check(asked)
+    asked.config["study"]["experiments"][0]["recover"] = ["prompt-3"]
+    assert fitting.check(asked) == []

@@ -34,6 +34,7 @@ from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.spec import scopes
 
 INTERFACE = "dynamic_prompts"  # its name among transformers' attention functions
+_States = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # queries, keys and values of a layer
 _HELD = "knowcost_dynamic"  # attribute of a model and of its attention layers: their Dynamic
 
 
@@ -171,10 +172,10 @@ class Dynamic:
             read.offset = torch.tensor(self.lengths, device=choice.device)[choice][:, None].to(places.device)
 
     def attend(
-        self, layer: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None,
-        **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+        self, layer: torch.nn.Module, states: _States, mask: torch.Tensor | None, kwargs: dict[str, Any]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """What a layer's attention gives, and its weights over the input alone."""
+        query, key, value = states
         eager = sys.modules[type(layer).__module__].eager_attention_forward
         if self._recorded is not None:
             self._recorded[layer] = key, value
@@ -227,11 +228,12 @@ class Dynamic:
 
 
 def _attend(
-    module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: torch.Tensor | None,
-    **kwargs: Any,
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    """The function that transformers calls."""
-    return getattr(module, _HELD).attend(module, query, key, value, attention_mask, **kwargs)
+    module: torch.nn.Module, *states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The function that transformers calls with queries, keys, values and the mask."""
+    query, key, value, *mask = states
+    held: Dynamic = getattr(module, _HELD)
+    return held.attend(module, (query, key, value), mask[0] if mask else attention_mask, kwargs)
 
 
 def _places(kwargs: dict[str, Any], seen: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from knowcost.spec.architectures import positions
+
 
 @dataclass(frozen=True)
 class Respondent:
@@ -24,3 +26,9 @@ class Respondent:
     def dense(self) -> PreTrainedModel:
         """The dense model."""
         return self.load_dense() if self.load_dense else self.model
+
+    @property
+    def room(self) -> int | None:
+        """How many tokens a text may have beside the virtual ones; None where the model's config names no bound."""
+        most = positions(self.model.config)
+        return None if most is None else most - self.virtual_tokens

@@ -15,15 +15,15 @@ from knowcost.spec.architectures import family_of
 PLAN = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
 
 
-def respondent(model, tokenizer):
+def respondent(model, tokenizer, virtual_tokens=0):
     """A model of the family that its architecture is of."""
-    return Respondent(model, tokenizer, family_of(model.config.model_type))
+    return Respondent(model, tokenizer, family_of(model.config.model_type), virtual_tokens)
 
 
-def rows_of(engine, model, tokenizer, benchmark, limit=None, **plan):
+def rows_of(engine, model, tokenizer, benchmark, limit=None, virtual_tokens=0, **plan):
     """(rows, metadata) of an engine, a module. benchmark: a prepared file, or its table; plan: what differs from
     PLAN."""
-    who, wanted = respondent(model, tokenizer), replace(PLAN, **plan)
+    who, wanted = respondent(model, tokenizer, virtual_tokens), replace(PLAN, **plan)
     if not isinstance(benchmark, pa.Table):
         return engine.ask(who, benchmark, limit, wanted)
     with tempfile.TemporaryDirectory() as folder:

@@ -33,4 +33,6 @@ class Prefix(Method):
         return sum(recovery.sizes)
 
     def apply(self, recovery: Recovery, model: transformers.PreTrainedModel, folder: Path) -> None:
-        raise NotImplementedError
+        from knowcost.recover import prompted
+
+        prompted.put_prefix(model, folder)

@@ -26,7 +26,6 @@ from knowcost.score.classes import answers_by_relation, classes
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
-from knowcost.spec.architectures import positions
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def ask(
     table = prepared.read(benchmark_file)[0]
     answers = answers_by_relation(table.select(["relation", "answer"]).to_pylist())
     facts = table.slice(0, limit).to_pylist()
-    dropped = _encode(facts, answers, tokenizer, positions(model.config) or float("inf"))
+    dropped = _encode(facts, answers, tokenizer, respondent.room or float("inf"))
     asked = [fact for fact in facts if fact["dropped"] is None]
     for reason, count in dropped.items():
         log.warning("%d of %d rows dropped: %s", count, len(facts), reason)

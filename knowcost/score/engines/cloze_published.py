@@ -23,7 +23,7 @@ from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
-from knowcost.spec.architectures import architecture, positions
+from knowcost.spec.architectures import architecture
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def ask(
     asked: list[Fact] = []
     cut_off = 0
     space = " " if architecture(model.config.model_type).published_space else ""
-    most = min(POSITIONS, positions(model.config) or POSITIONS)
+    most = min(POSITIONS, respondent.room or POSITIONS)
     for fact in facts:
         places = _encode(fact, tokenizer, space, most)
         asked += places

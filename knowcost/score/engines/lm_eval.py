@@ -21,7 +21,7 @@ import transformers
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from knowcost.common import seal
 from knowcost.common.errors import InputError
@@ -53,11 +53,11 @@ def ask(
     `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite, as a
     destroyed model's can be in fp16: the harness takes the first NaN for the largest and may count it right; here
     such a fact has no prediction (""), is not correct and is counted in the metadata's "not_finite". "truncated"
-    counts the prompts whose left end did not fit the model's window. Facts are dropped, counted by reason and
-    logged, where one of their texts cannot be asked, for a question with fewer choices is another question:
-    too_long (an answer alone passes the window), no_tokens (the tokenizer makes nothing of it), no_completion (a
-    cloze without candidates, or with nothing before its blank). Raises InputError for a benchmark, model or
-    tokenizer that the harness cannot ask.
+    counts the prompts whose left end did not fit the model's window, less what virtual tokens take of it. Facts are
+    dropped, counted by reason and logged, where one of their texts cannot be asked, for a question with fewer choices
+    is another question: too_long (an answer alone passes the window), no_tokens (the tokenizer makes nothing of it),
+    no_completion (a cloze without candidates, or with nothing before its blank). Raises InputError for a benchmark,
+    model or tokenizer that the harness cannot ask.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     kind, task, facts = lm_eval_tasks.task(str(benchmark_file), seal.check(benchmark_file))
@@ -69,8 +69,7 @@ def ask(
         )
     check_asked(tokenizer, respondent.family)
     with _as_it_is(model), lm_eval_tasks.quiet():
-        tokens = plan.generated_tokens if task.OUTPUT_TYPE == "generate_until" else plan.harness_tokens
-        asker = Asker(model, tokenizer, plan.prompts, tokens, plan.one_length)
+        asker = Asker(respondent, plan, generates=task.OUTPUT_TYPE == "generate_until")
         result = asker.ask(task, len(askable))
     samples = [sample for sample in result["samples"][kind] if sample["doc_id"] not in asker.dropped]
     rows, not_finite = lm_eval_tasks.rows(kind, askable, samples)
@@ -95,20 +94,20 @@ def ask(
 class Asker(HFLM):
     """The harness's Hugging Face model, with batches of our choosing and a log line every few seconds."""
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        batch_size: int | None,
-        tokens_per_batch: int,
-        one_length: bool,
-    ) -> None:
-        super().__init__(pretrained=model, tokenizer=tokenizer, batch_size="auto")
-        self.prompts_per_batch = batch_size
-        self.tokens_per_batch = tokens_per_batch
-        self.one_length = one_length
+    def __init__(self, respondent: Respondent, plan: Plan, generates: bool) -> None:
+        super().__init__(pretrained=respondent.model, tokenizer=respondent.tokenizer, batch_size="auto")
+        self.virtual_tokens = respondent.virtual_tokens
+        self.prompts_per_batch = plan.prompts
+        self.tokens_per_batch = plan.generated_tokens if generates else plan.harness_tokens
+        # prompts are padded on the left where answers are generated: that would part virtual tokens from the text
+        self.one_length = plan.one_length or (generates and self.virtual_tokens > 0)
         self.truncated = 0
         self.dropped: dict[int, str] = {}  # the number of a fact that cannot be asked: why
+
+    @property
+    def max_length(self) -> int:
+        """The model's window, as the harness knows it, without what virtual tokens take of it."""
+        return super().max_length - self.virtual_tokens
 
     @property
     def plan(self) -> str:
@@ -138,20 +137,21 @@ class Asker(HFLM):
         """A request whose prompt, and answer if it has one, are no longer than the window has to be filled."""
         prompt, answer = request.args
         if isinstance(answer, str):
-            answer = beginning(self.tokenizer, answer, self.max_length)
+            answer = beginning(self.tokenizer, answer, self.max_length + self.virtual_tokens)
         return replace(request, arguments=(ending(self.tokenizer, prompt, self.max_length), answer))
 
     def _loglikelihood_tokens(self, requests: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
         for fact, (_, context, answer) in zip(self._facts, requests, strict=True):
             if not context or not answer:
                 self.dropped[fact] = NO_TOKENS
-            elif len(answer) > self.max_length:
+            elif len(answer) > self.max_length + self.virtual_tokens:
                 self.dropped[fact] = "too_long"
         kept = [i for i, fact in enumerate(self._facts) if fact not in self.dropped]
         causal = self.backend == "causal"
         room = self.max_length + 1 if causal else self.max_length
         lengths = {i: len(requests[i][1]) + (len(requests[i][2]) if causal else 0) for i in kept}
-        self.truncated = sum(length > room for length in lengths.values())
+        self.truncated = sum(lengths[i] > room or len(requests[i][2]) > self.max_length for i in kept)
+        requests = [self._ended(request) for request in requests]
         self._progress = Progress(log)
         sizes = {i: (min(lengths[i], room), 0 if causal else len(requests[i][2])) for i in kept}
         answers: list[Any] = [UNASKED] * len(requests)
@@ -162,12 +162,20 @@ class Asker(HFLM):
                 answers[i] = answer
         return answers
 
+    def _ended(self, request: tuple[Any, list[int], list[int]]) -> tuple[Any, list[int], list[int]]:
+        """A request whose answer, if it alone passes the window, lacks its first tokens: those are read and not scored.
+        Only virtual tokens leave so little room, and a variant is asked the same facts with and without them."""
+        key, context, answer = request
+        before, scored = answer[: -self.max_length], answer[-self.max_length :]
+        return key, context + before if self.backend == "causal" else context, scored
+
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """The greedy answers to prompts of one task, in batches by length; the tokens to come count for the budget."""
         new = requests[0].args[1].get("max_gen_toks", self.max_gen_toks)
         room = self.max_length - new if self.backend == "causal" else self.max_length
         if room < 1:
-            raise InputError(f"the model's window of {self.max_length} tokens has no room to generate {new}")
+            beside = f" beside {self.virtual_tokens} virtual tokens" if self.virtual_tokens else ""
+            raise InputError(f"the model's window of {self.max_length} tokens{beside} has no room to generate {new}")
         requests = [self._bounded(request) for request in requests]
         found = encoded(self.tokenizer, [request.args[0] for request in requests])
         lengths = {i: len(each["input_ids"]) for i, each in enumerate(found) if each["input_ids"]}
@@ -248,9 +256,9 @@ def _as_it_is(model: PreTrainedModel) -> Iterator[None]:
 @contextlib.contextmanager
 def _without_cache(model: PreTrainedModel) -> Iterator[None]:
     """Keep the model from filling a key-value cache, which would take 8 GB for a batch of a 7B model, unless it
-    generates."""
+    generates. The hook is the first, so that those of recover/prompted.py see it."""
     hook = model.register_forward_pre_hook(
-        lambda _, args, kwargs: (args, kwargs | {"use_cache": False}), with_kwargs=True
+        lambda _, args, kwargs: (args, kwargs | {"use_cache": False}), with_kwargs=True, prepend=True
     )
     try:
         yield

@@ -43,9 +43,11 @@ def ask(
     (Kind.running), or of one whose rows are each a window. limit: only the first so many windows. plan: its
     harness_tokens and one_length count; a longer window is alone.
 
-    Returns (pyarrow.Table of WINDOWS, dict with window, asked, dropped, batch_plan, limit). logprob: natural
-    log-likelihood of all tokens but the first; tokens, words, bytes: how many these are. A line longer than the model's
-    context, or of one token, is dropped and counted. Raises InputError for a model or tokenizer that cannot be asked.
+    Returns (pyarrow.Table of WINDOWS, dict with window, asked, dropped, truncated, batch_plan,
+    limit). logprob: natural log-likelihood of all tokens but the first; tokens, words, bytes: how many these are. A
+    line longer than the model's context, or of one token, is dropped and counted. Windows and lines are the same
+    whether there are virtual tokens or not; of one that does not fit beside them the first tokens are left out, and it
+    is counted in "truncated". Raises InputError for a model or tokenizer that cannot be asked.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     if model.config.is_encoder_decoder or not model.can_generate():
@@ -53,6 +55,7 @@ def ask(
     if not tokenizer.is_fast:
         raise InputError(f"tokenizer {tokenizer.name_or_path}: perplexity takes a fast tokenizer, with tokenizer.json")
     context = positions(model.config) or WINDOW
+    room = respondent.room or context
     table, about = prepared.read(benchmark_file)
     running = KINDS[about["kind"]].running
     texts, ids = table.column("text").to_pylist(), table.column("id").to_pylist()
@@ -67,12 +70,15 @@ def ask(
         windows, dropped = _lines(texts[:limit], ids, table.column("relation").to_pylist(), tokenizer, size)
     cut = f"windows of {size} tokens" if running else "lines by themselves"
     length = ", of one length" if plan.one_length else ""
+    truncated = sum(len(each["tokens"]) > room for each in windows)
+    windows = [_read(each, room) for each in windows]
     _predict(model, windows, plan)
     rows = [{**each, "tokens": len(each["tokens"]) - 1} for each in windows]
     return pa.Table.from_pylist(rows, schema=WINDOWS), {
-        "window": size,
+        "window": min(size, room),
         "asked": len(windows),
         "dropped": dropped,
+        "truncated": truncated,
         "batch_plan": f"{cut}, at most {plan.harness_tokens} padded tokens a batch{length}",
         "limit": limit,
     }
@@ -109,10 +115,16 @@ def _lines(
 
 
 def _window(name: str, relation: str | None, text: str, tokens: list[int], places: list[tuple[int, int]]) -> Window:
-    """What a row says beside its log-likelihood; the text that counts is that of all tokens but the first."""
-    said = text[places[1][0] : places[-1][1]]
+    return {"id": name, "relation": relation, "text": text, "tokens": tokens, "places": places}
+
+
+def _read(window: Window, room: int) -> Window:
+    """What is read of a window, its last tokens where it has more than there is room for, and what a row says of that
+    beside its log-likelihood; the text that counts is that of all tokens but the first."""
+    tokens, places = window["tokens"][-room:], window["places"][-room:]
+    said = window["text"][places[1][0] : places[-1][1]]
     counts = {"words": len(said.split()), "bytes": len(said.encode())}
-    return {"id": name, "relation": relation, "tokens": tokens, **counts}
+    return {"id": window["id"], "relation": window["relation"], "tokens": tokens, **counts}
 
 
 @torch.inference_mode()

@@ -108,8 +108,10 @@ def _recovered(study: Study, experiment: Mapping[str, Any], made: Sequence[Varia
     """What an experiment recovers of its variants, each behind the parts that it is put together from."""
     found: list[Variant] = []
     for text in experiment.get("recover", ()):
-        for variant in [*made, *([Variant()] if experiment.get("recover_dense") else [])]:
-            recovered = replace(variant, recovery=_named(study, parse_recovery(text), variant))
+        recovery = parse_recovery(text)
+        with_control = experiment.get("recover_dense") and recoveries.method_of(recovery).controlled
+        for variant in [*made, *([Variant()] if with_control else [])]:
+            recovered = replace(variant, recovery=_named(study, recovery, variant))
             found += [*recoveries.parts(recovered), recovered]
     return found
 

@@ -17,6 +17,7 @@ from knowcost.fetch import rows
 from knowcost.models.gpus import BYTES, gpus_for, weights_gb
 from knowcost.models.headers import read_config, read_object
 from knowcost.plan.config import Row, Study
+from knowcost.recover import registry as recoveries
 from knowcost.spec.variants import parse
 
 UNKNOWN = 7_000_000_000  # parameters of a model that is not here yet
@@ -155,7 +156,8 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     the tokens, since such cells are asked twice. Where the dense model stands beside those asked, 1 GB + W more (the
     attention of a window). GPUs as in `gpus_for`.
     recover: 6 GB + S + 2 W (twice where its loss is held against the dense model); 30 minutes + 4 P x tokens / speed:
-    forwards and, through frozen weights, backwards; GPUs as for scoring.
+    forwards and, through frozen weights, backwards; without training 60 minutes + 30 for each 1e9 of P, as compress
+    with calibration data; GPUs as for scoring.
     all others (calibrate, world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
@@ -200,8 +202,16 @@ def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float,
 
 def _of_recovery(work: Work, size: Size, gpus: int, threads: int) -> tuple[float, float]:
     """(gigabytes, minutes)."""
+    memory = 6 + size.stored_gb + 2 * work.weights_gb
+    if not work.tokens:
+        return memory, 60 + 30 * size.parameters / 1e9
     speed = GPU_SPEED if gpus else CPU_SPEED * threads
-    return 6 + size.stored_gb + 2 * work.weights_gb, 30 + 4 * size.parameters * work.tokens / speed / 60
+    return memory, 30 + 4 * size.parameters * work.tokens / speed / 60
+
+
+def _is_trained(job: Job) -> bool:
+    found = [parse(slug).recovery for slug in job.variants if job.stage == "recover"]
+    return any(recovery is not None and recoveries.method_of(recovery).trained for recovery in found)
 
 
 def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
@@ -225,7 +235,7 @@ def counted(study: Study, job: Job, attempt: int = 1) -> dict[str, int]:
         job.stage,
         size(row) if row else None,
         dtype=config["recovery"]["dtype"] if job.stage == "recover" else (row or {}).get("dtype") or "float32",
-        tokens=config["recovery"]["tokens"] if job.stage == "recover" else 0,
+        tokens=config["recovery"]["tokens"] if _is_trained(job) else 0,
         methods={step.method for slug in job.variants for step in parse(slug).steps},
         cells=job.cells,
         brought=any(parse(slug).brought for slug in job.variants),

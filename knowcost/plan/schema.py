@@ -35,7 +35,7 @@ def _allowed(error: jsonschema.ValidationError) -> str:
         return f"; known keys here: {', '.join(schema.get('properties', {}))}"
     if error.validator == "anyOf":
         return f": {yaml.safe_dump(error.validator_value, default_flow_style=True, width=200).strip()}"
-    if error.validator == "pattern" and "description" in schema:
+    if error.validator in ("pattern", "required", "minItems") and "description" in schema:
         return f" ({schema['description']})"
     if error.validator_value == "string" and isinstance(error.instance, bool | int | float | datetime.date):
         return "; put a text in quotes"

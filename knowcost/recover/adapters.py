@@ -120,12 +120,17 @@ def store(model: peft.PeftModel, work: Work, out: Path) -> int:
     _check_changes(model, work, out)
     model.save_pretrained(out, save_embedding_layers=False)
     (out / "README.md").unlink(missing_ok=True)
+    make_neutral(out)
+    return sum(tensor.numel() for tensor in load_file(out / WEIGHTS).values())
+
+
+def make_neutral(out: Path) -> None:
+    """Write PEFT's configuration in `out` again: the same bytes for the same adapter, wherever its base lay."""
     config = files.read_json(out / CONFIG) | {"base_model_name_or_path": None}
     for key, value in config.items():
         if isinstance(value, list):  # PEFT writes sets, in whatever order
             config[key] = sorted(value)
     files.write_json(out / CONFIG, config)
-    return sum(tensor.numel() for tensor in load_file(out / WEIGHTS).values())
 
 
 @torch.no_grad()

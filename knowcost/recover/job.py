@@ -12,8 +12,10 @@ from knowcost.common import again, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage, write
 from knowcost.compress.archive.again import check_place, restore
+from knowcost.compress.calibration import windows
+from knowcost.models import fetched
 from knowcost.recover import archive, registry
-from knowcost.recover.method import Made, Settings, Work
+from knowcost.recover.method import Checkpoints, Made, Settings, Work
 from knowcost.spec.variants import DENSE, Variant, parse
 
 log = logging.getLogger(__name__)
@@ -24,10 +26,12 @@ BYTES = 4  # of a number that is stored or cached: adapters are float32
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a recovery is made from. texts: the Arrow file to learn from; device: where to compute (`auto`, `cpu`, ...);
-    remote_code: whether the model's own code may run."""
+    """What a recovery is made from. texts: the Arrow file to learn from; calibration: the model's calibration windows,
+    for methods that are calibrated; device: where to compute (`auto`, `cpu`, ...); remote_code: whether the model's own
+    code may run."""
 
     texts: Path
+    calibration: Path | None = None
     device: str = "auto"
     remote_code: bool = False
 
@@ -58,15 +62,20 @@ def make(model: str, slug: str, inputs: Inputs, settings: Settings, out: Path) -
 def _made_of(compressed: dict[str, Any], variant: Variant, inputs: Inputs, settings: Settings) -> dict[str, Any]:
     """What a recovered variant is made of, as its manifest says."""
     model = compressed["model"]
-    parts = {each.slug: _part(model, each)["files"] for each in registry.parts(variant)}
-    return {
+    made_of = {
         "variant": variant.slug,
         "stage_version": recover.STAGE_VERSION,
         "stands_on": {"variant": compressed["variant"], "files": compressed["files"]},
         "texts": {"name": inputs.texts.stem, "sha256": seal.check(inputs.texts)},
-        "settings": asdict(settings),
-        "parts": parts,
+        "parts": {each.slug: _part(model, each)["files"] for each in registry.parts(variant)},
     }
+    if inputs.calibration:
+        made_of["calibration"] = windows.read(inputs.calibration)[1]
+    return made_of | ({"settings": asdict(settings)} if _is_trained(variant) else {})
+
+
+def _is_trained(variant: Variant) -> bool:
+    return variant.recovery is not None and registry.method_of(variant.recovery).trained
 
 
 def _part(model: str, variant: Variant) -> dict[str, Any]:
@@ -97,8 +106,22 @@ def _make(variant: Variant, compressed: dict[str, Any], inputs: Inputs, settings
     state = out / STATE
     state.mkdir(exist_ok=True)
     work = Work(recovery, compressed["family"], module.requires_grad_(False), tokenizer, inputs.texts, settings, state,
-                dense, parts)  # fmt: skip
+                dense, parts, _checkpoints(compressed, inputs))  # fmt: skip
     return registry.method_of(recovery).make(work, out)
+
+
+def _checkpoints(compressed: dict[str, Any], inputs: Inputs) -> Checkpoints | None:
+    """The files that a calibrated method works with. Raises InputError where the dense model there is another than the
+    one that was compressed."""
+    if inputs.calibration is None:
+        return None
+    model, slug = compressed["model"], compressed["variant"]
+    base = Path(paths.model_dir(model))
+    if fetched.digests(fetched.read_source(base)) != compressed["base"]["files"]:
+        path = paths.manifest(model, slug)
+        raise InputError(f"{path} was made from other weights than those in {base}; delete {path} and run again")
+    whole = functools.partial(rebuild.full, compressed, Path(paths.archive_dir(model, slug)), base)
+    return Checkpoints(base, whole, inputs.calibration)
 
 
 def _manifest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,26 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Checkpoints:
+    """The files behind a recovery that is worked out from weights, not trained.
+
+    base: folder of the fetched model, which is the dense one; compressed: yields a folder with the full checkpoint of
+    the compressed one; calibration: the model's calibration windows (compress/calibration/windows.py).
+    """
+
+    base: Path
+    compressed: Callable[[], AbstractContextManager[Path]]
+    calibration: Path
+
+
+@dataclass(frozen=True)
 class Work:
     """What a recovery works on.
 
     recovery: which one; family: of the model; model: the compressed one, its weights as floats, frozen, in eval mode on
     its device; tokenizer: its own; texts: the Arrow file to learn from; settings; state: a folder in which unfinished
     work may stay for the next try; dense: what loads the dense model likewise; parts: {size: folder} of the archives
-    that it is put together from.
+    that it is put together from; checkpoints: for a method that is `calibrated`, else None.
     """
 
     recovery: Recovery
@@ -51,6 +65,7 @@ class Work:
     state: Path
     dense: Callable[[], transformers.PreTrainedModel]
     parts: Mapping[int, Path] = field(default_factory=dict)
+    checkpoints: Checkpoints | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +84,10 @@ class Method:
 
     Class attributes: name: as in slugs. label: what figures and report call it, with the size behind it. about: what it
     does, in two sentences. takes_rank: its size is a rank (r4), else numbers of tokens. many: it takes several sizes.
-    families: that it serves. options: that it takes. trained: by gradients, over as many tokens as the configuration
-    says. needs_dense: it looks at the dense model's weights. part: the method whose archives of its sizes it is put
+    families: that it serves. options: that it takes. trained: by gradients, as the section `recovery` of the
+    configuration says. calibrated: worked out from weights and the model's calibration windows. controlled: the same
+    recovery of the dense model says something. merges: what it makes goes into the weights, and keeps their zeros, so
+    that it is for variants that were pruned and nothing else. part: the method whose archives of its sizes it is put
     together from, None for most.
     """
 
@@ -82,7 +99,9 @@ class Method:
     families: tuple[str, ...] = FAMILIES
     options: tuple[str, ...] = ()
     trained = True
-    needs_dense = False
+    calibrated = False
+    controlled = True
+    merges = False
     part: str | None = None
 
     def positions(self, recovery: Recovery, family: str) -> int:

@@ -10,14 +10,16 @@ from knowcost.compress.registry import is_dynamic
 from knowcost.compress.registry import name_of as compression
 from knowcost.recover.method import KL, Method
 from knowcost.recover.methods.dynamic_prompt import DynamicPrompt
+from knowcost.recover.methods.eora import EoRA
 from knowcost.recover.methods.lora import LoRA
+from knowcost.recover.methods.mask_lora import MaskLoRA
 from knowcost.recover.methods.prefix import Prefix
 from knowcost.recover.methods.prompt import Prompt
 from knowcost.spec import variants
 from knowcost.spec.recoveries import MARK, Recovery, parse
 from knowcost.spec.variants import Variant
 
-_ALL: tuple[type[Method], ...] = (LoRA, Prompt, Prefix, DynamicPrompt)
+_ALL: tuple[type[Method], ...] = (LoRA, MaskLoRA, EoRA, Prompt, Prefix, DynamicPrompt)
 METHODS: dict[str, Method] = {method.name: method() for method in _ALL}
 
 
@@ -53,6 +55,10 @@ def check_variant(variant: Variant, family: str) -> None:
         return
     check(variant.recovery)
     where, method = f"variant {variant.slug!r}", method_of(variant.recovery)
+    if variant.brought:
+        raise InputError(
+            f"{where}: a version that was compressed elsewhere is asked as it is; recover variants made here"
+        )
     if family not in method.families:
         raise InputError(
             f"{where}: {method.name} does not recover a model of family {family!r}, only {', '.join(method.families)}; "
@@ -62,6 +68,23 @@ def check_variant(variant: Variant, family: str) -> None:
         raise InputError(
             f"{where}: dynamic int8 quantizes activations as they come, through which nothing can be learnt; recover "
             "variants whose weights alone are compressed"
+        )
+    _check_steps(where, variant, method)
+
+
+def _check_steps(where: str, variant: Variant, method: Method) -> None:
+    """Raise InputError where a method has nothing to do, or would undo, what the steps of a variant did."""
+    if not method.controlled and not variant.steps:
+        raise InputError(f"{where}: the dense model lost nothing that {method.name} could make up for; take it out")
+    if method.calibrated and all(step.scope == "final" for step in variant.steps):
+        raise InputError(
+            f"{where}: {method.name} makes up for what the layers of the blocks lost, and this changes the final layer "
+            "alone; recover variants of another scope"
+        )
+    if method.merges and any(step.kind != "prune" for step in variant.steps):
+        raise InputError(
+            f"{where}: {method.name} is merged into the weights and keeps their zeros, so it is for variants that were "
+            "pruned and nothing else (it would take quantized weights off their grid); take lora here"
         )
 
 
@@ -78,8 +101,7 @@ def parts(variant: Variant) -> list[Variant]:
 def looks_at(variant: Variant) -> list[Variant]:
     """The variants, beside the one that it stands on, whose weights a recovery looks at: the dense model, or none."""
     recovery = variant.recovery
-    dense = recovery is not None and (KL in recovery.options or method_of(recovery).needs_dense)
-    return [Variant()] if dense else []
+    return [Variant()] if recovery is not None and KL in recovery.options else []
 
 
 def label(text: str) -> str:

@@ -238,6 +238,10 @@ def parse(slug: str) -> Variant:
     """The Variant of a slug. Raises InputError when it is not one."""
     if MARK in slug:
         before, _, recovery = slug.partition(MARK)
+        if not before:
+            raise InputError(
+                f"variant {slug!r}: nothing was compressed before {MARK!r}; of the dense model: dense{slug}"
+            )
         return replace(parse(before), recovery=recoveries.parse(recovery))
     if slug == DENSE:
         return Variant()

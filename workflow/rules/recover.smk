@@ -1,12 +1,28 @@
 # in:  results/<model>/<compressed variant>/, resources/calibration/<name>.arrow
+#      results/<model>/calibration/<name>.parquet, for methods that are worked out from it
 # out: results/<model>/<variant>/: an adapter and its manifest, which names the archive it stands on
 
 
-def recovery_texts(wildcards):
-    """The texts that a recovery looks at: its own, else those of its variant, else the study's main ones."""
+def recovery_data(wildcards):
+    """The data that a recovery looks at: its own, else those of its variant, else the study's main ones."""
     variant = parse_variant(wildcards.variant)
-    data = variant.recovery.data or variant.calibration or config["calibration"]["name"]
-    return paths.calibration_texts(texts.texts_of(config, data))
+    return variant.recovery.data or variant.calibration or config["calibration"]["name"]
+
+
+def recovery_texts(wildcards):
+    return paths.calibration_texts(texts.texts_of(config, recovery_data(wildcards)))
+
+
+def recovery_calibration(wildcards):
+    method = recoveries.method_of(parse_variant(wildcards.variant).recovery)
+    return paths.calibration(wildcards.model, recovery_data(wildcards)) if method.calibrated else []
+
+
+def recovery_settings(wildcards):
+    """What of the section `recovery` an archive depends on: all that training goes by, where it is trained. Another
+    device must not make every archive anew."""
+    trained = recoveries.method_of(parse_variant(wildcards.variant).recovery).trained
+    return {key: value for key, value in config["recovery"].items() if trained and key != "device"}
 
 
 def recovered_from(wildcards):
@@ -21,6 +37,7 @@ rule recover:
     input:
         manifests=recovered_from,
         texts=recovery_texts,
+        calibration=recovery_calibration,
         model=paths.model_source("{model}"),
     output:
         paths.manifest("{model}", "{variant}"),
@@ -33,10 +50,10 @@ rule recover:
     threads: threads_of("recover")
     resources:
         **asks("recover"),
-    # The device is read from the config by the script: another one must not make every archive anew.
+    # The settings themselves are read from the config by the script; the parameter says when to run again.
     params:
         version=recover.STAGE_VERSION,
-        settings={key: value for key, value in config["recovery"].items() if key != "device"},
+        settings=recovery_settings,
         remote_code=lambda wildcards: "remote_code" in rows.allowed(STUDY.models[wildcards.model]),
     script:
         "../scripts/recover.py"

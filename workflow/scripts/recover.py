@@ -9,10 +9,12 @@ log.setup(snakemake.log[0], threads=snakemake.threads)
 from knowcost.recover import job
 from knowcost.recover.method import Settings
 
-job.make(
-    snakemake.wildcards.model,
-    snakemake.wildcards.variant,
-    job.Inputs(Path(snakemake.input.texts), snakemake.config["recovery"]["device"], snakemake.params.remote_code),
-    Settings(**snakemake.params.settings),
-    Path(snakemake.output[0]).parent,
+options = dict(snakemake.config["recovery"])
+inputs = job.Inputs(
+    Path(snakemake.input.texts),
+    Path(snakemake.input.calibration) if snakemake.input.calibration else None,
+    options.pop("device"),
+    snakemake.params.remote_code,
 )
+place = snakemake.wildcards.model, snakemake.wildcards.variant
+job.make(*place, inputs, Settings(**options), Path(snakemake.output[0]).parent)

@@ -48,6 +48,8 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
             {"dtype": "bfloat16", "gpu_memory_gb": 80, "brought": True},
             (81000, 169, 2, 1),
         ),
+        # not trained: 6 + 13.48 + 2 x 26.95 GB in float32; 60 + 30 x 6.738 minutes
+        ("recover", LLAMA_7B, {"tokens": 0}, (73385, 263, 8, 0)),
         ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),
         ("world", None, {}, (4001, 61, 1, 0)),
         # it has a model, but holds the whole data and a tokenizer: 4 GB + 2000 x 0.5 MB; 60 + 2000 / 50 minutes

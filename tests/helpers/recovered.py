@@ -1,0 +1,45 @@
+"""A tiny model with a compressed archive, and recoveries of it, in the current folder. Tests only."""
+
+from pathlib import Path
+
+from helpers import tiny
+from helpers.calibrated import calibrated
+from knowcost.common import paths
+from knowcost.compress.archive import make as archive
+from knowcost.compress.archive import storage
+from knowcost.compress.calibration import texts
+from knowcost.models.load import load
+from knowcost.recover import job
+from knowcost.recover.method import Settings
+
+SETTINGS = {"tokens": 64, "length": 8, "batch_size": 2, "learning_rate": 1e-2, "weight_decay": 0.0, "warmup": 0,
+            "join": True, "validation": 1, "seed": 0, "dtype": "float32"}  # fmt: skip
+
+
+def study(kind, *slugs, keep=storage.FULL):
+    """A model `m` of a tiny kind, the archives of these variants, windows to calibrate on and texts to learn from.
+    Returns the in-memory model."""
+    folder = Path(paths.model_dir("m"))
+    made = tiny.fetched(kind, folder)
+    calibrated(Path(paths.calibration("m", "main")), model=folder)
+    Path("texts.jsonl").write_text("".join(f'{{"text": "w{i} w{i + 1} w3 w{i % 7}"}}\n' for i in range(60)))
+    texts.prepare({"name": "main"}, Path("texts.jsonl"), Path(paths.calibration_texts("main")))
+    wanted = [("paper", scope, [20, 50]) for scope in ("attention", "overall", "final")]
+    archive.make_thresholds(folder, wanted, paths.thresholds("m"))
+    inputs = archive.Inputs(folder, paths.thresholds("m"), paths.calibration("m", "main"))
+    for slug in ("dense", *slugs):
+        archive.make_archive("m", slug, inputs, Path(paths.archive_dir("m", slug)), keep)
+    return made
+
+
+def recover(slug, **settings):
+    """Make a recovered variant of `m`; settings: that differ. Returns its folder."""
+    out = Path(paths.archive_dir("m", slug))
+    inputs = job.Inputs(Path(paths.calibration_texts("main")), Path(paths.calibration("m", "main")), "cpu")
+    job.make("m", slug, inputs, Settings(**SETTINGS | settings), out)
+    return out
+
+
+def loaded(slug):
+    """The model of an archive that is kept in full."""
+    return load(paths.archive_dir("m", slug), device="cpu")[0]

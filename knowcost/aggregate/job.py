@@ -27,6 +27,7 @@ from knowcost.aggregate import (
     statistics,
     tables,
     verdicts,
+    windows,
 )
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY, SIMILARITY
 from knowcost.common.errors import BrokenPromise, InputError
@@ -80,6 +81,7 @@ def aggregate(
     made = {"scores": scores, "perplexity": perplexity, "similarity": near}
     made["how_asked"] = tables.how_asked([*asked.rows, *texts, *layers])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
+    made |= _claims(asked, windows.of_cells(texts, layers), settings, comparisons.removed(files.manifests))
     made |= _papers(scores, files) | _benchmarks(pd.concat([scores, perplexity, near]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
@@ -114,7 +116,6 @@ def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> 
 def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> Frames:
     """What takes the facts themselves, not their mean."""
     removed = comparisons.removed(files.manifests)
-    judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed)
     borders, levels = matching.table(asked.groups, settings.tolerance)
     parameters = {place: manifest["parameters"]["total"] for place, manifest in files.manifests.items()}
     return {
@@ -129,11 +130,17 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
         "forgotten_first": forgotten.first(asked.groups, settings.margin),
         "overlap": forgotten.overlap(asked.groups),
         "halves": halves.halves(asked.groups, settings.margin, removed),
-        "claims": judged,
-        "claims_levels": by_level,
         "answer_bias": answer_bias.frame(asked.answers),
         "phrasings": phrasings.frame(asked.phrased),
     }
+
+
+def _claims(
+    asked: gather.Asked, texts: Mapping[str, pd.DataFrame], settings: Settings, removed: comparisons.Removed
+) -> Frames:
+    """The verdicts on the papers' findings."""
+    judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed, texts)
+    return {"claims": judged, "claims_levels": by_level}
 
 
 def _papers(scores: pd.DataFrame, files: inputs.Files) -> Frames:

@@ -7,18 +7,19 @@ levels of a claim are corrected among themselves. `no difference`: the interval 
 `not precise enough`: none of these. `not run`: cells are missing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import rule, why
+from knowcost.aggregate import rule, why, windows
 from knowcost.aggregate.comparisons import Comparison, Measured, Removed, measure
 from knowcost.aggregate.judging import Judged, excludes_zero, judge
 from knowcost.aggregate.statistics import Group
 from knowcost.papers.claim import (
+    FACTS,
     FAILS,
     FAILS_IN_PART,
     HOLDS,
@@ -71,13 +72,21 @@ class Run:
 
 
 def verdicts(
-    groups: Sequence[Group], claims: Sequence[Claim], margin: float, removed: Removed
+    groups: Sequence[Group],
+    claims: Sequence[Claim],
+    margin: float,
+    removed: Removed,
+    texts: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(a row per claim and family of this run that it speaks of, a row per comparison and level behind it).
 
-    groups: statistics.Group of every model; margin: of rule.decide; removed: comparisons.removed.
+    groups: statistics.Group of every model; margin: of rule.decide; removed: comparisons.removed; texts: what claims
+    about windows compare, windows.of_cells.
     """
-    runs = [run for claim in claims for run in _runs(groups, claim, removed)]
+    runs: list[Run] = []
+    for claim in claims:
+        of_facts = claim.about == FACTS
+        runs += _runs(groups, claim, removed) if of_facts else _of_texts(groups, claim, texts or {})
     counted = [run for run in runs if run.counts]
     means = [[each.mean for each in run.comparisons] for run in counted]
     judged = iter(judge(means, [run.margin(margin) for run in counted]))
@@ -101,6 +110,18 @@ def _runs(groups: Sequence[Group], claim: Claim, removed: Removed) -> Iterator[R
             if not _compared(made) & slugs:
                 made = {}
             compared = [measure(mine, words, each, claim.parts, removed) for words, each in made.items()]
+            yield Run(claim, family, _compared(made), compared)
+
+
+def _of_texts(groups: Sequence[Group], claim: Claim, texts: Mapping[str, pd.DataFrame]) -> Iterator[Run]:
+    """The claim about windows of texts on each family of this run that it speaks of."""
+    rows = texts.get(claim.about, pd.DataFrame(columns=windows.COLUMNS))
+    for family in FAMILIES:
+        mine = rows[rows["family"] == family]
+        slugs = {slug for group in groups if group.family == family for slug in group.right} | set(mine["variant"])
+        if family in claim.families and slugs:
+            made = claim.contrasts(slugs)
+            compared = [windows.measure(mine, words, each) for words, each in made.items()]
             yield Run(claim, family, _compared(made), compared)
 
 
@@ -130,7 +151,7 @@ def _row(run: Run, judged: Judged | None, at: dict[int, Judged], margin: float) 
         return row | {"verdict": UNSURE, "why": why.nothing_known(left_out), "contrast": run.comparisons[0].words}
     worst = run.comparisons[judged.worst]
     verdict = _in_part(judged.verdict, at)
-    if verdict == UNSURE:
+    if verdict == UNSURE and claim.about == FACTS:
         row["needed"] = _needed(worst, run.margin(margin) or 0.0)
     row |= {"contrast": worst.words, "verdict": verdict, "holm_p": judged.corrected, **_numbers(worst.mean)}
     row |= {name: getattr(worst, name) for name in ("facts", "models", "benchmarks")}

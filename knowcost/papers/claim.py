@@ -12,6 +12,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import pandas as pd
 
+# What the rows of a claim are about: facts, or windows of texts, of whose engines the last two are.
+FACTS, PERPLEXITY, ATTENTION = "facts", "perplexity", "attention"
+
 CLOSE = 5.0  # percentage points above the majority baseline that still count as close to it
 MAJORITY = "the majority baseline"  # a "cell" of comparisons
 
@@ -71,7 +74,8 @@ class Claim:
     """contrasts: a function from the variants of a family to {words: weights by level}; {} if they don't suffice.
 
     parts: a function from a group to [(sign, which of its facts)], whose means are added up; [] for a benchmark that
-    the claim does not speak of. unit: what the numbers count.
+    the claim does not speak of. unit: what the numbers count. about: FACTS, or what is compared on windows of texts
+    (aggregate/windows.py), of which there are no parts.
     """
 
     id: str
@@ -82,3 +86,4 @@ class Claim:
     paper: str
     parts: Parts = all_facts
     unit: str = MORE
+    about: str = FACTS

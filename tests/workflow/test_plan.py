@@ -8,7 +8,9 @@ import sys
 import yaml
 from helpers.workflow import OFFLINE, jobs, snakemake
 
-from knowcost.plan import config, design
+from knowcost.papers.forget_knowledge import printed
+from knowcost.papers.forget_knowledge.domains import COMMON, LANGUAGE, WORLD
+from knowcost.plan import config, design, hours
 
 
 def study(root, preset):
@@ -27,6 +29,34 @@ def test_the_paper_s_matrix_by_hand(root):
     assert (
         len(design.cells(paper)) == 7 * 41 * (4 + 4) + 4 * 93 * 3 + 2 * 45 * 3
     )  # LAMA as it should be and as published
+
+
+def test_the_recovery_paper_s_matrix_by_hand(root):
+    """Per model the dense one, and two compressions on two texts, each by itself and recovered in 3 ranks, 3 lengths of
+    prompts and of prefixes, and 2 choices among prompts; nine tasks and two texts."""
+    recovery = study(root, "recovery")
+    assert set(recovery.models) == {"llama-7b", "opt-6.7b"}
+    assert len(design.variants(recovery, "decoder")) == 1 + 2 * 2 * (1 + 3 + 3 + 3 + 2) == 49
+    assert len(design.cells(recovery)) == 2 * 49 * (9 + 2)
+    for experiment in recovery.config["study"]["experiments"]:  # the controls, which both experiments name
+        experiment["recover_dense"] = True
+    assert len(design.variants(recovery, "decoder")) == 49 + 11
+
+
+def test_what_the_recovery_paper_printed_is_in_its_matrix(root):
+    recovery = study(root, "recovery")
+    asked = set(design.variants(recovery, "decoder"))
+    assert {printed.slug(row) for row in printed.rows()} <= asked
+    assert {row["model"] for row in printed.rows()} == set(recovery.models)
+    domains = {name: row["domain"] for name, row in recovery.benchmarks.items() if row.get("domain")}
+    by_mean = {"World": WORLD, "Common": COMMON, "Language": LANGUAGE}
+    assert domains == {printed.TASKS[task]: by_mean[mean] for mean in by_mean for task in printed.MEANS[mean]}
+
+
+def test_what_the_recovery_paper_s_matrix_asks_of_a_cluster_is_in_the_documentation(root, capsys):
+    hours.main(str(root / "config/presets/recovery.yaml"), "80")
+    table = "".join(capsys.readouterr().out.splitlines(keepends=True)[:-1])
+    assert f"```text\n{table}```" in (root / "docs/recovery.md").read_text()
 
 
 def test_both_groupings_add_only_the_scopes_they_draw_apart(root):

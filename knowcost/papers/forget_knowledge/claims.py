@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from knowcost.compress.registry import METHODS
-from knowcost.papers.claim import WITHIN, ByLevel, Claim, Contrasts, Group, Part, Parts, Weights
+from knowcost.papers.claim import ATTENTION, PERPLEXITY, WITHIN, ByLevel, Claim, Contrasts, Group, Part, Parts, Weights
 from knowcost.papers.forget_knowledge import PAPER
 from knowcost.papers.forget_knowledge.domains import LANGUAGE, WORLD, domain_of
 from knowcost.recover import registry
@@ -21,6 +21,8 @@ from knowcost.spec.variants import DENSE, paper_step, parse
 
 BACK = "points more brought back"
 HARM = "points taken away"
+LOWER = "percent of perplexity less (100 times the difference of logarithms)"
+FARTHER = "hundredths of the cosine farther from the dense model"
 LORA, PROMPT, PREFIX, DYNAMIC = "lora", "prompt", "prefix", "dynamic_prompt"
 PROMPTS = (PROMPT, DYNAMIC)  # what the paper calls redirection, which it sets against LoRA
 TOLERANCE = 0.01  # of the dense accuracy that a longer prompt may gain and still be said to gain nothing
@@ -158,8 +160,13 @@ CLAIMS = (
     claim("recover_prefix", "3.2.2", "Prefix tuning harms.", contrasts=prefixes_harm, unit=HARM),
     claim("recover_quantized", "3.2.2", "Quantized models recover more than pruned ones.",
           contrasts=quantized_recover_more),
+    claim("recover_longer_perplexity", "3.1", "Longer prompts lower perplexity.",
+          contrasts=longer_prompts({"short": 1, "long": -1}), unit=LOWER, about=PERPLEXITY),
     claim("recover_longer_errors", "3.1", "Longer prompts do not make fewer errors.",
           contrasts=longer_prompts({DENSE: TOLERANCE, "short": 1, "long": -1}), unit=WITHIN),
     claim("recover_dynamic", "4.2", "Dynamic prompting beats the better of its prompts.",
           contrasts=dynamic_beats_its_prompts),
+    claim("recover_attention", "4.1", "The attention of prompted models is farther from the dense model's than LoRA's.",
+          contrasts=bring_back_more(PROMPTS, (LORA,), "attention with prompts against LoRA"), unit=FARTHER,
+          about=ATTENTION),
 )  # fmt: skip

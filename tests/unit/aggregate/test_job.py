@@ -44,7 +44,7 @@ def test_aggregate_by_hand(tmp_path):
         "answer_bias", "audit_final", "audit_published", "benchmarks", "capacity", "cheapest", "claims",
         "claims_levels", "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by",
         "forgotten_first", "halves", "how_asked", "matching", "matching_levels", "noise", "overlap",
-        "parameters", "perplexity", "phrasings", "probabilities", "scores",
+        "parameters", "perplexity", "phrasings", "probabilities", "scores", "similarity",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")

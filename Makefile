@@ -54,6 +54,7 @@ bench: $(READY)
 	$(BIN)/python perf/int8.py
 	$(BIN)/python perf/blocks.py
 	$(BIN)/python perf/seal.py
+	$(BIN)/python perf/latency.py
 
 # The tables of docs/statistics.md: how the intervals cover, and how many facts a decision takes.
 intervals: $(READY)

@@ -5,10 +5,11 @@ is a weight, while it is trained too (MaskLoRA of Zimmer et al. 2023, arXiv 2312
 zeros of the compressed weight stay zero whenever they are merged, and nothing else becomes zero.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
@@ -16,6 +17,8 @@ from torch.nn.utils import parametrize
 
 from knowcost.common import files
 from knowcost.common.errors import BrokenPromise
+from knowcost.models.checkpoint import Tensor
+from knowcost.models.torch_tensors import from_torch, to_torch
 from knowcost.recover import adapters, training
 from knowcost.recover.method import Made, Work
 
@@ -72,6 +75,15 @@ def updates(folder: Path) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
     stored: dict[str, Any] = load_file(folder / WEIGHTS)
     for path in files.read_json(folder / CONFIG)["layers"]:
         yield path, stored[f"{path}.a"], stored[f"{path}.b"]
+
+
+def blocks(tensor: Tensor, a: torch.Tensor, b: torch.Tensor) -> Callable[[], Iterator[np.ndarray]]:
+    """The blocks of a checkpoint's weight with its update, computed whenever they are read."""
+
+    def computed() -> Iterator[np.ndarray]:
+        yield from from_torch(tensor.name, merged(tensor.name, to_torch(tensor), a, b)).blocks()
+
+    return computed
 
 
 @torch.no_grad()

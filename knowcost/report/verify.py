@@ -19,9 +19,11 @@ from knowcost.common.log import Progress
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.calibration import windows
 from knowcost.models import fetched
+from knowcost.recover import archive as recovered
+from knowcost.recover import export, registry
 from knowcost.report import page
 from knowcost.score import cells
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import DENSE, parse
 
 log = logging.getLogger(__name__)
 
@@ -124,18 +126,42 @@ def _archive(model: str, variant: str) -> None:
     folder, path = Path(paths.archive_dir(model, variant)), paths.manifest(model, variant)
     manifest = storage.verify(folder, of=(model, variant))
     anew = f"delete {path} and run again"
+    if recovered.is_recovered(manifest):
+        _recovered(manifest, anew)
     if manifest["base"]["files"] != _base(model):
         raise InputError(f"{path} was made from other weights than those in {paths.model_dir(model)}; {anew}")
     if data := manifest.get("calibration"):
         drawn = paths.calibration(model, data["name"])
         if Path(drawn).exists() and parquet.about(drawn) != data:
             raise InputError(f"{path} was made with other calibration data than {drawn}; {anew}")
-    with rebuild.full(manifest, folder, Path(paths.model_dir(model))):
-        log.info("%s, kept as %s: all hashes are right", folder, manifest["archive"]["keep"])
+    if not recovered.is_recovered(manifest):
+        with rebuild.full(manifest, folder, Path(paths.model_dir(model))):
+            log.info("%s, kept as %s: all hashes are right", folder, manifest["archive"]["keep"])
+
+
+def _recovered(manifest: recovered.Manifest, anew: str) -> None:
+    """What a recovered variant stands on, its texts, and the parts that it was put together from, where they are."""
+    model, path = manifest["model"], paths.manifest(manifest["model"], manifest["variant"])
+    beneath = paths.manifest(model, manifest["stands_on"]["variant"])
+    if Path(beneath).exists():
+        recovered.check_stands_on(manifest, storage.read_manifest(beneath))
+    texts = paths.calibration_texts(manifest["texts"]["name"])
+    if seal.digest(texts) not in (manifest["texts"]["sha256"], files.ABSENT):
+        raise InputError(f"{path} was made with other texts than {texts}; {anew}")
+    for slug, listed in manifest["parts"].items():
+        part = paths.manifest(model, slug)
+        if Path(part).exists() and storage.read_manifest(part)["files"] != listed:
+            raise InputError(f"{path} was put together from another {part}; {anew}")
+    recovery = parse(manifest["variant"]).recovery
+    if recovery and registry.method_of(recovery).trained:
+        parquet.about(Path(path).parent / recovered.TRAINING)
 
 
 def _export(model: str, variant: str) -> None:
     path, of = paths.export(model, variant), (model, variant)
+    if parse(variant).recovery:
+        export.check(model, variant)
+        return
     exported = storage.verify(Path(path).parent, of)
     archive = Path(paths.manifest(*of))
     if archive.exists() and storage.read_manifest(archive, of)["files"] != exported["files"]:

@@ -1,12 +1,13 @@
 """A tiny model with a compressed archive, and recoveries of it, in the current folder. Tests only."""
 
+import shutil
 from pathlib import Path
 
 from helpers import tiny
 from helpers.calibrated import calibrated
-from knowcost.common import paths
+from knowcost.common import files, paths, seal
 from knowcost.compress.archive import make as archive
-from knowcost.compress.archive import storage
+from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.calibration import texts
 from knowcost.models.load import load
 from knowcost.recover import job
@@ -26,10 +27,23 @@ def study(kind, *slugs, keep=storage.FULL):
     texts.prepare({"name": "main"}, Path("texts.jsonl"), Path(paths.calibration_texts("main")))
     wanted = [("paper", scope, [20, 50]) for scope in ("attention", "overall", "final")]
     archive.make_thresholds(folder, wanted, paths.thresholds("m"))
-    inputs = archive.Inputs(folder, paths.thresholds("m"), paths.calibration("m", "main"))
     for slug in ("dense", *slugs):
-        archive.make_archive("m", slug, inputs, Path(paths.archive_dir("m", slug)), keep)
+        archive.make_archive("m", slug, _inputs(), Path(paths.archive_dir("m", slug)), keep)
     return made
+
+
+def _inputs():
+    return archive.Inputs(Path(paths.model_dir("m")), paths.thresholds("m"), paths.calibration("m", "main"))
+
+
+def give_other_weights(slug, other):
+    """Put the weights of another variant, under the name of this one, in its place: whole, by its manifest."""
+    folder = Path(paths.archive_dir("m", slug))
+    shutil.rmtree(folder)
+    archive.make_archive("m", other, _inputs(), folder)
+    for path in (folder / ".manifest.json", folder / ".manifest.json.sha256"):
+        path.unlink()
+    seal.write_json(folder / "manifest.json", files.read_json(folder / "manifest.json") | {"variant": slug})
 
 
 def recover(slug, **settings):
@@ -41,5 +55,7 @@ def recover(slug, **settings):
 
 
 def loaded(slug):
-    """The model of an archive that is kept in full."""
-    return load(paths.archive_dir("m", slug), device="cpu")[0]
+    """The model of a compressed archive, however it is kept."""
+    folder = Path(paths.archive_dir("m", slug))
+    with rebuild.full(storage.verify(folder), folder, Path(paths.model_dir("m"))) as whole:
+        return load(whole, device="cpu")[0]

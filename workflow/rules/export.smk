@@ -1,12 +1,18 @@
 # On request:  snakemake --cores 1 exports/<model>/<variant>/manifest.json
 #
-# in:  results/<model>/<variant>/, resources/models/<model>/
-# out: exports/<model>/<variant>/, the full checkpoint
+# in:  results/<model>/<variant>/ (of a recovered one also the archive it stands on), resources/models/<model>/
+# out: exports/<model>/<variant>/, the full checkpoint; of a recovered one the compressed checkpoint with the adapter in
+#      its folder `adapter`, or the merged checkpoint
+
+
+def exported(wildcards):
+    slugs = dict.fromkeys([wildcards.variant, parse_variant(wildcards.variant).unrecovered.slug])
+    return [paths.manifest(wildcards.model, slug) for slug in slugs]
 
 
 rule export:
     input:
-        manifest=paths.manifest("{model}", "{variant}"),
+        manifests=exported,
         model=paths.model_source("{model}"),
     output:
         paths.export("{model}", "{variant}"),

@@ -1,0 +1,96 @@
+"""What verify says of recovered archives and their exports. (All else: tests/workflow/test_sealed.py.)"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers import recovered
+
+from knowcost.common import files, paths, seal
+from knowcost.common.errors import InputError
+from knowcost.recover import export
+from knowcost.report.verify import Run, verify
+
+PRUNED = "magnitude-50@overall"
+LORA, EORA, MASKED = f"{PRUNED}^lora-r2", f"{PRUNED}^eora-r2", f"{PRUNED}^mask_lora-r2"
+RUN = Run(["m"], [], ["main"], [("m", slug) for slug in ("dense", PRUNED, LORA, EORA, MASKED)], [])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A model, what was recovered of it, and two exports; not to be changed."""
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        recovered.study("llama", PRUNED)
+        for slug in (LORA, EORA, MASKED):
+            recovered.recover(slug)
+        for slug in (LORA, MASKED):
+            export.export("m", slug, Path(paths.export("m", slug)).parent)
+    return folder
+
+
+@pytest.fixture
+def study(made, tmp_path, monkeypatch):
+    """A copy that a test may change, as the current folder."""
+    shutil.copytree(made, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+
+
+def named():
+    with pytest.raises(InputError) as error:
+        verify(RUN)
+    return str(error.value)
+
+
+def test_all_is_what_it_was(study):
+    verify(RUN)
+
+
+@pytest.mark.parametrize("name", [
+    f"{LORA}/adapter_model.safetensors", f"{LORA}/adapter_config.json", f"{LORA}/training.parquet",
+    f"{EORA}/adapter_model.safetensors", f"{MASKED}/masked_lora.safetensors", f"{MASKED}/masked_lora.json",
+])  # fmt: skip
+def test_any_file_that_is_deleted_or_changed_is_named(study, name):
+    path = Path("results/m") / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    manifest = path.with_name("manifest.json")
+    assert f"{path} is damaged or was changed since it was made" in named()
+    path.unlink()
+    assert f"{path} is damaged or was changed since it was made" in named()
+    assert f"delete {manifest} and run again" in named()
+
+
+def test_a_file_that_nobody_listed_is_named(study):
+    Path(f"results/m/{LORA}/more.safetensors").touch()
+    assert f"{LORA}/more.safetensors: is not in results/m/{LORA}/manifest.json" in named()
+
+
+def test_an_adapter_beside_another_base_is_named(study):
+    recovered.give_other_weights(PRUNED, "magnitude-20@overall")
+    said = named()
+    for slug in (LORA, EORA, MASKED):
+        assert f"results/m/{slug}/manifest.json: was recovered from other weights than those of" in said
+
+
+def test_other_texts_and_windows_are_named(study):
+    texts = Path(paths.calibration_texts("main"))
+    texts.write_bytes(texts.read_bytes() + b"x")
+    seal.seal(texts)
+    assert f"results/m/{LORA}/manifest.json was made with other texts than {texts}" in named()
+
+
+def test_an_export_of_another_archive_is_named(study):
+    path = paths.manifest("m", LORA)
+    manifest = seal.read_json(path)
+    weights = Path(path).with_name("adapter_model.safetensors")
+    weights.write_bytes(weights.read_bytes() + b" ")
+    manifest["files"][weights.name] = manifest["archive"]["files"][weights.name] = {
+        "sha256": files.sha256(weights), "size": weights.stat().st_size
+    }  # fmt: skip
+    seal.write_json(path, manifest)
+    said = named()
+    assert f"exports/m/{LORA}/manifest.json was exported from another archive than {path}" in said
+    assert MASKED not in said

@@ -21,7 +21,9 @@ class Prefix(Method):
         "Trained keys and values stand in front of those of every layer while the compressed weights stay as they are. "
         "They are PEFT's prefix tuning, and any tool that knows its format loads them."
     )
-    families = ("encoder_decoder", "decoder")
+    families = (
+        "decoder",
+    )  # an encoder-decoder's layers get one prefix from PEFT, and half of it is never read
     options = (KL,)
 
     def make(self, work: Work, out: Path) -> Made:

@@ -21,9 +21,7 @@ class Prefix(Method):
         "Trained keys and values stand in front of those of every layer while the compressed weights stay as they are. "
         "They are PEFT's prefix tuning, and any tool that knows its format loads them."
     )
-    families = (
-        "decoder",
-    )  # an encoder-decoder's layers get one prefix from PEFT, and half of it is never read
+    families = ("decoder",)  # PEFT gives all layers of an encoder-decoder one prefix, half of which is never read
     options = (KL,)
 
     def make(self, work: Work, out: Path) -> Made:

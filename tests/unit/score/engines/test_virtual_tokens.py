@@ -70,6 +70,18 @@ def test_log_likelihoods(name, kind, tmp_path):
     assert about["truncated"] == 0 and about["asked"] == len(FACTS[kind])
 
 
+def test_no_cache_grows_while_log_likelihoods_are_asked(tmp_path):
+    """For a batch of a 7B model it would take gigabytes."""
+    _, served = pair(make_llama(), tmp_path / "adapter")
+    lengths = set()
+    served.register_forward_hook(
+        lambda _, args, kwargs, output: lengths.add(kwargs["past_key_values"].get_seq_length()), with_kwargs=True
+    )
+    asked(harness, served, word_tokenizer(), write(tmp_path / "b.parquet", "question", FACTS["question"]))
+    asked(perplexity, served, word_tokenizer(), text_table("lines", *LINES))
+    assert lengths == {COUNT}
+
+
 def greedy(plain, tokenizer, question, count=32):
     """What a model goes on with, a whole pass for each token."""
     ids, made = tokenizer(f"Q: {question} A:", return_tensors="pt").input_ids, []

@@ -59,3 +59,13 @@ def loaded(slug):
     folder = Path(paths.archive_dir("m", slug))
     with rebuild.full(storage.verify(folder), folder, Path(paths.model_dir("m"))) as whole:
         return load(whole, device="cpu")[0]
+
+
+def copy(made, folder):
+    """A study's folder, with its times, in another place."""
+    shutil.copytree(made, folder, symlinks=True)
+
+
+def remove(slug):
+    """Delete all of an archive."""
+    shutil.rmtree(paths.archive_dir("m", slug))

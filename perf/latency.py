@@ -48,10 +48,9 @@ def base_model(args):
         made = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=dtype)
     else:
         torch.manual_seed(0)
-        torch.set_default_dtype(dtype)
+        config = transformers.LlamaConfig(**SIZES[args.size])
         with torch.device(args.device):
-            made = transformers.LlamaForCausalLM(transformers.LlamaConfig(**SIZES[args.size]))
-        torch.set_default_dtype(torch.float32)
+            made = transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
     return made.to(args.device).eval().requires_grad_(False)
 
 

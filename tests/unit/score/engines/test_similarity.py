@@ -1,5 +1,6 @@
 """Similarity to the dense model, against cosines that are written out over what transformers gives."""
 
+import copy
 import json
 
 import numpy as np
@@ -9,10 +10,13 @@ import torch
 from helpers import tiny
 from helpers.asking import PLAN, rows_of
 from helpers.questions import make_llama, word_tokenizer
+from helpers.virtual import by_peft, virtual
 
 from knowcost.benchmarks import prepared
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import KEY
+from knowcost.recover import prompted
+from knowcost.recover.dynamic import Dynamic
 from knowcost.score import ask as asking
 from knowcost.score.engines import similarity
 from knowcost.score.respondent import Respondent
@@ -140,3 +144,32 @@ def test_what_cannot_be_compared_is_refused(rows, monkeypatch):
         rows(make_llama(), make_llama())
     with pytest.raises(InputError, match="shorter than one window of 8 tokens"):
         rows_of(similarity, make_llama(), word_tokenizer(), table("Rome is in Italy"))
+
+
+@pytest.mark.parametrize("kind", ["prompt", "prefix", "dynamic"])
+def test_behind_virtual_tokens_as_by_plain_transformers(kind, rows, tmp_path):
+    """The prompt's embeddings, or peft's own prefix, before the input; rows and columns of virtual tokens cut off."""
+    dense, base = make_llama(), changed()
+    virtual(base, "prefix" if kind == "prefix" else "prompt", tmp_path / "adapter", 3)
+    served, plain = copy.deepcopy(base), by_peft(base, tmp_path / "adapter")
+    if kind == "dynamic":
+        prompt = plain.prompt_encoder["default"].embedding.weight.detach()
+        Dynamic(served, [prompt, prompt], per_layer=True)
+    else:
+        getattr(prompted, f"put_{kind}")(served, tmp_path / "adapter")
+    found, _ = rows(served, dense, limit=1, virtual=3)
+    ids = torch.tensor([word_tokenizer().encode(TEXT)[:8]])
+    for model in (plain.base_model, dense):
+        model.set_attn_implementation("eager")
+    with torch.no_grad():
+        mine = plain(ids, attention_mask=torch.ones_like(ids), output_attentions=True, output_hidden_states=True)
+        theirs = dense(ids, output_attentions=True, output_hidden_states=True)
+    for row in found.to_pylist():
+        ours, other = (out.attentions[row["layer"] - 1][0].double().numpy() for out in (mine, theirs))
+        ours = ours[:, -8:, -8:] / ours[:, -8:, -8:].sum(-1, keepdims=True)
+        heads = [cosine(one.ravel(), two.ravel()) for one, two in zip(ours, other, strict=True)]
+        assert row["attention"] == pytest.approx(np.mean(heads), abs=1e-5)
+        states, others = (out.hidden_states[row["layer"]][0, -8:].double().numpy() for out in (mine, theirs))
+        tokens = [cosine(one, two) for one, two in zip(states, others, strict=True)]
+        assert row["activation"] == pytest.approx(np.mean(tokens), abs=1e-5)
+    assert len(found) == 2

@@ -30,7 +30,8 @@ def perplexity(cells: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """One row per cell of a text benchmark, in the order of the other tables.
 
     cells: what tables.how_asked takes, with family, variant, rows (frame of the scores file), limit and dropped. n:
-    windows; perplexity_times: so many times the dense model's.
+    windows; perplexity_times: so many times the dense model's, left empty where other tokens were scored than of that,
+    as where virtual tokens need a part of the window.
     """
     made = []
     for cell in cells:
@@ -45,10 +46,11 @@ def perplexity(cells: Iterable[dict[str, Any]]) -> pd.DataFrame:
         }
         made.append({**cell, **tables.describe(cell["variant"]), **measured})
     frame = pd.DataFrame(made, columns=PERPLEXITY)
-    dense = frame[frame["variant"] == DENSE].set_index(["model", "benchmark"])["perplexity"]
-    pairs = pd.MultiIndex.from_frame(frame[["model", "benchmark"]])
-    frame["dense_perplexity"] = dense.reindex(pairs).to_numpy()
-    frame["perplexity_times"] = frame["perplexity"] / frame["dense_perplexity"]
+    dense = frame[frame["variant"] == DENSE].set_index(["model", "benchmark"])[["perplexity", "tokens"]]
+    dense = dense.reindex(pd.MultiIndex.from_frame(frame[["model", "benchmark"]]))
+    frame["dense_perplexity"] = dense["perplexity"].to_numpy()
+    same = frame["tokens"].to_numpy() == dense["tokens"].to_numpy()
+    frame["perplexity_times"] = (frame["perplexity"] / frame["dense_perplexity"]).where(same)
     return tables.ordered(frame[PERPLEXITY])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import peft
 import torch
 import transformers
-from transformers import Cache, DynamicCache, EncoderDecoderCache
+from transformers import DynamicCache
 
 from knowcost.common.errors import InputError
 from knowcost.spec.architectures import positions
@@ -44,7 +44,7 @@ def put_prompt(model: transformers.PreTrainedModel, folder: Path) -> None:
 
 
 def put_prefix(model: transformers.PreTrainedModel, folder: Path) -> None:
-    """Put a stored prefix in front of the keys and values of a decoder's layers, or of an encoder-decoder's decoder.
+    """Put a stored prefix in front of the keys and values of a decoder's layers.
 
     Raises InputError for a model that cannot serve it.
     """
@@ -85,30 +85,24 @@ def _rotary(config: transformers.PreTrainedConfig) -> set[str]:
 class _Virtual:
     """A forward pre-hook that puts virtual tokens before a text. cache: their keys and values, of one text."""
 
-    cache: Cache
+    cache: DynamicCache
     count: int
 
     def __call__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Arguments:
         given = _named(module, args, kwargs)
-        part = "decoder_" if isinstance(self.cache, EncoderDecoderCache) else ""
         past = given.get("past_key_values")
         if past is None or not past.get_seq_length():
-            given["past_key_values"] = self._fresh(_batch(given), grows=given.get("use_cache") is not False)
-        given[f"{part}attention_mask"] = _widened(given.get(f"{part}attention_mask"), self.count)
-        if given.get(f"{part}position_ids") is not None:
-            given[f"{part}position_ids"] = given[f"{part}position_ids"] + self.count
+            read = next(given[name] for name in ("input_ids", "inputs_embeds") if given.get(name) is not None)
+            given["past_key_values"] = _begun(self.cache, len(read), grows=given.get("use_cache") is not False)
+        given["attention_mask"] = _widened(given.get("attention_mask"), self.count)
+        if given.get("position_ids") is not None:
+            given["position_ids"] = given["position_ids"] + self.count
         return (), given
-
-    def _fresh(self, batch: int, grows: bool) -> Cache:
-        """A cache that begins with the virtual tokens, for so many texts. Where none is wanted for later steps, one
-        that does not grow: for a batch of a 7B model the keys and values would take gigabytes."""
-        if isinstance(self.cache, EncoderDecoderCache):
-            return EncoderDecoderCache(_begun(self.cache.self_attention_cache, batch, grows), DynamicCache())
-        return _begun(self.cache, batch, grows)
 
 
 def _begun(cache: DynamicCache, batch: int, grows: bool) -> DynamicCache:
-    """A copy of the cache of one text for so many of them, which holds no memory of its own."""
+    """A cache that begins with that of one text, for so many of them. Where none is wanted for later steps, one that
+    does not grow: for a batch of a 7B model the keys and values would take gigabytes."""
     begun = copy.copy(cache)
     begun.layers = [copy.copy(layer) for layer in cache.layers]
     for layer in begun.layers:
@@ -151,12 +145,6 @@ def _before_encoder(model: transformers.PreTrainedModel, prompt: torch.Tensor) -
 def _named(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a forward pass, all by name."""
     return dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | kwargs
-
-
-def _batch(given: Mapping[str, Any]) -> int:
-    """How many texts a forward pass reads."""
-    names = ("input_ids", "inputs_embeds", "decoder_input_ids", "decoder_inputs_embeds")
-    return next(len(given[name]) for name in names if given.get(name) is not None)
 
 
 def _widened(mask: torch.Tensor | None, count: int) -> torch.Tensor | None:

@@ -116,6 +116,16 @@ def test_perplexity_beside_the_dense_models():
     assert by_task.perplexity([]).empty
 
 
+def test_a_perplexity_of_other_tokens_is_not_set_beside_the_dense_models():
+    """What virtual tokens leave of a window is less than the dense model read."""
+    prompted = windows("int8@overall^prompt-50", [-2.0, -2.0])
+    prompted["rows"]["tokens"] = [2, 1]
+    found = by_task.perplexity([windows("dense", [-4.0, -4.0]), prompted]).set_index("variant")
+    row = found.loc["int8@overall^prompt-50"]
+    assert row["perplexity"] == pytest.approx(math.exp(4 / 3)) and row["tokens"] == 3
+    assert math.isnan(row["perplexity_times"]) and found.loc["dense", "perplexity_times"] == 1
+
+
 def test_perplexity_survives_its_csv(tmp_path):
     tables.write(by_task.perplexity([windows("dense", [-1.5]), windows("int8@final", [math.nan])]), tmp_path, "p")
     tables.finish(tmp_path, {})

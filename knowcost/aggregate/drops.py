@@ -15,17 +15,23 @@ import pandas as pd
 
 from knowcost.aggregate import baseline, losses, rule
 from knowcost.aggregate.statistics import Group
-from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered
+from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered, those
 from knowcost.aggregate.yardsticks import KEEP_LEVELS
 from knowcost.spec.variants import DENSE
 
+ADAPTER = [
+    "adapter_parameters",
+    "adapter_bytes",
+    "cached_parameters",
+    "cached_bytes",
+]  # beside a base that is recovered
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
           "dense_accuracy", "drop_points", "drop_low", "drop_high", "decision", "noise_points", "drop_percent",
           "forgotten", "gained", "kept_percent", *baseline.COLUMNS, "majority", "guess", "majority_drop_points",
           "majority_drop_percent", "touched_parameters", "zeros", "sparsity", "nominal_bytes", "disk_bytes",
-          "bytes_saved_percent", "limit", "dropped"]  # fmt: skip
+          "bytes_saved_percent", *ADAPTER, "limit", "dropped"]  # fmt: skip
 PAPER = ["drop_percent", "majority_drop_points", "majority_drop_percent"]  # averaged as the paper averages
-SIZES = ["nominal_bytes", "bytes_saved_percent"]
+SIZES = ["nominal_bytes", "bytes_saved_percent", *ADAPTER]
 LOSSES = ["models", "pairs", "knowing", "small", "drop_points", "drop_low", "drop_high", "decision", "needed",
           "worst_benchmark", "worst_points", "forgotten_points", "forgotten_low", "forgotten_high", "gained_points",
           "gained_low", "gained_high", "changed_points", "changed_low", "changed_high", "kept_percent", "kept_low",
@@ -60,7 +66,7 @@ def drops_by_model(scores: pd.DataFrame, groups: Sequence[Group], margin: float)
     for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
         for _, cells in of_model[of_model["experiment"] != DENSE].groupby("variant", sort=False):
             first = cells.iloc[0]
-            sizes = {name: first[name] for name in ("nominal_bytes", "bytes_saved_percent")}
+            sizes = {name: first[name] for name in SIZES}
             about = {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
             rows.append(about | _means(cells, benchmarks[family]) | sizes)
     frame = pd.DataFrame(rows, columns=["family", "model", *TREATMENT, "benchmarks", *PAPER, *SIZES])
@@ -105,9 +111,11 @@ def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:
     """Per model and share of facts to keep: the variant that saves most bytes of those that are shown to keep it.
 
     Shown: the lower bound that holds for all of the model's variants at once (kept_least) reaches the share, so that no
-    variant wins by luck. as_small: others of which that is shown and that take as few bytes.
+    variant wins by luck. as_small: others of which that is shown and that take as few bytes. A recovered variant's
+    bytes are those of base and adapter; the dense model's recoveries are controls, and win nothing.
     """
     rows = []
+    by_model = those(by_model, lambda variant: not variant.is_control)
     for (family, model), group in by_model.groupby(["family", "model"], sort=False):
         for least in KEEP_LEVELS:
             fit = group[(group["kept_least"] >= least) & (group["bytes_saved_percent"] > 0)]

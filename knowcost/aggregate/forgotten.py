@@ -18,7 +18,7 @@ from knowcost.aggregate.clustered import Estimates, Sample, estimate
 from knowcost.aggregate.metrics import Z95
 from knowcost.aggregate.statistics import Group, holm
 from knowcost.spec.families import COMMON_SCOPES
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import DENSE, RECOVER
 
 BY = ["family", "model", "variant", "benchmark", "by", "part", "known", "forgotten", "forgotten_percent",
       "forgotten_low", "forgotten_high", "net_percent", "net_low", "net_high", "net_covers_percent"]  # fmt: skip
@@ -183,11 +183,10 @@ def overlap(groups: Sequence[Group]) -> pd.DataFrame:
     for known in _known(groups):
         group = known.group
         lost = dict(zip(known.slugs, (known.lost > 0).T, strict=True))
-        quarter = known.confidence.fillna(0).to_numpy(int)  # 0: where there is no confidence
-        strata = [np.flatnonzero(quarter == each) for each in np.unique(quarter)]
+        strata = strata_of(known.confidence)
         about = {"family": group.family, "model": group.model, "benchmark": group.benchmark}
         pairs_of = pairs({slug: int(lost[slug].sum()) for slug in known.slugs})
-        rows = [about | {"kind": kind, "a": a, "b": b} | _pair(lost[a], lost[b], strata) for kind, a, b in pairs_of]
+        rows = [about | {"kind": kind, "a": a, "b": b} | shared(lost[a], lost[b], strata) for kind, a, b in pairs_of]
         if rows:
             frame = pd.DataFrame(rows)
             frame["overlap_holm_p"] = holm(frame["overlap_p"].to_numpy())
@@ -197,7 +196,13 @@ def overlap(groups: Sequence[Group]) -> pd.DataFrame:
     return pd.concat([frame for frame in made if len(frame)] or made, ignore_index=True)
 
 
-def _pair(a: np.ndarray, b: np.ndarray, strata: Sequence[np.ndarray]) -> dict[str, Any]:
+def strata_of(quarters: pd.Series) -> list[np.ndarray]:
+    """The places of each quarter's facts; those without one are together."""
+    quarter = quarters.fillna(0).to_numpy(int)
+    return [np.flatnonzero(quarter == each) for each in np.unique(quarter)]
+
+
+def shared(a: np.ndarray, b: np.ndarray, strata: Sequence[np.ndarray]) -> dict[str, Any]:
     """What two variants forgot in common, and what would be chance; strata: the places of each quarter's facts."""
     both, either = int((a & b).sum()), int((a | b).sum())
     counts = [(len(places), int(a[places].sum()), int(b[places].sum())) for places in strata]
@@ -241,11 +246,14 @@ def _hypergeometric(shared: np.ndarray, known: int, one: int, other: int) -> np.
 
 
 def pairs(counts: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
-    """The pairs of variants worth comparing, as (kind, a, b); counts: {variant: facts it forgot}."""
+    """The pairs of variants worth comparing, as (kind, a, b); counts: {variant: facts it forgot}. What recoveries bring
+    back has a table of its own (recovered.overlap)."""
     if not counts:
         return
     frame = pd.DataFrame([tables.describe(slug) for slug in counts])
-    frame = frame[frame["scope"] != "mixed"].assign(level=lambda f: pd.to_numeric(f["level"]).fillna(-1))
+    frame = frame[(frame["scope"] != "mixed") & (frame["experiment"] != RECOVER)].assign(
+        level=lambda f: pd.to_numeric(f["level"]).fillna(-1)
+    )
     for _, rows in frame.groupby(["method", "grouping", "strength"], sort=False):
         slugs = dict(zip(rows["scope"], rows["variant"], strict=True))
         yield from (("scopes", slugs[a], slugs[b]) for a, b in PAIRS if a in slugs and b in slugs)

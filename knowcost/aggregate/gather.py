@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,17 @@ def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
         _gather(group, files, margin, found)
         log.info("%s, %s: %d variants", group[0].model, group[0].benchmark, len(group))
     return found
+
+
+def apart(asked: Asked) -> list[Asked]:
+    """[what was asked of knowledge, what was asked as a control: benchmarks of facts that no model was told]."""
+    never = {group.benchmark for group in asked.groups if group.is_untold}
+    own, controls = Asked([], [], [], [], [], []), Asked([], [], [], [], [], [])
+    for field in fields(asked):
+        for each in getattr(asked, field.name):
+            benchmark = each.benchmark if isinstance(each, Group) else each["benchmark"]
+            getattr(controls if benchmark in never else own, field.name).append(each)
+    return [own, controls]
 
 
 @dataclass(frozen=True)
@@ -248,18 +259,24 @@ def _add_versus(rows: Sequence[Row], group: Group, margin: float) -> None:
 
 
 def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -> Row:
-    """Sizes and zeros of a variant from its manifest, and the bytes it saves against the dense model's; lenient."""
+    """Sizes and zeros of a variant from its manifest, of a recovered one the adapter's beside them, and the bytes it
+    saves against the dense model's, adapter and all; lenient."""
     manifest, dense = manifests.get((cell.model, cell.variant), {}), manifests.get((cell.model, DENSE), {})
     variant, parameters = parse(cell.variant), manifest.get("parameters", {})
     keys = {scope_key(step.grouping, step.scope) for step in variant.steps}  # none: dense; several: mixed
     scope = parameters.get("scope", {}).get(keys.pop(), {}) if len(keys) == 1 else {}
-    nominal, whole = manifest.get("bytes", {}).get("nominal"), dense.get("bytes", {}).get("nominal")
+    size = manifest.get("bytes", {})
+    nominal, whole = size.get("nominal"), dense.get("bytes", {}).get("nominal")
     return {
         "touched_parameters": parameters.get("touched"),
         "zeros": scope.get("zeros"),
         "sparsity": scope.get("sparsity"),
         "nominal_bytes": nominal,
-        "disk_bytes": manifest.get("bytes", {}).get("disk"),
+        "disk_bytes": size.get("disk"),
+        "adapter_parameters": parameters.get("adapter"),
+        "adapter_bytes": size.get("adapter"),
+        "cached_parameters": parameters.get("cached"),
+        "cached_bytes": size.get("cached"),
         "bytes_saved_percent": 100 * (1 - nominal / whole) if nominal is not None and whole else None,
     }
 

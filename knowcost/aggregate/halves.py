@@ -12,6 +12,7 @@ from knowcost.aggregate.comparisons import Removed, measure
 from knowcost.aggregate.losses import Loss, Values
 from knowcost.aggregate.statistics import Group, models_of
 from knowcost.papers.claim import all_facts
+from knowcost.spec.variants import RECOVER
 
 HALVES = ("attention", "feed_forward")
 COLUMNS = ["family", "model", "method", "experiment", "grouping", "level", "strength", "a", "b", "difference_points",
@@ -41,11 +42,11 @@ def halves(groups: Sequence[Group], margin: float, removed: Removed) -> pd.DataF
 
 
 def _pairs(slugs: dict[str, None]) -> list[dict[str, Any]]:
-    """The treatments that both halves were given, with the variant of each."""
+    """The treatments that both halves were given, with the variant of each; none that was recovered afterwards."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for slug in slugs:
         about = tables.describe(slug)
-        if about["scope"] in HALVES:
+        if about["scope"] in HALVES and about["experiment"] != RECOVER:
             key = tuple(about[name] for name in ("method", "grouping", "strength"))
             found.setdefault(key, about)[about["scope"]] = slug
     return [each for each in found.values() if set(HALVES) <= each.keys()]

@@ -23,6 +23,8 @@ from knowcost.aggregate import (
     paper_tables,
     phrasings,
     probabilities,
+    recovered,
+    relearned,
     similarity,
     statistics,
     tables,
@@ -72,17 +74,18 @@ def aggregate(
     measured = _by_measure(read)
     texts = [gather.text(cell) for cell in measured[PERPLEXITY]]
     layers = [gather.text(cell) for cell in measured[SIMILARITY]]
-    asked = gather.asked(measured[ACCURACY], files, settings.margin)
-    groups = [replace(group, domain=settings.domains.get(group.benchmark, "")) for group in asked.groups]
-    asked = replace(asked, groups=groups)
-    scores = drops.scores(asked.rows)
+    everything = gather.asked(measured[ACCURACY], files, settings.margin)
+    groups = [replace(group, domain=settings.domains.get(group.benchmark, "")) for group in everything.groups]
+    asked, controls = gather.apart(replace(everything, groups=groups))
+    scores, never = drops.scores(asked.rows), drops.scores(controls.rows)
     perplexity = by_task.perplexity(texts)
     near = similarity.similarity(layers)
-    made = {"scores": scores, "perplexity": perplexity, "similarity": near}
-    made["how_asked"] = tables.how_asked([*asked.rows, *texts, *layers])
+    made = {"scores": scores, "controls": never, "perplexity": perplexity, "similarity": near}
+    made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
     made |= _claims(asked, windows.of_cells(texts, layers), settings, comparisons.removed(files.manifests))
-    made |= _papers(scores, files) | _benchmarks(pd.concat([scores, perplexity, near]), files)
+    made |= _recovered(everything.groups, settings.margin)
+    made |= _papers(scores, files) | _benchmarks(pd.concat([scores, never, perplexity, near]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
     tables.finish(out_dir, files.digests)
@@ -141,6 +144,15 @@ def _claims(
     """The verdicts on the papers' findings."""
     judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed, texts)
     return {"claims": judged, "claims_levels": by_level}
+
+
+def _recovered(groups: Sequence[Group], margin: float) -> Frames:
+    """What recoveries bring back; facts that no model was told say what chance gives."""
+    return {
+        "recovered": recovered.recovered(groups, margin),
+        "recovered_overlap": recovered.overlap(groups),
+        "relearned": relearned.relearned(groups),
+    }
 
 
 def _papers(scores: pd.DataFrame, files: inputs.Files) -> Frames:

@@ -52,12 +52,15 @@ def words(variant: Variant) -> str:
 
 
 def series(slugs: Iterable[str]) -> dict[tuple[Hashable, ...], list[str]]:
-    """{(method, scope, kind of level) of every step: [slugs, the weakest first]} of variants that differ in strength
-    only: sparsity in percent, N:M and bits are series of their own, and so is each that was compressed elsewhere."""
+    """{(method, scope, kind of level) of every step, and the recovery: [slugs, the weakest first]} of variants that
+    differ in strength only: sparsity in percent, N:M and bits are series of their own, and so is each that was
+    compressed elsewhere. The dense model's recoveries are controls, and in none."""
     found: dict[tuple[Hashable, ...], list[Variant]] = {}
     for variant in map(parse, slugs):
+        if variant.is_control:
+            continue
         steps = tuple((step.treatment, step.grouping, step.scope, levels.kind(step.level)) for step in variant.steps)
-        found.setdefault(steps or (variant.method,), []).append(variant)
+        found.setdefault((*steps, variant.brought, variant.recovery), []).append(variant)
     order = {steps: sorted(each, key=lambda v: [strength(step) for step in v.steps]) for steps, each in found.items()}
     return {steps: [variant.slug for variant in each] for steps, each in order.items()}
 

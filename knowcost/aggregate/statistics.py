@@ -68,6 +68,11 @@ class Group:
         return self.facts["cluster"].to_numpy()
 
     @functools.cached_property
+    def stated_in(self) -> np.ndarray:
+        """Which recovery texts state every fact: their name, NEVER, or None."""
+        return self.facts["stated_in"].to_numpy(object)
+
+    @functools.cached_property
     def is_one_cluster(self) -> bool:
         """Whether all facts belong together, so that nothing of them has an interval."""
         return self.facts["cluster"].nunique() < 2
@@ -111,7 +116,7 @@ class Group:
     @property
     def is_untold(self) -> bool:
         """Whether no model was ever told any of its facts, so that it is a control of others."""
-        return bool((self.facts["stated_in"] == NEVER).all())
+        return bool((self.stated_in == NEVER).all())
 
     def noises(self, slugs: Sequence[str]) -> np.ndarray:
         """The noise floors of variants in points, 0 where none was measured."""

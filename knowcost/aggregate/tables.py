@@ -5,7 +5,7 @@ rounded, and texts such that no spreadsheet computes them and no terminal obeys 
 numbers how it is rounded; one of counts holds whole numbers or nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +66,21 @@ FORMATS = {
     **dict.fromkeys([f"{name}_{what}" for name in ("attention", "activation") for what in ("cosine", "sd")], SHARE),
     "layer": COUNT,
     "level": LEVEL,
+    **dict.fromkeys(("adapter_parameters", "adapter_bytes", "cached_parameters", "cached_bytes"), COUNT),
+    **dict.fromkeys(("lost", "returned", "harmed", "returned_a", "returned_b"), COUNT),
+    **dict.fromkeys(("untold", "untold_returned", "told", "told_returned", "never", "never_right"), COUNT),
     "tolerance": SMALL,
     **dict.fromkeys(("tokens", "compared", "matches"), COUNT),
 }
 # The columns that are text. All others are numbers, so that one that is missing throughout is no other type.
 TEXT = {
-    "a", "answer", "as_small", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "claim",
-    "contrast", "decision", "discipline", "domain", "dropped", "dtype", "example", "example_answer", "experiment",
-    "family", "gaps", "grouping", "int8_activations", "int8_engine", "kind", "lead_border", "lead_match",
-    "left_out", "match", "matching", "measured", "method", "missing", "model", "not_asked", "paper", "part",
-    "printed_examples", "printed_type", "probability_decision", "scope", "section", "sentence", "shares", "shown",
-    "sources", "strength", "strongest", "subject", "unit", "variant", "verdict", "why", "worst_benchmark",
+    "a", "answer", "as_small", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "chance_by",
+    "claim", "compressed", "contrast", "decision", "discipline", "domain", "dropped", "dtype", "example",
+    "example_answer", "experiment", "family", "gaps", "grouping", "int8_activations", "int8_engine", "kind",
+    "lead_border", "lead_match", "left_out", "match", "matching", "measured", "method", "missing", "model",
+    "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
+    "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest", "subject",
+    "texts", "unit", "variant", "verdict", "why", "worst_benchmark",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
@@ -106,6 +110,11 @@ def under(rows: pd.DataFrame, grouping: str) -> pd.DataFrame:
     """Rows as one grouping draws the scopes: its own, and the paper's where it draws a scope alike and so has none."""
     own = rows["grouping"] == grouping
     return rows[own | ((rows["grouping"] == variants.GROUPINGS[0]) & ~rows["scope"].isin(rows[own]["scope"]))]
+
+
+def those(rows: pd.DataFrame, test: Callable[[variants.Variant], bool]) -> pd.DataFrame:
+    """The rows whose variant passes a test."""
+    return rows[[test(variants.parse(slug)) for slug in rows["variant"]]] if len(rows) else rows
 
 
 def how_asked(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import seal
 from knowcost.common.files import write_json
-from knowcost.draw import INDEX, costs, findings, perplexity, similarity, size, strengths
+from knowcost.draw import INDEX, costs, findings, perplexity, recovered, similarity, size, strengths
 from knowcost.draw.cells import cells_of, setting
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import STYLE, save
@@ -53,7 +53,7 @@ def figures(data: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
 
 def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:
     names = ("scores", "drops", "drops_by_model", "forgotten_by", "audit_published", "perplexity", "matching",
-             "phrasings", "similarity")  # fmt: skip
+             "phrasings", "recovered", "relearned", "similarity")  # fmt: skip
     mine = {name: data[name][data[name]["family"] == family] for name in names}
     mine["scores"] = mine["scores"][[not is_published(name) for name in mine["scores"]["benchmark"]]]
     who = setting(mine["scores"], mine["phrasings"])
@@ -62,4 +62,5 @@ def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]
     yield from size.kept(mine["drops"], family, who)
     yield from findings.first(mine["forgotten_by"], family, who)
     yield from perplexity.against(mine, family, who)
+    yield from recovered.figures(mine, family, who)
     yield from similarity.layers(mine["similarity"], family)

@@ -20,7 +20,7 @@ from knowcost.recover.wording import in_words
 from knowcost.spec import levels
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
-from knowcost.spec.variants import BROUGHT, DENSE, GROUPINGS, parse
+from knowcost.spec.variants import BROUGHT, DENSE, GROUPINGS, RECOVER, parse
 
 # dashes set a second round of LOOKS apart
 DASHES = ("-", "--", ":", "-.")
@@ -39,7 +39,7 @@ def against(mine: Mapping[str, pd.DataFrame], family: str, who: str = "") -> Ite
     the end of the caption.
     """
     points = _points(mine)
-    whole = (points["scope"] == SCOPE) | (points["experiment"] == BROUGHT)
+    whole = (points["scope"] == SCOPE) & (points["experiment"] != RECOVER) | (points["experiment"] == BROUGHT)
     lines = _lines(points["variant"][whole].unique())
     if not lines:
         return

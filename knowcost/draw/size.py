@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from knowcost.aggregate.tables import those
 from knowcost.aggregate.yardsticks import KEEP
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, HOLLOW, MARKERS, SIZE, finish
 from knowcost.recover.registry import name_of
 from knowcost.recover.wording import in_words
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import BROUGHT
+from knowcost.spec.variants import BROUGHT, RECOVER
 
 SOLID: dict[str, Any] = {"markersize": SIZE, "markeredgewidth": 0, "alpha": 0.85}
 
@@ -25,14 +26,16 @@ def kept(drops: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     """A dot per variant of the table of drops, filled where it is shown to keep KEEP percent; who: the end of the
     caption."""
     points = drops.dropna(subset=["bytes_saved_percent", "kept_percent"])
+    points = those(points, lambda variant: not variant.is_control)
     if points.empty:
         return
     title = f"What is kept for the bytes saved: {LABELS[family]} models"
+    both = "The bytes of recovered variants are those of base and adapter. " * (RECOVER in set(points["experiment"]))
     caption = (
         "Every variant: the bytes it saves, and how many of the facts that the dense model answered right it still "
         "answers right, mean over benchmarks, then models. Zero weights count as no bytes, which is the most that "
         "sparse storage could reach. Lines reach down to the lower bounds that hold for all of these variants at once "
-        f"(95%); filled: the bound reaches {KEEP}%. {_smallest(points)}{_larger(points)}"
+        f"(95%); filled: the bound reaches {KEEP}%. {both}{_smallest(points)}{_larger(points)}"
     )
     yield Drawn(f"bytes_{family}", title, caption + who, _dots(points, title), family)
 

@@ -28,7 +28,7 @@ MARKERS = {
     "encoder_attention": "P", "decoder_attention": "X",
     "prune": "o", "quantize": "s", "prune_quantize": "D", "final_unstructured": "^", "final_structured": "v",
     "prune_pattern": "<", "quantize_bits": "*", "other": "p",
-    "brought": "h",
+    "recover": "d", "brought": "h",
 }  # fmt: skip
 # of methods; after Okabe and Ito as the colours of scopes, with markers that double them
 LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),

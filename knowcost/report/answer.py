@@ -17,6 +17,7 @@ from knowcost.report.saying import Item, Row, enough, losses, minus, points
 from knowcost.report.subjects import Subject
 from knowcost.report.table import number, whole
 from knowcost.spec.families import LABELS
+from knowcost.spec.variants import parse
 
 
 def answer(tables_dir: str | Path) -> list[str]:
@@ -37,7 +38,8 @@ def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
     for group in groups:
         lines += topics.sentences(group, data["halves"], named=len(groups) > 1 or len(group) > 1)
     for name, sentence in beyond.SENTENCES.items():
-        lines += sentence(data[name][data[name]["model"].isin(known)])
+        rows = tables.those(data[name], lambda variant: variant.recovery is None)
+        lines += sentence(rows[rows["model"].isin(known)])
     lines += [*subjects.unanswered(data), *subjects.guessing(data), *subjects.together(data)]
     return [*lines, *subjects.small(data, FULL_WEIGHT)]
 
@@ -92,9 +94,10 @@ def _smallest(cheapest: pd.DataFrame, model: str) -> str:
     others = "".join(f", or as small {in_words(slug)}" for slug in filter(None, row["as_small"].split("; ")))
     lost = row["lead_lost_percent"]
     but = f", but loses {minus(lost)}% of its lead over the baseline" if lost > 100 - KEEP else ""
+    both = " (base and adapter)" if parse(row["variant"]).recovery else ""
     return (
         f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}{others}, "
-        f"with {whole(row['bytes_saved_percent'])}% fewer bytes, zeros not counted; it keeps "
+        f"with {whole(row['bytes_saved_percent'])}% fewer bytes{both}, zeros not counted; it keeps "
         f"{minus(row['kept_percent'])}%, at least {minus(row['kept_least'])}%{but}."
     )
 

@@ -22,7 +22,7 @@ from knowcost.report.table import (
     whole,
 )
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import BROUGHT
+from knowcost.spec.variants import BROUGHT, parse
 
 UNPRUNED = "no level"  # the title of the column of variants without a strength
 
@@ -35,6 +35,8 @@ def cheapest(frame: pd.DataFrame) -> Iterator[Table]:
         "The variant that saves most bytes of those that are shown to keep so many percent of what the dense model "
         "knew: the lower bound, which holds for all of the model's variants at once, reaches it."
     )
+    if any(parse(slug).recovery for slug in frame["variant"] if slug):
+        note += " The bytes of recovered variants are those of base and adapter."
     heads = [Column("model"), Column("keep at least (%)", True), Column("smallest variant")]
     heads += columns([], ["bytes saved (%)", "kept (%)", "at least (%)", "points lost"])
     rows = []

@@ -22,6 +22,7 @@ from knowcost.report import answer, audit, beyond, calibrated, drops, findings, 
 from knowcost.report.table import Table, number, whole
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
+from knowcost.spec.variants import RECOVER
 
 TEMPLATES = Path(__file__).with_name("templates")
 _MADE_FROM = re.compile('<meta name="tables" content="([0-9a-f]{64})">')
@@ -148,7 +149,10 @@ def _counts(scores: pd.DataFrame) -> str:
     """ "2 models, 40 variants, ..." """
     counts = {name: scores[name].nunique() for name in ("model", "variant", "benchmark")}
     counts |= {"cell": len(scores), "question": int(scores["n"].sum())}
-    return ", ".join(f"{whole(count)} {name}{'s' * (count != 1)}" for name, count in counts.items())
+    words = {name: f"{whole(count)} {name}{'s' * (count != 1)}" for name, count in counts.items()}
+    if of_them := scores[scores["experiment"] == RECOVER]["variant"].nunique():
+        words["variant"] += f" ({whole(of_them)} of them recovered)"
+    return ", ".join(words.values())
 
 
 def _figures(folder: Path) -> list[dict[str, Any]]:

@@ -14,9 +14,11 @@ import yaml
 import knowcost
 from knowcost import aggregate, report
 from knowcost.compress.registry import methods_of
+from knowcost.recover.registry import method_of, recoveries_of
 from knowcost.report.saying import listed
 from knowcost.report.table import Table, columns, number, row, whole
 from knowcost.spec.families import LABELS
+from knowcost.spec.recoveries import parse
 from knowcost.spec.variants import DENSE
 
 CALIBRATION = (
@@ -54,17 +56,20 @@ def models(manifests: Iterable[Mapping[str, Any]], sources: Iterable[Mapping[str
 
 
 def methods(of_variants: Iterable[str], int8_activations: str) -> list[tuple[str, str]]:
-    """(name, two sentences) of every method that made one of the variants, and of calibration where one took data.
+    """(name, two sentences) of every method that made one of the variants, recoveries after compressions, and of
+    calibration where one took data.
 
     of_variants: Variant.method of each.
     """
-    ran = dict.fromkeys(method for word in dict.fromkeys(of_variants) for method in methods_of(word))
+    of_variants = dict.fromkeys(of_variants)
+    ran = dict.fromkeys(method for word in of_variants for method in methods_of(word))
     told = [(method.label[0].upper() + method.label[1:], method.about) for method in ran]
     if any(method.dynamic for method in ran):
         told.append(("Activations in int8", f"In this run activations have one scale per {int8_activations}."))
     if names := [method.label for method in ran if method.needs_data]:
         told.append(("Calibration", CALIBRATION.format(listed(names))))
-    return told
+    recoveries = dict.fromkeys(method_of(parse(text)) for text in recoveries_of(list(of_variants)))
+    return told + [(method.label[0].upper() + method.label[1:], method.about) for method in recoveries]
 
 
 def _stored(manifest: Mapping[str, Any]) -> str:

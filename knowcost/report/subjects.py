@@ -9,7 +9,7 @@ from knowcost.aggregate.rule import NOTHING, UNSURE
 from knowcost.report.saying import listed
 from knowcost.report.table import whole
 from knowcost.spec.families import FAMILIES, LABELS
-from knowcost.spec.variants import AS_PUBLISHED, DENSE, GROUPINGS, parse
+from knowcost.spec.variants import AS_PUBLISHED, DENSE, GROUPINGS, RECOVER, parse
 
 WORST = {  # of the worst benchmark's cell: what its columns are called in the table of facts, and here
     "benchmark": "worst_benchmark", "drop_low": "worst_low", "drop_high": "worst_high", "decision": "worst_decision",
@@ -32,7 +32,7 @@ class Subject:
 
 def models(data: Mapping[str, pd.DataFrame]) -> dict[str, Subject]:
     """{name: subject} of the models of which something can be said; rows have the interval of the worst benchmark."""
-    by_model = _one_grouping(_with_worst(data["drops_by_model"], data["facts"]))
+    by_model = _compressed(_with_worst(data["drops_by_model"], data["facts"]))
     asked = _asked(data["scores"])
     return {
         str(model): Subject(str(model), str(family), str(model), rows, asked[str(model)])
@@ -44,7 +44,7 @@ def models(data: Mapping[str, pd.DataFrame]) -> dict[str, Subject]:
 def groups(data: Mapping[str, pd.DataFrame]) -> list[list[Subject]]:
     """Subjects by what they were asked: only those of one list were asked the same, and compare. A family of more than
     FEW models that all have an answer, on the same benchmarks, is one subject."""
-    answered, drops = models(data), _one_grouping(data["drops"])
+    answered, drops = models(data), _compressed(data["drops"])
     family_of = dict(zip(data["scores"]["model"], data["scores"]["family"], strict=True))
     found: dict[frozenset[str], list[Subject]] = {}
     for family in FAMILIES:
@@ -149,8 +149,10 @@ def _with_worst(by_model: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     return by_model.merge(cells, "left", ["model", "variant", WORST["benchmark"]])
 
 
-def _one_grouping(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of the same variant under several groupings the first, which is the paper's."""
+def _compressed(rows: pd.DataFrame) -> pd.DataFrame:
+    """What was compressed and no more: recoveries have sentences of their own (recovered.py). Of the same variant under
+    several groupings the first, which is the paper's."""
+    rows = rows[rows["experiment"] != RECOVER]
     slugs = [parse(slug).in_grouping(GROUPINGS[0]).slug for slug in rows["variant"]]
     who = ["family", *(["model"] if "model" in rows else []), "slug"]
     return rows[~rows.assign(slug=slugs).duplicated(who)]

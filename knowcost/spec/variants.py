@@ -120,6 +120,11 @@ class Variant:
         return replace(self, recovery=None)
 
     @property
+    def is_control(self) -> bool:
+        """Whether it is a recovery of the dense model, which tells what a recovery does where nothing was lost."""
+        return self.recovery is not None and self.unrecovered.slug == DENSE
+
+    @property
     def _unstepped(self) -> str:
         return f"{BROUGHT}-{self.brought}" if self.brought else DENSE
 

@@ -81,14 +81,14 @@ def kept(*variants):
 
 def test_cheapest_is_shown_to_keep_enough_and_saves_most():
     frame = kept(
-        ("small", 99.8, 99.5, 10.0),
-        ("middle", 97.0, 96.0, 40.0),
-        ("lucky", 96.0, 88.0, 60.0),  # the estimate would do, the bound does not
-        ("large", 80.0, 75.0, 70.0),
-        ("grown", 100.0, 99.9, -5.0),
+        ("magnitude-10@overall", 99.8, 99.5, 10.0),
+        ("magnitude-40@overall", 97.0, 96.0, 40.0),
+        ("magnitude-60@overall", 96.0, 88.0, 60.0),  # the estimate would do, the bound does not
+        ("magnitude-70@overall", 80.0, 75.0, 70.0),
+        ("magnitude-10@final", 100.0, 99.9, -5.0),
     )
     found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
-    assert found.to_dict() == {99: "small", 95: "middle", 90: "middle"}
+    assert found.to_dict() == {99: "magnitude-10@overall", 95: "magnitude-40@overall", 90: "magnitude-40@overall"}
     assert drops.cheapest(frame.iloc[3:])["variant"].isna().all()
     both = drops.cheapest(pd.concat([frame.assign(model="z"), frame.assign(model="a")]))
     assert both["model"].tolist() == ["z"] * 3 + ["a"] * 3
@@ -96,12 +96,24 @@ def test_cheapest_is_shown_to_keep_enough_and_saves_most():
 
 
 def test_exactly_enough_is_enough_and_of_equal_savings_the_better_counts():
-    frame = kept(("a", 96.0, 95.0, 40.0), ("b", 97.0, 96.0, 40.0), ("c", 91.0, 90.0, 50.0), ("d", 99.5, 99.0, 0.0))
+    frame = kept(
+        ("brought-a", 96.0, 95.0, 40.0),
+        ("brought-b", 97.0, 96.0, 40.0),
+        ("brought-c", 91.0, 90.0, 50.0),
+        ("brought-d", 99.5, 99.0, 0.0),
+    )
     found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
-    assert found[95] == "b" and found[90] == "c" and pd.isna(found[99])  # nothing saved is not cheap
+    assert found[95] == "brought-b" and found[90] == "brought-c" and pd.isna(found[99])  # nothing saved is not cheap
     others = drops.cheapest(frame).set_index("keep_at_least")["as_small"]
-    assert (others[95], others[90]) == ("a", "") and drops.cheapest(frame[3:])["as_small"].isna().all()
-    assert drops.cheapest(frame[:1]).set_index("keep_at_least")["variant"][95] == "a"
+    assert (others[95], others[90]) == ("brought-a", "") and drops.cheapest(frame[3:])["as_small"].isna().all()
+    assert drops.cheapest(frame[:1]).set_index("keep_at_least")["variant"][95] == "brought-a"
+
+
+def test_a_recovered_variant_may_win_and_the_dense_models_recovery_may_not():
+    won = "gptq-3bit@overall^lora-r4"
+    frame = kept(("gptq-3bit@overall", 90.0, 80.0, 75.0), (won, 99.0, 96.0, 74.0), ("dense^lora-r4", 100.0, 99.9, 1.0))
+    found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
+    assert found[95] == found[90] == won and pd.isna(found[99])  # whatever bytes the control is said to save
 
 
 def test_the_level_to_compare_at_is_the_one_nearest_to_forty():

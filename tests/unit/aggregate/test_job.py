@@ -42,9 +42,10 @@ def test_aggregate_by_hand(tmp_path):
     made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
     assert sorted(made) == [
         "answer_bias", "audit_final", "audit_published", "benchmarks", "capacity", "cheapest", "claims",
-        "claims_levels", "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by",
+        "claims_levels", "controls", "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by",
         "forgotten_first", "halves", "how_asked", "matching", "matching_levels", "noise", "overlap",
-        "parameters", "perplexity", "phrasings", "probabilities", "scores", "similarity",
+        "parameters", "perplexity", "phrasings", "probabilities", "recovered", "recovered_overlap", "relearned",
+        "scores", "similarity",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")

@@ -146,7 +146,7 @@ def _claims(
     return {"claims": judged, "claims_levels": by_level}
 
 
-def _recovered(groups: Sequence[Group], margin: float) -> Frames:
+def _recovered(groups: Sequence[statistics.Group], margin: float) -> Frames:
     """What recoveries bring back; facts that no model was told say what chance gives."""
     return {
         "recovered": recovered.recovered(groups, margin),

@@ -1,6 +1,7 @@
 """The figures of recoveries: what each brings back beside the dense model's own gain, what of the facts that no text
 states comes back, and accuracy by the numbers that are stored and cached for it."""
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost.aggregate import relearned, rule
 from knowcost.aggregate.tables import those
@@ -27,8 +29,9 @@ BLUE, ORANGE, GREEN = COLOURS["attention"], COLOURS["overall"], COLOURS["feed_fo
 
 @dataclass(frozen=True)
 class Mark:
-    """A dot with its interval. value, ends: of its columns ("regained_points", "regained"); texts: of the rows that it
-    is drawn from, where a table has them; decision: the column that says how it is drawn, "" for always alike."""
+    """A dot with its interval. words: of the legend, "" for none. value, ends: of its columns ("regained_points",
+    "regained"). texts: of the rows that it is drawn from, where a table has them. decision: the column that says how it
+    is drawn, "" for always alike."""
 
     words: str
     value: str
@@ -60,8 +63,8 @@ def brought_back(recovered: pd.DataFrame, family: str, who: str) -> Iterator[Dra
     title = f"What recoveries bring back: {LABELS[family]} models"
     has_control = rows["control_points"].notna().any()
     control = (
-        "Grey diamonds: what the same recovery adds to the dense model, which lost nothing; a gain that is no larger is "
-        "adaptation to the texts rather than knowledge brought back. "
+        "Grey diamonds: what the same recovery adds to the dense model, which lost nothing; a gain that is no larger "
+        "is adaptation to the texts rather than knowledge brought back. "
     ) * bool(has_control)
     caption = (
         "Points of accuracy beyond the compressed model, mean over benchmarks, with 95% intervals; right of zero the "
@@ -88,14 +91,14 @@ def relearning(frame: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     told = [words.removeprefix(relearned.EITHER) for words in there["texts"] if words.startswith(relearned.EITHER)]
     if not told:
         return
-    rows = there[there["texts"].isin([relearned.MAIN, told[0], relearned.EITHER + told[0]])]
+    rows = there[there["texts"].isin([relearned.MAIN, told[0]])]
     title = f"Forgotten, or displaced? {LABELS[family].capitalize()} models"
     caption = (
-        "Of the facts that the dense model knew and the compressed one lost, the share that is right again. Blue: facts "
-        "that no text states, after training on texts that state no fact that is asked; orange: the same facts, after "
-        f"training on the texts “{told[0]}”, which state other facts of the same kind; green: facts that these texts do "
-        "state, which shows what the recovery can teach. Grey: what chance gives, seen on facts that no model was ever "
-        "told. Blue or orange beyond grey: displaced, not forgotten. Lines: 95% intervals. "
+        "Of the facts that the dense model knew and the compressed one lost, the share that is right again. Blue: "
+        "facts that no text states, after training on texts that state no fact that is asked; orange: the same facts, "
+        f"after training on the texts “{told[0]}”, which state other facts of the same kind; green: facts that these "
+        "texts do state, which shows what the recovery can teach. Grey, below each: what chance gives, seen on facts "
+        "that no model was ever told. Beyond grey: displaced, not forgotten. Lines: 95% intervals. "
     )
     figure = _panels(rows, _relearning_marks(told[0]), title, "lost facts that are right again (%)")
     yield Drawn(f"relearned_{family}", title, caption + who, figure, family)
@@ -104,9 +107,10 @@ def relearning(frame: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
 def _relearning_marks(told: str) -> tuple[Mark, ...]:
     return (
         Mark("not told, main texts", "untold_percent", "untold", BLUE, "o", relearned.MAIN),
+        Mark("", "chance_percent", "chance", GREY, "D", relearned.MAIN),
         Mark(f"not told, “{told}”", "untold_percent", "untold", ORANGE, "s", told),
+        Mark("chance after the same training", "chance_percent", "chance", GREY, "D", told),
         Mark(f"told, “{told}”", "told_percent", "told", GREEN, "^", told),
-        Mark("chance", "chance_percent", "chance", GREY, "D", relearned.EITHER + told),
     )
 
 
@@ -119,12 +123,13 @@ def _panels(rows: pd.DataFrame, marks: Sequence[Mark], title: str, words: str) -
     for axis, (model, compressed) in zip(axes, pairs, strict=True):
         here = rows[(rows["model"] == model) & (rows["compressed"] == compressed)]
         _lines(axis, here, marks)
-        axis.set_title((f"{model}: " if several else "") + in_words(compressed))
+        axis.set_title(textwrap.fill((f"{model}: " if several else "") + in_words(compressed), 36))
     for axis in axes[-2:]:
         axis.set_xlabel(words)
     handles: list[Artist] = [
         Line2D([], [], color=mark.colour, marker=mark.marker, markersize=SIZE, linestyle="", label=mark.words)
         for mark in marks
+        if mark.words
     ]
     deciding = [mark.decision for mark in marks if mark.decision]
     finish(figure, axes, title, handles + dot_handles(rows[deciding].to_numpy().ravel() if deciding else []))
@@ -177,7 +182,9 @@ def stored(scores: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
         for slug, dash in ((compressed, "--"), (DENSE, ":")):
             if (model, slug) in means.index:
                 axis.axhline(means[model, slug], color=GREY, linestyle=dash, linewidth=1)
-        axis.set(title=in_words(compressed), xscale="log", ylabel="facts answered right (%)")
+        axis.set(title=textwrap.fill(in_words(compressed), 36), xscale="log", ylabel="facts answered right (%)")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.xaxis.set_minor_formatter(NullFormatter())
     for axis in axes[-2:]:
         axis.set_xlabel("numbers (log scale)")
     finish(figure, axes, title, _handles(rows, methods))
@@ -202,7 +209,8 @@ def _sizes(axis: Axes, rows: pd.DataFrame, style: Mapping[str, Any]) -> None:
 
 
 def _accuracies(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per model and recovered variant that was asked all of its benchmarks: mean accuracy (%), numbers, method."""
+    """A row per model and recovered variant that was asked all of its benchmarks: mean accuracy (%), numbers, and by
+    which method."""
     of_model = scores.groupby("model")["benchmark"].nunique()
     rows = scores[(scores["experiment"] == RECOVER) & (scores["adapter_parameters"] > 0)]
     numbers = ["adapter_parameters", "cached_parameters"]

@@ -261,3 +261,9 @@ def test_a_part_of_which_no_confidence_is_known_has_nothing_net():
     made = group({"dense": "1" * 40, "int8@final": "01" * 20}, answer=answers, confidence=confidence)
     rows = forgotten.forgotten_by([made])
     assert rows[rows["by"] == "frequency"]["net_percent"].isna().all() and forgotten.first([made], 1).empty
+
+
+def test_recovered_variants_are_in_no_pair():
+    bits, rounded = "gptq-3bit@overall", "rtn-3bit@overall"
+    counts = dict.fromkeys((bits, rounded, f"{bits}^lora-r4", f"{rounded}^lora-r4", "dense^lora-r4"), 10)
+    assert list(forgotten.pairs(counts)) == [("methods", bits, rounded)]

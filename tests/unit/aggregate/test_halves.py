@@ -26,3 +26,8 @@ def test_attention_is_held_against_feed_forward_fact_by_fact():
 
 def test_nothing_to_hold_against_each_other_makes_no_rows():
     assert halves([], 1, {}).empty and list(halves([group({"dense": "11", "int8@attention": "10"})], 1, {})) == COLUMNS
+
+
+def test_halves_that_were_recovered_are_no_halves():
+    right = {"dense": "1111", "gptq-3bit@attention^lora-r4": "0111", "gptq-3bit@feed_forward^lora-r4": "0011"}
+    assert halves([group(right)], 1, {}).empty

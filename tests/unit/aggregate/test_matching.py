@@ -180,3 +180,9 @@ def test_what_was_compressed_elsewhere_is_a_series_of_its_own():
         ["brought-a", "brought-a", "a", "a"],
         ["brought-b", "", "none", "b"],
     ]
+
+
+def test_recovered_variants_are_series_of_their_own_and_the_dense_models_recovery_in_none():
+    slugs = ["gptq-3bit@overall", "gptq-4bit@overall", "gptq-3bit@overall^lora-r4", "gptq-4bit@overall^lora-r4"]
+    found = list(matching.series([*slugs, "dense^lora-r4"]).values())
+    assert found == [[slugs[1], slugs[0]], [slugs[3], slugs[2]]]

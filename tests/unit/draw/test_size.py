@@ -79,3 +79,12 @@ def test_the_caption_says_why_some_take_more_bytes_where_it_is_known():
 def test_without_bytes_or_facts_there_is_no_figure():
     assert not list(size.kept(ROWS.assign(kept_percent=nan), "encoder", ""))
     assert not list(size.kept(ROWS.assign(bytes_saved_percent=nan), "encoder", ""))
+
+
+def test_the_dense_models_recovery_is_no_variant_to_choose():
+    more = rows(("gptq-3bit@overall^lora-r4", 75.0, 99.0, 96.0), ("dense^lora-r4", -1.0, 99.9, 99.5))
+    (made,) = size.kept(pd.concat([ROWS, more]), "encoder", "Who.")
+    (axis,) = made.figure.axes
+    assert -1 not in {x for line in axis.lines if line.get_marker() != "None" for x in line.get_xdata()}
+    assert "recovered by LoRA r4 (99.0% kept, at least 96.0%) saves most: 75% of the bytes." in made.caption
+    assert "those of base and adapter" in made.caption and "Left of 0" not in made.caption

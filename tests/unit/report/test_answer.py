@@ -266,3 +266,16 @@ def test_a_benchmark_of_one_cluster_is_named_and_not_called_small():
     fact = {"model": "a", "variant": "int8@overall", "benchmark": "one", "clusters": 1}
     lines = said(row("a", "int8@overall", SURE), scores=scores, facts=[fact])
     assert lines[-1] == "In no mean, since all of its facts belong together: one."
+
+
+def test_recovered_variants_are_no_loss_of_compression_and_may_be_the_smallest():
+    bits = "gptq-3bit@overall"
+    lines = said(
+        row("a", bits, SURE),
+        row("a", f"{bits}^prefix-26", (40.0, 35.0, 45.0)),
+        row("a", "dense^prefix-26", (50.0, 45.0, 55.0)),
+        cheapest=[kept("a", f"{bits}^lora-r4", 74.0, 99.2, 96.04)],
+    )
+    assert "The largest loss seen: everything in 3 bit (GPTQ) costs 8.3 points" in lines[0]
+    assert "everything in 3 bit (GPTQ), recovered by LoRA r4, with 74% fewer bytes (base and adapter)" in lines[0]
+    assert not any("prefix" in line for line in lines)

@@ -18,7 +18,19 @@ from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
 from knowcost.draw import INDEX
 from knowcost.models import fetched
-from knowcost.report import answer, audit, beyond, calibrated, drops, findings, leads, paper, run, tasks
+from knowcost.report import (
+    answer,
+    audit,
+    beyond,
+    calibrated,
+    drops,
+    findings,
+    forget_knowledge,
+    leads,
+    paper,
+    run,
+    tasks,
+)
 from knowcost.report.table import Table, number, whole
 from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
@@ -91,6 +103,7 @@ def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, An
         "about_all": [figure for figure in figures if not figure["family"]],
         "families": _families(figures),
         "paper": paper.index(data, figures),
+        "forget": forget_knowledge.contents(data, figures),
         "tables": _tables(data),
     }
 
@@ -128,6 +141,7 @@ def _tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
         *drops.cheapest(data["cheapest"]),
         *drops.drops(data["drops"]),
         *paper.tables(data),
+        *forget_knowledge.tables(data),
         *drops.accuracies(data["scores"]),
         *leads.above_chance(data["scores"]),
         *leads.not_guessed(data["scores"]),

@@ -229,3 +229,15 @@ def test_command_prints_the_answer(run, monkeypatch, capsys):
     monkeypatch.chdir(run["root"])
     answer.main()
     assert capsys.readouterr().out.startswith("- a (encoder) answers ")
+
+
+def test_the_recovery_paper_s_index_stands_beside_the_other(run, monkeypatch):
+    assert "Forget Knowledge?”, " not in page(run)
+    rows = [report.paper.Entry("Table 1", "What <it> shows", [("recovery-a", "a")], "not run: b"),
+            report.paper.Entry("Figure 2", "Lengths", [], "missing: it takes prompts")]  # fmt: skip
+    found = report.paper.Index(rows, 1, 1)
+    monkeypatch.setattr(report.forget_knowledge, "contents", lambda data, figures: found)
+    text = page(run)
+    assert "Forget Knowledge?”, 1 are in this report and\n1 are missing." in text
+    assert '<td class="wrap">What &lt;it&gt; shows</td>' in text and '<a href="#recovery-a">a</a>' in text
+    assert "<td>Figure 2</td>" in text and "missing: it takes prompts" in text

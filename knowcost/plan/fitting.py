@@ -10,8 +10,10 @@ is looked at when it is fetched (fetch/door.py), and by its compress jobs, each 
 
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from knowcost.common import paths
 from knowcost.common.errors import InputError
@@ -22,6 +24,7 @@ from knowcost.models.fetched import read_source
 from knowcost.models.headers import read_config
 from knowcost.plan import design
 from knowcost.plan.config import Row, Study
+from knowcost.recover.method import SHORTEST
 from knowcost.recover.registry import method_of
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
@@ -123,11 +126,26 @@ def _check_steps(where: str, found: Checkpoint, steps: Iterable[Step]) -> None:
 
 
 def _check_recoveries(where: str, found: Checkpoint, variants: Iterable[Variant]) -> None:
-    """Raise InputError for the first variant whose recovery the model cannot have."""
+    """Raise InputError for the first variant whose recovery the model cannot have, or whose virtual tokens leave
+    nothing of its positions."""
+    rows = _positions(found.config)
     for variant in variants:
         if variant.recovery is None:
             continue
+        method = method_of(variant.recovery)
         try:
-            method_of(variant.recovery).check_config(found.config)
+            method.check_config(found.config)
         except InputError as error:
             raise InputError(f"{where}variant {variant.slug!r}: {error}") from None
+        taken = method.positions(variant.recovery, architecture(found.model_type).family)
+        if taken and taken + SHORTEST > rows:
+            raise InputError(
+                f"{where}variant {variant.slug!r}: {taken:,} virtual tokens leave nothing of the model's {rows:,.0f} "
+                "positions; name a shorter prompt"
+            )
+
+
+def _positions(config: Mapping[str, Any]) -> float:
+    """How many tokens a text may have by config.json; without an end where that does not say it."""
+    named = (config.get(key) for key in ("max_position_embeddings", "n_positions", "max_seq_len"))
+    return next((rows for rows in named if type(rows) is int), inf)

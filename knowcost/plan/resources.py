@@ -14,10 +14,10 @@ from pathlib import Path
 from knowcost.common import paths
 from knowcost.compress import registry
 from knowcost.fetch import rows
-from knowcost.models.gpus import BYTES, gpus_for, weights_gb
+from knowcost.models.gpus import ACTIVATIONS_GB, BYTES, gpus_for, weights_gb
 from knowcost.models.headers import read_config, read_object
 from knowcost.plan.config import Row, Study
-from knowcost.recover import registry as recoveries
+from knowcost.plan.training import Training, beside_dense, training_of
 from knowcost.spec.variants import parse
 
 UNKNOWN = 7_000_000_000  # parameters of a model that is not here yet
@@ -111,8 +111,8 @@ class Work:
 
     stage: thresholds, compress, score, or any other; size: of its model, None where there is none; dtype: what it
     computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
-    one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere; tokens: that a
-    recovery reads; beside_dense: whether the dense model is in memory too.
+    one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere;
+    training: of a recovery, None where nothing is trained; beside_dense: whether the dense model is in memory too.
     """
 
     stage: str
@@ -122,7 +122,7 @@ class Work:
     cells: int = 1
     gpu_memory_gb: float | None = None
     brought: bool = False
-    tokens: int = 0
+    training: Training | None = None
     beside_dense: bool = False
 
     @property
@@ -155,9 +155,10 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8, and of what was compressed elsewhere, twice
     the tokens, since such cells are asked twice. Where the dense model stands beside those asked, 1 GB + W more (the
     attention of a window). GPUs as in `gpus_for`.
-    recover: 6 GB + S + 2 W (twice where its loss is held against the dense model); 30 minutes + 4 P x tokens / speed:
-    forwards and, through frozen weights, backwards; without training 60 minutes + 30 for each 1e9 of P, as compress
-    with calibration data; GPUs as for scoring.
+    recover: 4 GB + S + W + A (recover/memory.py: what blocks keep of a batch for the way back), with the loss `kl`
+    another W. 30 minutes + 4 P x tokens / speed, forwards and, through frozen weights, backwards; 2 P more where blocks
+    compute twice to save memory, and with `kl`; 2 P for held-out windows. Without training 6 GB + S + 2 W, and as many
+    minutes as compress with calibration data. GPUs as for scoring, with what A has beyond 4 GB.
     all others (calibrate, world, tables, figures, report, verify): 4 GB + 0.5 MB a cell; 60 minutes + 1 for 50 cells.
     A job that computes without a GPU has a thread for each 5e8 of P, at most 8; with one it has two.
     """
@@ -187,7 +188,9 @@ def _gpus_and_threads(work: Work) -> tuple[int, int]:
     if work.gpu_memory_gb:
         spread = work.stage in ("score", "recover")
         weights = work.weights_gb * (2 if work.beside_dense else 1)
-        return gpus_for(weights, work.gpu_memory_gb) if spread else 1, 2
+        kept = work.training.memory_gb(work.size.parameters, work.dtype) if work.training else 0
+        beyond = max(0, kept - ACTIVATIONS_GB)
+        return gpus_for(weights + beyond, work.gpu_memory_gb) if spread else 1, 2
     return 0, max(1, min(8, ceil(work.size.parameters / 5e8)))
 
 
@@ -202,16 +205,12 @@ def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float,
 
 def _of_recovery(work: Work, size: Size, gpus: int, threads: int) -> tuple[float, float]:
     """(gigabytes, minutes)."""
-    memory = 6 + size.stored_gb + 2 * work.weights_gb
-    if not work.tokens:
-        return memory, 60 + 30 * size.parameters / 1e9
+    if not (training := work.training):
+        return 6 + size.stored_gb + 2 * work.weights_gb, 60 + 30 * size.parameters / 1e9
+    weights = work.weights_gb * (2 if work.beside_dense else 1)
     speed = GPU_SPEED if gpus else CPU_SPEED * threads
-    return memory, 30 + 4 * size.parameters * work.tokens / speed / 60
-
-
-def _is_trained(job: Job) -> bool:
-    found = [parse(slug).recovery for slug in job.variants if job.stage == "recover"]
-    return any(recovery is not None and recoveries.method_of(recovery).trained for recovery in found)
+    minutes = 30 + training.operations(size.parameters, work.dtype, work.beside_dense) / speed / 60
+    return 4 + size.stored_gb + weights + training.memory_gb(size.parameters, work.dtype), minutes
 
 
 def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
@@ -235,11 +234,11 @@ def counted(study: Study, job: Job, attempt: int = 1) -> dict[str, int]:
         job.stage,
         size(row) if row else None,
         dtype=config["recovery"]["dtype"] if job.stage == "recover" else (row or {}).get("dtype") or "float32",
-        tokens=config["recovery"]["tokens"] if _is_trained(job) else 0,
+        training=training_of(config["recovery"], job.variants[0]) if job.stage == "recover" else None,
         methods={step.method for slug in job.variants for step in parse(slug).steps},
         cells=job.cells,
         brought=any(parse(slug).brought for slug in job.variants),
-        beside_dense=job.beside_dense,
+        beside_dense=job.beside_dense or (job.stage == "recover" and any(map(beside_dense, job.variants))),
         gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
     )
     asked = needs(work, attempt)

@@ -30,13 +30,12 @@ from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.compress.calibration.windows import longest
 from knowcost.models.tokenizers import WHOLE
-from knowcost.recover.method import Work
+from knowcost.recover.method import SHORTEST, Work
 
 log = logging.getLogger(__name__)
 
 IGNORED = -100  # the label of a position that is not scored
 MASKED, TO_MASK, TO_OTHER = 0.15, 0.8, 0.9
-SHORTEST = 2  # tokens of a window: one to read and one to predict
 
 
 @dataclass(frozen=True)

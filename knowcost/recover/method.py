@@ -14,6 +14,8 @@ from knowcost.spec.recoveries import Recovery
 if TYPE_CHECKING:
     import transformers
 
+SHORTEST = 2  # tokens of a window: one to read and one to predict
+PARTS = 10  # of a training, behind each of which the held-out windows are asked
 KL = "kl"  # the option that matches the dense model's distribution instead of the next token
 
 
@@ -87,8 +89,8 @@ class Method:
     families: that it serves. options: that it takes. trained: by gradients, as the section `recovery` of the
     configuration says. calibrated: worked out from weights and the model's calibration windows. controlled: the same
     recovery of the dense model says something. merges: what it makes goes into the weights, and keeps their zeros, so
-    that it is for variants that were pruned and nothing else. part: the method whose archives of its sizes it is put
-    together from, None for most.
+    that it is for variants that were pruned and nothing else. recomputes: while it is trained, blocks may compute twice
+    to save memory. part: the method whose archives of its sizes it is put together from, None for most.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Method:
     calibrated = False
     controlled = True
     merges = False
+    recomputes = True
     part: str | None = None
 
     def positions(self, recovery: Recovery, family: str) -> int:

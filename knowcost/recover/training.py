@@ -33,12 +33,11 @@ from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.common.log import Progress
 from knowcost.recover import archive, data, memory, state
 from knowcost.recover.losses import divergence, scored
-from knowcost.recover.method import KL, Settings, Work
+from knowcost.recover.method import KL, PARTS, Settings, Work
 from knowcost.spec import scopes
 
 log = logging.getLogger(__name__)
 
-PARTS = 10  # how often the held-out windows are asked
 WARMUP = 0.1  # of all batches, at most
 NORM = 1.0
 SAVED_EVERY = 300  # seconds, beside the state that is kept each time the held-out windows were asked
@@ -100,8 +99,8 @@ def _blocks_twice(work: Work, windows: data.Windows) -> Iterator[bool]:
     blocks = [model.get_submodule(path) for _, path in scopes.blocks(config.model_type, dict(model.named_modules()))]
     tokens, size = work.settings.batch_size * windows.length, next(model.parameters()).element_size()
     width = getattr(config, "hidden_size", model.get_input_embeddings().weight.shape[1])
-    depth = max(len(blocks), getattr(config, "num_hidden_layers", 0))
-    twice = memory.checkpointed(tokens, depth, width, size)
+    depth = memory.Depth(max(len(blocks), getattr(config, "num_hidden_layers", 0)), width)
+    twice = memory.checkpointed(tokens, depth, size)
     forwards = [block.forward for block in blocks] if twice else []
     for block, forward in zip(blocks, forwards, strict=False):
         block.forward = functools.partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)

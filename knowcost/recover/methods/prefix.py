@@ -23,6 +23,7 @@ class Prefix(Method):
     )
     families = ("decoder",)  # PEFT gives all layers of an encoder-decoder one prefix, half of which is never read
     options = (KL,)
+    recomputes = False  # a block that computes twice would write its keys into the prefix twice
 
     def make(self, work: Work, out: Path) -> Made:
         from knowcost.recover import adapters

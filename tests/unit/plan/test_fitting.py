@@ -134,3 +134,17 @@ def test_a_recovery_that_a_model_cannot_have(here):
         fitting.check(asked)
     asked.config["study"]["experiments"][0]["recover"] = ["prompt-3"]
     assert fitting.check(asked) == []
+
+
+@pytest.mark.parametrize("kind", ["opt", "gpt2", "mpt"])  # which call their positions differently
+def test_prompts_longer_than_the_window_are_refused(here, kind):
+    tiny.saved(kind, here / kind)
+    asked = study(here / kind, ["gptq"], ["3bit"])
+    for recovery in ("prompt-63", "prefix-64", "prompt-100"):
+        asked.config["study"]["experiments"][0]["recover"] = [recovery]
+        with pytest.raises(
+            InputError, match=rf"row 'm': variant .*{recovery}.* leave nothing of the model's 64 positions"
+        ):
+            fitting.check(asked)
+    asked.config["study"]["experiments"][0]["recover"] = ["prompt-62", "lora-r100"]
+    assert fitting.check(asked) == []

@@ -5,6 +5,7 @@ import pytest
 from knowcost.__main__ import main
 from knowcost.plan import config, hours, resources
 from knowcost.plan.resources import Size, Work
+from knowcost.plan.training import Training
 
 EXPERIMENT = {"name": "few", "families": ["decoder"], "steps": ["gptq"], "scopes": ["overall"], "levels": ["3bit"],
               "recover": ["lora-r2", "lora-r4"]}  # fmt: skip
@@ -31,7 +32,9 @@ def test_gpu_hours_by_hand(configured):
     compress, recover, score = hours.asked(configured(80))
     assert (compress.jobs, compress.gpu_hours, compress.gpus) == (2, 270 / 60, 1)
     assert compress.thread_hours == pytest.approx((43 * 1 + 270 * 2) / 60) and compress.longest == 4.5
-    minutes = resources.needs(Work("recover", SEVEN, "float32", gpu_memory_gb=80, tokens=40_960_000))["runtime"]
+    minutes = resources.needs(
+        Work("recover", SEVEN, "float32", gpu_memory_gb=80, training=Training(40_960_000, 2 * 1024, 64 * 1024))
+    )["runtime"]
     assert (recover.jobs, recover.gpu_hours) == (2, pytest.approx(2 * minutes / 60)) and minutes > 900
     assert (score.jobs, score.gpu_hours) == (2, pytest.approx(2 * 64 / 60))  # 30 + 2 x 16.83
 

@@ -1,15 +1,19 @@
 """What jobs ask a cluster for, against sums done by hand."""
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 
 from knowcost.compress import registry
 from knowcost.plan import resources
 from knowcost.plan.resources import Job, Size, Work
+from knowcost.plan.training import Training
 
 LLAMA_7B = Size(6_738_415_616, 13.476831232)  # float16
 BERT = Size(110_000_000, 0.44)
+PAPER = Training(40_960_000, 2 * 1024, 64 * 1024)
 LLAMA_70B = Size(68_976_648_192, 137.953296384)
 
 
@@ -49,7 +53,21 @@ LLAMA_70B = Size(68_976_648_192, 137.953296384)
             (81000, 169, 2, 1),
         ),
         # not trained: 6 + 13.48 + 2 x 26.95 GB in float32; 60 + 30 x 6.738 minutes
-        ("recover", LLAMA_7B, {"tokens": 0}, (73385, 263, 8, 0)),
+        ("recover", LLAMA_7B, {}, (73385, 263, 8, 0)),
+        # 4 + 13.48 + 26.95 GB, 1.10 for what 32.5 blocks of 4,158 read of 2,048 tokens, 0.82 for one that is computed
+        # again, 1.23 of logits; 30 + 6.74e9 x (6 x 40.96e6 + 2 x 11 x 65,536) / 2e13 / 60 minutes; one GPU
+        ("recover", LLAMA_7B, {"training": PAPER, "gpu_memory_gb": 80}, (47584, 1419, 2, 1)),
+        # beside the dense model 26.95 GB more, and 2 x 40.96e6 tokens; (1.1 x 53.9 + 4) / 72 = 0.88
+        ("recover", LLAMA_7B, {"training": PAPER, "gpu_memory_gb": 80, "beside_dense": True}, (74537, 1879, 2, 1)),
+        # a prefix computes nothing twice: blocks keep 26.55 GB; 4 x 40.96e6; (1.1 x (26.95 + 23.78) + 4) / 36 = 1.66
+        (
+            "recover",
+            LLAMA_7B,
+            {"training": replace(PAPER, recomputes=False), "gpu_memory_gb": 40},
+            (72213, 959, 2, 2),
+        ),
+        # 4 + 0.44 + 0.44 GB, 1.71 that 8.2 blocks of 1,055 keep, 1.23 of logits; 4 x 1.1e8 x 1e6 / 3e10 / 60
+        ("recover", BERT, {"training": Training(1_000_000, 2048)}, (7818, 275, 1, 0)),
         ("aggregate", None, {"cells": 20_000}, (14000, 460, 1, 0)),
         ("world", None, {}, (4001, 61, 1, 0)),
         # it has a model, but holds the whole data and a tokenizer: 4 GB + 2000 x 0.5 MB; 60 + 2000 / 50 minutes
@@ -196,3 +214,16 @@ def test_a_version_that_was_compressed_elsewhere_is_asked_twice(here):
     once, twice = (resources.of_job(Study(), Job("score", "m", (slug,))) for slug in ("dense", "brought-m"))
     # 7e9 unknown parameters on 8 threads: 34 + 7 + 2 x 7e9 x 5e5 / 2.4e11 / 60 = 486.1 minutes, and as many again
     assert (once["runtime"], twice["runtime"]) == (528, 1014)
+
+
+def test_a_recovery_asks_for_what_its_slug_and_the_configuration_say(here):
+    study = Study()
+    study.config["recovery"] = {"tokens": 40_960_000, "length": 1024, "batch_size": 2, "validation": 64}
+    study.config["recovery"] |= {"dtype": "float32", "device": "auto"}
+    slugs = [f"gptq-3bit@overall^{recovery}" for recovery in ("lora-r4", "lora-r4-kl", "prefix-26", "eora-r16")]
+    asked = [resources.counted(study, Job("recover", "m", (slug,)))["mem_mb"] for slug in slugs]
+    # 7e9 unknown parameters, 14 GB on disk: 4 + 14 + 28 GB and what a batch takes; 28 more; all of it; 6 + 14 + 56
+    assert asked[1] - asked[0] == 28_000 and asked[3] == 76_000
+    taken = Training(40_960_000, 2048, 65_536)
+    assert asked[0] == math.ceil(1000 * (46 + taken.memory_gb(7e9, "float32")))
+    assert asked[2] == math.ceil(1000 * (46 + replace(taken, recomputes=False).memory_gb(7e9, "float32")))

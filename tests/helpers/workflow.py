@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from helpers import warm
+
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "HF_ENDPOINT"), "http://127.0.0.1:9")
 
@@ -34,7 +36,7 @@ CONFIG = {
 
 def snakemake(folder, *options, check=True, **environment):
     """Run snakemake in a folder to the end; {stdout, stderr, returncode}. environment: variables beside those here."""
-    run = subprocess.run(**_command(folder, options, environment), capture_output=True, text=True, timeout=300)
+    run = warm.snakemake(folder, *options, **environment)
     if check:
         assert run.returncode == 0, run.stdout[-20000:] + run.stderr[-20000:]
     return run
@@ -71,6 +73,12 @@ class Project:
     def snakemake(self, *options, check=True):
         """Run to the end; {stdout, stderr, returncode}."""
         return snakemake(self.folder, *self._options(options), check=check, **self._environment())
+
+    def run(self):
+        """Run to the end in a process of its own, as users do."""
+        command = _command(self.folder, self._options([]), self._environment())
+        run = subprocess.run(**command, capture_output=True, text=True, timeout=300)
+        assert run.returncode == 0, run.stdout[-20000:] + run.stderr[-20000:]
 
     def start(self, *options):
         """Start in a process group of its own, to be killed; its words go nowhere."""

@@ -40,7 +40,7 @@ def make(folder):
     (folder / "benchmarks.tsv").write_text("name\tformat\tsource\tfamilies\nfirst\tcloze\tfirst.jsonl\tencoder\n")
     project = Project(folder)
     project.write_config()
-    project.snakemake()
+    project.run()
 
 
 @pytest.fixture

@@ -15,14 +15,16 @@ from knowcost.spec.variants import DENSE
 
 @dataclass(frozen=True)
 class Files:
-    """What was compressed and asked. models: {model: family}; manifests: {(model, variant): manifest}; benchmarks:
-    {name: path}; about: {name: what its file says of itself}; digests: of everything, {path: sha256}. Models and
-    benchmarks are in the configuration's order."""
+    """What was compressed, recovered and asked. models: {model: family}; manifests: {(model, variant): manifest};
+    benchmarks: {name: path}; about: {name: what its file says of itself}; trainings: {(model, variant): the file that
+    says how a recovery was trained}; digests: of everything, {path: sha256}. Models and benchmarks are in the
+    configuration's order."""
 
     models: dict[str, str]
     manifests: dict[tuple[str, str], dict[str, Any]]
     benchmarks: dict[str, Path]
     about: dict[str, dict[str, Any]]
+    trainings: dict[tuple[str, str], Path]
     digests: dict[str, str]
 
 
@@ -48,12 +50,15 @@ def read(
     """
     made = [_manifest(path) for path in manifests]
     by_name = {Path(path).stem: Path(path) for path in benchmarks}
+    trainings = dict(_training(path, manifest) for path, manifest in zip(manifests, made, strict=True)
+                     if archive.TRAINING in manifest["files"])  # fmt: skip
     files = Files(
         models={manifest["model"]: manifest["family"] for manifest in made},
         manifests={(manifest["model"], manifest["variant"]): manifest for manifest in made},
         benchmarks=by_name,
         about={name: parquet.about(path) for name, path in by_name.items()},
-        digests={str(path): seal.check(path) for path in (*cells, *manifests, *benchmarks)},
+        trainings=trainings,
+        digests={str(path): seal.check(path) for path in (*cells, *manifests, *benchmarks, *trainings.values())},
     )
     for manifest in made:
         archive.check_parts(manifest, files.manifests)
@@ -66,6 +71,14 @@ def _manifest(path: str | Path) -> dict[str, Any]:
     if manifest["stage_version"] != archive.version_of(manifest):
         raise InputError(f"{path}: made by another version of knowcost; delete it and run Snakemake again")
     return manifest
+
+
+def _training(path: str | Path, manifest: Mapping[str, Any]) -> tuple[tuple[str, str], Path]:
+    """The place of an archive, and its file that says how it was trained. Raises InputError for another one."""
+    found = Path(path).with_name(archive.TRAINING)
+    if seal.check(found, path) != manifest["files"][archive.TRAINING]["sha256"]:
+        raise InputError(f"{found}: is not what {path} lists; delete {path} and run again")
+    return (manifest["model"], manifest["variant"]), found
 
 
 def _cell(path: Path, files: Files, weights: Mapping[tuple[str, str], str]) -> Cell:

@@ -28,6 +28,7 @@ from knowcost.aggregate import (
     similarity,
     statistics,
     tables,
+    training,
     verdicts,
     windows,
 )
@@ -85,6 +86,7 @@ def aggregate(
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
     made |= _claims(asked, windows.of_cells(texts, layers), settings, comparisons.removed(files.manifests))
     made |= _recovered(everything.groups, settings.margin)
+    made["training"] = training.training(files.trainings, files.models)
     made |= _papers(scores, files) | _benchmarks(pd.concat([scores, never, perplexity, near]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)

@@ -1,4 +1,7 @@
-"""The schemas of scores files: one row per fact, per window of a text, or per layer and window."""
+"""The schemas of scores files: one row per fact, per window of a text, or per layer and window.
+
+chosen: of dynamic prompts, the length of the one that was chosen, in every layer or one for all; null for all others.
+"""
 
 import pyarrow as pa
 
@@ -14,6 +17,7 @@ FACTS = pa.schema(
         ("choice_logprobs", pa.list_(pa.float32())),
         ("top_logprob", pa.float32()),
         ("unprompted", pa.bool_()),
+        ("chosen", pa.list_(pa.int32())),
     ]
 )
 
@@ -26,6 +30,7 @@ WINDOWS = pa.schema(
         ("tokens", pa.int32()),
         ("words", pa.int32()),
         ("bytes", pa.int32()),
+        ("chosen", pa.list_(pa.int32())),
     ]
 )
 

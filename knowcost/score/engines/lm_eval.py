@@ -5,11 +5,10 @@ module hands it a ready model; what is asked, and how answers become rows, is in
 on disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second of collecting facts on the machine.
 """
 
-import contextlib
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,18 @@ from typing import Any
 import lm_eval
 import pyarrow as pa
 import torch
-import transformers
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
-from transformers import PreTrainedModel
 
 from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, check_asked, encoded, ending
+from knowcost.recover import dynamic
 from knowcost.score.engines import lm_eval_tasks
+from knowcost.score.engines.contexts import Contexts
+from knowcost.score.engines.lm_eval_model import as_it_is, greedy, without_cache
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
@@ -56,8 +56,9 @@ def ask(
     counts the prompts whose left end did not fit the model's window, less what virtual tokens take of it. Facts are
     dropped, counted by reason and logged, where one of their texts cannot be asked, for a question with fewer choices
     is another question: too_long (an answer alone passes the window), no_tokens (the tokenizer makes nothing of it),
-    no_completion (a cloze without candidates, or with nothing before its blank). Raises InputError for a benchmark,
-    model or tokenizer that the harness cannot ask.
+    no_completion (a cloze without candidates, or with nothing before its blank). Of dynamic prompts, `chosen` has the
+    length of the chosen one, layer by layer or once (contexts.py). Raises InputError for a benchmark, model or
+    tokenizer that the harness cannot ask.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     kind, task, facts = lm_eval_tasks.task(str(benchmark_file), seal.check(benchmark_file))
@@ -68,11 +69,14 @@ def ask(
             "or an encoder-decoder. Take the model's family out of this benchmark's column `families`"
         )
     check_asked(tokenizer, respondent.family)
-    with _as_it_is(model), lm_eval_tasks.quiet():
+    with as_it_is(model), lm_eval_tasks.quiet():
         asker = Asker(respondent, plan, generates=task.OUTPUT_TYPE == "generate_until")
         result = asker.ask(task, len(askable))
     samples = [sample for sample in result["samples"][kind] if sample["doc_id"] not in asker.dropped]
     rows, not_finite = lm_eval_tasks.rows(kind, askable, samples)
+    rows = [
+        row | {"chosen": asker.contexts.chosen.get(each["doc_id"])} for row, each in zip(rows, samples, strict=True)
+    ]
     dropped = Counter(asker.dropped.values())
     dropped["no_completion"] = len(facts[:limit]) - len(askable)
     for reason, count in (dropped := +dropped).items():
@@ -87,6 +91,7 @@ def ask(
         "task_version": result["versions"][kind],
         "prompts_sha256": hashlib.sha256("".join(s["prompt_hash"] for s in samples).encode()).hexdigest(),
         "batch_plan": asker.plan,
+        **asker.contexts.about,
     }
     return pa.Table.from_pylist(rows, schema=FACTS), metadata
 
@@ -103,6 +108,7 @@ class Asker(HFLM):
         self.one_length = plan.one_length or (generates and self.virtual_tokens > 0)
         self.truncated = 0
         self.dropped: dict[int, str] = {}  # the number of a fact that cannot be asked: why
+        self.contexts = Contexts(dynamic.of(respondent.model), respondent.tokenizer.all_special_ids)
 
     @property
     def max_length(self) -> int:
@@ -151,13 +157,15 @@ class Asker(HFLM):
         room = self.max_length + 1 if causal else self.max_length
         lengths = {i: len(requests[i][1]) + (len(requests[i][2]) if causal else 0) for i in kept}
         self.truncated = sum(lengths[i] > room or len(requests[i][2]) > self.max_length for i in kept)
+        self.contexts.learn(self._facts, requests)
         requests = [self._ended(request) for request in requests]
         self._progress = Progress(log)
         sizes = {i: (min(lengths[i], room), 0 if causal else len(requests[i][2])) for i in kept}
         answers: list[Any] = [UNASKED] * len(requests)
-        for group in self._groups(sizes):
+        for group in (part for each in self._groups(sizes) for part in self.contexts.rounds(each)):
             self._start = 0
-            found = super()._loglikelihood_tokens([requests[i] for i in group], *args, **kwargs)
+            with self.contexts.round(group):
+                found = super()._loglikelihood_tokens([requests[i] for i in group], *args, **kwargs)
             for i, answer in zip(group, found, strict=True):
                 answers[i] = answer
         return answers
@@ -183,7 +191,7 @@ class Asker(HFLM):
         self.truncated = sum(length > room for length in lengths.values())
         answers = [""] * len(requests)
         progress, done = Progress(log), 0
-        with _greedy(self.model, self.tokenizer.eos_token_id):
+        with greedy(self.model, self.tokenizer.eos_token_id):
             for group in self._groups({i: min(length, room) for i, length in lengths.items()}):
                 group = sorted(group, key=lambda i: -lengths[i])
                 while group:
@@ -191,11 +199,18 @@ class Asker(HFLM):
                     batch, group = group[:size], group[size:]
                     self.batch_size_per_gpu = len(batch)
                     said = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
+                    if self.contexts.choosing:
+                        read = sorted(batch, key=self._read_at(requests))
+                        self.contexts.generated([requests[i].doc_id for i in read])
                     for i, answer in zip(batch, said, strict=True):
                         answers[i] = answer
                     done += len(batch)
                     progress.say("answered %d of %d prompts", done, len(requests))
         return answers
+
+    def _read_at(self, requests: Sequence[Instance]) -> Callable[[int], tuple[int, str]]:
+        """Where the harness puts a request's prompt among those that it reads together: a key to sort by."""
+        return lambda i: (-len(self.tok_encode(requests[i].args[0])), requests[i].args[0])
 
     def _groups(self, sizes: Mapping[int, Any]) -> list[list[int]]:
         """Lists of the numbers of requests that may share a batch: all, or those of one size."""
@@ -213,9 +228,10 @@ class Asker(HFLM):
     def _model_call(self, inps: Any, attn_mask: Any = None, labels: Any = None) -> Any:
         """The harness leaves it to an encoder-decoder what its decoder reads, and MBart's then begins with the last
         token of the answers: they follow the start token here, as T5's and BART's do anyway."""
-        with _without_cache(self.model):
+        with without_cache(self.model):
             if labels is None:
-                return super()._model_call(inps)
+                with self.contexts.reading(len(inps), self.max_length):
+                    return super()._model_call(inps)
             starts = torch.full_like(labels[:, :1], self.model.config.decoder_start_token_id)
             read = torch.cat([starts, labels[:, :-1]], dim=1)
             with torch.no_grad():
@@ -231,57 +247,10 @@ class Asker(HFLM):
     def _batch_scheduler(self, pos: int, n_reordered_requests: list[Any]) -> int:
         """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""
         self._progress.say("asked %d of %d prompts", self._start, len(n_reordered_requests))
+        self.contexts.in_order(n_reordered_requests)
         _, context, answer = n_reordered_requests[self._start]
         longest = min(len(context), self.max_length) + len(answer)
         size = self._fitting(longest)
         if pos + 1 == self._start + size:
             self._start = pos + 1
         return size
-
-
-@contextlib.contextmanager
-def _as_it_is(model: PreTrainedModel) -> Iterator[None]:
-    """Keep the harness's constructor from tying weights: that overwrites an untied T5's head, and fails on int8
-    heads."""
-    shadowed = vars(model).get("tie_weights")
-    model.tie_weights = lambda *args, **kwargs: None
-    try:
-        yield
-    finally:
-        del model.tie_weights
-        if shadowed:
-            model.tie_weights = shadowed
-
-
-@contextlib.contextmanager
-def _without_cache(model: PreTrainedModel) -> Iterator[None]:
-    """Keep the model from filling a key-value cache, which would take 8 GB for a batch of a 7B model, unless it
-    generates. The hook is the first, so that those of recover/prompted.py see it."""
-    hook = model.register_forward_pre_hook(
-        lambda _, args, kwargs: (args, kwargs | {"use_cache": False}), with_kwargs=True, prepend=True
-    )
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-@contextlib.contextmanager
-def _greedy(model: PreTrainedModel, end: int | None) -> Iterator[None]:
-    """Leave out what a checkpoint says about sampling, beams and penalties: greedy is greedy for every model.
-
-    Its tokens stay, and the tokenizer's `end` ends an answer too: the harness would go on while others in the batch do.
-    A decoder starts as it does where log-likelihoods are asked.
-    """
-    kept = model.generation_config
-    ends = kept.eos_token_id if isinstance(kept.eos_token_id, list) else [kept.eos_token_id]
-    start = getattr(model.config, "decoder_start_token_id", None)
-    tokens = {
-        "eos_token_id": sorted({token for token in [*ends, end] if isinstance(token, int)}) or None,
-        "decoder_start_token_id": kept.decoder_start_token_id if start is None else start,
-    }
-    model.generation_config = transformers.GenerationConfig(**tokens)
-    try:
-        yield
-    finally:
-        model.generation_config = kept

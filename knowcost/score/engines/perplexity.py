@@ -3,8 +3,12 @@
 As GPTQ's, SparseGPT's and Wanda's code measures it on WikiText-2 and C4: the text as one sequence of tokens, cut into
 windows that do not overlap and are each read without what came before; the odd tokens at the end are left out. There
 the mean negative log-likelihood of every window but its first token counts alike; so it does here.
+
+Dynamic prompts are chosen by what is read before anything is scored. Nothing comes before a window, so its first tokens
+choose, and are not scored: such a perplexity is over fewer tokens.
 """
 
+import contextlib
 import logging
 from math import inf
 from pathlib import Path
@@ -20,6 +24,7 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, encoded
+from knowcost.recover import dynamic
 from knowcost.score.engines.cloze import batches
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -31,6 +36,7 @@ log = logging.getLogger(__name__)
 Window = dict[str, Any]  # tokens and what WINDOWS says of them
 
 WINDOW = 2048  # tokens, or the model's whole context if that is shorter
+CHOOSING = 64  # tokens at the start of a window that choose among prompts, or a quarter of a shorter one
 MOST = 256  # windows of a running text, as SparseGPT's code takes of C4; WikiText-2's test split has fewer
 
 
@@ -43,11 +49,12 @@ def ask(
     (Kind.running), or of one whose rows are each a window. limit: only the first so many windows. plan: its
     harness_tokens and one_length count; a longer window is alone.
 
-    Returns (pyarrow.Table of WINDOWS, dict with window, asked, dropped, truncated, batch_plan,
-    limit). logprob: natural log-likelihood of all tokens but the first; tokens, words, bytes: how many these are. A
-    line longer than the model's context, or of one token, is dropped and counted. Windows and lines are the same
-    whether there are virtual tokens or not; of one that does not fit beside them the first tokens are left out, and it
-    is counted in "truncated". Raises InputError for a model or tokenizer that cannot be asked.
+    Returns (pyarrow.Table of WINDOWS, dict with window, unscored, asked, dropped, truncated, batch_plan, limit).
+    logprob: natural log-likelihood of all tokens but the first (of dynamic prompts, the first CHOOSING: unscored, as
+    many of the longest window); tokens, words, bytes: how many these are. A line longer than the model's context, or of
+    one token, is dropped and counted. Windows and lines are the same whether there are virtual tokens or not; of one
+    that does not fit beside them the first tokens are left out, and it is counted in "truncated". Raises InputError for
+    a model or tokenizer that cannot be asked.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     if model.config.is_encoder_decoder or not model.can_generate():
@@ -71,11 +78,12 @@ def ask(
     cut = f"windows of {size} tokens" if running else "lines by themselves"
     length = ", of one length" if plan.one_length else ""
     truncated = sum(len(each["tokens"]) > room for each in windows)
-    windows = [_read(each, room) for each in windows]
+    windows = [_read(each, room, CHOOSING if dynamic.of(model) else 1) for each in windows]
     _predict(model, windows, plan)
-    rows = [{**each, "tokens": len(each["tokens"]) - 1} for each in windows]
+    rows = [{**each, "tokens": len(each["tokens"]) - each["unscored"]} for each in windows]
     return pa.Table.from_pylist(rows, schema=WINDOWS), {
         "window": min(size, room),
+        "unscored": max((each["unscored"] for each in windows), default=1),
         "asked": len(windows),
         "dropped": dropped,
         "truncated": truncated,
@@ -118,28 +126,33 @@ def _window(name: str, relation: str | None, text: str, tokens: list[int], place
     return {"id": name, "relation": relation, "text": text, "tokens": tokens, "places": places}
 
 
-def _read(window: Window, room: int) -> Window:
+def _read(window: Window, room: int, most: int) -> Window:
     """What is read of a window, its last tokens where it has more than there is room for, and what a row says of that
-    beside its log-likelihood; the text that counts is that of all tokens but the first."""
+    beside its log-likelihood; the text that counts is that of all tokens but the first `most`, or a quarter."""
     tokens, places = window["tokens"][-room:], window["places"][-room:]
-    said = window["text"][places[1][0] : places[-1][1]]
-    counts = {"words": len(said.split()), "bytes": len(said.encode())}
+    unscored = max(1, min(most, len(tokens) // 4))
+    said = window["text"][places[unscored][0] : places[-1][1]]
+    counts = {"words": len(said.split()), "bytes": len(said.encode()), "unscored": unscored}
     return {"id": window["id"], "relation": window["relation"], "tokens": tokens, **counts}
 
 
 @torch.inference_mode()
 def _predict(model: PreTrainedModel, windows: list[Window], plan: Plan) -> None:
-    """Add `logprob` to every window."""
-    device = next(model.parameters()).device
+    """Add `logprob`, and `chosen` of dynamic prompts, to every window."""
+    device, chooser = next(model.parameters()).device, dynamic.of(model)
     done, progress = 0, Progress(log)
     for batch in batches(windows, plan.harness_tokens, plan.one_length):
         lengths = [len(each["tokens"]) for each in batch]
         padded = [each["tokens"] + [0] * (max(lengths) - length) for each, length in zip(batch, lengths, strict=True)]
         ids = torch.tensor(padded, device=device)
         present = torch.arange(max(lengths), device=device) < torch.tensor(lengths, device=device)[:, None]
-        logits = model(input_ids=ids, attention_mask=present.long(), use_cache=False).logits
-        for row, (each, length) in enumerate(zip(batch, lengths, strict=True)):
-            each["logprob"] = _logprob(logits[row, : length - 1], ids[row, 1:length])
+        unscored = [each["unscored"] for each in batch]
+        with chooser.reading(unscored) if chooser else contextlib.nullcontext():
+            logits = model(input_ids=ids, attention_mask=present.long(), use_cache=False).logits
+        chosen = chooser.chosen() if chooser else [None] * len(batch)
+        for row, (each, length, first) in enumerate(zip(batch, lengths, unscored, strict=True)):
+            each["logprob"] = _logprob(logits[row, first - 1 : length - 1], ids[row, first:length])
+            each["chosen"] = chosen[row]
         done += len(batch)
         progress.say("read %d of %d windows", done, len(windows))
 

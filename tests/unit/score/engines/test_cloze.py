@@ -74,6 +74,7 @@ def test_equals_the_plain_pass_in_the_order_of_the_benchmark(pair):
         "choice_logprobs",
         "top_logprob",
         "unprompted",
+        "chosen",
     ]
     assert rows.schema.field("rank").type == pa.int32() and rows.schema.field("logprob").type == pa.float32()
     asked = {row["id"]: row for row in rows.to_pylist()}

@@ -7,9 +7,10 @@ import pandas as pd
 
 from knowcost.aggregate.tables import ALL
 from knowcost.recover.registry import name_of
+from knowcost.recover.wording import in_words
 from knowcost.report.table import Cell, Column, Table, Told, columns, number, row, variant
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import GROUPINGS
+from knowcost.spec.variants import DENSE, GROUPINGS
 
 NOT_ABOVE = " Grey: the dense model is not shown to be above the baseline, so there is little to lose."
 WHOLE = ""  # the scope of what was compressed elsewhere
@@ -94,7 +95,18 @@ def perplexity(frame: pd.DataFrame) -> Iterator[Table]:
     note = "Perplexity per token; it compares with other models only where they share a vocabulary."
     for model, rows in frame.groupby("model", sort=False):
         heads, cells = _wide(rows, "benchmark", rows["perplexity"], ".4g")
-        yield Table(f"Perplexity of {model}", note, heads, cells, folded=True)
+        yield Table(f"Perplexity of {model}", note + _other_tokens(rows), heads, cells, folded=True)
+
+
+def _other_tokens(rows: pd.DataFrame) -> str:
+    """Which of a model's variants were scored on other tokens than the dense model, where that was asked."""
+    dense = rows[rows["variant"] == DENSE].set_index("benchmark")["tokens"]
+    beside = rows[rows["benchmark"].isin(dense.index)]
+    slugs = beside["variant"][beside["tokens"].to_numpy() != dense.reindex(beside["benchmark"]).to_numpy()].unique()
+    if not len(slugs):
+        return ""
+    words = "; ".join(in_words(slug) for slug in slugs)
+    return f" Over fewer tokens of each window than the dense model's, and so not to be held against it: {words}."
 
 
 def similarity(frame: pd.DataFrame) -> Iterator[Table]:

@@ -41,6 +41,17 @@ def test_perplexity_is_no_fact(data):
     assert table.folded
 
 
+def test_perplexity_of_fewer_tokens_is_told(data):
+    frame = data["perplexity"].copy()
+    (table,) = tasks.perplexity(frame)
+    assert "fewer tokens" not in table.note
+    frame.loc[frame["variant"] == "magnitude-60@overall", "tokens"] -= 1
+    (table,) = tasks.perplexity(frame)
+    assert table.note.endswith("and so not to be held against it: everything pruned by 60%.")
+    (table,) = tasks.perplexity(frame[frame["variant"] != "dense"])
+    assert "fewer tokens" not in table.note  # there is nothing to compare with
+
+
 def test_domains_and_disciplines_on_the_page(data):
     (table,) = tasks.domains(data["domains"])
     found, rows = (

@@ -8,7 +8,6 @@ nothing else, so it is computed once; a forward pre-hook puts it into the cache 
 import copy
 import functools
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,11 @@ import torch
 import transformers
 from transformers import DynamicCache
 
-from knowcost.common.errors import InputError
-from knowcost.spec.architectures import positions
-
-_CHANGING = ("dynamic", "longrope")  # kinds of rotary positions that depend on how long a text is
-
 _Arguments = tuple[tuple[Any, ...], dict[str, Any]]  # of a forward pass
 
 
 def put_prompt(model: transformers.PreTrainedModel, folder: Path) -> None:
-    """Put a stored prompt in front of a decoder's input, or of that of an encoder-decoder's encoder.
-
-    Raises InputError for a model that cannot serve it.
-    """
+    """Put a stored prompt in front of a decoder's input, or of that of an encoder-decoder's encoder."""
     stored = _stored(model, folder)
     count = stored.active_peft_config.num_virtual_tokens
     with torch.no_grad():
@@ -44,10 +35,7 @@ def put_prompt(model: transformers.PreTrainedModel, folder: Path) -> None:
 
 
 def put_prefix(model: transformers.PreTrainedModel, folder: Path) -> None:
-    """Put a stored prefix in front of the keys and values of a decoder's layers.
-
-    Raises InputError for a model that cannot serve it.
-    """
+    """Put a stored prefix in front of the keys and values of a decoder's layers."""
     stored = _stored(model, folder)
     with torch.no_grad():
         cache = stored.get_prompt(1)
@@ -58,27 +46,7 @@ def _stored(model: transformers.PreTrainedModel, folder: Path) -> peft.PeftModel
     """What PEFT makes of an adapter of virtual tokens; it leaves the model itself as it was."""
     stored = peft.PeftModel.from_pretrained(model, folder)
     model.eval()
-    _check(model, stored.active_peft_config.num_virtual_tokens, folder)
     return stored
-
-
-def _check(model: transformers.PreTrainedModel, count: int, folder: Path) -> None:
-    where, config = f"{folder}: {count} virtual tokens", model.config
-    room = positions(config)
-    if room is not None and count >= room - 1:
-        raise InputError(f"{where} leave no room in the model's {room:,} positions; take fewer")
-    if kinds := _rotary(config) & set(_CHANGING):
-        raise InputError(
-            f"{where}: the model's rotary positions ({', '.join(sorted(kinds))}) depend on how long a text is, so "
-            "the keys of virtual tokens cannot be computed once; take LoRA for this model"
-        )
-
-
-def _rotary(config: transformers.PreTrainedConfig) -> set[str]:
-    """The kinds of rotary positions that a model has, one for all layers or one for each type of layer."""
-    said = getattr(config, "rope_parameters", None) or {}
-    parts = [said, *(each for each in said.values() if isinstance(each, Mapping))]
-    return {part["rope_type"] for part in parts if part.get("rope_type")}
 
 
 @dataclass(frozen=True)

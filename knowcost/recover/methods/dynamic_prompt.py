@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowcost.common.errors import InputError
+from knowcost.recover import virtual
 from knowcost.recover.method import KL, Made, Method, Work
 from knowcost.spec.architectures import architecture
 from knowcost.spec.recoveries import Recovery
 
 if TYPE_CHECKING:
     import transformers
-
-# Scalings of rotary positions by how long a text is: keys that were computed once would not be those of a longer one.
-_BY_LENGTH = ("dynamic", "longrope")
 
 
 class DynamicPrompt(Method):
@@ -45,12 +43,7 @@ class DynamicPrompt(Method):
                 f"{self.name}: the attention of {kind!r} is not reached by transformers' attention interface, in which "
                 "prompts are chosen; leave this recovery out for this model, or take prompt"
             )
-        scaling = next((each for each in _scalings(config) if each in _BY_LENGTH), None)
-        if scaling:
-            raise InputError(
-                f"{self.name}: rotary positions of kind {scaling!r} depend on how long a text is, so prompts cannot be "
-                "computed once and kept; leave this recovery out for this model, or take prompt"
-            )
+        virtual.check_rotary(self.name, config)
 
     def make(self, work: Work, out: Path) -> Made:
         from knowcost.recover import dynamic_archive
@@ -63,11 +56,3 @@ class DynamicPrompt(Method):
 
         self.check_config(model.config.to_dict())
         dynamic_archive.apply(recovery, model, folder)
-
-
-def _scalings(config: Mapping[str, Any]) -> list[Any]:
-    """The kinds of scaling that a config.json names, of old and new transformers, for all layers or by their type."""
-    given = [config.get("rope_scaling"), config.get("rope_parameters")]
-    sections = [each for each in given if isinstance(each, Mapping)]
-    sections += [inner for each in sections for inner in each.values() if isinstance(inner, Mapping)]
-    return [section.get(key) for section in sections for key in ("rope_type", "type")]

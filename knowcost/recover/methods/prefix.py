@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from knowcost.recover import virtual
 from knowcost.recover.method import KL, Made, Method, Work
 from knowcost.spec.recoveries import Recovery
 
@@ -25,6 +27,9 @@ class Prefix(Method):
     options = (KL,)
     recomputes = False  # a block that computes twice would write its keys into the prefix twice
 
+    def check_config(self, config: Mapping[str, Any]) -> None:
+        virtual.check_rotary(self.name, config)
+
     def make(self, work: Work, out: Path) -> Made:
         from knowcost.recover import adapters
 
@@ -36,4 +41,5 @@ class Prefix(Method):
     def apply(self, recovery: Recovery, model: transformers.PreTrainedModel, folder: Path) -> None:
         from knowcost.recover import prompted
 
+        self.check_config(model.config.to_dict())
         prompted.put_prefix(model, folder)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from knowcost.recover import virtual
 from knowcost.recover.method import KL, Made, Method, Work
 from knowcost.spec.recoveries import Recovery
 
@@ -24,6 +26,9 @@ class Prompt(Method):
     families = ("encoder_decoder", "decoder")
     options = (KL,)
 
+    def check_config(self, config: Mapping[str, Any]) -> None:
+        virtual.check_rotary(self.name, config)
+
     def make(self, work: Work, out: Path) -> Made:
         from knowcost.recover import adapters
 
@@ -35,4 +40,5 @@ class Prompt(Method):
     def apply(self, recovery: Recovery, model: transformers.PreTrainedModel, folder: Path) -> None:
         from knowcost.recover import prompted
 
+        self.check_config(model.config.to_dict())
         prompted.put_prompt(model, folder)

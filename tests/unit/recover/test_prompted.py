@@ -11,7 +11,9 @@ from helpers.virtual import Prepended, by_peft, virtual
 
 from knowcost.common.errors import InputError
 from knowcost.recover import prompted
+from knowcost.recover.registry import METHODS
 from knowcost.spec.architectures import architectures
+from knowcost.spec.recoveries import Recovery
 
 COUNT = 5
 SERVED = [kind for kind in tiny.EVERY if architectures()[kind.removesuffix("-tied")].family != "encoder"]
@@ -129,13 +131,9 @@ def test_opts_projected_embeddings_are_what_a_prompt_holds(tmp_path):
     assert torch.allclose(read(model), expected, atol=1e-5)
 
 
-def test_what_cannot_be_served_is_refused(tmp_path):
-    model = tiny.model("opt")
-    virtual(model, "prompt", tmp_path, 63)
-    with pytest.raises(InputError, match="63 virtual tokens leave no room in the model's 64 positions; take fewer"):
-        prompted.put_prompt(model, tmp_path)
+@pytest.mark.parametrize("kind", PUT)
+def test_what_cannot_be_served_is_refused_when_it_is_loaded(kind, tmp_path):
     rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
     model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**tiny.WIDE, rope_parameters=rope))
-    virtual(model, "prefix", tmp_path, 5)
-    with pytest.raises(InputError, match=r"rotary positions \(dynamic\) depend on how long a text is"):
-        prompted.put_prefix(model, tmp_path)
+    with pytest.raises(InputError, match=f"{kind}: rotary positions of kind 'dynamic' depend on how long a text is"):
+        METHODS[kind].apply(Recovery(kind, "5"), model, tmp_path)

@@ -33,11 +33,11 @@ def test_the_paper_s_matrix_by_hand(root):
 
 def test_the_recovery_paper_s_matrix_by_hand(root):
     """Per model the dense one, and two compressions on two texts, each by itself and recovered in 3 ranks, 3 lengths of
-    prompts and of prefixes, and 2 choices among prompts; nine tasks and two texts."""
+    prompts and of prefixes, and 2 choices among prompts; nine tasks, two texts and similarity."""
     recovery = study(root, "recovery")
     assert set(recovery.models) == {"llama-7b", "opt-6.7b"}
     assert len(design.variants(recovery, "decoder")) == 1 + 2 * 2 * (1 + 3 + 3 + 3 + 2) == 49
-    assert len(design.cells(recovery)) == 2 * 49 * (9 + 2)
+    assert len(design.cells(recovery)) == 2 * 49 * (9 + 2 + 1)
     for experiment in recovery.config["study"]["experiments"]:  # the controls, which both experiments name
         experiment["recover_dense"] = True
     assert len(design.variants(recovery, "decoder")) == 49 + 11

@@ -20,8 +20,9 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import FEWEST_CLUSTERS, returned
+from knowcost.aggregate import returned
 from knowcost.aggregate.clustered import Estimates, estimate
+from knowcost.aggregate.relearning import EITHER, MAIN, decide
 from knowcost.aggregate.returned import Chance, Part
 from knowcost.aggregate.statistics import Group, models_of
 from knowcost.benchmarks.kinds import NEVER
@@ -32,16 +33,6 @@ COLUMNS = ["family", "model", "compressed", "recovery", "texts", "lost", "untold
            "taught_points", "taught_low", "taught_high", "never", "never_right", "chance_percent", "chance_low",
            "chance_high", "chance_by", "displaced_percent", "displaced_low", "displaced_high", "forgotten_percent",
            "forgotten_low", "forgotten_high", "decision"]  # fmt: skip
-MAIN = "main"  # what the study's main texts are called here
-EITHER = f"{MAIN} or "  # before the name of the texts that state a half
-
-DISPLACED = "displaced"  # some of what was lost is shown to have been, and none to be forgotten
-FORGOTTEN = "forgotten"
-BOTH = "both"
-UNTAUGHT = "the recovery taught nothing"  # so that what does not return may still be there
-UNSURE = "not precise enough"
-NOT_RUN = "not run"  # the texts that state a half, without which nothing says what the recovery can teach
-DECISIONS = (DISPLACED, BOTH, FORGOTTEN, UNSURE, UNTAUGHT, NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -116,6 +107,7 @@ def _row(test: _Test, variants: Sequence[str], taught: Estimates | None) -> dict
     forgotten = tuple(100 * each for each in ratio(_left(back), _left(chance.found)))
     counts = {name: sum(each.n for each in parts) for name, parts in (("untold", untold), ("told", told))}
     hits = {name: sum(each.hits for each in parts) for name, parts in (("untold", untold), ("told", told))}
+    low = None if taught is None else float(taught.low[0])
     gone = returned.share([Part(each.group, each.inside, ~each.right) for each in untold])
     return {
         "lost": sum(counts.values()),
@@ -127,7 +119,7 @@ def _row(test: _Test, variants: Sequence[str], taught: Estimates | None) -> dict
         **_chance(chance),
         **dict(zip(("forgotten_percent", "forgotten_low", "forgotten_high"), forgotten, strict=True)),
         **{f"displaced_{name}": 100 - forgotten[place] for name, place in (("percent", 0), ("low", 2), ("high", 1))},
-        "decision": decide(forgotten, taught, (int(back.differing[0]), int(gone.differing[0]))),
+        "decision": decide(forgotten, low, (int(back.differing[0]), int(gone.differing[0]))),
     }
 
 
@@ -158,25 +150,3 @@ def ratio(above: tuple[float, float, float], below: tuple[float, float, float]) 
     low = a * b - sqrt(max(0.0, (a * b) ** 2 - a_low * b_high * (2 * a - a_low) * (2 * b - b_high)))
     high = a * b + sqrt(max(0.0, (a * b) ** 2 - a_high * b_low * (2 * a - a_high) * (2 * b - b_low)))
     return a / b, low / (b_high * (2 * b - b_high)), high / (b_low * (2 * b - b_low))
-
-
-def decide(forgotten: tuple[float, ...], taught: Estimates | None, clusters: tuple[int, int]) -> str:
-    """What the share that was forgotten (percent, low, high) bears: one of DECISIONS.
-
-    Some was displaced if the interval ends below 100; some was forgotten if it begins above 0 and the recovery is shown
-    to bring back more of what it is told. clusters: those with a fact that returned, and with one that did not; fewer
-    than FEWEST_CLUSTERS bear nothing.
-    """
-    _, low, high = forgotten
-    if taught is None:
-        return NOT_RUN
-    if isnan(low) or isnan(high):
-        return UNSURE
-    teaches = bool(taught.low[0] > 0)
-    displaced = high < 100 and clusters[0] >= FEWEST_CLUSTERS
-    gone = low > 0 and clusters[1] >= FEWEST_CLUSTERS and teaches
-    if displaced and gone:
-        return BOTH
-    if displaced or gone:
-        return DISPLACED if displaced else FORGOTTEN
-    return UNSURE if teaches else UNTAUGHT

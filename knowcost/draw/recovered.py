@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from knowcost.aggregate import relearned, rule
+from knowcost.aggregate import relearning, rule
 from knowcost.aggregate.tables import those
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, HOLLOW, LOOKS, SIZE, dot_handles, dots, finish, panels
@@ -50,8 +50,9 @@ CHANGE = (
 
 def figures(mine: Mapping[str, pd.DataFrame], family: str, who: str) -> Iterator[Drawn]:
     """Every figure of one family's recoveries; mine: its tables (recovered, relearned, scores)."""
-    yield from brought_back(mine["recovered"], family, who)
-    yield from relearning(mine["relearned"], family, who)
+    told = relearning.is_told(mine["recovered"], mine["relearned"])
+    yield from brought_back(mine["recovered"][~told], family, who)
+    yield from untold(mine["relearned"], family, who)
     yield from stored(mine["scores"], family, who)
 
 
@@ -84,14 +85,14 @@ def _decided(decisions: Iterable[str]) -> str:
     return f"Dots of the compressed model: {'; '.join(words)}. " if words else ""
 
 
-def relearning(frame: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
+def untold(frame: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     """A panel per model and compression: of the lost facts, those that came back without being told, after either
     training; those that were told; and what chance gives."""
-    there = frame[frame["decision"] != relearned.NOT_RUN]
-    told = [words.removeprefix(relearned.EITHER) for words in there["texts"] if words.startswith(relearned.EITHER)]
+    there = frame[frame["decision"] != relearning.NOT_RUN]
+    told = sorted(relearning.told_by(there["texts"]))
     if not told:
         return
-    rows = there[there["texts"].isin([relearned.MAIN, told[0]])]
+    rows = there[there["texts"].isin([relearning.MAIN, told[0]])]
     title = f"Forgotten, or displaced? {LABELS[family].capitalize()} models"
     caption = (
         "Of the facts that the dense model knew and the compressed one lost, the share that is right again. Blue: "
@@ -106,8 +107,8 @@ def relearning(frame: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
 
 def _relearning_marks(told: str) -> tuple[Mark, ...]:
     return (
-        Mark("not told, main texts", "untold_percent", "untold", BLUE, "o", relearned.MAIN),
-        Mark("", "chance_percent", "chance", GREY, "D", relearned.MAIN),
+        Mark("not told, main texts", "untold_percent", "untold", BLUE, "o", relearning.MAIN),
+        Mark("", "chance_percent", "chance", GREY, "D", relearning.MAIN),
         Mark(f"not told, “{told}”", "untold_percent", "untold", ORANGE, "s", told),
         Mark("chance after the same training", "chance_percent", "chance", GREY, "D", told),
         Mark(f"told, “{told}”", "told_percent", "told", GREEN, "^", told),

@@ -12,7 +12,7 @@ from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.recover.wording import in_words
-from knowcost.report import beyond, subjects, topics
+from knowcost.report import beyond, recovered, subjects, topics
 from knowcost.report.saying import Item, Row, enough, losses, minus, points
 from knowcost.report.subjects import Subject
 from knowcost.report.table import number, whole
@@ -40,12 +40,14 @@ def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
     for name, sentence in beyond.SENTENCES.items():
         rows = tables.those(data[name], lambda variant: variant.recovery is None)
         lines += sentence(rows[rows["model"].isin(known)])
+    lines += recovered.gains(data["recovered"], data["relearned"])
     lines += [*subjects.unanswered(data), *subjects.guessing(data), *subjects.together(data)]
     return [*lines, *subjects.small(data, FULL_WEIGHT)]
 
 
 def headlines(data: Mapping[str, pd.DataFrame]) -> list[str]:
-    """A line per model of which something can be said: what it knew, what costs it most, and how small it may be."""
+    """A line per model of which something can be said: what it knew, what costs it most, and how small it may be; and
+    whether what it lost was forgotten, where that was tested."""
     if data["drops_by_model"].empty:
         return ["Only dense models were asked so far: there is nothing to compare yet."]
     accuracies = subjects.accuracies(data["scores"])
@@ -53,7 +55,7 @@ def headlines(data: Mapping[str, pd.DataFrame]) -> list[str]:
     for name, subject in subjects.models(data).items():
         known = f"{name} ({LABELS[subject.family]}) answers {number(accuracies[name])}% right uncompressed."
         lines.append(f"{known} {_costliest(subject)} {_smallest(data['cheapest'], name)}")
-    return lines
+    return [*lines, *recovered.headline(data["relearned"])]
 
 
 def _costliest(subject: Subject) -> str:

@@ -28,6 +28,7 @@ from knowcost.report import (
     forget_knowledge,
     leads,
     paper,
+    recovered,
     run,
     tasks,
 )
@@ -104,6 +105,7 @@ def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, An
         "families": _families(figures),
         "paper": paper.index(data, figures),
         "forget": forget_knowledge.contents(data, figures),
+        "recovered": recovered.section(data),
         "tables": _tables(data),
     }
 

@@ -4,7 +4,7 @@ from math import nan
 
 import pandas as pd
 
-from knowcost.aggregate import answer_bias, capacity, halves, phrasings, rule, statistics, tables
+from knowcost.aggregate import answer_bias, capacity, halves, phrasings, recovered, relearned, rule, statistics, tables
 from knowcost.aggregate import drops as aggregated
 
 FAMILY = {"a": "encoder", "b": "encoder_decoder", "c": "decoder"}  # by a model's first letter
@@ -57,6 +57,8 @@ def data(rows, scores=None, cheapest=(), contrasts=(), facts=()):
         "drops_by_model": pd.DataFrame(by_model, columns=aggregated.BY_MODEL),
         "drops": pd.DataFrame([each for each in rows if "model" not in each], columns=aggregated.BY_FAMILY),
         "cheapest": pd.DataFrame(cheapest, columns=["family", "model", "keep_at_least", *aggregated.CHEAPEST]),
+        "recovered": pd.DataFrame(columns=recovered.COLUMNS),
+        "relearned": pd.DataFrame(columns=relearned.COLUMNS),
         "answer_bias": pd.DataFrame(columns=answer_bias.COLUMNS),
         "phrasings": pd.DataFrame(columns=phrasings.COLUMNS),
         "capacity": pd.DataFrame(columns=capacity.COLUMNS),

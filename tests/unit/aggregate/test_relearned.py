@@ -8,6 +8,7 @@ from helpers.groups import group
 from scipy import stats
 
 from knowcost.aggregate import relearned as test
+from knowcost.aggregate import relearning as words
 from knowcost.aggregate.clustered import mean
 from knowcost.aggregate.relearned import relearned
 
@@ -17,9 +18,9 @@ MAIN, HALF, STRANGERS = (f"{BITS}^lora-r4{data}" for data in ("", "~half", "~str
 
 def asked(dense, compressed, main, half, stated, benchmark="b", **more):
     """A group whose facts are stated where `stated` has "h" (half), "n" (never) or "-" (nowhere)."""
-    words = [{"h": "half", "n": "never", "-": None}[each] for each in stated]
+    texts = [{"h": "half", "n": "never", "-": None}[each] for each in stated]
     right = {"dense": dense, BITS: compressed, MAIN: main, HALF: half}
-    return group(right, benchmark=benchmark, stated_in=words, **{"guess": 0.25} | more)
+    return group(right, benchmark=benchmark, stated_in=texts, **{"guess": 0.25} | more)
 
 
 def of(frame, texts):
@@ -49,7 +50,7 @@ def test_shares_by_hand():
     assert of(frame, "main")["untold_returned"] == 8 and of(frame, "main")["never_right"] == 2
     half_row = of(frame, "half")
     assert half_row["untold_returned"] == 6 and half_row["taught_points"] == pytest.approx(75 - 15)
-    assert row["taught_points"] == half_row["taught_points"] and row["decision"] == test.BOTH
+    assert row["taught_points"] == half_row["taught_points"] and row["decision"] == words.BOTH
 
 
 def test_facts_with_other_choices_and_open_ones_are_guessed():
@@ -71,7 +72,7 @@ def test_what_was_not_split_or_not_run_has_no_row():
     assert relearned([alone]).empty and list(relearned([])) == test.COLUMNS
     split = group({"dense": "1" * 20, BITS: "0" * 20, MAIN: "1" * 20}, stated_in=["half", None] * 10)
     (row,) = relearned([split]).to_dict("records")
-    assert (row["texts"], row["decision"]) == ("main", test.NOT_RUN)
+    assert (row["texts"], row["decision"]) == ("main", words.NOT_RUN)
 
 
 def test_other_texts_are_a_control_of_their_own():
@@ -82,26 +83,19 @@ def test_other_texts_are_a_control_of_their_own():
     assert of(frame, "strangers")["untold_returned"] == 2  # of the 10 that nothing states
 
 
-class Fixed:
-    """What is read of an estimate: its lower end."""
-
-    def __init__(self, low):
-        self.low = np.array([low])
-
-
 @pytest.mark.parametrize(
     ("low", "high", "taught", "clusters", "word"),
     [
-        (60, 95, 20, (9, 50), test.BOTH), (60, 101, 20, (9, 50), test.FORGOTTEN),
-        (-2, 20, 20, (50, 9), test.DISPLACED),
-        (-2, 105, 20, (9, 9), test.UNSURE), (60, 95, -1, (9, 50), test.DISPLACED),
-        (60, 101, -1, (9, 50), test.UNTAUGHT),
-        (60, 95, None, (9, 50), test.NOT_RUN), (nan, nan, 20, (9, 9), test.UNSURE),
-        (60, 95, 20, (5, 50), test.FORGOTTEN), (60, 95, 20, (50, 5), test.DISPLACED),
+        (60, 95, 20, (9, 50), words.BOTH), (60, 101, 20, (9, 50), words.FORGOTTEN),
+        (-2, 20, 20, (50, 9), words.DISPLACED),
+        (-2, 105, 20, (9, 9), words.UNSURE), (60, 95, -1, (9, 50), words.DISPLACED),
+        (60, 101, -1, (9, 50), words.UNTAUGHT),
+        (60, 95, None, (9, 50), words.NOT_RUN), (nan, nan, 20, (9, 9), words.UNSURE),
+        (60, 95, 20, (5, 50), words.FORGOTTEN), (60, 95, 20, (50, 5), words.DISPLACED),
     ],
 )  # fmt: skip
 def test_words_follow_the_interval_and_what_the_recovery_can_teach(low, high, taught, clusters, word):
-    assert test.decide((80, low, high), None if taught is None else Fixed(taught), clusters) == word
+    assert words.decide((80, low, high), taught, clusters) == word
 
 
 def test_the_ratio_is_donner_and_zous():

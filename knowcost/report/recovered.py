@@ -1,0 +1,226 @@
+"""The report's section on recoveries: whether what compression took was forgotten or only displaced, in words that
+follow the table `relearned`, and what each recovery brings back."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from knowcost.aggregate import rule
+from knowcost.aggregate.relearning import BOTH, DISPLACED, EITHER, FORGOTTEN, MAIN, NOT_RUN, UNTAUGHT, is_told, told_by
+from knowcost.recover.registry import label
+from knowcost.recover.wording import in_words
+from knowcost.report.saying import listed, points
+from knowcost.report.table import GONE, LEGEND, Cell, Table, columns, estimate, interval, number, row, whole
+
+Record = Mapping[Hashable, Any]
+MOST = 3  # gains that a sentence tells one by one
+
+TEST = (
+    "Knowledge that a compressed model no longer shows may be gone, or still be there and only out of reach. The test: "
+    "the compressed model is trained a little, on texts that do not state the facts in question. What is right again "
+    "afterwards, beyond what chance gives, was never gone: it was displaced. The rest was forgotten, as far as this "
+    "recovery can tell: texts that do state a random half of the facts show how much it can bring back of what it is "
+    "told. Chance is seen on facts that no model was ever told."
+)
+LIMITS = (
+    "What this cannot say: a guess of the dense model that happened to be right, and is made again, counts as "
+    "displaced; and what did not come back may come back under a longer training, or another. In a world of invented "
+    "people facts are independent, so no text gives away a fact that it does not state; of real texts nobody can "
+    "promise that."
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Paragraphs, and the tables beneath them."""
+
+    words: list[str]
+    tables: list[Table]
+
+
+def section(data: Mapping[str, pd.DataFrame]) -> Section | None:
+    """The section; None where nothing was recovered. data: {name: frame} of tables.read."""
+    tables = [*_relearned(data["relearned"]), *_recovered(data["recovered"]), *_overlap(data["recovered_overlap"])]
+    if not tables:
+        return None
+    tested = verdicts(data["relearned"])
+    words = [TEST, *tested, *controls(data["relearned"]), LIMITS] if tested else []
+    return Section([*words, *gains(data["recovered"], data["relearned"])], tables)
+
+
+def headline(relearned: pd.DataFrame) -> Iterator[str]:
+    """A sentence per model: of every compression the verdict of the recovery that is best at bringing back what it is
+    told, which is the fairest judge."""
+    tested = _tested(relearned)
+    for model, rows in tested.groupby("model", sort=False):
+        said = []
+        for compressed, mine in rows.groupby("compressed", sort=False):
+            best = mine.sort_values("taught_points", kind="stable").iloc[-1].to_dict()
+            others = f", which of {len(mine)} recoveries teaches best" if len(mine) > 1 else ""
+            how = f"(seen with {label(best['recovery'])}{others})"
+            said.append(f"with {in_words(str(compressed))}, {_verdict(best)} {how}")
+        yield f"Forgotten, or only displaced? Of what {model} lost {listed(said, '; ')}."
+
+
+def verdicts(relearned: pd.DataFrame) -> list[str]:
+    """A sentence per model, compression and recovery."""
+    return [
+        f"{record['model']}, {in_words(record['compressed'])}, {label(record['recovery'])}: {_verdict(record)}."
+        f" {_shown(record)}"
+        for record in _tested(relearned).to_dict("records")
+    ]
+
+
+def _tested(relearned: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count either of the two trainings."""
+    return relearned[relearned["texts"].str.startswith(EITHER) & (relearned["decision"] != NOT_RUN)]
+
+
+def _verdict(record: Record) -> str:
+    displaced = points(*interval(record, "displaced_percent", "displaced"), "%")
+    forgotten = points(*interval(record, "forgotten_percent", "forgotten"), "%")
+    words = {
+        BOTH: f"{displaced} was displaced and comes back untold, {forgotten} was forgotten",
+        DISPLACED: f"{displaced} was displaced and comes back untold; that any of the rest was forgotten is not shown",
+        FORGOTTEN: f"{forgotten} was forgotten; that any comes back untold beyond chance is not shown",
+        UNTAUGHT: "nothing is decided: no more comes back untold than by chance, but the recovery does not bring back "
+        "what it is told either",
+    }
+    open_question = f"what was displaced is not measured precisely enough: {displaced}"
+    return words.get(record["decision"], open_question)
+
+
+def _shown(record: Record) -> str:
+    """What the verdict rests on."""
+    told = record["texts"].removeprefix(EITHER)
+    taught = points(*interval(record, "taught_points", "taught"), " points")
+    chance = f"{number(record['chance_percent'])}% by chance"
+    seen = f", seen on {whole(record['never'])} facts never told" if record["never"] else f", by {record['chance_by']}"
+    return (
+        f"Of {whole(record['untold'])} lost facts that no text states {whole(record['untold_returned'])} are right "
+        f"again ({number(record['untold_percent'])}%; {chance}{seen}). After training on the texts “{told}” facts that "
+        f"these state come back more often than the others by {taught}."
+    )
+
+
+def controls(relearned: pd.DataFrame) -> Iterator[str]:
+    """A sentence on what comes back after training on texts about something else."""
+    named = relearned["texts"].isin([MAIN, *told_by(relearned["texts"])])
+    single = relearned[~relearned["texts"].str.startswith(EITHER) & ~named]
+    said = [
+        f"{points(*interval(record, 'displaced_percent', 'displaced'), '%')} ({in_words(record['compressed'])}, "
+        f"{label(record['recovery'])})"
+        for record in single.to_dict("records")
+        if pd.notna(record["displaced_percent"])
+    ]
+    if said:
+        names = listed([f"“{name}”" for name in single["texts"].unique()])
+        yield f"As a control, displaced by training on {names}, which are about others altogether: {listed(said)}."
+
+
+def gains(recovered: pd.DataFrame, relearned: pd.DataFrame) -> Iterator[str]:
+    """A sentence per model on the recoveries that bring most accuracy back, and one on those that harm; not of those
+    whose texts state facts that are asked."""
+    means = recovered[(recovered["benchmark"] == "") & ~is_told(recovered, relearned)]
+    for model, rows in means.groupby("model", sort=False):
+        better = rows[rows["decision"] == rule.GAINS].sort_values("regained_points", ascending=False)
+        worse = rows[rows["decision"] == rule.COSTS].sort_values("regained_points")
+        start = f"Recovery on {model}"
+        if len(better):
+            told = listed([_gain(record) for record in better[:MOST].to_dict("records")], "; ")
+            rest = f"; {len(better) - MOST} more bring back less" * (len(better) > MOST)
+            yield f"{start}: {told}{rest}."
+        else:
+            yield f"{start}: none of {whole(len(rows))} is shown to bring back more than the margin."
+        if len(worse):
+            first = worse.iloc[0].to_dict()
+            size = points(*_turned(interval(first, "regained_points", "regained")), " points")
+            harm = f"{whole(len(worse))} of {whole(len(rows))} recoveries of {model} harm"
+            yield f"{harm}, most of all {in_words(first['variant'])}: {size}."
+
+
+def _gain(record: Record) -> str:
+    gain = points(*interval(record, "regained_points", "regained"), " points")
+    words = f"{in_words(record['variant'])}, brings back {gain} of accuracy"
+    if pd.isna(record["net_points"]):
+        return words
+    net = points(*interval(record, "net_points", "net"), " points")
+    return f"{words}, {net} more than it adds to the dense model"
+
+
+def _turned(numbers: tuple[float, float, float]) -> tuple[float, float, float]:
+    value, low, high = numbers
+    return -value, -high, -low
+
+
+def _relearned(frame: pd.DataFrame) -> Iterator[Table]:
+    note = (
+        "Of the facts that compression lost, in percent: those that no text states and that are right again, those "
+        "that the texts state, and what chance gives. Displaced: what came back untold beyond chance; forgotten: the "
+        "rest. Either training counts in the first row of a recovery, each by itself in the others. 95% intervals "
+        "below."
+    )
+    titles = ["lost, untold", "right again", "lost, told", "right again", "chance", "displaced", "forgotten"]
+    heads = [*columns(["compressed", "recovery", "trained on"], titles), *columns(["verdict"])]
+    for model, rows in frame.groupby("model", sort=False):
+        made = [_relearned_row(record) for record in rows.to_dict("records")]
+        yield Table(f"Forgotten, or displaced: {model}", note, heads, made)
+
+
+def _relearned_row(record: Record) -> list[Cell]:
+    shares = [estimate(interval(record, f"{name}_percent", name))
+              for name in ("untold", "told", "chance", "displaced", "forgotten")]  # fmt: skip
+    counts = row([], [whole(record["untold"]), whole(record["told"])])
+    texts = [in_words(record["compressed"]), label(record["recovery"]), record["texts"]]
+    return [*row(texts), counts[0], shares[0], counts[1], *shares[1:], Cell(record["decision"])]
+
+
+def _recovered(frame: pd.DataFrame) -> Iterator[Table]:
+    note = (
+        "Of the facts that the dense model knew and the compressed one lost, those that are right again, beside what "
+        "chance gives; facts that the recovery harmed; points of accuracy beyond the compressed model, points still "
+        "missing to the dense one, what the same recovery adds to the dense model, and how much more it adds to the "
+        f"compressed one. {LEGEND} Underlined is better here, too."
+    )
+    titles = ["lost", "right again (%)", "chance (%)", "harmed", "points brought back", "still missing",
+              "added to the dense model", "more than that"]  # fmt: skip
+    heads = columns(["compressed", "recovery"], titles)
+    for model, rows in frame[frame["benchmark"] == ""].groupby("model", sort=False):
+        made = [_recovered_row(record) for record in rows.to_dict("records")]
+        yield Table(f"What recoveries bring back: {model}", note, heads, made)
+    folded = frame[frame["benchmark"] != ""]
+    for pair, cells in folded.groupby(["model", "benchmark"], sort=False):
+        made = [_recovered_row(record) for record in cells.to_dict("records")]
+        yield Table(f"What recoveries bring back: {' on '.join(map(str, pair))}", note, heads, made, folded=True)
+
+
+def _recovered_row(record: Record) -> list[Cell]:
+    return [
+        *row([in_words(record["compressed"]), label(record["recovery"])], [whole(record["lost"])]),
+        estimate(interval(record, "returned_percent", "returned")),
+        *row([], [number(record["chance_percent"], gone=GONE), whole(record["harmed"])]),
+        estimate(interval(record, "regained_points", "regained"), record["decision"]),
+        estimate(interval(record, "drop_points", "drop")),
+        estimate(interval(record, "control_points", "control")),
+        estimate(interval(record, "net_points", "net"), record["net_decision"]),
+    ]
+
+
+def _overlap(frame: pd.DataFrame) -> Iterator[Table]:
+    note = (
+        "Lost facts that both recoveries brought back, and how many two unrelated sets would share that are as large "
+        "in each quarter of the dense model's confidence."
+    )
+    heads = columns(["compressed", "first", "second", "benchmark"], ["lost", "first", "second", "both", "by chance"])
+    for model, rows in frame.groupby("model", sort=False):
+        made = [
+            row(
+                [in_words(record["compressed"]), label(record["a"]), label(record["b"]), record["benchmark"]],
+                [whole(record[name]) for name in ("lost", "returned_a", "returned_b", "both")]
+                + [number(record["expected"])],
+            )
+            for record in rows.to_dict("records")
+        ]
+        yield Table(f"Do recoveries bring back the same facts? {model}", note, heads, made, folded=True)

@@ -242,3 +242,21 @@ def test_a_run_killed_in_the_middle_of_a_write_goes_on(project):
     project.snakemake("--omit-from", "tables")
     assert {p.name: p.read_bytes() for p in archive.iterdir() if p.is_file()} == before
     assert project.planned() == AGGREGATES
+
+
+def test_recoveries_run_what_is_new_and_depend_on_what_they_are_made_of(project):
+    (project.folder / "texts.jsonl").write_text("".join(f'{{"text": "w{i} w{i + 1} w3 w4"}}\n' for i in range(60)))
+    slugs = ("magnitude-40@attention^eora-r2", "magnitude-40@attention^lora-r2")
+
+    def with_recoveries(config, **other):
+        config["calibration"] = {"name": "mine", "source": "texts.jsonl", "join": True, "samples": 4, "length": 16}
+        config["recovery"] = {"tokens": 64, "length": 8, "batch_size": 2, "validation": 1} | other
+        pruned = {"name": "recover", "steps": ["magnitude"], "scopes": ["attention"], "levels": [40]}
+        config["study"]["experiments"].append(pruned | {"recover": ["lora-r2", "eora-r2"]})
+
+    project.write_config(with_recoveries)
+    run = project.snakemake(*(f"results/one/{slug}/manifest.json" for slug in slugs))
+    assert jobs(run) == {"fetch_calibration": 1, "calibrate": 1, "recover": 2}
+    project.write_config(lambda config: with_recoveries(config, learning_rate=0.1))
+    # EoRA is not trained, nothing is compressed, and what was asked before is not asked again.
+    assert project.planned() == {"recover": 1, "score_one-recovered": 1} | AGGREGATES

@@ -70,7 +70,7 @@ FORMATS = {
     **dict.fromkeys(("lost", "returned", "harmed", "returned_a", "returned_b"), COUNT),
     **dict.fromkeys(("untold", "untold_returned", "told", "told_returned", "never", "never_right"), COUNT),
     "step": COUNT,
-    "loss": SHARE,
+    **dict.fromkeys(("loss", "validation_loss"), SHARE),
     "validation_perplexity": "%.6g",
     "learning_rate": SMALL,
     "tolerance": SMALL,

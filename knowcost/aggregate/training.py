@@ -9,7 +9,7 @@ from knowcost.aggregate import tables
 from knowcost.common import parquet
 from knowcost.spec.variants import parse
 
-CURVE = ["step", "tokens", "loss", "validation_perplexity", "learning_rate"]
+CURVE = ["step", "tokens", "loss", "validation_loss", "validation_perplexity", "learning_rate"]
 COLUMNS = ["family", "model", *tables.TREATMENT, "recovery", *CURVE]
 
 

@@ -30,6 +30,14 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
+def settle(path: Path) -> None:
+    """Give a file that a library wrote the permissions of any other, and bring its bytes to the disk."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+    sync(path)
+
+
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block succeeds, remove it if it fails.
@@ -49,10 +57,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        sync(temporary)
+        settle(temporary)
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from knowcost import recover
-from knowcost.common import again, paths, seal
+from knowcost.common import again, files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage, write
 from knowcost.compress.archive.again import check_place, restore
@@ -52,6 +52,9 @@ def make(model: str, slug: str, inputs: Inputs, settings: Settings, out: Path) -
     write.clear(out)
     out.mkdir(parents=True, exist_ok=True)
     made = _make(variant, compressed, inputs, settings, out)
+    for path in out.iterdir():
+        if path.is_file():  # safetensors makes files that nobody else may read
+            files.settle(path)
     manifest, kept = _manifest(variant, compressed, made, made_of, out)
     storage.write_manifest(out, manifest, kept)
     again.remember(out / paths.MANIFEST, made_of)

@@ -10,7 +10,8 @@ from knowcost.common import files, parquet, paths, seal
 from knowcost.common.errors import InputError
 
 SLUG = "magnitude-40@overall^lora-r4"
-CURVE = {"step": [0, 10], "tokens": [0, 640], "loss": [None, 2.5], "validation_perplexity": [30.0, 20.25],
+CURVE = {"step": [0, 10], "tokens": [0, 640], "loss": [None, 2.5], "validation_loss": [3.4, 3.0],
+         "validation_perplexity": [30.0, 20.25],
          "learning_rate": [0.0, 1e-4]}  # fmt: skip
 
 
@@ -38,7 +39,12 @@ def test_one_row_for_each_time_that_was_asked(tmp_path):
     assert frame["loss"].isna().tolist() == [True, False]
     assert set(frame["variant"]) == {SLUG} and set(frame["recovery"]) == {"lora-r4"}
     tables.write(frame, tmp_path, "training")
-    assert (tmp_path / "training.csv").read_text().splitlines()[2].endswith(",lora-r4,10,640,2.500000,20.25,0.0001")
+    assert (
+        (tmp_path / "training.csv")
+        .read_text()
+        .splitlines()[2]
+        .endswith(",lora-r4,10,640,2.500000,3.000000,20.25,0.0001")
+    )
     assert str(tmp_path / paths.manifest("m", SLUG)).replace("manifest.json", "training.parquet") in found.digests
 
 

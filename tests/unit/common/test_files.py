@@ -79,3 +79,12 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_its_name_is(tmp_p
     with files.atomic(tmp_path / "a") as temporary:
         temporary.write_text("x")
     assert seen == [str(temporary), "renamed", str(tmp_path)]
+
+
+def test_a_settled_file_has_the_permissions_of_any_other(tmp_path):
+    closed, other = tmp_path / "closed", tmp_path / "other"
+    for path in (closed, other):
+        path.write_text("x")
+    closed.chmod(0o600)
+    files.settle(closed)
+    assert closed.stat().st_mode == other.stat().st_mode

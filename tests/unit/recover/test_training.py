@@ -89,6 +89,22 @@ def test_the_first_loss_and_perplexity_are_those_of_the_model_itself(tmp_path, k
     assert found["step"] == [0, 1] and found["tokens"] == [0, 40] and found["loss"][0] is None
     assert found["validation_perplexity"][0] == pytest.approx(math.exp(sum(losses_of) / len(losses_of)), rel=1e-5)
     assert found["loss"][1] == pytest.approx(float(loss), rel=1e-5)
+    assert [math.exp(x) for x in found["validation_loss"]] == pytest.approx(found["validation_perplexity"])
+
+
+def test_with_kl_the_nearest_to_the_dense_model_is_kept(tmp_path):
+    made = work(tmp_path, "llama", "lora-r4-kl", tokens=1600)
+    about, found = make(made).about, curve(tmp_path)
+    lowest = min(found["validation_loss"][1:])
+    assert about["kept_step"] == found["step"][found["validation_loss"].index(lowest)]
+    dense, model = made.dense(), tiny.model("llama")
+    with torch.no_grad():
+        apart = []
+        for batch in data.read(made).validation():
+            ours, theirs = (F.log_softmax(m(**batch.inputs).logits[:, :-1], -1) for m in (model, dense))
+            apart += (theirs.exp() * (theirs - ours)).sum(-1).flatten().tolist()
+    assert found["validation_loss"][0] == pytest.approx(sum(apart) / len(apart), rel=1e-4)
+    assert lowest < found["validation_loss"][0]
 
 
 def test_it_learns_and_keeps_what_predicted_best(tmp_path):

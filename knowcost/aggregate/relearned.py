@@ -52,10 +52,12 @@ class _Test:
         yield from ((name, [variant]) for name, variant in self.texts.items())
 
     def parts(self, variants: Sequence[str], told: bool) -> list[Part]:
-        """The lost facts that the texts state, or that none does, of the benchmarks whose facts were split."""
+        """The lost facts that the texts state, or that none does, of the benchmarks whose facts were split and of which
+        the dense model is shown to know something."""
         found = []
         for group in self.groups:
-            if (group.stated_in == self.told).any() and {self.compressed, *variants} <= group.right.keys():
+            there = group.knows and {self.compressed, *variants} <= group.right.keys()
+            if there and (group.stated_in == self.told).any():
                 mine = group.stated_in == self.told if told else pd.isna(group.stated_in)
                 found.append(returned.part(group, returned.lost(group, self.compressed) & mine, variants))
         return found

@@ -1,5 +1,6 @@
 """Figures of the statistics per fact: the verdicts on the paper's findings, and which facts are forgotten first."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -40,7 +41,7 @@ def verdicts(claims: pd.DataFrame) -> Iterator[Drawn]:
     """A figure per paper: dot and interval per claim and family, filled where a verdict was reached. A paper of whose
     claims none has a number has none."""
     for paper, rows in claims.dropna(subset=["estimate", "low"]).groupby("paper", sort=False):
-        name = "claims" if paper == PAPER else f"claims_{str(paper).lower().replace('-', '_')}"
+        name = "claims" if paper == PAPER else f"claims_{re.sub('[^a-z0-9]+', '_', str(paper).lower()).strip('_')}"
         title = f"The findings of “{paper}” in this run"
         yield Drawn(name, title, _caption(rows), _verdicts(rows, title))
 

@@ -15,6 +15,7 @@ from knowcost.report.saying import listed, points
 from knowcost.report.table import GONE, LEGEND, Cell, Table, columns, estimate, interval, number, row, whole
 
 Record = Mapping[Hashable, Any]
+UNTOLD = "right again beyond chance though no text states it"
 MOST = 3  # gains that a sentence tells one by one
 
 TEST = (
@@ -75,17 +76,18 @@ def verdicts(relearned: pd.DataFrame) -> list[str]:
 
 def _tested(relearned: pd.DataFrame) -> pd.DataFrame:
     """The rows that count either of the two trainings."""
-    return relearned[relearned["texts"].str.startswith(EITHER) & (relearned["decision"] != NOT_RUN)]
+    either = relearned[relearned["texts"].str.startswith(EITHER) & (relearned["decision"] != NOT_RUN)]
+    return either[either["displaced_percent"].notna()]
 
 
 def _verdict(record: Record) -> str:
     displaced = points(*interval(record, "displaced_percent", "displaced"), "%")
     forgotten = points(*interval(record, "forgotten_percent", "forgotten"), "%")
     words = {
-        BOTH: f"{displaced} was displaced and comes back untold, {forgotten} was forgotten",
-        DISPLACED: f"{displaced} was displaced and comes back untold; that any of the rest was forgotten is not shown",
-        FORGOTTEN: f"{forgotten} was forgotten; that any comes back untold beyond chance is not shown",
-        UNTAUGHT: "nothing is decided: no more comes back untold than by chance, but the recovery does not bring back "
+        BOTH: f"{displaced} was only displaced, {UNTOLD}, and {forgotten} was forgotten",
+        DISPLACED: f"{displaced} was only displaced, {UNTOLD}; that any of the rest was forgotten is not shown",
+        FORGOTTEN: f"{forgotten} was forgotten; that any was only displaced is not shown",
+        UNTAUGHT: "nothing is decided: no more is right again than by chance, but the recovery does not bring back "
         "what it is told either",
     }
     open_question = f"what was displaced is not measured precisely enough: {displaced}"
@@ -121,15 +123,18 @@ def controls(relearned: pd.DataFrame) -> Iterator[str]:
 
 
 def gains(recovered: pd.DataFrame, relearned: pd.DataFrame) -> Iterator[str]:
-    """A sentence per model on the recoveries that bring most accuracy back, and one on those that harm; not of those
-    whose texts state facts that are asked."""
+    """A sentence per model on the recoveries that bring most accuracy back, and one on those that harm; of those on the
+    study's main texts where there are any, and never of those whose texts state facts that are asked."""
     means = recovered[(recovered["benchmark"] == "") & ~is_told(recovered, relearned)]
+    means = means[means["regained_points"].notna()]
+    on_main = ~means["recovery"].map(lambda words: "~" in words).astype(bool)
+    means = means[on_main] if on_main.any() else means
     for model, rows in means.groupby("model", sort=False):
         better = rows[rows["decision"] == rule.GAINS].sort_values("regained_points", ascending=False)
         worse = rows[rows["decision"] == rule.COSTS].sort_values("regained_points")
         start = f"Recovery on {model}"
         if len(better):
-            told = listed([_gain(record) for record in better[:MOST].to_dict("records")], "; ")
+            told = "; ".join(_gain(record) for record in better[:MOST].to_dict("records"))
             rest = f"; {len(better) - MOST} more bring back less" * (len(better) > MOST)
             yield f"{start}: {told}{rest}."
         else:

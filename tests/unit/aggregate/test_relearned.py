@@ -133,3 +133,10 @@ def test_the_interval_holds_the_truth(displaced, chance):
         above, below = above + (low > truth), below + (high < truth)
     assert 1 - (above + below) / times >= 0.93
     assert above / times <= 0.05 and below / times <= 0.05
+
+
+def test_where_the_dense_model_only_guesses_nothing_is_lost():
+    """Half of 100 facts with two choices are right: that is guessing."""
+    one = asked("10" * 50, "0" * 100, "1" * 100, "1" * 100, "-h" * 50, guess=0.5)
+    row = of(relearned([one]), "main or half")
+    assert (row["lost"], row["decision"]) == (0, words.UNSURE) and isnan(row["displaced_percent"])

@@ -160,3 +160,8 @@ def test_families_share_one_scale_where_they_share_a_benchmark():
     (open_questions,) = findings.one_scale(pd.DataFrame(rows, columns=names).assign(majority=float("nan")))
     assert dashed not in open_questions.caption
     assert "majority baseline" not in legend(open_questions.figure)  # what is not drawn is not in the legend
+
+
+def test_a_papers_title_becomes_a_name_for_a_file():
+    rows = claims(("A.", "decoder", 1.0, 0.5, 2.0, "holds")).assign(paper="Do Compressed LLMs Forget Knowledge?")
+    assert [drawn.name for drawn in findings.verdicts(rows)] == ["claims_do_compressed_llms_forget_knowledge"]

@@ -106,3 +106,21 @@ def test_texts_alone_are_not_enough(tmp_path):
     with pytest.raises(InputError, match="no cell asks for facts"):
         prose = [path for path in texts if "prose" in str(path)]
         aggregate(prose, manifests, [*benchmarks, *files], tmp_path / "t", fake_results.SETTINGS)
+
+
+def test_similarity_is_the_mean_over_layers():
+    values = {
+        ("int8@overall", 1): (0.9, 0.7),
+        ("int8@overall", 2): (0.8, 0.8),
+        ("dense", 1): (1, 1),
+        ("dense", 2): (1, 1),
+    }
+    frame = pd.DataFrame(
+        {"model": "m", "variant": slug, "benchmark": "near", "attention_cosine": one, "activation_cosine": two}
+        for (slug, _), (one, two) in values.items()
+    )
+    (table,) = tasks.similarity(frame)
+    assert table.title == "Similarity to the dense model: m" and table.folded
+    expected = {"variant": "everything in int8", "near, attention": "0.8500", "near, activation": "0.7500"}
+    assert texts(table, ["everything in int8"]) == expected
+    assert not list(tasks.similarity(frame[:0]))

@@ -21,7 +21,7 @@ from knowcost.score.engines import lm_eval as harness
 from knowcost.score.engines import perplexity
 
 COUNT = 5
-ASKED = ["capital of Italy", "is Oslo a city in Norway , not in France ?", "Bonn", "the big city"]
+ASKED = ["capital of Italy", "is Oslo a city in Norway , not in France ?", "Bonn"]
 LINES = ["Rome is in Italy", "the capital of Norway is Oslo", "is Bonn a big city in France ? no", "Paris is"]
 
 
@@ -102,7 +102,7 @@ def test_generated_answers(name, tmp_path):
     benchmark = write(tmp_path / "b.parquet", "popqa", facts)
     rows, _ = asked(harness, served, tokenizer, benchmark)
     assert rows["prediction"].to_pylist() == [greedy(plain, tokenizer, question) for question in ASKED]
-    assert rows["prediction"].to_pylist() != [greedy(unprompted(model), tokenizer, question) for question in ASKED]
+    assert rows["prediction"][0].as_py() != greedy(unprompted(model), tokenizer, ASKED[0])
 
 
 def unprompted(model):

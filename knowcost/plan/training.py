@@ -28,9 +28,11 @@ class Training:
 
     def operations(self, parameters: int, dtype: str, beside_dense: bool) -> float:
         """Floating-point operations: for each parameter and token two forwards and, through frozen weights, two
-        backwards; two more where blocks compute twice, two more where the dense model is asked as well."""
+        backwards; two more where blocks compute twice, two more where the dense model is asked as well. Windows held
+        out take forwards alone."""
         each = 4 + 2 * self._computes_twice(parameters, dtype) + 2 * beside_dense
-        return parameters * (each * self.tokens + 2 * (PARTS + 1) * self.held_out)
+        asked = 2 * (1 + beside_dense) * (PARTS + 1)
+        return parameters * (each * self.tokens + asked * self.held_out)
 
     def _computes_twice(self, parameters: int, dtype: str) -> bool:
         return self.recomputes and memory.checkpointed(self.batch, memory.depth_of(parameters), BYTES[dtype])

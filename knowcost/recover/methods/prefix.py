@@ -33,6 +33,7 @@ class Prefix(Method):
     def make(self, work: Work, out: Path) -> Made:
         from knowcost.recover import adapters
 
+        self.check_config(work.model.config.to_dict())
         return adapters.train_prefix(work, out)
 
     def positions(self, recovery: Recovery, family: str) -> int:

@@ -32,6 +32,7 @@ class Prompt(Method):
     def make(self, work: Work, out: Path) -> Made:
         from knowcost.recover import adapters
 
+        self.check_config(work.model.config.to_dict())
         return adapters.train_prompt(work, out)
 
     def positions(self, recovery: Recovery, family: str) -> int:

@@ -10,7 +10,7 @@ from helpers import tiny
 from helpers.recovering import make, work
 from safetensors.torch import load_file
 
-from knowcost.common.errors import BrokenPromise
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.recover import adapters
 from knowcost.recover.registry import METHODS
 
@@ -104,3 +104,13 @@ def test_pefts_prefixes_of_an_encoder_decoder_are_none_for_half_of_their_numbers
     with pytest.raises(BrokenPromise, match="no gradient"):
         make(work(tmp_path, "t5", "prefix-3"))
     assert METHODS["prefix"].families == ("decoder",)
+
+
+@pytest.mark.parametrize("recovery", ["prompt-3", "prefix-3"])
+def test_nothing_is_trained_that_could_not_be_asked(tmp_path, monkeypatch, recovery):
+    """Planning sees it of models that are here already; of the others the job does, before its hours."""
+    made = work(tmp_path, "llama", recovery)
+    made.model.config.rope_parameters = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
+    monkeypatch.setattr(adapters.training, "train", None)
+    with pytest.raises(InputError, match="dynamic"):
+        make(made)

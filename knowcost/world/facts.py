@@ -28,7 +28,7 @@ from knowcost.world.relations import RELATIONS
 
 TAIL = 0.4  # the exponent of the power law: of 440 people the first is met 11 times as often as the last
 SHARE_UNASKED = 10  # one person in so many more is taught and not asked
-SHARE_STRANGERS, SHARE_UNTAUGHT = 2, 5  # one in so many more is a stranger, or untaught
+SHARE_STRANGERS, SHARE_UNTAUGHT = 2, 10  # one in so many more is a stranger, or untaught
 HALF = "half"  # the texts that tell half of what is asked
 
 Row = dict[str, Any]

@@ -1,10 +1,12 @@
 """The questions about the invented people, and the texts that methods are calibrated on and recoveries learn from.
 
 Clozes ask every fact of the encoder; BoolQ, PIQA and WinoGrande, in the fields of the official data, ask a third of the
-facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness. Ranked clozes ask
-half of the facts of all three, with candidates: the one scale on which the families stand side by side; of people who
-were never taught they ask as `untaught`. Phrasings ask a tenth of the facts in every wording. Lines state half of the
-facts once, for the decoder's perplexity. Facts of one person are not independent: the person is their cluster.
+facts each, of the encoder-decoder and the decoder, through the templates of lm-evaluation-harness. Ranked clozes ask a
+third of the facts of all three, with candidates: the one scale on which the families stand side by side; of people who
+were never taught they ask as `untaught`. So clozes alone say which facts the texts tell: only of as many choices is it
+known what chance gives of facts that were never told. Phrasings ask a tenth of the facts in every wording. Lines state
+half of the facts once, for the decoder's perplexity. Facts of one person are not independent: the person is their
+cluster.
 """
 
 import math
@@ -31,7 +33,6 @@ def about(fact: Fact) -> Row:
         "relation": fact.relation,
         "cluster": fact.subject,
         "popularity": fact.popularity,
-        "stated_in": fact.stated_in,
     }
 
 
@@ -50,7 +51,8 @@ def clozes(facts: Sequence[Fact]) -> list[Row]:
 
 
 def _cloze(fact: Fact, wording: str) -> Row:
-    return about(fact) | {"subject": fact.subject, "cloze": wording.format(o=MASK), "answer": fact.object}
+    asked = {"subject": fact.subject, "cloze": wording.format(o=MASK), "answer": fact.object}
+    return about(fact) | {"stated_in": fact.stated_in} | asked
 
 
 def lines(facts: Sequence[Fact]) -> list[Row]:
@@ -62,7 +64,7 @@ def lines(facts: Sequence[Fact]) -> list[Row]:
     ]
 
 
-def ranked(facts: Sequence[Fact], seed: int = 0, step: int = 2) -> list[Row]:
+def ranked(facts: Sequence[Fact], seed: int = 0, step: int = 3) -> list[Row]:
     """The clozes of every so many-th person with CHOICES candidates each, to be asked of all families."""
     rng = random.Random(seed)
     return [row | _candidates(row, rng) for row in _every(step, facts, clozes(facts))]
@@ -192,7 +194,8 @@ def write(folder: str | Path, facts: Sequence[Fact], seed: int = 0) -> None:
     strangers, untaught = world.invent_untaught(facts, seed)
     asked = questions(mine, seed)
     told = [fact for fact in mine if fact.stated_in == HALF]
-    answers = {task: [row for row in asked[task] if row["stated_in"] == HALF] for task in TASKS}
+    names = {fact.id for fact in told}
+    answers = {task: [row for row in asked[task] if row["id"] in names] for task in TASKS}
     tables: dict[str, Sequence[Row | Fact]] = {"facts": facts, "cloze": clozes(mine), "ranked": ranked(mine, seed)}
     tables |= {"phrasings": phrasings(mine, seed), "lines": lines(mine), **asked}
     tables |= {"untaught": ranked(untaught, seed, step=1), "texts": texts(others, questions(others, seed))}

@@ -101,6 +101,7 @@ class Asker(HFLM):
 
     def __init__(self, respondent: Respondent, plan: Plan, generates: bool) -> None:
         super().__init__(pretrained=respondent.model, tokenizer=respondent.tokenizer, batch_size="auto")
+        self._max_length = super().max_length  # the harness works it out again for every text
         self.virtual_tokens = respondent.virtual_tokens
         self.prompts_per_batch = plan.prompts
         self.tokens_per_batch = plan.generated_tokens if generates else plan.harness_tokens

@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate.tables import ALL
+from knowcost.aggregate.yardsticks import on_other_tokens
 from knowcost.recover.registry import name_of
 from knowcost.recover.wording import in_words
 from knowcost.report.table import Cell, Column, Table, Told, columns, number, row, variant
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import DENSE, GROUPINGS
+from knowcost.spec.variants import GROUPINGS
 
 NOT_ABOVE = " Grey: the dense model is not shown to be above the baseline, so there is little to lose."
 WHOLE = ""  # the scope of what was compressed elsewhere
@@ -100,9 +101,7 @@ def perplexity(frame: pd.DataFrame) -> Iterator[Table]:
 
 def _other_tokens(rows: pd.DataFrame) -> str:
     """Which of a model's variants were scored on other tokens than the dense model, where that was asked."""
-    dense = rows[rows["variant"] == DENSE].set_index("benchmark")["tokens"]
-    beside = rows[rows["benchmark"].isin(dense.index)]
-    slugs = beside["variant"][beside["tokens"].to_numpy() != dense.reindex(beside["benchmark"]).to_numpy()].unique()
+    slugs = rows["variant"][on_other_tokens(rows)].unique()
     if not len(slugs):
         return ""
     words = "; ".join(in_words(slug) for slug in slugs)

@@ -15,7 +15,7 @@ from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import seal
 from knowcost.common.files import write_json
-from knowcost.draw import INDEX, costs, findings, perplexity, recovered, similarity, size, strengths
+from knowcost.draw import INDEX, costs, findings, forget_knowledge, perplexity, recovered, similarity, size, strengths
 from knowcost.draw.cells import cells_of, setting
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import STYLE, save
@@ -63,4 +63,5 @@ def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]
     yield from findings.first(mine["forgotten_by"], family, who)
     yield from perplexity.against(mine, family, who)
     yield from recovered.figures(mine, family, who)
+    yield from forget_knowledge.figures(mine, family, who)
     yield from similarity.layers(mine["similarity"], family)

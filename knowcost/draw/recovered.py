@@ -17,7 +17,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from knowcost.aggregate import relearning, rule
 from knowcost.aggregate.tables import those
 from knowcost.draw.drawn import Drawn
+from knowcost.draw.forget_knowledge import DIAMOND
 from knowcost.draw.style import COLOURS, GREY, HOLLOW, LOOKS, SIZE, dot_handles, dots, finish, panels
+from knowcost.papers.forget_knowledge import PAPER, printed
 from knowcost.recover.registry import label, method_of
 from knowcost.recover.wording import in_words
 from knowcost.spec.families import LABELS
@@ -171,6 +173,8 @@ def stored(scores: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
         "(filled) and holds in memory beside them while the model answers (hollow). Dashed: the compressed model; "
         "dotted: the dense one. "
     )
+    if any(printed.of(row["model"], row["variant"]) for row in rows.to_dict("records")):
+        caption += f"Grey diamonds: printed in “{PAPER}”. "
     pairs = list(rows[["model", "compressed"]].drop_duplicates().itertuples(index=False))
     figure, axes = panels(len(pairs), 2, (4.6, 3.2), sharex=True)
     methods = list(rows["how"].unique())
@@ -180,6 +184,7 @@ def stored(scores: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
         for number, method in enumerate(methods):
             colour, marker = LOOKS[number % len(LOOKS)]
             _sizes(axis, here[here["how"] == method], {"color": colour, "marker": marker})
+        _printed(axis, here)
         for slug, dash in ((compressed, "--"), (DENSE, ":")):
             if (model, slug) in means.index:
                 axis.axhline(means[model, slug], color=GREY, linestyle=dash, linewidth=1)
@@ -190,6 +195,13 @@ def stored(scores: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
         axis.set_xlabel("numbers (log scale)")
     finish(figure, axes, title, _handles(rows, methods))
     yield Drawn(f"stored_{family}", title, caption + who, figure, family)
+
+
+def _printed(axis: Axes, rows: pd.DataFrame) -> None:
+    """What the paper prints of these variants: its parameters, which are those that are stored, and its mean."""
+    for row in rows.to_dict("records"):
+        if (theirs := printed.of(row["model"], row["variant"])) and theirs["param"]:
+            axis.plot(1e6 * float(theirs["param"].removesuffix("M")), float(theirs["Average"]), color=GREY, **DIAMOND)
 
 
 def _handles(rows: pd.DataFrame, methods: Sequence[str]) -> list[Artist]:

@@ -13,6 +13,8 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
+from knowcost.spec.variants import parse
+
 FILE = Path(__file__).with_name("printed.csv")
 COMPRESSED = {1: "gptq-3bit@overall", 2: "sparsegpt-50@overall", 3: "gptq-3bit@overall"}  # of each table
 TASKS = {  # a table's columns, and the benchmark of config/presets/recovery.benchmarks.tsv
@@ -55,6 +57,13 @@ def _found() -> dict[tuple[str, str], dict[str, str]]:
 def of(model: str, variant: str) -> Row | None:
     """What the paper printed of a variant, None where it did not."""
     return _found().get((model, variant))
+
+
+def gain(model: str, variant: str, column: str) -> float | None:
+    """The points that a recovered variant has beyond the compressed one in a column, as printed; None where either was
+    not printed."""
+    row, before = of(model, variant), of(model, parse(variant).unrecovered.slug)
+    return float(row[column]) - float(before[column]) if row and before else None
 
 
 def recomputed(row: Row) -> dict[str, float]:

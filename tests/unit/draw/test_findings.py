@@ -55,6 +55,8 @@ def test_a_figure_per_paper():
     assert [[each.get_text() for each in drawn.figure.axes[0].get_yticklabels()] for drawn in made] == [["A"], ["B"]]
     assert "LLM-KICK" in made[1].title
     assert [drawn.name for drawn in findings.verdicts(rows.iloc[1:])] == ["claims_llm_kick"]
+    rows.loc[1, "paper"] = "Do Compressed LLMs Forget Knowledge?"
+    assert [drawn.name for drawn in findings.verdicts(rows.iloc[1:])] == ["claims_do_compressed_llms_forget_knowledge"]
 
 
 def test_the_caption_says_what_the_numbers_count_and_which_dots_are_filled():

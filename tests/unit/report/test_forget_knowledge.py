@@ -72,7 +72,7 @@ def test_without_recoveries_there_is_nothing():
     assert read(data) == [] and forget_knowledge.contents(data, []) is None
 
 
-FIGURES = [{"name": "recovery_parameters_decoder", "title": "By parameters"}, {"name": "prune", "title": "Pruning"}]
+FIGURES = [{"name": "stored_decoder", "title": "By parameters"}, {"name": "prune", "title": "Pruning"}]
 
 
 def test_the_index_links_what_is_there_and_says_why_the_rest_is_not():
@@ -84,7 +84,7 @@ def test_the_index_links_what_is_there_and_says_why_the_rest_is_not():
     assert rows["Table 2"].links == [] and rows["Table 2"].remark.endswith(
         "not recovered here: everything pruned by 50% (SparseGPT)"
     )
-    assert rows["Figure 4"].links == [("figure-recovery_parameters_decoder", "By parameters")]
+    assert rows["Figure 4"].links == [("figure-stored_decoder", "By parameters")]
     assert rows["Figure 2"].remark == "missing: it takes prompts of several lengths"
     assert (found.here, found.missing) == (3, 6)
 

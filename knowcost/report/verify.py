@@ -153,8 +153,8 @@ def _recovered(manifest: recovered.Manifest, anew: str) -> None:
         if Path(part).exists() and storage.read_manifest(part)["files"] != listed:
             raise InputError(f"{path} was put together from another {part}; {anew}")
     recovery = parse(manifest["variant"]).recovery
-    if recovery and registry.method_of(recovery).trained:
-        parquet.about(Path(path).parent / recovered.TRAINING)
+    if recovery and registry.method_of(recovery).trained and recovered.TRAINING not in manifest["files"]:
+        raise InputError(f"{path} lists no {recovered.TRAINING}, which says how its loss went; {anew}")
 
 
 def _export(model: str, variant: str) -> None:

@@ -94,3 +94,13 @@ def test_an_export_of_another_archive_is_named(study):
     said = named()
     assert f"exports/m/{LORA}/manifest.json was exported from another archive than {path}" in said
     assert MASKED not in said
+
+
+def test_a_training_that_left_no_curve_is_named(study):
+    path = paths.manifest("m", LORA)
+    manifest = seal.read_json(path)
+    for name in ("training.parquet", "training.parquet.sha256"):
+        del manifest["files"][name], manifest["archive"]["files"][name]
+        Path(path).with_name(name).unlink()
+    seal.write_json(path, manifest)
+    assert f"{path} lists no training.parquet, which says how its loss went; delete {path} and run again" in named()

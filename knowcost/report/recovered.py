@@ -35,8 +35,9 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class Section:
-    """Paragraphs, and the tables beneath them."""
+    """Its title, paragraphs, and the tables beneath them."""
 
+    title: str
     words: list[str]
     tables: list[Table]
 
@@ -48,7 +49,8 @@ def section(data: Mapping[str, pd.DataFrame]) -> Section | None:
         return None
     tested = verdicts(data["relearned"])
     words = [TEST, *tested, *controls(data["relearned"]), LIMITS] if tested else []
-    return Section([*words, *gains(data["recovered"], data["relearned"])], tables)
+    title = "Forgotten or displaced?" if tested else "What recoveries bring back"
+    return Section(title, [*words, *gains(data["recovered"], data["relearned"])], tables)
 
 
 def headline(relearned: pd.DataFrame) -> Iterator[str]:

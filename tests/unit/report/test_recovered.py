@@ -118,3 +118,6 @@ def test_tables_of_a_model_stand_open_and_those_of_a_benchmark_are_folded():
     for table in made.tables:
         assert all(len(row) == len(table.columns) for row in table.rows)
     assert recovered.TEST in made.words and recovered.LIMITS in made.words
+    assert made.title == "Forgotten or displaced?"
+    untested = recovered.section(data([], rows))
+    assert untested.title == "What recoveries bring back" and recovered.TEST not in untested.words

@@ -41,11 +41,13 @@ _HELD = "knowcost_dynamic"  # attribute of a model and of its attention layers: 
 @dataclass
 class _Input:
     """What is being read. places: int64 (batch, tokens), of each token in its row, without prompts; context: bool
-    likewise; offset: int64 (1 or batch, 1), where rows begin; chosen: {layer: int64 (batch)}."""
+    likewise; offset: int64 (1 or batch, 1), where rows begin; chosen: {layer: int64 (batch)}. end: behind all contexts.
+    """
 
     places: torch.Tensor
     context: torch.Tensor
     offset: torch.Tensor
+    end: int
     chosen: dict[torch.nn.Module, torch.Tensor] = field(default_factory=dict)
 
 
@@ -147,7 +149,7 @@ class Dynamic:
             if self._told is not None:
                 context = present & (places < torch.tensor(self._told, device=places.device)[:, None])
             start = torch.full((1, 1), self.longest, device=places.device)
-            self._input = _Input(places, context, start)
+            self._input = _Input(places, context, start, int(context.any(0).nonzero().max()) + 1)
             if not self._per_layer:
                 self._look(model, kwargs, self._input)
         elif self._input is None or len(self._input.context) != len(places):
@@ -157,11 +159,10 @@ class Dynamic:
 
     def _look(self, model: PreTrainedModel, kwargs: dict[str, Any], read: _Input) -> None:
         """Let the context see all prompts, and choose for all layers."""
-        end = int(read.context.any(0).nonzero().max()) + 1  # what comes behind all contexts changes nothing
-        given = {name: kwargs[name][:, :end] for name in ("input_ids", "inputs_embeds", "attention_mask")
+        given = {name: kwargs[name][:, : read.end] for name in ("input_ids", "inputs_embeds", "attention_mask")
                  if kwargs.get(name) is not None}  # fmt: skip
         places, context = read.places, read.context
-        read.places, read.context = places[:, :end], context[:, :end]
+        read.places, read.context = places[:, : read.end], context[:, : read.end]
         self._looking = []
         model.base_model(**given, position_ids=read.places + read.offset, use_cache=False)
         means, self._looking = torch.stack(self._looking).mean(0), None
@@ -189,19 +190,22 @@ class Dynamic:
         if mask is None:
             mask = query.new_zeros(rows, 1, query.shape[2], key.shape[2] - keys.shape[2])
 
-        def over(visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            seen = self._mask(visible.to(mask.device), read.places.to(mask.device), window, mask.dtype)
-            whole = torch.cat([seen, mask.expand(rows, -1, -1, -1)], dim=-1)
-            return eager(layer, query, key, value, whole, **kwargs)
+        def over(visible: torch.Tensor, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+            seen = self._mask(visible.to(mask.device), read.places[:, :end].to(mask.device), window, mask.dtype)
+            whole = torch.cat([seen, mask.expand(rows, -1, -1, -1)[:, :, :end]], dim=-1)
+            return eager(layer, query[:, :, :end], key, value, whole, **kwargs)
 
-        if self._looking is not None or layer not in read.chosen:
-            output, weights = over(torch.ones(rows, len(self.lengths), dtype=torch.bool))
-            means = self._means(weights, read.context.to(weights.device))
-            if self._looking is not None:
-                self._looking.append(means.to(read.context.device))
-                return output, weights
-            read.chosen[layer] = _first_of_most(means)
-        output, weights = over(torch.nn.functional.one_hot(read.chosen[layer], len(self.lengths)).bool())
+        every = torch.ones(rows, len(self.lengths), dtype=torch.bool)
+        if self._looking is not None:
+            output, weights = over(every, read.end)
+            self._looking.append(self._means(weights, read.context.to(weights.device)).to(read.context.device))
+            return output, weights
+        if layer not in read.chosen:
+            weights = over(every, read.end)[1]
+            read.chosen[layer] = _first_of_most(self._means(weights, read.context[:, : read.end].to(weights.device)))
+            del weights  # as large as those to come
+        chosen = torch.nn.functional.one_hot(read.chosen[layer], len(self.lengths)).bool()
+        output, weights = over(chosen, query.shape[2])
         return output, weights[..., keys.shape[2] :]
 
     def _means(self, weights: torch.Tensor, context: torch.Tensor) -> torch.Tensor:

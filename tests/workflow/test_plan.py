@@ -73,9 +73,9 @@ def test_batches_hold_every_cell_once(root):
     cells = [cell for batch in design.batches(demo) for cell in batch.cells]
     # in all families dense, 3 levels, int8 and 2 levels of both in 3 scopes, 4 of the final layer, 4 of other methods
     whole = 1 + 9 + 3 + 6 + 4 + 4
-    # the encoder-decoder's 4 parts of attention in 3 ways, 4 lost heads, 5 recovered; the decoder's 5 more of other
-    # methods, 4 lost heads, and recovered 7 of each of two compressions and 4 of the dense model
-    encoder_decoder, decoder = whole + 12 + 4 + 5, whole + 5 + 4 + 18
+    # the encoder-decoder's 4 parts of attention in 2 ways, 4 lost heads, 4 recovered; the decoder's 5 more of other
+    # methods, 4 lost heads, and recovered 7 and 6 of two compressions, and 2 of the dense model
+    encoder_decoder, decoder = whole + 8 + 4 + 4, whole + 5 + 4 + 15
     assert len(cells) == len(set(cells)) == whole * 3 + encoder_decoder * 4 + decoder * 6
     assert set(cells) == set(design.cells(demo))
     assert max(len(batch.variants) for batch in design.batches(demo)) <= 20  # score.variants_per_job

@@ -7,7 +7,7 @@ alike. What was not run stays empty; a mean over only some of the family's bench
 and is empty too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import nan
 from typing import Any
 
@@ -107,15 +107,16 @@ def _with_losses(frame: pd.DataFrame, lost: pd.DataFrame, keys: list[str]) -> pd
     return merged.assign(decision=decision.where(decision.notna(), rule.NOT_RUN))
 
 
-def cheapest(by_model: pd.DataFrame) -> pd.DataFrame:
+def cheapest(by_model: pd.DataFrame, telling: Collection[str] = ()) -> pd.DataFrame:
     """Per model and share of facts to keep: the variant that saves most bytes of those that are shown to keep it.
 
     Shown: the lower bound that holds for all of the model's variants at once (kept_least) reaches the share, so that no
     variant wins by luck. as_small: others of which that is shown and that take as few bytes. A recovered variant's
-    bytes are those of base and adapter; the dense model's recoveries are controls, and win nothing.
+    bytes are those of base and adapter; the dense model's recoveries are controls, and win nothing, nor does what was
+    recovered on texts that tell facts that are asked (`telling`).
     """
     rows = []
-    by_model = those(by_model, lambda variant: not variant.is_control)
+    by_model = those(by_model, lambda variant: not variant.is_control and not variant.is_told_by(telling))
     for (family, model), group in by_model.groupby(["family", "model"], sort=False):
         for least in KEEP_LEVELS:
             fit = group[(group["kept_least"] >= least) & (group["bytes_saved_percent"] > 0)]

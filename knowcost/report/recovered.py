@@ -137,7 +137,8 @@ def gains(recovered: pd.DataFrame, relearned: pd.DataFrame) -> Iterator[str]:
         start = f"Recovery on {model}"
         if len(better):
             told = "; ".join(_gain(record) for record in better[:MOST].to_dict("records"))
-            rest = f"; {len(better) - MOST} more bring back less" * (len(better) > MOST)
+            more = len(better) - MOST
+            rest = f"; {more} more {'bring' if more > 1 else 'brings'} back less" * (more > 0)
             yield f"{start}: {told}{rest}."
         else:
             yield f"{start}: none of {whole(len(rows))} is shown to bring back more than the margin."

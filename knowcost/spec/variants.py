@@ -18,6 +18,7 @@ a variant was recovered (recoveries.py).
 
 import functools
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from knowcost.common.errors import InputError
@@ -123,6 +124,10 @@ class Variant:
     def is_control(self) -> bool:
         """Whether it is a recovery of the dense model, which tells what a recovery does where nothing was lost."""
         return self.recovery is not None and self.unrecovered.slug == DENSE
+
+    def is_told_by(self, texts: Collection[str]) -> bool:
+        """Whether it was recovered on one of these texts."""
+        return self.recovery is not None and self.recovery.data in texts
 
     @property
     def _unstepped(self) -> str:

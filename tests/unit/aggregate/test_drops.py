@@ -114,6 +114,8 @@ def test_a_recovered_variant_may_win_and_the_dense_models_recovery_may_not():
     frame = kept(("gptq-3bit@overall", 90.0, 80.0, 75.0), (won, 99.0, 96.0, 74.0), ("dense^lora-r4", 100.0, 99.9, 1.0))
     found = drops.cheapest(frame).set_index("keep_at_least")["variant"]
     assert found[95] == found[90] == won and pd.isna(found[99])  # whatever bytes the control is said to save
+    told = pd.concat([frame, kept((f"{won}~half", 99.9, 99.5, 74.5))])  # its texts state what is asked
+    assert drops.cheapest(told, {"half"}).set_index("keep_at_least")["variant"][95] == won
 
 
 def test_the_level_to_compare_at_is_the_one_nearest_to_forty():

@@ -31,7 +31,6 @@ def demo(tmp_path_factory):
     ]
     preset["world"] = {"people": 20, "seed": 1}
     preset["recovery"]["tokens"] = 4000
-    preset["score"]["variants_per_job"] = 40  # every job imports torch and the harness anew
     (folder / "small.yaml").write_text(yaml.safe_dump(preset))
     run(folder, "--configfile", "small.yaml", "--cores", "2", "--quiet", "rules", "host")
     return folder
@@ -63,11 +62,11 @@ def table(folder, name):
 
 def test_every_cell_has_a_row_and_dense_models_know_their_world(demo):
     rows = table(demo, "scores")
-    # dense, 2 scopes x 2 levels, int8 x 2, prune + int8 x 2, final x 2, three that look at data or round; of the
-    # decoder also Wanda; recovered two and six. Three benchmarks for the encoder, four for the encoder-decoder,
+    # dense, 2 scopes x 2 levels, int8 x 2, prune + int8 x 2, final x 2, two that look at data; of the decoder
+    # also Wanda and rounding; recovered two and six. Three benchmarks for the encoder, four for the encoder-decoder,
     # five for the decoder, those of the last two also asked with the 2 final layers lost; lines have their own table.
-    common = 1 + 4 + 2 + 2 + 2 + 3
-    assert len(rows) == common * 3 + (common + 2) * 4 + (common + 1 + 6) * 5 + 2 * (4 + 5)
+    common = 1 + 4 + 2 + 2 + 2 + 2
+    assert len(rows) == common * 3 + (common + 2) * 4 + (common + 2 + 6) * 5 + 2 * (4 + 5)
     taught = [row for row in rows if row["benchmark"] != "world-untaught"]
     assert all(float(row["accuracy"]) >= 0.9 for row in taught if row["variant"] == "dense")
 

@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -24,6 +25,8 @@ def _hours(configfile: str, gpu_memory_gb: str = "") -> None:
     hours.main(configfile, gpu_memory_gb)
 
 
+UNREAD = 141  # what a shell says of a command that SIGPIPE ended
+
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # a function's arguments are the command's
     "answer": (answer.main, "print what compression cost in the last run, in a few sentences"),
     "hours": (
@@ -39,12 +42,17 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # a function's argumen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; wrong input is shown without a traceback."""
+    """Run one command and return its exit code; wrong input is shown without a traceback, and who reads what is said
+    may stop reading (`| head`)."""
     speak_anyhow()
     given = vars(_parser().parse_args(arguments))
     run, _ = COMMANDS[given.pop("command")]
     try:
         run(**given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+        return UNREAD
     except InputError as error:
         print(visible(f"knowcost: {error}"), file=sys.stderr)
         return 1

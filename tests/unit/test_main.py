@@ -1,5 +1,6 @@
 """The command: help, the answer of a run, and what it says where there is no run."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from helpers import fake_results
 
 import knowcost
-from knowcost.__main__ import COMMANDS, main
+from knowcost.__main__ import COMMANDS, UNREAD, main
 from knowcost.aggregate import job
 from knowcost.common import paths
 from knowcost.common.errors import InputError
@@ -60,6 +61,16 @@ def test_the_answer_does_not_act_on_the_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(COMMANDS, "answer", (broken, "break"))
     assert main(["answer"]) == 1
     assert capsys.readouterr().err == "knowcost: \\x1b]0;x\\x07: missing\n"
+
+
+def test_a_reader_that_stops_reading_is_no_error(root):
+    """`knowcost hours ... | head -1`: the reader is gone before anything is said."""
+    command = [sys.executable, "-m", "knowcost", "hours", "config/presets/recovery.yaml", "80"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, cwd=root, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.stderr == "" and done.returncode == UNREAD
 
 
 def test_no_run_in_this_folder(tmp_path):

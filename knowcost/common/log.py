@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from knowcost.common.errors import InputError
 
 FORMAT = "%(asctime)s %(name)s: %(message)s"
 EVERY = 5  # seconds between two lines on the same work
+UNUSED = "bitsandbytes.backends.cpu.ops"  # warns of a kernel that it lacks wherever PEFT is imported
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE")  # transformers goes by the first
 
 
@@ -44,6 +46,8 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
     file.setFormatter(_Formatter(FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
     logging.captureWarnings(True)
+    logging.getLogger(UNUSED).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
     sys.excepthook = _report
     if "SLURM_JOB_ID" in os.environ:
         logging.getLogger("knowcost").info(_where(os.environ))

@@ -4,9 +4,9 @@ LoRA stands beside every linear layer of the blocks; in a mixture of experts the
 one, the shared expert's: transformers holds the others in parameters of three dimensions, which are left as they are.
 Prompts begin as the embeddings of the vocabulary's first rows, as Xu et al.'s do; PEFT's own are drawn from a normal
 distribution of variance 1, which no embedding looks like (and of how many layers and heads the model has, which its
-configuration asks for, nothing follows). Prefixes begin as PEFT draws them, from that distribution:
-nobody says another one. T5's prompt is its encoder's: PEFT would make one for its decoder too, which is
-never read, unless it is told that there is one stack.
+configuration asks for, nothing follows). Prefixes begin as PEFT draws them, from that distribution: nobody says another
+one. T5's prompt is its encoder's: PEFT would make one for its decoder too, which is never read, unless it is told that
+there is one stack.
 """
 
 import logging

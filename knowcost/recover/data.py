@@ -82,6 +82,15 @@ class Windows:
         settings = self.work.settings
         return ceil(settings.tokens * len(self.trained) / (settings.batch_size * self.tokens))
 
+    def in_words(self) -> str:
+        """What will be read: "21 batches of 8 windows of 48 tokens, 117 windows 1.4 times over; 8 are held out"."""
+        size, count = self.work.settings.batch_size, len(self.trained)
+        at_most = "" if self.work.settings.join else "at most "
+        return (
+            f"{self.steps:,} batches of {size:,} windows of {at_most}{self.length:,} tokens, {count:,} windows "
+            f"{self.steps * size / count:.1f} times over; {self.held:,} are held out"
+        )
+
     def batch(self, step: int) -> Batch:
         """The training batch of a step, from 0."""
         size = self.work.settings.batch_size
@@ -244,7 +253,7 @@ def _generator(seed: int, what: str) -> torch.Generator:
 
 
 def about(windows: Windows, tokens: int) -> dict[str, Any]:
-    """What manifest and log say of what was read; tokens: by so many."""
+    """What the manifest says of what was read; tokens: how many."""
     return {
         "tokens": tokens,
         "times_over": round(tokens / windows.tokens, 3),

@@ -124,9 +124,8 @@ class Training:
     """A training as far as it has come.
 
     model, work, windows; dense: whose distribution is to be matched, or None; options: that models are called with;
-    key: of its state. curve: rows so far;
-    step, tokens: that are behind it; losses: their sum and number since the last row; best: the parameters that
-    predicted best, after best_step.
+    key: of its state. curve: rows so far; step, tokens: that are behind it; losses: their sum and number since the last
+    row; best: the parameters that predicted best, after best_step, where the loss of what was held out was the lowest.
     """
 
     model: torch.nn.Module
@@ -162,7 +161,7 @@ class Training:
         self._resume()
         steps = self.windows.steps
         every, progress, saved = math.ceil(steps / PARTS), Progress(log), time.monotonic()
-        log.info("%s: %d batches, %s", self.work.recovery, steps, data.about(self.windows, 0))
+        log.info("%s: %s", self.work.recovery, self.windows.in_words())
         if not self.curve:
             self._judge(0.0)
         while self.step < steps:
@@ -178,6 +177,9 @@ class Training:
         with torch.no_grad():
             for name, value in self.best.items():
                 self.parameters[name].copy_(value)
+        before, after = (self.curve[place]["validation_perplexity"] for place in (0, self.best_row))
+        log.info("%s: kept is step %d, with perplexity %.2f of what is held out, %.2f before",
+                 self.work.recovery, self.best_step, after, before)  # fmt: skip
 
     def _take(self, learning_rate: float) -> float:
         """One step. Returns its loss."""

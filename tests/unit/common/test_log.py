@@ -45,6 +45,21 @@ def test_only_a_mistake_in_the_program_shows_where_it_happened(tmp_path, root, e
     assert "noise" in file and "noise" not in console
 
 
+def test_what_nobody_can_act_on_is_not_in_the_log(tmp_path, root):
+    """Libraries say it wherever PEFT makes or loads an adapter; another warning stays."""
+    (tmp_path / "job.py").write_text(
+        "from knowcost.common import log\nlog.setup('job.log')\nimport peft, transformers, warnings\n"
+        "config = transformers.LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1,"
+        " num_attention_heads=2)\n"
+        "model = transformers.LlamaForCausalLM(config)\n"
+        "peft.get_peft_model(model, peft.LoraConfig(r=1, target_modules=['q_proj']))\n"
+        "warnings.warn('mind this')\n"
+    )
+    subprocess.run([sys.executable, "job.py"], cwd=tmp_path, env={"PYTHONPATH": str(root)}, check=True)
+    said = (tmp_path / "job.log").read_text()
+    assert "mind this" in said and "gemm_4bit" not in said and "is_gradient_checkpointing" not in said
+
+
 def test_control_characters_of_facts_reach_neither_terminal_nor_log(tmp_path, root):
     _, console, file = run(tmp_path, root, r"InputError('facts.tsv:3: \x1b]0;x\x07 \x9b2J \u202e \udc80')")
     for text in (console, file):

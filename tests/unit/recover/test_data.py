@@ -28,6 +28,14 @@ def test_joined_texts_are_one_text_cut_into_windows(tmp_path):
     assert len(windows.ends) == 4 and windows.held == 1 and windows.tokens == 60
 
 
+def test_what_will_be_read_in_words(tmp_path):
+    """5 windows, one held out; 200 tokens are 5 batches of 2 windows of 20, which is 10 of the 4 that are left."""
+    windows = read(tmp_path, texts=words(length=[104]), length=20, tokens=200, batch_size=2)
+    assert windows.in_words() == ("5 batches of 2 windows of 20 tokens, 4 windows 2.5 times over; 1 are held out")
+    windows = read(tmp_path, texts=words(length=[20] * 5), length=20, tokens=200, batch_size=2, join=False)
+    assert "of at most 20 tokens" in windows.in_words()
+
+
 def test_texts_by_themselves_are_cut_and_those_too_short_left_out(tmp_path):
     texts = words(length=[7, 30, 1, 45, 2])
     windows = read(tmp_path, texts=texts, length=20, join=False)

@@ -25,6 +25,7 @@ from knowcost.aggregate import (
     probabilities,
     recovered,
     relearned,
+    returned,
     similarity,
     statistics,
     tables,
@@ -110,11 +111,10 @@ def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> 
     """What compression costs on average; the audit's cells are in no average."""
     corrected = _corrected(scores)
     by_model = drops.drops_by_model(corrected, asked.groups, settings.margin)
-    telling = {name for group in asked.groups for name in group.stated_in if isinstance(name, str)}
     return {
         "drops_by_model": by_model,
         "drops": drops.drops(by_model, asked.groups, settings.margin),
-        "cheapest": drops.cheapest(by_model, telling),
+        "cheapest": drops.cheapest(by_model, returned.telling(asked.groups)),
         "domains": by_task.domains(corrected, asked.groups, settings.domains, settings.margin),
     }
 

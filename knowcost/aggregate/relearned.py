@@ -25,14 +25,13 @@ from knowcost.aggregate.clustered import Estimates, estimate
 from knowcost.aggregate.relearning import EITHER, MAIN, decide
 from knowcost.aggregate.returned import Chance, Part
 from knowcost.aggregate.statistics import Group, models_of
-from knowcost.benchmarks.kinds import NEVER
 from knowcost.spec.variants import parse
 
-COLUMNS = ["family", "model", "compressed", "recovery", "texts", "lost", "untold", "untold_returned", "untold_percent",
-           "untold_low", "untold_high", "told", "told_returned", "told_percent", "told_low", "told_high",
-           "taught_points", "taught_low", "taught_high", "never", "never_right", "chance_percent", "chance_low",
-           "chance_high", "chance_by", "displaced_percent", "displaced_low", "displaced_high", "forgotten_percent",
-           "forgotten_low", "forgotten_high", "decision"]  # fmt: skip
+COLUMNS = ["family", "model", "compressed", "recovery", "told_by", "texts", "lost", "untold", "untold_returned",
+           "untold_percent", "untold_low", "untold_high", "told", "told_returned", "told_percent", "told_low",
+           "told_high", "taught_points", "taught_low", "taught_high", "never", "never_right", "chance_percent",
+           "chance_low", "chance_high", "chance_by", "displaced_percent", "displaced_low", "displaced_high",
+           "forgotten_percent", "forgotten_low", "forgotten_high", "decision"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,19 +72,19 @@ def relearned(groups: Sequence[Group]) -> pd.DataFrame:
             taught = _taught(test)
             for words, variants in test.ways():
                 recovery = str(parse(variants[0]).recovery).partition("~")[0]
-                row = about | {"compressed": test.compressed, "recovery": recovery, "texts": words}
+                row = about | {"compressed": test.compressed, "recovery": recovery}
+                row |= {"told_by": test.told, "texts": words}
                 rows.append(row | _row(test, variants, taught))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _tests(groups: Sequence[Group]) -> Iterator[_Test]:
     """One for each compression and recovery of a model, and each name of texts that state facts."""
-    names = sorted({str(name) for group in groups for name in set(group.stated_in) if not pd.isna(name)} - {NEVER})
     found: dict[tuple[str, str], dict[str, str]] = {}
     for each in returned.recovered_of(groups):
-        recovery, _, data = each.recovery.partition("~")
-        found.setdefault((each.compressed, recovery), {})[data or MAIN] = each.variant
-    for told in names:
+        recovery = each.recovery.partition("~")[0]
+        found.setdefault((each.compressed, recovery), {})[parse(each.variant).recovered_on or MAIN] = each.variant
+    for told in sorted(returned.telling(groups)):
         for (compressed, _), texts in found.items():
             order = sorted(texts, key=[MAIN, told, *texts].index)
             yield _Test(groups, compressed, {name: texts[name] for name in order}, told)

@@ -3,12 +3,12 @@
 They stand by themselves, since figures and page read them and compute nothing that loads scipy.
 """
 
-from collections.abc import Iterable
 from math import isnan
 
 import pandas as pd
 
 from knowcost.aggregate import FEWEST_CLUSTERS
+from knowcost.spec.variants import parse
 
 MAIN = "main"  # what the study's main texts are called here
 EITHER = f"{MAIN} or "  # before the name of the texts that state a half
@@ -22,14 +22,11 @@ NOT_RUN = "not run"  # the texts that state a half, without which nothing says w
 DECISIONS = (DISPLACED, BOTH, FORGOTTEN, UNSURE, UNTAUGHT, NOT_RUN)
 
 
-def told_by(texts: Iterable[str]) -> set[str]:
-    """The names of the texts that state a half of the facts; texts: the column of the table `relearned`."""
-    return {words.removeprefix(EITHER) for words in texts if words.startswith(EITHER)}
-
-
-def is_told(recovered: pd.DataFrame, relearned: pd.DataFrame) -> pd.Series:
-    """Which rows of the table `recovered` are of a recovery whose texts state facts that are asked."""
-    return recovered["recovery"].map(lambda words: words.partition("~")[2]).isin(told_by(relearned["texts"]))
+def is_told(rows: pd.DataFrame, relearned: pd.DataFrame) -> pd.Series:
+    """bool for each row of a table with `variant`: whether it was recovered on texts that state facts that are asked;
+    relearned: the table."""
+    telling = set(relearned["told_by"])
+    return pd.Series([parse(slug).is_told_by(telling) for slug in rows["variant"]], rows.index, bool)
 
 
 def decide(forgotten: tuple[float, ...], taught: float | None, clusters: tuple[int, int]) -> str:
@@ -37,8 +34,8 @@ def decide(forgotten: tuple[float, ...], taught: float | None, clusters: tuple[i
 
     Some was displaced if the interval ends below 100; some was forgotten if it begins above 0 and the recovery is shown
     to bring back more of what it is told: taught, the lower end of how much more, is above 0 (None where that was not
-    tried). clusters: those with a fact that returned, and with one that did not; fewer
-    than FEWEST_CLUSTERS bear nothing.
+    tried). clusters: those with a fact that returned, and with one that did not; fewer than FEWEST_CLUSTERS bear
+    nothing.
     """
     _, low, high = forgotten
     if taught is None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from knowcost.aggregate.clustered import Estimates, Sample, estimate
 from knowcost.aggregate.statistics import Group
@@ -49,6 +50,11 @@ def recovered_of(groups: Iterable[Group]) -> list[Recovered]:
             if variant.recovery and not variant.is_control and under in group.right:
                 found[Recovered(slug, under)] = None
     return list(found)
+
+
+def telling(groups: Iterable[Group]) -> set[str]:
+    """The names of the texts that state facts which these groups are asked."""
+    return {str(name) for group in groups for name in set(group.stated_in) if not pd.isna(name)} - {NEVER}
 
 
 def lost(group: Group, compressed: str) -> np.ndarray:

@@ -84,7 +84,7 @@ TEXT = {
     "lead_border", "lead_match", "left_out", "match", "matching", "measured", "method", "missing", "model",
     "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
     "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest", "subject",
-    "texts", "unit", "variant", "verdict", "why", "worst_benchmark",
+    "texts", "told_by", "unit", "variant", "verdict", "why", "worst_benchmark",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from

@@ -12,7 +12,7 @@ import matplotlib
 import pandas as pd
 
 from knowcost.aggregate import relearning
-from knowcost.aggregate.tables import finish, read, those
+from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import seal
 from knowcost.common.files import write_json
@@ -60,9 +60,7 @@ def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]
     who = setting(mine["scores"], mine["phrasings"])
     yield from strengths.hidden(mine["drops"], family, who)
     yield from costs.figures(cells_of(mine), family, who)
-    told = relearning.told_by(mine["relearned"]["texts"])
-    untold = those(mine["drops"], lambda variant: not variant.is_told_by(told))
-    yield from size.kept(untold, family, who)
+    yield from size.kept(mine["drops"][~relearning.is_told(mine["drops"], mine["relearned"])], family, who)
     yield from findings.first(mine["forgotten_by"], family, who)
     yield from perplexity.against(mine, family, who)
     yield from recovered.figures(mine, family, who)

@@ -91,10 +91,10 @@ def untold(frame: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     """A panel per model and compression: of the lost facts, those that came back without being told, after either
     training; those that were told; and what chance gives."""
     there = frame[frame["decision"] != relearning.NOT_RUN]
-    told = sorted(relearning.told_by(there["texts"]))
+    told = sorted(set(there["told_by"]))
     if not told:
         return
-    rows = there[there["texts"].isin([relearning.MAIN, told[0]])]
+    rows = there[(there["told_by"] == told[0]) & there["texts"].isin([relearning.MAIN, told[0]])]
     title = f"Forgotten, or displaced? {LABELS[family].capitalize()} models"
     caption = (
         "Of the facts that the dense model knew and the compressed one lost, the share that is right again. Blue: "

@@ -118,8 +118,13 @@ def _recovered(study: Study, experiment: Mapping[str, Any], made: Sequence[Varia
 
 def _named(study: Study, recovery: Recovery, variant: Variant) -> Recovery:
     """A recovery, which names texts only where they are not its variant's: one variant has one slug."""
-    main = variant.calibration or study.config["calibration"]["name"]
-    return replace(recovery, data=None) if recovery.data == main else recovery
+    return replace(recovery, data=None) if recovery.data == recovery_data(study, variant) else recovery
+
+
+def recovery_data(study: Study, variant: Variant) -> str:
+    """The name of the texts that a recovered variant is trained on, or would be by default: those that its recovery
+    names, else those that its compression looked at, else the study's main ones."""
+    return variant.recovered_on or study.config["calibration"]["name"]
 
 
 def _variant(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate import rule
-from knowcost.aggregate.relearning import BOTH, DISPLACED, EITHER, FORGOTTEN, MAIN, NOT_RUN, UNTAUGHT, is_told, told_by
+from knowcost.aggregate.relearning import BOTH, DISPLACED, EITHER, FORGOTTEN, MAIN, NOT_RUN, UNTAUGHT, is_told
 from knowcost.recover.registry import label
 from knowcost.recover.wording import in_words
 from knowcost.report.saying import listed, points
@@ -98,20 +98,19 @@ def _verdict(record: Record) -> str:
 
 def _shown(record: Record) -> str:
     """What the verdict rests on."""
-    told = record["texts"].removeprefix(EITHER)
     taught = points(*interval(record, "taught_points", "taught"), " points")
     chance = f"{number(record['chance_percent'])}% by chance"
     seen = f", seen on {whole(record['never'])} facts never told" if record["never"] else f", by {record['chance_by']}"
     return (
         f"Of {whole(record['untold'])} lost facts that no text states {whole(record['untold_returned'])} are right "
-        f"again ({number(record['untold_percent'])}%; {chance}{seen}). After training on the texts “{told}” facts that "
-        f"these state come back more often than the others by {taught}."
+        f"again ({number(record['untold_percent'])}%; {chance}{seen}). After training on the texts "
+        f"“{record['told_by']}” facts that these state come back more often than the others by {taught}."
     )
 
 
 def controls(relearned: pd.DataFrame) -> Iterator[str]:
     """A sentence on what comes back after training on texts about something else."""
-    named = relearned["texts"].isin([MAIN, *told_by(relearned["texts"])])
+    named = relearned["texts"].isin([MAIN, *relearned["told_by"]])
     single = relearned[~relearned["texts"].str.startswith(EITHER) & ~named]
     said = [
         f"{points(*interval(record, 'displaced_percent', 'displaced'), '%')} ({in_words(record['compressed'])}, "

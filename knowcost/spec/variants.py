@@ -125,9 +125,15 @@ class Variant:
         """Whether it is a recovery of the dense model, which tells what a recovery does where nothing was lost."""
         return self.recovery is not None and self.unrecovered.slug == DENSE
 
+    @property
+    def recovered_on(self) -> str | None:
+        """The name of the texts that its recovery looks at: its own, else those of its compression; None for the
+        study's main ones."""
+        return (self.recovery.data if self.recovery else None) or self.calibration
+
     def is_told_by(self, texts: Collection[str]) -> bool:
         """Whether it was recovered on one of these texts."""
-        return self.recovery is not None and self.recovery.data in texts
+        return self.recovery is not None and self.recovered_on in texts
 
     @property
     def _unstepped(self) -> str:

@@ -4,9 +4,7 @@
 
 
 def recovery_data(wildcards):
-    """The data that a recovery looks at: its own, else those of its variant, else the study's main ones."""
-    variant = parse_variant(wildcards.variant)
-    return variant.recovery.data or variant.calibration or config["calibration"]["name"]
+    return design.recovery_data(STUDY, parse_variant(wildcards.variant))
 
 
 def recovery_texts(wildcards):

@@ -3,6 +3,7 @@
 from math import isnan, nan
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.groups import group
 from scipy import stats
@@ -73,6 +74,19 @@ def test_what_was_not_split_or_not_run_has_no_row():
     split = group({"dense": "1" * 20, BITS: "0" * 20, MAIN: "1" * 20}, stated_in=["half", None] * 10)
     (row,) = relearned([split]).to_dict("records")
     assert (row["texts"], row["decision"]) == ("main", words.NOT_RUN)
+
+
+def test_what_was_trained_on_texts_that_state_facts_was_told_however_that_came_about():
+    """Also where nothing was trained on the main texts, and where the texts are those that the compression looked at,
+    which the recovery does not name again."""
+    calibrated = "gptq-3bit@overall~half"
+    right = {"dense": "1" * 20, BITS: "0" * 20, HALF: "1" * 20, calibrated: "0" * 20, f"{calibrated}^lora-r4": "1" * 20}
+    frame = relearned([group(right, stated_in=["half", None] * 10)])
+    assert frame[["compressed", "told_by", "texts"]].to_numpy().tolist() == [
+        [BITS, "half", "half"], [calibrated, "half", "half"],
+    ]  # fmt: skip
+    rows = pd.DataFrame({"variant": [MAIN, HALF, f"{calibrated}^lora-r4", calibrated, STRANGERS]})
+    assert words.is_told(rows, frame).tolist() == [False, True, True, False, False]
 
 
 def test_other_texts_are_a_control_of_their_own():

@@ -30,7 +30,8 @@ def gained(recovery, points, decision=rule.GAINS, control=nan, benchmark=""):
 
 
 def trial(texts, untold, told, chance, decision=words.BOTH):
-    row = {"model": "m", "compressed": BITS, "recovery": "lora-r4", "texts": texts, "decision": decision}
+    row = {"model": "m", "compressed": BITS, "recovery": "lora-r4", "told_by": "half", "texts": texts}
+    row |= {"decision": decision}
     for name, value in (("untold", untold), ("told", told), ("chance", chance)):
         row |= {f"{name}_percent": value, f"{name}_low": value - 2, f"{name}_high": value + 2}
     return row

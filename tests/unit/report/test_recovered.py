@@ -15,8 +15,17 @@ BITS = "gptq-3bit@overall"
 
 def trial(decision, recovery="lora-r4", texts="main or half", taught=50.0, **more):
     """A row of `relearned`."""
-    row = {"family": "decoder", "model": "m", "compressed": BITS, "recovery": recovery, "texts": texts, "lost": 300}
-    row |= {"untold": 160, "untold_returned": 56, "told": 140, "told_returned": 119, "never": 250, "never_right": 25}
+    row = {"family": "decoder", "model": "m", "compressed": BITS, "recovery": recovery, "told_by": "half"}
+    row |= {
+        "texts": texts,
+        "lost": 300,
+        "untold": 160,
+        "untold_returned": 56,
+        "told": 140,
+        "told_returned": 119,
+        "never": 250,
+        "never_right": 25,
+    }
     row |= {"chance_by": "facts never told", "decision": decision}
     shares = {"untold": 35.0, "told": 85.0, "chance": 10.0, "displaced": 27.8, "forgotten": 72.2}
     for name, value in shares.items():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate import losses, rule, tables
+from knowcost.aggregate import losses, rule, tables, yardsticks
 from knowcost.aggregate.clustered import Estimates, estimate
 from knowcost.aggregate.statistics import Group
 from knowcost.benchmarks.disciplines import discipline_of
@@ -46,11 +46,11 @@ def perplexity(cells: Iterable[dict[str, Any]]) -> pd.DataFrame:
         }
         made.append({**cell, **tables.describe(cell["variant"]), **measured})
     frame = pd.DataFrame(made, columns=PERPLEXITY)
-    dense = frame[frame["variant"] == DENSE].set_index(["model", "benchmark"])[["perplexity", "tokens"]]
-    dense = dense.reindex(pd.MultiIndex.from_frame(frame[["model", "benchmark"]]))
-    frame["dense_perplexity"] = dense["perplexity"].to_numpy()
-    same = frame["tokens"].to_numpy() == dense["tokens"].to_numpy()
-    frame["perplexity_times"] = (frame["perplexity"] / frame["dense_perplexity"]).where(same)
+    dense = frame[frame["variant"] == DENSE].set_index(["model", "benchmark"])["perplexity"]
+    pairs = pd.MultiIndex.from_frame(frame[["model", "benchmark"]])
+    frame["dense_perplexity"] = dense.reindex(pairs).to_numpy()
+    times = frame["perplexity"] / frame["dense_perplexity"]
+    frame["perplexity_times"] = times.where(~yardsticks.on_other_tokens(frame))
     return tables.ordered(frame[PERPLEXITY])
 
 

@@ -19,12 +19,7 @@ from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered, those
 from knowcost.aggregate.yardsticks import KEEP_LEVELS
 from knowcost.spec.variants import DENSE
 
-ADAPTER = [
-    "adapter_parameters",
-    "adapter_bytes",
-    "cached_parameters",
-    "cached_bytes",
-]  # beside a base that is recovered
+ADAPTER = ["adapter_parameters", "adapter_bytes", "cached_parameters", "cached_bytes"]  # beside the base's
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
           "dense_accuracy", "drop_points", "drop_low", "drop_high", "decision", "noise_points", "drop_percent",
           "forgotten", "gained", "kept_percent", *baseline.COLUMNS, "majority", "guess", "majority_drop_points",

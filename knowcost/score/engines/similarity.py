@@ -28,7 +28,6 @@ from knowcost.models.tokenizers import beginning
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import LAYERS
-from knowcost.spec.architectures import positions
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ def ask(
     that is shorter than a window, and for a model that does not give its attention.
     """
     table, _ = prepared.read(benchmark_file)
-    size = min(WINDOW, (positions(respondent.model.config) or WINDOW) - respondent.virtual_tokens)
+    size = min(WINDOW, respondent.room or WINDOW)
     windows = _windows(respondent, "".join(table.column("text").to_pylist()), size, min(limit or MOST, MOST))
     dense, rows, progress = respondent.dense(), [], Progress(log)
     for number, ids in enumerate(windows):

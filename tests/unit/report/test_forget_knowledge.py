@@ -85,7 +85,10 @@ def test_the_index_links_what_is_there_and_says_why_the_rest_is_not():
         "not recovered here: everything pruned by 50% (SparseGPT)"
     )
     assert rows["Figure 4"].links == [("figure-stored_decoder", "By parameters")]
-    assert rows["Figure 2"].remark == "missing: it takes prompts of several lengths"
+    assert (
+        rows["Figure 2"].remark
+        == "missing: it takes prompts of several lengths of a model that is shown to know something"
+    )
     assert (found.here, found.missing) == (3, 6)
 
 

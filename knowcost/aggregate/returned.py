@@ -35,8 +35,9 @@ class Recovered:
 
     @property
     def control(self) -> str:
-        """The same recovery of the dense model."""
-        return Variant(recovery=parse(self.variant).recovery).slug
+        """The same recovery of the dense model, on the same texts: the dense model has none of its own."""
+        variant = parse(self.variant)
+        return Variant(recovery=variant.recovery and replace(variant.recovery, data=variant.recovered_on)).slug
 
 
 def recovered_of(groups: Iterable[Group]) -> list[Recovered]:

@@ -110,9 +110,11 @@ def _recovered(study: Study, experiment: Mapping[str, Any], made: Sequence[Varia
     for text in experiment.get("recover", ()):
         recovery = parse_recovery(text)
         with_control = experiment.get("recover_dense") and recoveries.method_of(recovery).controlled
-        for variant in [*made, *([Variant()] if with_control else [])]:
-            recovered = replace(variant, recovery=_named(study, recovery, variant))
-            found += [*recoveries.parts(recovered), recovered]
+        recovered = [replace(variant, recovery=_named(study, recovery, variant)) for variant in made]
+        learnt_from = dict.fromkeys(each.recovered_on for each in recovered) if with_control else ()
+        controls = [Variant(recovery=_named(study, replace(recovery, data=data), Variant())) for data in learnt_from]
+        for each in recovered + controls:
+            found += [*recoveries.parts(each), each]
     return found
 
 

@@ -2,9 +2,10 @@
 
 `recovery.join` true: all texts are one, joined by blanks as compress/calibration/windows.py joins them, and cut into
 windows of `recovery.length` tokens; what is left at the end is not read. Tokenizing them all at once would take a
-hundred times their size, so it is done piece by piece, of a quarter of a million characters each. False: each text is a
-window of its own, cut at `length`; shorter ones are padded in their batch, and padding is neither attended to nor
-scored. Texts that hold more than the tokens wanted are read only as far as that.
+hundred times their size, so it is done piece by piece, of a quarter of a million characters each, or up to twice that;
+a longer text is parted at blanks. False: each text is a window of its own, cut at `length`; shorter ones are padded in
+their batch, and padding is neither attended to nor scored. Texts that hold more than the tokens wanted are read only as
+far as that.
 
 Windows are put in order by the seed, the first `validation` of them (at most a tenth, at least one) are held out, and
 the others are read in a new order each time over. Nothing is drawn from a generator that goes on from batch to batch:
@@ -29,7 +30,7 @@ import torch
 from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.compress.calibration.windows import longest
-from knowcost.models.tokenizers import WHOLE
+from knowcost.models.tokenizers import WHOLE, beginning
 from knowcost.recover.method import SHORTEST, Work
 
 log = logging.getLogger(__name__)
@@ -124,9 +125,14 @@ def read(work: Work, virtual: int = 0) -> Windows:
     """
     settings = work.settings
     stacks = 2 if work.model.config.is_encoder_decoder else 1
-    most = longest(work.model.config, work.tokenizer)
+    most, least = longest(work.model.config, work.tokenizer), stacks * SHORTEST
     length = min(settings.length, most - stacks * virtual)
-    if length < SHORTEST:
+    if settings.length < least <= most - stacks * virtual:
+        raise InputError(
+            f"recovery {str(work.recovery)!r}: `recovery.length` is {settings.length}, and an encoder and its decoder "
+            f"share a window of {least} tokens at least; take a longer one"
+        )
+    if length < least:
         raise InputError(
             f"recovery {str(work.recovery)!r}: its {virtual:,} virtual tokens leave nothing of the {most // stacks:,} "
             "positions of the model; name a shorter prompt"
@@ -135,7 +141,7 @@ def read(work: Work, virtual: int = 0) -> Windows:
     with pa.memory_map(str(work.texts)) as source:
         texts = pa.ipc.open_file(source).read_all()["text"]
         wanted = settings.tokens + settings.validation * length
-        found = _joined(texts, work, wanted) if settings.join else _each(texts, work, length, wanted)
+        found = _joined(texts, work, wanted) if settings.join else _each(texts, work, (least, length), wanted)
     ids = torch.cat(found) if found else torch.empty(0, dtype=torch.int32)
     lengths = [length] * (len(ids) // length) if settings.join else [len(each) for each in found]
     if len(lengths) < 2:
@@ -166,9 +172,9 @@ def _pieces(texts: Iterable[str]) -> Iterator[str]:
     """Yield texts joined by blanks, each time when they have WHOLE characters."""
     piece: list[str] = []
     size = 0
-    for text in texts:
-        piece.append(text)
-        size += len(text) + 1
+    for part in (part for text in texts for part in _parts(text)):
+        piece.append(part)
+        size += len(part) + 1
         if size > WHOLE:
             yield " ".join(piece)
             piece, size = [], 0
@@ -176,14 +182,27 @@ def _pieces(texts: Iterable[str]) -> Iterator[str]:
         yield " ".join(piece)
 
 
-def _each(texts: pa.ChunkedArray, work: Work, length: int, wanted: int) -> list[torch.Tensor]:
-    """The first ids of each text that has enough of them, of as many texts as hold the tokens wanted."""
+def _parts(text: str) -> Iterator[str]:
+    """Yield a text in parts of at most WHOLE characters, without the blanks between them; a word may be as long."""
+    first = 0
+    while len(text) - first > WHOLE:
+        blank = text.rfind(" ", first + 1, first + WHOLE + 1)
+        end = blank if blank > 0 else first + WHOLE
+        yield text[first:end]
+        first = end + (blank > 0)
+    yield text[first:]
+
+
+def _each(texts: pa.ChunkedArray, work: Work, bounds: tuple[int, int], wanted: int) -> list[torch.Tensor]:
+    """The first ids of each text that has enough of them, of as many texts as hold the tokens wanted; bounds: at least
+    and at most so many."""
+    least, length = bounds
     special = torch.tensor(work.tokenizer.all_special_ids)
     found: list[torch.Tensor] = []
     count = 0
     for text in texts:
-        ids = _encoded(work, text.as_py())[:length]
-        if int((~torch.isin(ids, special)).sum()) >= SHORTEST:
+        ids = _encoded(work, beginning(work.tokenizer, text.as_py(), length))[:length]
+        if int((~torch.isin(ids, special)).sum()) >= least:
             found.append(ids)
             count += len(ids)
         if count >= wanted:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.utils import parametrize
 
 from knowcost.common import files
-from knowcost.common.errors import BrokenPromise
+from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.models.checkpoint import Tensor
 from knowcost.models.torch_tensors import from_torch, to_torch
 from knowcost.recover import adapters, training
@@ -50,9 +50,15 @@ def updated(weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, turned: bool
 
 
 def train(work: Work, out: Path) -> Made:
-    """Train the masked updates of every linear layer of the blocks, and store them in `out`."""
+    """Train the masked updates of every linear layer of the blocks, and store them in `out`. Raises as training.train,
+    and InputError where pruning left nothing of a layer."""
     [rank] = work.recovery.sizes
     paths = adapters.linears(work.model)
+    if gone := [path for path in paths if not work.model.get_submodule(path).weight.any()]:
+        raise InputError(
+            f"recovery {str(work.recovery)!r}: pruning left no weight of {gone[0]}, and {len(gone)} of {len(paths)} "
+            "layers in all, that could be changed; recover a variant that is pruned less, or take lora here"
+        )
     torch.manual_seed(work.settings.seed)
     for path in paths:
         module = work.model.get_submodule(path)

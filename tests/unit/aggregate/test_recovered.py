@@ -53,6 +53,17 @@ def test_without_the_dense_models_recovery_nothing_is_net():
         assert row["regained_points"] == pytest.approx(17.5)
 
 
+def test_the_control_learnt_from_the_same_texts():
+    """A variant that was calibrated on `half` is recovered on `half`: the dense model's recovery on the main texts says
+    nothing of that."""
+    other, lora = "wanda-50@overall~half", "wanda-50@overall~half^lora-r4"
+    right = {"dense": "1" * 160 + "0" * 40, other: RIGHT[BITS], lora: RIGHT[LORA]}
+    main, half = RIGHT["dense^lora-r4"], "1" * 160 + "1" * 20 + "0" * 20
+    assert np.isnan(only(recovered([group(right | {"dense^lora-r4": main})], 1), benchmark="b")["control_points"])
+    both = right | {"dense^lora-r4": main, "dense^lora-r4~half": half}
+    assert only(recovered([group(both)], 1), benchmark="b")["control_points"] == pytest.approx(10)
+
+
 def test_net_is_paired_fact_by_fact():
     """The recovery adds the same ten facts to both models: nothing is left of it, and no doubt about that."""
     right = {"dense": "1" * 90 + "0" * 10, BITS: "1" * 90 + "0" * 10, LORA: "1" * 100, "dense^lora-r4": "1" * 100}

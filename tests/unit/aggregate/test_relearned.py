@@ -97,6 +97,16 @@ def test_other_texts_are_a_control_of_their_own():
     assert of(frame, "strangers")["untold_returned"] == 2  # of the 10 that nothing states
 
 
+def test_a_variant_that_was_calibrated_on_the_half_is_recovered_on_the_half():
+    """What its recovery names no texts for are those of its calibration, which are no main texts here."""
+    other = "wanda-50@overall~half"
+    one = group(
+        {"dense": "1" * 20, other: "0" * 20, f"{other}^lora-r4": "01" * 10}, stated_in=[None, "half"] * 10, guess=0.25
+    )
+    (row,) = relearned([one]).to_dict("records")
+    assert (row["texts"], row["told_returned"], row["untold_returned"]) == ("half", 10, 0)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "taught", "clusters", "word"),
     [

@@ -46,6 +46,15 @@ def test_one_variant_has_one_slug():
     assert variants(**asked) == ["dense", pruned, f"{pruned}^lora-r4", f"{pruned}^lora-r4~c4"]
 
 
+def test_a_control_learns_from_the_texts_that_the_variant_learnt_from():
+    asked = {"steps": ["wanda"], "calibrations": ["c4", "half"], "recover": ["lora-r4", "prompt-9~half"]}
+    made = variants(**asked, recover_dense=True)
+    plain, other = "wanda-50@overall", "wanda-50@overall~half"
+    lora = [f"{plain}^lora-r4", f"{other}^lora-r4", "dense^lora-r4", "dense^lora-r4~half"]
+    prompt = [f"{plain}^prompt-9~half", f"{other}^prompt-9", "dense^prompt-9~half"]
+    assert made == ["dense", plain, other, *lora, *prompt]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

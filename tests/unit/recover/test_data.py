@@ -50,6 +50,42 @@ def test_pieces_are_tokenized_one_by_one(tmp_path, monkeypatch):
     assert windows.ids.tolist() == windows.work.tokenizer(" ".join(texts)).input_ids
 
 
+def test_one_long_text_is_tokenized_in_parts_and_no_further_than_wanted(tmp_path, monkeypatch):
+    """Parted at blanks: the tokens of the whole; a word that is longer than a part becomes two."""
+    monkeypatch.setattr(data, "WHOLE", 60)
+    seen, encoded = [], data._encoded
+    monkeypatch.setattr(data, "_encoded", lambda work, text: seen.append(text) or encoded(work, text))
+    (text,) = words(texts=1, length=200)
+    windows = read(tmp_path, texts=[text], length=45)
+    assert windows.ids.tolist() == windows.work.tokenizer(text).input_ids
+    assert max(map(len, seen)) <= 2 * 60 + 1 and len(seen) > 3
+    assert list(data._parts("a" * 130)) == ["a" * 60, "a" * 60, "a" * 10]
+    assert list(data._parts("a" * 60)) == ["a" * 60] and list(data._parts("")) == [""]
+    assert list(data._parts("a" * 60 + " b")) == ["a" * 60, "b"]
+
+
+def test_of_one_long_text_by_itself_the_beginning_is_tokenized(tmp_path, monkeypatch):
+    monkeypatch.setattr("knowcost.models.tokenizers.WHOLE", 100)
+    seen, encoded = [], data._encoded
+    monkeypatch.setattr(data, "_encoded", lambda work, text: seen.append(text) or encoded(work, text))
+    texts = words(texts=2, length=5000)
+    windows = read(tmp_path, texts=texts, length=20, join=False)
+    assert [ids_of(windows, n) for n in range(2)] == [windows.work.tokenizer(text).input_ids[:20] for text in texts]
+    assert max(map(len, seen)) < 1000 < len(texts[0])
+
+
+def test_both_halves_of_an_encoder_decoder_have_two_tokens(tmp_path):
+    """Of one alone attention has nothing to choose from, and queries and keys get no gradient."""
+    texts = ["w1 w2 w3", "w1 w2 w3 w4", "w5 w6", "w5 w6 w7 w8 w9"]
+    windows = read(tmp_path, "t5", texts=texts, join=False)
+    wanted = [windows.work.tokenizer(text).input_ids for text in (texts[1], texts[3])]
+    assert [ids_of(windows, n) for n in range(2)] == wanted and len(windows.ends) == 2
+    for length in (2, 3):
+        with pytest.raises(InputError, match=rf"`recovery\.length` is {length}, and an encoder .* 4 tokens"):
+            read(tmp_path, "t5", length=length)
+    assert read(tmp_path, "t5", length=4).length == 4
+
+
 def test_texts_beyond_the_tokens_wanted_are_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "WHOLE", 10)
     windows = read(tmp_path, texts=words(texts=50, length=20), tokens=100, length=20, validation=1)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from helpers import recovered, tiny
+from helpers import recovered, recovering, tiny
 
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.recover import masked
@@ -33,6 +33,14 @@ def test_a_zero_that_is_filled_is_an_exception(monkeypatch):
     monkeypatch.setattr(masked, "updated", lambda weight, a, b, turned: weight + 1)
     with pytest.raises(BrokenPromise, match="layer: the merged weight is not zero where the pruned one is"):
         masked.merged("layer", torch.tensor([[1.0, 0.0]]), torch.ones(1, 2), torch.ones(1, 1))
+
+
+def test_a_layer_of_which_nothing_is_left_is_named_before_training(tmp_path):
+    work = recovering.work(tmp_path, "llama", "mask_lora-r2")
+    work.model.get_submodule("model.layers.1.self_attn.v_proj").weight.data.zero_()
+    work.texts.unlink()
+    with pytest.raises(InputError, match=r"mask_lora-r2.* no weight of model\.layers\.1\.self_attn\.v_proj, and 1 of"):
+        recovering.make(work)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])

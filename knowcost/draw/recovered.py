@@ -44,6 +44,7 @@ class Mark:
     decision: str = ""
 
 
+LOWEST = 3.0  # inches: of one recovery, title and legend would leave no room for its line
 CHANGE = (
     Mark("the compressed model", "regained_points", "regained", ORANGE, "o", decision="decision"),
     Mark("the dense model, recovered likewise", "control_points", "control", GREY, "D"),
@@ -55,7 +56,7 @@ def figures(mine: Mapping[str, pd.DataFrame], family: str, who: str) -> Iterator
     told = relearning.is_told(mine["recovered"], mine["relearned"])
     yield from brought_back(mine["recovered"][~told], family, who)
     yield from untold(mine["relearned"], family, who)
-    yield from stored(mine["scores"], family, who)
+    yield from stored(mine["scores"][~relearning.is_told(mine["scores"], mine["relearned"])], family, who)
 
 
 def brought_back(recovered: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
@@ -121,12 +122,12 @@ def _panels(rows: pd.DataFrame, marks: Sequence[Mark], title: str, words: str) -
     """A panel per model and compression with a line of marks per recovery."""
     pairs = list(rows[["model", "compressed"]].drop_duplicates().itertuples(index=False))
     most = max(rows.groupby(["model", "compressed"])["recovery"].nunique())
-    figure, axes = panels(len(pairs), 2, (4.6, 1.3 + 0.22 * len(marks) * most), sharex=True)
+    figure, axes = panels(len(pairs), 2, (4.6, max(LOWEST, 1.3 + 0.22 * len(marks) * most)), sharex=True)
     several = rows["model"].nunique() > 1
     for axis, (model, compressed) in zip(axes, pairs, strict=True):
         here = rows[(rows["model"] == model) & (rows["compressed"] == compressed)]
         _lines(axis, here, marks)
-        axis.set_title(textwrap.fill((f"{model}: " if several else "") + in_words(compressed), 36))
+        axis.set_title(_of(model, compressed, several))
     for axis in axes[-2:]:
         axis.set_xlabel(words)
     handles: list[Artist] = [
@@ -137,6 +138,11 @@ def _panels(rows: pd.DataFrame, marks: Sequence[Mark], title: str, words: str) -
     deciding = [mark.decision for mark in marks if mark.decision]
     finish(figure, axes, title, handles + dot_handles(rows[deciding].to_numpy().ravel() if deciding else []))
     return figure
+
+
+def _of(model: str, compressed: str, several: bool) -> str:
+    """The title of a panel; several: whether there are more models than one."""
+    return textwrap.fill((f"{model}: " if several else "") + in_words(compressed), 36)
 
 
 def _lines(axis: Axes, rows: pd.DataFrame, marks: Sequence[Mark]) -> None:
@@ -188,7 +194,9 @@ def stored(scores: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
         for slug, dash in ((compressed, "--"), (DENSE, ":")):
             if (model, slug) in means.index:
                 axis.axhline(means[model, slug], color=GREY, linestyle=dash, linewidth=1)
-        axis.set(title=textwrap.fill(in_words(compressed), 36), xscale="log", ylabel="facts answered right (%)")
+        axis.set(
+            title=_of(model, compressed, rows["model"].nunique() > 1), xscale="log", ylabel="facts answered right (%)"
+        )
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
         axis.xaxis.set_minor_formatter(NullFormatter())
     for axis in axes[-2:]:

@@ -100,3 +100,30 @@ def test_numbers_stored_and_cached_are_two_dots_at_one_height():
     assert {line.get_ydata()[0] for line in axis.lines if line.get_linestyle() in ("--", ":")} == {40.0, 90.0}
     rows = [row for row in rows if row["variant"] != lora] + [answered("dense", 0.8, "c")]
     assert not list(recovered.stored(data(scores=rows)["scores"], "decoder", ""))  # not asked everything
+
+
+def test_one_recovery_has_room_for_its_line(recwarn):
+    (made,) = recovered.brought_back(data([gained("lora-r4", 5, control=1)])["recovered"], "decoder", "Who.")
+    made.figure.draw_without_rendering()
+    assert not [each for each in recwarn if "constrained_layout" in str(each.message)]
+    (axis,) = made.figure.axes
+    assert axis.get_position().height * made.figure.get_figheight() > 0.7  # inches
+
+
+def test_panels_of_two_models_are_called_by_them():
+    rows = []
+    for model in ("m", "k"):
+        made = [answered("dense", 0.9), answered(BITS, 0.4), answered(f"{BITS}^lora-r4", 0.6, stored=5e4, cached=5e4)]
+        rows += [row | {"model": model} for row in made]
+    (made,) = recovered.stored(data(scores=rows)["scores"], "decoder", "Who.")
+    assert [axis.get_title(loc="left").split()[0] for axis in made.figure.axes] == ["m:", "k:"]
+
+
+def test_a_recovery_that_was_told_what_is_asked_is_no_dot():
+    rows = [answered("dense", 0.9), answered(BITS, 0.4), answered(f"{BITS}^lora-r4", 0.6, stored=5e4, cached=5e4)]
+    rows += [answered(f"{BITS}^lora-r4~{texts}", 0.8, stored=5e4, cached=5e4) for texts in ("half", "others")]
+    trials = [trial(texts, 30, 80, 10) for texts in ("main or half", "main", "half")]
+    made = list(recovered.figures(data(of_test=trials, scores=rows), "decoder", "Who."))
+    (axis,) = next(each for each in made if each.name == "stored_decoder").figure.axes
+    heights = {line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "None"}
+    assert heights == {60.0, 80.0} and sum(line.get_linestyle() == "None" for line in axis.lines) == 4

@@ -18,6 +18,7 @@ from knowcost.common.errors import InputError
 FORMAT = "%(asctime)s %(name)s: %(message)s"
 EVERY = 5  # seconds between two lines on the same work
 UNUSED = "bitsandbytes.backends.cpu.ops"  # warns of a kernel that it lacks wherever PEFT is imported
+BY_PEFT = ("`is_gradient_checkpointing` is deprecated", "fan_in_fan_out is set to False but")  # of how it calls others
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE")  # transformers goes by the first
 
 
@@ -47,7 +48,8 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
     logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
     logging.captureWarnings(True)
     logging.getLogger(UNUSED).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")  # PEFT asks for it
+    for message in BY_PEFT:
+        warnings.filterwarnings("ignore", message)
     sys.excepthook = _report
     if "SLURM_JOB_ID" in os.environ:
         logging.getLogger("knowcost").info(_where(os.environ))

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from helpers import tiny
 from helpers.calibrated import calibrated
 from knowcost.common import files, paths, seal
@@ -61,9 +63,21 @@ def loaded(slug):
         return load(whole, device="cpu")[0]
 
 
-def copy(made, folder):
-    """A study's folder, with its times, in another place."""
+def made_in(folder, compressed, *slugs):
+    """A study of a tiny Llama in a folder, with a compressed variant and what these recover of it. Returns the
+    folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        study("llama", compressed)
+        for slug in slugs:
+            recover(slug)
+    return folder
+
+
+def work_on_copy(made, folder, monkeypatch):
+    """Go to a copy of a study's folder, with its times, which may be changed."""
     shutil.copytree(made, folder, symlinks=True)
+    monkeypatch.chdir(folder)
 
 
 def remove(slug):

@@ -20,20 +20,13 @@ SLUG = f"{PRUNED}^dynamic_prompt-2+4-input"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        recovered.study("llama", PRUNED)
-        for slug in (*PARTS, SLUG):
-            recovered.recover(slug)
-    return folder
+    return recovered.made_in(tmp_path_factory.mktemp("study"), PRUNED, *PARTS, SLUG)
 
 
 @pytest.fixture
 def study(made, tmp_path, monkeypatch):
     """A copy that a test may change, as the current folder."""
-    recovered.copy(made, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    recovered.work_on_copy(made, tmp_path / "copy", monkeypatch)
 
 
 def test_it_holds_the_parts_and_names_them_by_their_hashes(study):

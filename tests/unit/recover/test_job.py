@@ -22,19 +22,13 @@ def contents(folder):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A model and what was compressed and recovered of it; not to be changed."""
-    folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        recovered.study("llama", PRUNED)
-        recovered.recover(LORA)
-    return folder
+    return recovered.made_in(tmp_path_factory.mktemp("study"), PRUNED, LORA)
 
 
 @pytest.fixture
 def study(made, tmp_path, monkeypatch):
     """A copy that a test may change, as the current folder."""
-    recovered.copy(made, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    recovered.work_on_copy(made, tmp_path / "copy", monkeypatch)
 
 
 def test_what_would_be_made_the_same_is_kept_and_a_file_that_is_gone_is_made_again(study, caplog):

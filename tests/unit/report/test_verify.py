@@ -1,6 +1,5 @@
 """What verify says of recovered archives and their exports. (All else: tests/workflow/test_sealed.py.)"""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,9 @@ RUN = Run(["m"], [], ["main"], [("m", slug) for slug in ("dense", PRUNED, LORA, 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A model, what was recovered of it, and two exports; not to be changed."""
-    folder = tmp_path_factory.mktemp("study")
+    folder = recovered.made_in(tmp_path_factory.mktemp("study"), PRUNED, LORA, EORA, MASKED)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        recovered.study("llama", PRUNED)
-        for slug in (LORA, EORA, MASKED):
-            recovered.recover(slug)
         for slug in (LORA, MASKED):
             export.export("m", slug, Path(paths.export("m", slug)).parent)
     return folder
@@ -33,8 +29,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def study(made, tmp_path, monkeypatch):
     """A copy that a test may change, as the current folder."""
-    shutil.copytree(made, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    recovered.work_on_copy(made, tmp_path / "copy", monkeypatch)
 
 
 def named():

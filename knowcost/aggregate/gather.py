@@ -69,7 +69,7 @@ def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
 
 def apart(asked: Asked) -> list[Asked]:
     """[what was asked of knowledge, what was asked as a control: benchmarks of facts that no model was told]."""
-    never = {group.benchmark for group in asked.groups if group.is_untold}
+    never = {group.benchmark for group in asked.groups if group.is_never_told}
     own, controls = Asked([], [], [], [], [], []), Asked([], [], [], [], [], [])
     for field in fields(asked):
         for each in getattr(asked, field.name):

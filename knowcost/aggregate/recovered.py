@@ -39,8 +39,8 @@ def recovered(groups: Sequence[Group], margin: float) -> pd.DataFrame:
     held = [group for group in groups if group.compared()]
     for of_model in models_of(held):
         pairs = returned.recovered_of(of_model)
-        own = [group for group in of_model if not group.is_untold]
-        asked = {group.benchmark for group in held if group.family == of_model[0].family and not group.is_untold}
+        own = [group for group in of_model if not group.is_never_told]
+        asked = {group.benchmark for group in held if group.family == of_model[0].family and not group.is_never_told}
         if pairs and own:
             rows += _rows(_Asked(own, of_model, asked), pairs, margin)
             for group in own:

@@ -107,14 +107,14 @@ class Group:
     def knows(self) -> bool:
         """Whether the dense model is shown to know something: its lead's interval lies above zero; without a baseline,
         whether it is right at all. What it was never told it does not know."""
-        if self.is_untold:
+        if self.is_never_told:
             return False
         if self.lead is None:
             return DENSE in self.right and bool(self.right[DENSE].any())
         return bool(self.lead.low[0] > 0)
 
     @property
-    def is_untold(self) -> bool:
+    def is_never_told(self) -> bool:
         """Whether no model was ever told any of its facts, so that it is a control of others."""
         return bool((self.stated_in == NEVER).all())
 

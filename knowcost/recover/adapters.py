@@ -21,12 +21,12 @@ from safetensors.torch import load_file
 from knowcost.common import files
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.recover import training
+from knowcost.recover.archive import CONFIG, WEIGHTS
 from knowcost.recover.method import Made, Work
 from knowcost.spec import scopes
 
 log = logging.getLogger(__name__)
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"  # PEFT's names
 TASKS = {"decoder": "CAUSAL_LM", "encoder_decoder": "SEQ_2_SEQ_LM", "encoder": None}  # PEFT has none of masked models
 
 

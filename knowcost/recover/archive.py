@@ -10,7 +10,8 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
 from knowcost.spec.variants import parse
 
-ADAPTER = "adapter"  # the `keep` of such an archive
+KEPT = "adapter"  # the `keep` of such an archive
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"  # PEFT's names
 TRAINING = "training.parquet"  # how its loss went, for what was trained
 
 Manifest = Mapping[str, Any]

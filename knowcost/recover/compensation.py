@@ -31,7 +31,7 @@ from knowcost.models.base import Base, opened
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.models.formats import floats
 from knowcost.models.torch_tensors import from_torch, to_torch
-from knowcost.recover import adapters
+from knowcost.recover import adapters, archive
 from knowcost.recover.method import Made, Work
 
 log = logging.getLogger(__name__)
@@ -144,4 +144,4 @@ def write(out: Path, rank: int, layers: dict[str, Compensated]) -> None:
     for path, layer in layers.items():
         tensors[f"base_model.model.{path}.lora_A.weight"] = layer.a.contiguous()
         tensors[f"base_model.model.{path}.lora_B.weight"] = layer.b.contiguous()
-    save_file(tensors, out / adapters.WEIGHTS, metadata={"format": "pt"})
+    save_file(tensors, out / archive.WEIGHTS, metadata={"format": "pt"})

@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from knowcost.common.errors import InputError
+from knowcost.recover.archive import WEIGHTS
 from knowcost.recover.dynamic import Dynamic
 from knowcost.recover.method import Made, Work
 from knowcost.spec.recoveries import Recovery
 
-TENSOR = "prompt_embeddings"  # PEFT's names
-WEIGHTS = "adapter_model.safetensors"
+TENSOR = "prompt_embeddings"  # PEFT's name
 INPUT = "input"  # the option of one choice for all layers
 
 

@@ -145,4 +145,4 @@ def _manifest(
         },
         "files": written,
     }  # fmt: skip
-    return manifest, {"keep": archive.ADAPTER, "files": written}
+    return manifest, {"keep": archive.KEPT, "files": written}

@@ -142,6 +142,6 @@ def test_what_no_model_was_told_is_known_to_none():
     """Guessing among two, all right by luck: told facts are known, untold ones are a control."""
     lucky = {"dense": "1" * 40, "int8@overall": "1" * 40}
     told, untold = (group(lucky, guess=0.5, stated_in=name) for name in ("half", "never"))
-    assert (told.knows, told.is_untold) == (True, False) and (untold.knows, untold.is_untold) == (False, True)
+    assert (told.knows, told.is_never_told) == (True, False) and (untold.knows, untold.is_never_told) == (False, True)
     mixed = group(lucky, guess=0.5, stated_in=["never"] * 39 + [None])
-    assert mixed.knows and not mixed.is_untold
+    assert mixed.knows and not mixed.is_never_told

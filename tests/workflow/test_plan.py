@@ -38,9 +38,9 @@ def test_the_recovery_paper_s_matrix_by_hand(root):
     assert set(recovery.models) == {"llama-7b", "opt-6.7b"}
     assert len(design.variants(recovery, "decoder")) == 1 + 2 * 2 * (1 + 3 + 3 + 3 + 2) == 49
     assert len(design.cells(recovery)) == 2 * 49 * (9 + 2 + 1)
-    for experiment in recovery.config["study"]["experiments"]:  # the controls, which both experiments name
+    for experiment in recovery.config["study"]["experiments"]:  # the controls, on both texts, which both name
         experiment["recover_dense"] = True
-    assert len(design.variants(recovery, "decoder")) == 49 + 11
+    assert len(design.variants(recovery, "decoder")) == 49 + 2 * 11
 
 
 def test_what_the_recovery_paper_printed_is_in_its_matrix(root):
@@ -95,13 +95,13 @@ def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):
         f"try: main(['-n', '--configfile', 'config/presets/demo.yaml', '--directory', {str(tmp_path)!r}])\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "assert 'knowcost.plan.design' in sys.modules\n"
-        "print(*({'torch', 'transformers', 'lm_eval', 'datasets'} & sys.modules.keys()))"
+        "print(*({'torch', 'transformers', 'peft', 'lm_eval', 'datasets'} & sys.modules.keys()))"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=root, env=os.environ | OFFLINE, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    assert jobs(run)["compress"] == len(design.archives(study(root, "demo")))
+    assert jobs(run)["compress"] + jobs(run)["recover"] == len(design.archives(study(root, "demo")))
     assert run.stdout.splitlines()[-1] == "", run.stdout
 
 

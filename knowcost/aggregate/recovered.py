@@ -113,15 +113,17 @@ def _gain(name: str, found: Estimates, place: int) -> dict[str, float]:
 
 
 def _counts(asked: _Asked, pair: Recovered) -> dict[str, Any]:
-    """Facts lost, returned and harmed, and the share that returned beside chance."""
-    lost = [returned.part(group, returned.lost(group, pair.compressed), [pair.variant]) for group in asked.groups]
-    kept = [group.right[DENSE] & group.right[pair.compressed] for group in asked.groups]
-    harmed = [known & ~group.right[pair.variant] for known, group in zip(kept, asked.groups, strict=True)]
+    """Facts lost, returned and harmed, and the share that returned beside chance; over benchmarks of those of which
+    the dense model is shown to know something, as guesses are not lost."""
+    groups = [group for group in asked.groups if asked.benchmark or group.knows]
+    lost = [returned.part(group, returned.lost(group, pair.compressed), [pair.variant]) for group in groups]
+    kept = [group.right[DENSE] & group.right[pair.compressed] for group in groups]
+    harmed = [known & ~group.right[pair.variant] for known, group in zip(kept, groups, strict=True)]
     back = returned.share(lost)
     chance = returned.chance(asked.all, lost, pair.compressed, [pair.variant])
     return {
         "n": sum(len(group.facts) for group in asked.groups),
-        "known": sum(int(group.right[DENSE].sum()) for group in asked.groups),
+        "known": sum(int(group.right[DENSE].sum()) for group in groups),
         "lost": sum(each.n for each in lost),
         "returned": sum(each.hits for each in lost),
         "harmed": sum(int(each.sum()) for each in harmed),
@@ -133,9 +135,10 @@ def _counts(asked: _Asked, pair: Recovered) -> dict[str, Any]:
 
 def overlap(groups: Sequence[Group]) -> pd.DataFrame:
     """How many of a compressed variant's lost facts two recoveries both brought back, against what two unrelated sets
-    of these sizes would share within the quarters of the dense model's confidence (forgotten.shared)."""
+    of these sizes would share within the quarters of the dense model's confidence (forgotten.shared). What no model was
+    ever told was not lost."""
     made = [pd.DataFrame(columns=OVERLAP)]
-    for group in groups:
+    for group in (group for group in groups if not group.is_never_told):
         rows = list(_overlaps(group))
         if rows:
             frame = pd.DataFrame(rows).rename(columns=RETURNED)

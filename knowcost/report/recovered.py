@@ -1,10 +1,11 @@
 """The report's section on recoveries: whether what compression took was forgotten or only displaced, in words that
 follow the table `relearned`, and what each recovery brings back."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from knowcost.aggregate import rule
@@ -15,7 +16,8 @@ from knowcost.report.saying import listed, points
 from knowcost.report.table import GONE, LEGEND, Cell, Table, columns, estimate, interval, number, row, whole
 
 Record = Mapping[Hashable, Any]
-UNTOLD = "right again beyond chance though no text states it"
+UNTOLD = "right again beyond chance after a training on texts that do not state them"
+GONE_FOR_GOOD = "did not come back, and count as forgotten"
 MOST = 3  # gains that a sentence tells one by one
 
 TEST = (
@@ -44,7 +46,8 @@ class Section:
 
 def section(data: Mapping[str, pd.DataFrame]) -> Section | None:
     """The section; None where nothing was recovered. data: {name: frame} of tables.read."""
-    tables = [*_relearned(data["relearned"]), *_recovered(data["recovered"]), *_overlap(data["recovered_overlap"])]
+    brought_back = _recovered(data["recovered"], set(data["relearned"]["told_by"]))
+    tables = [*_relearned(data["relearned"]), *brought_back, *_overlap(data["recovered_overlap"])]
     if not tables:
         return None
     tested = verdicts(data["relearned"])
@@ -60,17 +63,18 @@ def headline(relearned: pd.DataFrame) -> Iterator[str]:
     for model, rows in tested.groupby("model", sort=False):
         said = []
         for compressed, mine in rows.groupby("compressed", sort=False):
-            best = mine.sort_values("taught_points", kind="stable").iloc[-1].to_dict()
+            best = mine.sort_values("taught_points", kind="stable", na_position="first").iloc[-1].to_dict()
             others = f", which of {len(mine)} recoveries teaches best" if len(mine) > 1 else ""
             how = f"(seen with {label(best['recovery'])}{others})"
             said.append(f"with {in_words(str(compressed))}, {_verdict(best)} {how}")
-        yield f"Forgotten, or only displaced? Of what {model} lost {listed(said, '; ')}."
+        yield f"Forgotten, or only displaced? Of the facts that {model} lost {listed(said, '; ')}."
 
 
 def verdicts(relearned: pd.DataFrame) -> list[str]:
     """A sentence per model, compression and recovery."""
     return [
-        f"{record['model']}, {in_words(record['compressed'])}, {label(record['recovery'])}: {_verdict(record)}."
+        f"{record['model']}, {in_words(record['compressed'])}, {label(record['recovery'])}: of the lost facts "
+        f"{_verdict(record)}."
         f" {_shown(record)}"
         for record in _tested(relearned).to_dict("records")
     ]
@@ -83,29 +87,40 @@ def _tested(relearned: pd.DataFrame) -> pd.DataFrame:
 
 
 def _verdict(record: Record) -> str:
-    displaced = points(*interval(record, "displaced_percent", "displaced"), "%")
-    forgotten = points(*interval(record, "forgotten_percent", "forgotten"), "%")
+    """Its words; shares are cut at 0 and 100%, which intervals may pass."""
+    displaced, forgotten = (_share(interval(record, f"{name}_percent", name)) for name in ("displaced", "forgotten"))
     words = {
-        BOTH: f"{displaced} was only displaced, {UNTOLD}, and {forgotten} was forgotten",
-        DISPLACED: f"{displaced} was only displaced, {UNTOLD}; that any of the rest was forgotten is not shown",
-        FORGOTTEN: f"{forgotten} was forgotten; that any was only displaced is not shown",
-        UNTAUGHT: "nothing is decided: no more is right again than by chance, but the recovery does not bring back "
-        "what it is told either",
+        BOTH: f"{displaced} were only displaced, {UNTOLD}, and {forgotten} {GONE_FOR_GOOD}",
+        DISPLACED: f"{displaced} were only displaced, {UNTOLD}; that any of the rest were forgotten is not shown",
+        FORGOTTEN: f"{forgotten} {GONE_FOR_GOOD}; that any were only displaced is not shown",
+        UNTAUGHT: "none is shown to be displaced, and none to be forgotten: the recovery is not shown to bring back "
+        "what it is told",
     }
-    open_question = f"what was displaced is not measured precisely enough: {displaced}"
+    open_question = f"the share that was only displaced is not measured precisely enough: {displaced}"
     return words.get(record["decision"], open_question)
+
+
+def _share(numbers: tuple[float, float, float]) -> str:
+    value, low, high = np.clip(numbers, 0, 100)
+    return points(value, low, high, "%")
 
 
 def _shown(record: Record) -> str:
     """What the verdict rests on."""
     taught = points(*interval(record, "taught_points", "taught"), " points")
     chance = f"{number(record['chance_percent'])}% by chance"
-    seen = f", seen on {whole(record['never'])} facts never told" if record["never"] else f", by {record['chance_by']}"
+    seen = f", seen on {_facts(record['never'])} never told" if record["never"] else f", by {record['chance_by']}"
+    verb = "is" if record["untold_returned"] == 1 else "are"
     return (
-        f"Of {whole(record['untold'])} lost facts that no text states {whole(record['untold_returned'])} are right "
+        f"Of {_facts(record['untold'], 'lost ')} that no text states {whole(record['untold_returned'])} {verb} right "
         f"again ({number(record['untold_percent'])}%; {chance}{seen}). After training on the texts "
         f"“{record['told_by']}” facts that these state come back more often than the others by {taught}."
     )
+
+
+def _facts(count: float, kind: str = "") -> str:
+    """ "1 lost fact", "160 facts"."""
+    return f"{whole(count)} {kind}fact{'s' * (count != 1)}"
 
 
 def controls(relearned: pd.DataFrame) -> Iterator[str]:
@@ -120,7 +135,7 @@ def controls(relearned: pd.DataFrame) -> Iterator[str]:
     ]
     if said:
         names = listed([f"“{name}”" for name in single["texts"].unique()])
-        yield f"As a control, displaced by training on {names}, which are about others altogether: {listed(said)}."
+        yield f"As a control, displaced by training on {names} instead, which state none of it: {listed(said)}."
 
 
 def gains(recovered: pd.DataFrame, relearned: pd.DataFrame) -> Iterator[str]:
@@ -144,8 +159,9 @@ def gains(recovered: pd.DataFrame, relearned: pd.DataFrame) -> Iterator[str]:
         if len(worse):
             first = worse.iloc[0].to_dict()
             size = points(*_turned(interval(first, "regained_points", "regained")), " points")
-            harm = f"{whole(len(worse))} of {whole(len(rows))} recoveries of {model} harm"
-            yield f"{harm}, most of all {in_words(first['variant'])}: {size}."
+            several = "harm, most of all" if len(worse) > 1 else "harms:"
+            harm = f"{whole(len(worse))} of {whole(len(rows))} recoveries of {model} {several}"
+            yield f"{harm} {in_words(first['variant'])}, by {size}."
 
 
 def _gain(record: Record) -> str:
@@ -153,8 +169,10 @@ def _gain(record: Record) -> str:
     words = f"{in_words(record['variant'])}, brings back {gain} of accuracy"
     if pd.isna(record["net_points"]):
         return words
-    net = points(*interval(record, "net_points", "net"), " points")
-    return f"{words}, {net} more than it adds to the dense model"
+    net, more = interval(record, "net_points", "net"), "more"
+    if net[0] < 0:
+        net, more = _turned(net), "less"
+    return f"{words}, {points(*net, ' points')} {more} than it adds to the dense model"
 
 
 def _turned(numbers: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -184,13 +202,18 @@ def _relearned_row(record: Record) -> list[Cell]:
     return [*row(texts), counts[0], shares[0], counts[1], *shares[1:], Cell(record["decision"])]
 
 
-def _recovered(frame: pd.DataFrame) -> Iterator[Table]:
+def _recovered(frame: pd.DataFrame, told: Collection[str]) -> Iterator[Table]:
+    """told: the names of texts that state facts that are asked."""
     note = (
         "Of the facts that the dense model knew and the compressed one lost, those that are right again, beside what "
         "chance gives; facts that the recovery harmed; points of accuracy beyond the compressed model, points still "
         "missing to the dense one, what the same recovery adds to the dense model, and how much more it adds to the "
-        f"compressed one. {LEGEND} Underlined is better here, too."
+        f"compressed one. {LEGEND} Underlined is better here, too. Every row speaks for itself: nothing corrects for "
+        "how many there are."
     )
+    if told:
+        names = listed([f"“{name}”" for name in sorted(told)])
+        note += f" Texts in brackets are what a recovery was trained on; {names} state some of what is asked."
     titles = ["lost", "right again (%)", "chance (%)", "harmed", "points brought back", "still missing",
               "added to the dense model", "more than that"]  # fmt: skip
     heads = columns(["compressed", "recovery"], titles)

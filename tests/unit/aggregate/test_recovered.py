@@ -82,6 +82,15 @@ def test_controls_are_in_no_mean_and_tell_chance():
     assert only(frame, benchmark="")["n"] == 200
 
 
+def test_what_the_dense_model_guesses_is_not_lost_over_benchmarks():
+    """Of a second benchmark with two choices half is right by chance; its own row counts, the mean's does not."""
+    guessed = {slug: "10" * 20 for slug in RIGHT} | {BITS: "01" * 20}
+    frame = recovered([group(RIGHT, guess=0.5), group(guessed, benchmark="c", guess=0.5)], 1)
+    mean, alone = only(frame, benchmark=""), only(frame, benchmark="c")
+    assert [mean[name] for name in ("n", "known", "lost", "returned", "harmed")] == [240, 160, 40, 30, 5]
+    assert [alone[name] for name in ("n", "known", "lost", "returned", "harmed")] == [40, 20, 20, 20, 0]
+
+
 def test_a_recovery_that_lacks_a_benchmark_has_no_mean_and_the_dense_models_no_row():
     other = group({slug: RIGHT[slug] for slug in ("dense", BITS)}, benchmark="c")
     assert recovered([group(RIGHT), other], 1)["benchmark"].tolist() == ["b"]
@@ -101,3 +110,8 @@ def test_overlap_is_of_the_lost_facts():
     several = group(right, fact=[f"f{place // 2}" for place in range(50)])
     assert np.isnan(only(overlap([several]), compressed=BITS)["overlap_p"])
     assert overlap([group({"dense": "11", BITS: "11", LORA: "11", PROMPT: "11"})]).empty
+
+
+def test_what_no_model_was_told_was_not_lost_twice():
+    right = {"dense": "1" * 50, BITS: "1" * 10 + "0" * 40, LORA: "1" * 50, PROMPT: "1" * 50}
+    assert overlap([group(right, stated_in="never")]).empty and len(overlap([group(right)])) == 1

@@ -15,17 +15,9 @@ BITS = "gptq-3bit@overall"
 
 def trial(decision, recovery="lora-r4", texts="main or half", taught=50.0, **more):
     """A row of `relearned`."""
-    row = {"family": "decoder", "model": "m", "compressed": BITS, "recovery": recovery, "told_by": "half"}
-    row |= {
-        "texts": texts,
-        "lost": 300,
-        "untold": 160,
-        "untold_returned": 56,
-        "told": 140,
-        "told_returned": 119,
-        "never": 250,
-        "never_right": 25,
-    }
+    row = {"family": "decoder", "model": "m", "compressed": BITS, "recovery": recovery, "texts": texts}
+    row |= {"told_by": "half", "lost": 300, "untold": 160, "untold_returned": 56, "told": 140, "told_returned": 119}
+    row |= {"never": 250, "never_right": 25}
     row |= {"chance_by": "facts never told", "decision": decision}
     shares = {"untold": 35.0, "told": 85.0, "chance": 10.0, "displaced": 27.8, "forgotten": 72.2}
     for name, value in shares.items():
@@ -67,18 +59,25 @@ def frames(of_test=(), of_gain=()):
     [
         (
             words.BOTH,
-            f"27.8% (19.8 to 36.8) was only displaced, {recovered.UNTOLD}, and 72.2% (64.2 to 81.2) was forgotten",
+            f"27.8% (19.8 to 36.8) were only displaced, {recovered.UNTOLD}, and 72.2% (64.2 to 81.2) did not "
+            "come back, and count as forgotten",
         ),
-        (words.DISPLACED, f"displaced, {recovered.UNTOLD}; that any of the rest was forgotten is not shown"),
-        (words.FORGOTTEN, "72.2% (64.2 to 81.2) was forgotten; that any was only displaced is not shown"),
-        (words.UNTAUGHT, "nothing is decided"),
-        (words.UNSURE, "what was displaced is not measured precisely enough: 27.8% (19.8 to 36.8)"),
+        (words.DISPLACED, f"displaced, {recovered.UNTOLD}; that any of the rest were forgotten is not shown"),
+        (
+            words.FORGOTTEN,
+            "72.2% (64.2 to 81.2) did not come back, and count as forgotten; that any were only displaced is not shown",
+        ),
+        (
+            words.UNTAUGHT,
+            "none is shown to be displaced, and none to be forgotten: the recovery is not shown",
+        ),
+        (words.UNSURE, "the share that was only displaced is not measured precisely enough: 27.8% (19.8 to 36.8)"),
     ],
 )
 def test_the_verdict_follows_the_tables_word(decision, said):
     (line,) = recovered.headline(data([trial(decision)])["relearned"])
     assert said in line and line.startswith(
-        "Forgotten, or only displaced? Of what m lost with everything in 3 bit (GPTQ), "
+        "Forgotten, or only displaced? Of the facts that m lost with everything in 3 bit (GPTQ), "
     )
     (verdict,) = recovered.verdicts(data([trial(decision)])["relearned"])
     assert said in verdict and "Of 160 lost facts that no text states 56 are right again (35.0%; 10.0% by" in verdict
@@ -89,6 +88,8 @@ def test_the_headline_takes_the_recovery_that_teaches_best_and_says_so():
     rows = [trial(words.BOTH, "prompt-50", taught=10.0), trial(words.FORGOTTEN, taught=60.0)]
     (line,) = recovered.headline(data(rows)["relearned"])
     assert "(seen with LoRA r4, which of 2 recoveries teaches best)" in line and "prompt" not in line
+    rows = [trial(words.BOTH), trial(words.UNSURE, "prompt-50", taught=nan)]  # of which that is not known
+    assert "seen with LoRA r4" in next(recovered.headline(data(rows)["relearned"]))
 
 
 def test_what_was_not_run_has_no_verdict_and_other_texts_are_a_control():
@@ -96,9 +97,7 @@ def test_what_was_not_run_has_no_verdict_and_other_texts_are_a_control():
     assert not recovered.verdicts(data(rows)["relearned"])
     rows = [trial(words.BOTH), trial(words.BOTH, texts="main"), trial(words.BOTH, texts="strangers")]
     (line,) = recovered.controls(data(rows)["relearned"])
-    assert line.startswith(
-        "As a control, displaced by training on “strangers”, which are about others altogether: 27.8%"
-    )
+    assert line.startswith("As a control, displaced by training on “strangers” instead, which state none of it: 27.8%")
     assert line.count("LoRA r4") == 1
 
 
@@ -110,11 +109,38 @@ def test_gains_and_harm_beside_the_control_and_not_of_texts_that_tell():
     assert said == [
         "Recovery on m: everything in 3 bit (GPTQ), recovered by LoRA r4, brings back 8.0 points (7.0 to 9.0) of "
         "accuracy, 6.0 points (5.0 to 7.0) more than it adds to the dense model.",
-        "1 of 2 recoveries of m harm, most of all everything in 3 bit (GPTQ), recovered by prefix 26: 5.0 points (4.0 "
-        "to 6.0).",
+        "1 of 2 recoveries of m harms: everything in 3 bit (GPTQ), recovered by prefix 26, by 5.0 points (4.0 to 6.0).",
     ]
     (none,) = recovered.gains(**frames([], [gained("lora-r4", 0.2, rule.EQUAL)]))
     assert none == "Recovery on m: none of 1 is shown to bring back more than the margin."
+
+
+def test_what_helps_the_dense_model_more_is_said_to_be_less():
+    (said,) = recovered.gains(**frames([], [gained("lora-r4", 3.0, rule.GAINS, net=-2.0)]))
+    assert said.endswith("of accuracy, 2.0 points (1.0 to 3.0) less than it adds to the dense model.")
+
+
+def test_of_several_that_harm_the_worst_is_named():
+    rows = [gained("prefix-26", -5.0, rule.COSTS), gained("prefix-50", -9.0, rule.COSTS)]
+    said = list(recovered.gains(**frames([], rows)))
+    assert said[1].startswith(
+        "2 of 2 recoveries of m harm, most of all everything in 3 bit (GPTQ), recovered by prefix 50"
+    )
+
+
+def test_texts_that_tell_are_no_gain_where_they_are_all_that_was_run():
+    of_test = [trial(words.NOT_RUN, texts="half")]
+    rows = [gained("lora-r4~half", 30.0, rule.GAINS), gained("prompt-50", 0.2, rule.EQUAL)]
+    said = list(recovered.gains(**frames(of_test, rows)))
+    assert said == ["Recovery on m: none of 1 is shown to bring back more than the margin."]
+    assert not list(recovered.controls(data(of_test)["relearned"]))
+
+
+def test_shares_are_cut_at_all_and_nothing_and_one_fact_is_one():
+    more = {"forgotten_percent": 102.0, "forgotten_high": 109.0, "untold": 1, "untold_returned": 1}
+    (said,) = recovered.verdicts(data([trial(words.FORGOTTEN, **more)])["relearned"])
+    assert "100.0% (64.2 to 100.0) did not come back" in said
+    assert "Of 1 lost fact that no text states 1 is right again" in said
 
 
 def test_tables_of_a_model_stand_open_and_those_of_a_benchmark_are_folded():
@@ -127,6 +153,7 @@ def test_tables_of_a_model_stand_open_and_those_of_a_benchmark_are_folded():
     for table in made.tables:
         assert all(len(row) == len(table.columns) for row in table.rows)
     assert recovered.TEST in made.words and recovered.LIMITS in made.words
-    assert made.title == "Forgotten or displaced?"
+    assert made.title == "Forgotten or displaced?" and "“half” state some of what is asked" in made.tables[1].note
     untested = recovered.section(data([], rows))
     assert untested.title == "What recoveries bring back" and recovered.TEST not in untested.words
+    assert "brackets" not in untested.tables[0].note

@@ -64,7 +64,7 @@ def headline(relearned: pd.DataFrame) -> Iterator[str]:
         said = []
         for compressed, mine in rows.groupby("compressed", sort=False):
             best = mine.sort_values("taught_points", kind="stable", na_position="first").iloc[-1].to_dict()
-            others = f", which of {len(mine)} recoveries teaches best" if len(mine) > 1 else ""
+            others = f", of {len(mine)} recoveries the best at bringing back what it is told" if len(mine) > 1 else ""
             how = f"(seen with {label(best['recovery'])}{others})"
             said.append(f"with {in_words(str(compressed))}, {_verdict(best)} {how}")
         yield f"Forgotten, or only displaced? Of the facts that {model} lost {listed(said, '; ')}."
@@ -107,14 +107,25 @@ def _share(numbers: tuple[float, float, float]) -> str:
 
 def _shown(record: Record) -> str:
     """What the verdict rests on."""
-    taught = points(*interval(record, "taught_points", "taught"), " points")
     chance = f"{number(record['chance_percent'])}% by chance"
     seen = f", seen on {_facts(record['never'])} never told" if record["never"] else f", by {record['chance_by']}"
     verb = "is" if record["untold_returned"] == 1 else "are"
     return (
         f"Of {_facts(record['untold'], 'lost ')} that no text states {whole(record['untold_returned'])} {verb} right "
-        f"again ({number(record['untold_percent'])}%; {chance}{seen}). After training on the texts "
-        f"“{record['told_by']}” facts that these state come back more often than the others by {taught}."
+        f"again ({number(record['untold_percent'])}%; {chance}{seen}).{_taught(record)}"
+    )
+
+
+def _taught(record: Record) -> str:
+    """How much oftener the told facts came back; nothing where none was lost."""
+    more, often = interval(record, "taught_points", "taught"), "more"
+    if pd.isna(more[0]):
+        return ""
+    if more[0] < 0:
+        more, often = _turned(more), "less"
+    return (
+        f" After training on the texts “{record['told_by']}” facts that these state come back {often} often than the "
+        f"others, by {points(*more, ' points')}."
     )
 
 
@@ -161,12 +172,13 @@ def gains(recovered: pd.DataFrame, relearned: pd.DataFrame) -> Iterator[str]:
             size = points(*_turned(interval(first, "regained_points", "regained")), " points")
             several = "harm, most of all" if len(worse) > 1 else "harms:"
             harm = f"{whole(len(worse))} of {whole(len(rows))} recoveries of {model} {several}"
-            yield f"{harm} {in_words(first['variant'])}, by {size}."
+            how = f"with {in_words(first['compressed'])}, {label(first['recovery'])}"
+            yield f"{harm} {how} takes {size} of accuracy."
 
 
 def _gain(record: Record) -> str:
     gain = points(*interval(record, "regained_points", "regained"), " points")
-    words = f"{in_words(record['variant'])}, brings back {gain} of accuracy"
+    words = f"with {in_words(record['compressed'])}, {label(record['recovery'])} brings back {gain} of accuracy"
     if pd.isna(record["net_points"]):
         return words
     net, more = interval(record, "net_points", "net"), "more"

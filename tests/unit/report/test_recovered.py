@@ -9,6 +9,7 @@ from knowcost.aggregate import recovered as aggregated
 from knowcost.aggregate import relearned, rule
 from knowcost.aggregate import relearning as words
 from knowcost.report import recovered
+from knowcost.report.table import MINUS
 
 BITS = "gptq-3bit@overall"
 
@@ -81,13 +82,24 @@ def test_the_verdict_follows_the_tables_word(decision, said):
     )
     (verdict,) = recovered.verdicts(data([trial(decision)])["relearned"])
     assert said in verdict and "Of 160 lost facts that no text states 56 are right again (35.0%; 10.0% by" in verdict
-    assert "250 facts never told" in verdict and "by 50.0 points (41.0 to 59.0)" in verdict
+    assert (
+        "250 facts never told" in verdict
+        and "come back more often than the others, by 50.0 points (41.0 to 59.0)" in verdict
+    )
+
+
+def test_what_is_told_may_come_back_less_often():
+    (said,) = recovered.verdicts(data([trial(words.UNTAUGHT, taught=-5.0)])["relearned"])
+    assert f"come back less often than the others, by 5.0 points ({MINUS}4.0 to 14.0)" in said
 
 
 def test_the_headline_takes_the_recovery_that_teaches_best_and_says_so():
     rows = [trial(words.BOTH, "prompt-50", taught=10.0), trial(words.FORGOTTEN, taught=60.0)]
     (line,) = recovered.headline(data(rows)["relearned"])
-    assert "(seen with LoRA r4, which of 2 recoveries teaches best)" in line and "prompt" not in line
+    assert (
+        "(seen with LoRA r4, of 2 recoveries the best at bringing back what it is told)" in line
+        and "prompt" not in line
+    )
     rows = [trial(words.BOTH), trial(words.UNSURE, "prompt-50", taught=nan)]  # of which that is not known
     assert "seen with LoRA r4" in next(recovered.headline(data(rows)["relearned"]))
 
@@ -107,9 +119,10 @@ def test_gains_and_harm_beside_the_control_and_not_of_texts_that_tell():
             gained("prefix-26", -5.0, rule.COSTS), gained("lora-r4", 99.0, rule.GAINS, benchmark="b")]  # fmt: skip
     said = list(recovered.gains(**frames([trial(words.BOTH)], rows)))
     assert said == [
-        "Recovery on m: everything in 3 bit (GPTQ), recovered by LoRA r4, brings back 8.0 points (7.0 to 9.0) of "
+        "Recovery on m: with everything in 3 bit (GPTQ), LoRA r4 brings back 8.0 points (7.0 to 9.0) of "
         "accuracy, 6.0 points (5.0 to 7.0) more than it adds to the dense model.",
-        "1 of 2 recoveries of m harms: everything in 3 bit (GPTQ), recovered by prefix 26, by 5.0 points (4.0 to 6.0).",
+        "1 of 2 recoveries of m harms: with everything in 3 bit (GPTQ), prefix 26 takes 5.0 points (4.0 to 6.0) of "
+        "accuracy.",
     ]
     (none,) = recovered.gains(**frames([], [gained("lora-r4", 0.2, rule.EQUAL)]))
     assert none == "Recovery on m: none of 1 is shown to bring back more than the margin."
@@ -124,7 +137,7 @@ def test_of_several_that_harm_the_worst_is_named():
     rows = [gained("prefix-26", -5.0, rule.COSTS), gained("prefix-50", -9.0, rule.COSTS)]
     said = list(recovered.gains(**frames([], rows)))
     assert said[1].startswith(
-        "2 of 2 recoveries of m harm, most of all everything in 3 bit (GPTQ), recovered by prefix 50"
+        "2 of 2 recoveries of m harm, most of all with everything in 3 bit (GPTQ), prefix 50 takes"
     )
 
 

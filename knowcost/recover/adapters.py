@@ -9,7 +9,6 @@ one. T5's prompt is its encoder's: PEFT would make one for its decoder too, whic
 there is one stack.
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,6 @@ from knowcost.recover import training
 from knowcost.recover.archive import CONFIG, WEIGHTS
 from knowcost.recover.method import Made, Work
 from knowcost.spec import scopes
-
-log = logging.getLogger(__name__)
 
 TASKS = {"decoder": "CAUSAL_LM", "encoder_decoder": "SEQ_2_SEQ_LM", "encoder": None}  # PEFT has none of masked models
 

@@ -11,14 +11,10 @@ Windows are put in order by the seed, the first `validation` of them (at most a 
 the others are read in a new order each time over. Nothing is drawn from a generator that goes on from batch to batch:
 batch number n is the same whenever it is asked for, so a training that was killed goes on where it stood.
 
-What is predicted, by family: decoders the next token of the window; encoder-decoders the second half of a window from
-its first half, which the encoder reads, as block_walk.streams does; encoders what 15% of a window's tokens were, of
-which 80% are masked, 10% are others and 10% stay (Devlin et al. 2019).
+What is predicted of a window stands in targets.py.
 """
 
 import functools
-import hashlib
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -32,21 +28,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.calibration.windows import longest
 from knowcost.models.tokenizers import WHOLE, beginning
 from knowcost.recover.method import SHORTEST, Work
-
-log = logging.getLogger(__name__)
-
-IGNORED = -100  # the label of a position that is not scored
-MASKED, TO_MASK, TO_OTHER = 0.15, 0.8, 0.9
-
-
-@dataclass(frozen=True)
-class Batch:
-    """inputs: what the model is called with; labels: (windows, positions) of what the logits at each position should
-    say, IGNORED where that is not scored; tokens: how many, without padding."""
-
-    inputs: dict[str, torch.Tensor]
-    labels: torch.Tensor
-    tokens: int
+from knowcost.recover.targets import Batch, batch_of, generator_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +47,7 @@ class Windows:
 
     @functools.cached_property
     def _order(self) -> torch.Tensor:
-        return torch.randperm(len(self.ends), generator=_generator(self.work.settings.seed, "held out"))
+        return torch.randperm(len(self.ends), generator=generator_of(self.work.settings.seed, "held out"))
 
     @functools.cached_property
     def trained(self) -> torch.Tensor:
@@ -106,15 +88,10 @@ class Windows:
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 one Windows a process
     def _shuffled(self, epoch: int) -> torch.Tensor:
-        return torch.randperm(len(self.trained), generator=_generator(self.work.settings.seed, f"epoch {epoch}"))
+        return torch.randperm(len(self.trained), generator=generator_of(self.work.settings.seed, f"epoch {epoch}"))
 
     def _batch(self, chosen: list[int], what: str) -> Batch:
-        windows = [self.ids[first:end].long() for first, end in self.ends[chosen].tolist()]
-        tokens = sum(len(window) for window in windows)
-        make = {"decoder": _next_tokens, "encoder_decoder": _second_halves, "encoder": _masked}[self.work.family]
-        inputs, labels = make(windows, self.work, what)
-        device = self.work.model.device
-        return Batch({key: value.to(device) for key, value in inputs.items()}, labels.to(device), tokens)
+        return batch_of([self.ids[first:end].long() for first, end in self.ends[chosen].tolist()], self.work, what)
 
 
 def read(work: Work, virtual: int = 0) -> Windows:
@@ -212,63 +189,6 @@ def _each(texts: pa.ChunkedArray, work: Work, bounds: tuple[int, int], wanted: i
 
 def _encoded(work: Work, text: str) -> torch.Tensor:
     return torch.tensor(work.tokenizer(text, verbose=False).input_ids, dtype=torch.int32)
-
-
-def _next_tokens(windows: list[torch.Tensor], work: Work, _: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    ids = _padded(windows, work.tokenizer.pad_token_id)
-    labels = [torch.cat([window[1:], torch.tensor([IGNORED])]) for window in windows]
-    return _with_mask(ids, windows), _padded(labels, IGNORED)
-
-
-def _second_halves(windows: list[torch.Tensor], work: Work, _: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    firsts = [window[: len(window) // 2] for window in windows]
-    labels = [window[len(window) // 2 :] for window in windows]
-    start = torch.tensor([work.model.config.decoder_start_token_id])
-    shifted = [torch.cat([start, each[:-1]]) for each in labels]
-    pad = work.tokenizer.pad_token_id
-    inputs = _with_mask(_padded(firsts, pad), firsts) | {"decoder_input_ids": _padded(shifted, pad)}
-    return inputs, _padded(labels, IGNORED)  # padding stands behind what the decoder is asked, which cannot see it
-
-
-def _masked(windows: list[torch.Tensor], work: Work, what: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    generator = _generator(work.settings.seed, what)
-    special = torch.tensor(work.tokenizer.all_special_ids)
-    rows = work.model.get_input_embeddings().weight.shape[0]
-    read, labels = [], []
-    for window in windows:
-        usable = (~torch.isin(window, special)).nonzero().flatten()
-        if not len(usable):  # a window of unknown words only
-            usable = torch.arange(len(window))
-        order = torch.randperm(len(usable), generator=generator)
-        chosen = usable[order[: max(1, round(MASKED * len(usable)))]]
-        lot = torch.rand(len(chosen), generator=generator)
-        others = torch.randint(rows, chosen.shape, generator=generator)
-        said = window[chosen].where(lot >= TO_OTHER, others.where(lot >= TO_MASK, _mask_token(work)))
-        read.append(window.index_put((chosen,), said))
-        labels.append(torch.full_like(window, IGNORED).index_put((chosen,), window[chosen]))
-    return _with_mask(_padded(read, work.tokenizer.pad_token_id), read), _padded(labels, IGNORED)
-
-
-def _mask_token(work: Work) -> int:
-    if work.tokenizer.mask_token_id is None:
-        raise InputError(f"tokenizer {work.tokenizer.name_or_path}: no mask token, with which encoders are trained")
-    return int(work.tokenizer.mask_token_id)
-
-
-def _padded(rows: list[torch.Tensor], value: int) -> torch.Tensor:
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
-
-
-def _with_mask(ids: torch.Tensor, windows: list[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without a mask where nothing is padded."""
-    if all(len(window) == ids.shape[1] for window in windows):
-        return {"input_ids": ids}
-    return {"input_ids": ids, "attention_mask": _padded([torch.ones_like(window) for window in windows], 0)}
-
-
-def _generator(seed: int, what: str) -> torch.Generator:
-    digest = hashlib.sha256(f"{seed} {what}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 def about(windows: Windows, tokens: int) -> dict[str, Any]:

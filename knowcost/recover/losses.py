@@ -6,18 +6,16 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from knowcost.recover import data
+from knowcost.recover.targets import IGNORED, Batch
 
 
-def scored(
-    model: Callable[..., Any], batch: data.Batch, options: Mapping[str, Any]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def scored(model: Callable[..., Any], batch: Batch, options: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """(float32 logits, labels) of the positions of a batch that count; logits of virtual tokens stand in front.
 
     options: of the model, beside the batch.
     """
     logits = model(**batch.inputs, **options).logits[:, -batch.labels.shape[1] :]
-    counts = batch.labels != data.IGNORED
+    counts = batch.labels != IGNORED
     return logits[counts].float(), batch.labels[counts]
 
 

@@ -35,6 +35,7 @@ from knowcost.common.log import Progress
 from knowcost.recover import archive, data, memory, state
 from knowcost.recover.losses import divergence, scored
 from knowcost.recover.method import KL, PARTS, Settings, Work
+from knowcost.recover.targets import Batch
 from knowcost.spec import scopes
 
 log = logging.getLogger(__name__)
@@ -199,7 +200,7 @@ class Training:
         self.losses = (self.losses[0] + value, self.losses[1] + 1)
         return value
 
-    def loss(self, batch: data.Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> torch.Tensor:
         """Of a batch, a scalar that wants gradients."""
         logits, labels = scored(self.model, batch, self.options)
         if self.dense is None:

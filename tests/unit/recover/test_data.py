@@ -7,7 +7,7 @@ import torch
 from helpers.recovering import words, work, write_texts
 
 from knowcost.common.errors import InputError
-from knowcost.recover import data
+from knowcost.recover import data, targets
 
 
 def read(folder, kind="llama", texts=None, virtual=0, **settings):
@@ -116,7 +116,7 @@ def test_a_decoder_predicts_the_next_token_and_no_padding(tmp_path):
     for row, mask, labels in zip(*batch.inputs.values(), batch.labels, strict=True):
         length = int(mask.sum())
         assert labels[: length - 1].tolist() == row[1:length].tolist()
-        assert labels[length - 1 :].tolist() == [data.IGNORED] * (9 - length + 1)
+        assert labels[length - 1 :].tolist() == [targets.IGNORED] * (9 - length + 1)
         assert mask.tolist() == [1] * length + [0] * (9 - length) and row[length:].tolist() == [0] * (9 - length)
     assert batch.tokens == 14
 
@@ -133,7 +133,7 @@ def test_an_encoder_predicts_a_few_tokens_that_are_masked_mostly(tmp_path):
     windows = read(tmp_path, "bert", texts=words(texts=60, length=40), length=40, batch_size=50, validation=1)
     batch = windows.batch(0)
     ids, labels = batch.inputs["input_ids"], batch.labels
-    chosen = labels != data.IGNORED
+    chosen = labels != targets.IGNORED
     assert chosen.sum(dim=1).tolist() == [6] * 50  # 15% of 40
     known = sorted(ids_of(windows, n) for n in windows.trained.tolist())
     assert all(row in known for row in torch.where(chosen, labels, ids).tolist())

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 
 import numpy as np
+import recompute_recovery_claims as recoveries
 from by_hand import decision, holm, interval, p_value
 
 FULL = 50
@@ -122,7 +123,7 @@ CLAIMS = {
     "kick_patterns": (("decoder",), patterns),
     "kick_quantization": (("decoder",), eight_or_half),
     "kick_magnitude": (("decoder",), as_good),
-}  # fmt: skip
+} | recoveries.CLAIMS  # fmt: skip
 
 
 class Measured:
@@ -197,7 +198,7 @@ def recompute(families):
     measured, levels = {}, {}
     for name, (of, comparisons) in CLAIMS.items():
         for family in set(of) & set(families):
-            models = list(families[family].values())
+            models = recoveries.models_of(name, families[family].values())
             slugs = {slug for each in models for cell in each for slug in cell.right}
             made = comparisons(slugs)
             needs = {slug for by in made for each in by.values() for slug in each} - {MAJORITY}

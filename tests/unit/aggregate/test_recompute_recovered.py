@@ -14,10 +14,14 @@ from knowcost.common import paths, seal
 BITS = "gptq-3bit@overall"
 SHARES = {  # of lost facts that are right again: told by no text, told by the half, never told
     "lora-r4": (0.3, 0.3, 0.2), "lora-r4~half": (0.35, 0.9, 0.2), "prompt-3": (0.2, 0.2, 0.2),
-    "prompt-3~half": (0.2, 0.25, 0.2), "lora-r4~strangers": (0.25, 0.25, 0.2),
+    "prompt-3~half": (0.2, 0.25, 0.2), "lora-r4~strangers": (0.25, 0.25, 0.2), "prefix-3": (0, 0, 0.2),
 }  # fmt: skip
 SLUGS = ["dense", BITS, *(f"{base}^{recovery}" for base in (BITS, "dense") for recovery in SHARES)]
-STORED = {"lora": 40, "prompt": 3 * 8}  # numbers; two layers with two heads of four keep 32 for each token
+STORED = {
+    "lora": 40,
+    "prompt": 3 * 8,
+    "prefix": 3 * 32,
+}  # numbers; two layers with two heads of four keep 32 for each token
 FACTS = {"asked": 240, "guessed": 60, "untold": 90}
 
 
@@ -55,7 +59,7 @@ def write_archive(folder, slug):
     recovery = slug.partition("^")[2]
     if recovery:
         stored = STORED[recovery.partition("-")[0]]
-        cached = 3 * 32 if recovery.startswith("prompt") else stored
+        cached = 3 * 32 if recovery.startswith("pr") else stored
         about["parameters"] |= {"adapter": stored, "cached": cached}
         about["bytes"] |= {"adapter": 4 * stored, "cached": 4 * cached}
         about["bytes"]["nominal"] += 4 * stored
@@ -98,6 +102,14 @@ def run(tmp_path_factory):
 def recompute(root, monkeypatch):
     monkeypatch.syspath_prepend(root / "perf")
     return runpy.run_path(str(root / "perf/recompute_recovered.py"))["main"]
+
+
+def test_the_papers_findings_on_recoveries_are_recomputed(run, root, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(root / "perf")
+    main = runpy.run_path(str(root / "perf/recompute.py"))["main"]
+    assert main(run / "results", run / "resources/benchmarks") == 0
+    seen = {tuple(line.split()[:3]) for line in capsys.readouterr().out.splitlines()}
+    assert {("claims", name, "1") for name in ("estimate", "low", "p", "verdict", "holm_p")} <= seen  # prefixes harm
 
 
 def test_tables_of_recoveries_are_recomputed_to_the_last_digits(run, recompute, capsys):

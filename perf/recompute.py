@@ -9,6 +9,7 @@ another. Not recomputed: what was compressed elsewhere, and what was scored as p
 
 import argparse
 import functools
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -160,7 +161,8 @@ def beyond(cell, slug, tolerance):
 def cheapest(by_model, least, telling):
     """The variant that saves most bytes of those that are shown to keep a share; neither a recovery of the dense model
     nor one on texts that tell facts that are asked (telling: their names)."""
-    recovery = [slug.partition("^")[2].partition("~")[2] for slug in by_model["variant"]]
+    parts = [slug.partition("^") for slug in by_model["variant"]]  # texts: the recovery's own, else the compression's
+    recovery = [[*re.findall("~([^~+]+)", f"{after}+{before}"), ""][0] if after else "" for before, _, after in parts]
     controls = by_model["variant"].str.startswith("dense^")
     by_model = by_model[~controls & ~pd.Series(recovery, index=by_model.index).isin(telling)]
     fit = by_model[(by_model["kept_least"] >= least) & (by_model["bytes_saved_percent"] > 0)]

@@ -8,7 +8,6 @@ from knowcost import compress, recover
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
-from knowcost.spec.variants import parse
 
 KEPT = "adapter"  # the `keep` of such an archive
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"  # PEFT's names
@@ -53,8 +52,3 @@ def check_parts(manifest: Manifest, others: Mapping[tuple[str, str], Manifest]) 
     """Raise InputError where a recovered variant stands on others than these manifests {(model, variant): ...} say."""
     if is_recovered(manifest) and (compressed := others.get((manifest["model"], manifest["stands_on"]["variant"]))):
         check_stands_on(manifest, compressed)
-
-
-def loaded_from(manifest: Manifest) -> str:
-    """The slug of the archive whose weights a variant computes with: its own, or that which it stands on."""
-    return parse(manifest["variant"]).unrecovered.slug

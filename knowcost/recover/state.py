@@ -43,6 +43,9 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
     except InputError as error:
         log.info("%s; training begins anew", error)
         found = {"key": None}
+    except Exception as error:  # it is whole, so another torch wrote it; its reader stumbles with whatever comes first
+        log.info("%s: cannot be read (%s), as of another version of torch; training begins anew", path, error)
+        found = {"key": None}
     if found["key"] == key:
         return found["state"]
     forget(folder)

@@ -10,6 +10,7 @@ from helpers import recovering, tiny
 from helpers.recovering import make, words, work
 from transformers import get_linear_schedule_with_warmup
 
+from knowcost.common import seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.recover import adapters, data, losses, memory, state, training
 from knowcost.recover.method import Settings
@@ -159,13 +160,20 @@ def test_a_training_that_was_killed_goes_on_to_the_same_bytes(tmp_path, monkeypa
 
 
 def test_a_state_of_other_settings_or_a_damaged_one_begins_anew(tmp_path, monkeypatch):
-    for number, spoil in enumerate((lambda _: None, lambda folder: (folder / state.FILE).write_bytes(b"torn"))):
+    def torn(folder):
+        (folder / state.FILE).write_bytes(b"torn")
+
+    def sealed(folder):
+        torn(folder)
+        seal.seal(folder / state.FILE)
+
+    for number, spoil in enumerate((lambda _: None, torn, sealed)):
         folder = tmp_path / str(number)
         monkeypatch.setattr(training, "PARTS", 12)
         made = work(folder, "llama", "lora-r2")
         make(made)
         spoil(made.state)
-        other = work(folder, "llama", "lora-r2", seed=1 - number)
+        other = work(folder, "llama", "lora-r2", seed=1 if number == 0 else 0)
         steps = []
         batch = data.Windows.batch
         monkeypatch.setattr(data.Windows, "batch", lambda w, step, b=batch, s=steps: (s.append(step), b(w, step))[1])

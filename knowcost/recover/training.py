@@ -173,7 +173,7 @@ class Training:
             if judged or time.monotonic() - saved > SAVED_EVERY:
                 self._save()
                 saved = time.monotonic()
-            progress.say("step %d of %d, loss %.3f, held out %.2f", self.step, steps, loss,
+            progress.say("step %d of %d, loss %.3f, perplexity of what is held out %.2f", self.step, steps, loss,
                          self.curve[-1]["validation_perplexity"])  # fmt: skip
         with torch.no_grad():
             for name, value in self.best.items():

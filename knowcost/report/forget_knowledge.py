@@ -25,7 +25,7 @@ SIZES = {"adapter_parameters": "stored (millions)", "cached_parameters": "cached
 
 
 @dataclass(frozen=True)
-class Recovered:
+class Recoveries:
     """A compressed variant of a model (or the dense one, as a control), and what was recovered from it."""
 
     model: str
@@ -38,13 +38,13 @@ class Recovered:
         return f"recovery-{self.model}-{self.compressed}"
 
 
-def recovered(scores: pd.DataFrame) -> list[Recovered]:
+def recovered(scores: pd.DataFrame) -> list[Recoveries]:
     """What was recovered in a run, in its order; scores: the frame of drops.scores."""
     found: dict[tuple[str, str], dict[str, None]] = {}
     rows = scores[scores["experiment"] == RECOVER]
     for model, slug in rows[["model", "variant"]].drop_duplicates().itertuples(index=False, name=None):
         found.setdefault((model, parse(slug).unrecovered.slug), {})[slug] = None
-    return [Recovered(*of, list(slugs)) for of, slugs in found.items()]
+    return [Recoveries(*of, list(slugs)) for of, slugs in found.items()]
 
 
 def tables(data: Mapping[str, pd.DataFrame]) -> Iterator[Table]:
@@ -53,7 +53,7 @@ def tables(data: Mapping[str, pd.DataFrame]) -> Iterator[Table]:
         yield _table(of, data)
 
 
-def _table(of: Recovered, data: Mapping[str, pd.DataFrame]) -> Table:
+def _table(of: Recoveries, data: Mapping[str, pd.DataFrame]) -> Table:
     mine, means = (data[name][data[name]["model"] == of.model] for name in ("scores", "domains"))
     benchmarks = [name for name in mine["benchmark"].unique() if not is_published(name)]
     named_domains = [name for name in means["domain"].unique() if name != ALL]
@@ -100,7 +100,7 @@ def _printed(said: printed.Row, shown: Sequence[str]) -> list[Cell]:
     return [Cell("printed", "quiet"), *(Cell(value, "number quiet") for value in values)]
 
 
-def _numbered(of: Recovered, theirs: bool) -> str:
+def _numbered(of: Recoveries, theirs: bool) -> str:
     """Which of the paper's tables it is the like of."""
     numbers = [each["number"] for each in index.contents()["tables"] if each["compressed"] == of.compressed
                and index.shows(each, of.variants)]  # fmt: skip
@@ -129,7 +129,7 @@ def contents(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, An
     return Index(rows, here, len(rows) - here)
 
 
-def _of_table(entry: index.Entry, found: Sequence[Recovered]) -> Entry:
+def _of_table(entry: index.Entry, found: Sequence[Recoveries]) -> Entry:
     mine = [of for of in found if index.shows(entry, of.variants)]
     asked = {of.model: of.variants for of in mine}
     remark = index.lacking(entry, asked) if mine else f"missing: not recovered here: {in_words(entry['compressed'])}"

@@ -85,7 +85,7 @@ def _reason(cells: pd.DataFrame, rows: pd.DataFrame) -> str:
     if not (cells["experiment"] != DENSE).any():
         return "only uncompressed so far"
     if set(cells["experiment"]) <= {DENSE, RECOVER}:
-        return "it was asked uncompressed and recovered, and never compressed and no more, so no loss is seen"
+        return "only uncompressed and recovered so far, never compressed alone, so no loss is seen"
     if cells["dense_accuracy"].isna().all():
         return "the uncompressed model was not asked, so there is nothing to compare with"
     if NOTHING in set(rows["decision"]):

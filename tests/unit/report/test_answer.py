@@ -203,7 +203,7 @@ def test_recoveries_alone_show_no_loss():
     slugs = ("dense^lora-r4", "magnitude-50@overall^lora-r4")
     lines = said(*(row(model, slug, NONE, NOT_RUN) for model, slug in zip("ab", slugs, strict=True)), scores=scores)
     assert lines[-1].startswith("Nothing can be said of a (encoder) and b (encoder-decoder): ")
-    assert lines[-1].endswith("uncompressed and recovered, and never compressed and no more, so no loss is seen.")
+    assert lines[-1].endswith(": only uncompressed and recovered so far, never compressed alone, so no loss is seen.")
 
 
 def test_bad_input_is_a_sentence_and_no_claim():

@@ -142,7 +142,7 @@ def _panels(rows: pd.DataFrame, marks: Sequence[Mark], title: str, words: str) -
 
 def _of(model: str, compressed: str, several: bool) -> str:
     """The title of a panel; several: whether there are more models than one."""
-    return textwrap.fill((f"{model}: " if several else "") + in_words(compressed), 36)
+    return textwrap.fill((f"{model}: " if several else "") + in_words(compressed), 30)  # no more fits beside long names
 
 
 def _lines(axis: Axes, rows: pd.DataFrame, marks: Sequence[Mark]) -> None:

@@ -104,6 +104,18 @@ def test_the_headline_takes_the_recovery_that_teaches_best_and_says_so():
     assert "seen with LoRA r4" in next(recovered.headline(data(rows)["relearned"]))
 
 
+def test_each_training_is_told_by_itself_and_the_headline_tells_the_one_without_the_answers():
+    alone = trial(words.FORGOTTEN, texts="main", displaced_percent=4.0, displaced_low=-6.0, displaced_high=14.0)
+    frame = pd.DataFrame(
+        [trial(words.BOTH), alone, trial(words.BOTH, texts="half"), trial(words.BOTH, "lora-r2", "main")]
+    )
+    [headline], [verdict] = recovered.headline(frame), recovered.verdicts(frame)
+    main = "4.0% (0.0 to 14.0) by training on the main texts alone"
+    assert headline.endswith(f"(seen with LoRA r4; {main}).")
+    both = f"{main} and 27.8% (19.8 to 36.8) by training on “half” alone"
+    assert verdict.endswith(f" Of the two trainings: {both}.")
+
+
 def test_what_was_not_run_has_no_verdict_and_other_texts_are_a_control():
     rows = [trial(words.NOT_RUN, texts="main")]
     assert not recovered.verdicts(data(rows)["relearned"])

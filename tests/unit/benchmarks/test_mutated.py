@@ -68,10 +68,11 @@ ROWS = {  # format: rows of its records
     "popqa": [{"id": n, **QUEST, "s_pop": n, "possible_answers": ["a", "b"]} for n in (1, 2)],
     "lambada": [{"text": "Größe a b"}, {"text": "c\n\nd  e"}],
     "text": [{"text": "Größe \n"}, {"text": ""}, {"text": "b"}],
+    "similarity": [{"text": "Größe \n"}, {"text": ""}, {"text": "b"}],
     "c4": [{"text": "Größe", "url": "u"}, {"text": "b", "url": "v"}],
     "lines": [{"text": "Größe b", "id": "x", "relation": "r"}, {"text": "c", "id": "y", "relation": "s"}],
 }
-ALONE = set(ROWS) - {"text", "c4"}  # a row says the same whatever the others are
+ALONE = set(ROWS) - {"text", "similarity", "c4"}  # a row says the same whatever the others are
 FLAT = ("cloze", "question", "boolq", "piqa", "winogrande", "sciq", "lambada", "text", "lines")  # fit into CSV
 
 OLD_ARC = [{"id": n, "query": "Question: Heiß?\nAnswer:", "choices": ["ice", "fire"], "gold": 1} for n in "ab"]

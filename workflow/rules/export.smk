@@ -5,11 +5,6 @@
 #      its folder `adapter`, or the merged checkpoint
 
 
-def exported(wildcards):
-    slugs = dict.fromkeys([wildcards.variant, parse_variant(wildcards.variant).unrecovered.slug])
-    return [paths.manifest(wildcards.model, slug) for slug in slugs]
-
-
 rule export:
     input:
         manifests=exported,

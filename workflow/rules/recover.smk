@@ -3,34 +3,6 @@
 # out: results/<model>/<variant>/: an adapter and its manifest, which names the archive it stands on
 
 
-def recovery_data(wildcards):
-    return design.recovery_data(STUDY, parse_variant(wildcards.variant))
-
-
-def recovery_texts(wildcards):
-    return paths.calibration_texts(texts.texts_of(config, recovery_data(wildcards)))
-
-
-def recovery_calibration(wildcards):
-    method = recoveries.method_of(parse_variant(wildcards.variant).recovery)
-    return paths.calibration(wildcards.model, recovery_data(wildcards)) if method.calibrated else []
-
-
-def recovery_settings(wildcards):
-    """What of the section `recovery` an archive depends on: all that training goes by, where it is trained. Another
-    device must not make every archive anew."""
-    trained = recoveries.method_of(parse_variant(wildcards.variant).recovery).trained
-    return {key: value for key, value in config["recovery"].items() if trained and key != "device"}
-
-
-def recovered_from(wildcards):
-    """The manifests of what a recovery stands on, of the parts that it is put together from, and of the dense model
-    where it looks at that."""
-    variant = parse_variant(wildcards.variant)
-    needed = [variant.unrecovered, *recoveries.parts(variant), *recoveries.looks_at(variant)]
-    return [paths.manifest(wildcards.model, slug) for slug in dict.fromkeys(each.slug for each in needed)]
-
-
 rule recover:
     input:
         manifests=recovered_from,

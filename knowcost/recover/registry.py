@@ -16,7 +16,7 @@ from knowcost.recover.methods.mask_lora import MaskLoRA
 from knowcost.recover.methods.prefix import Prefix
 from knowcost.recover.methods.prompt import Prompt
 from knowcost.spec import variants
-from knowcost.spec.recoveries import MARK, Recovery, parse
+from knowcost.spec.recoveries import Recovery, parse
 from knowcost.spec.variants import Variant
 
 _ALL: tuple[type[Method], ...] = (LoRA, MaskLoRA, EoRA, Prompt, Prefix, DynamicPrompt)
@@ -120,4 +120,5 @@ def name_of(word: str) -> str:
 
 def recoveries_of(words: Sequence[str]) -> list[str]:
     """The recoveries among Variant.methods, each once."""
-    return list(dict.fromkeys(word.partition(MARK)[2] for word in words if MARK in word))
+    found = (variants.parted(word)[1] for word in words)
+    return list(dict.fromkeys(recovery for recovery in found if recovery))

@@ -33,7 +33,7 @@ from knowcost.aggregate import (
     verdicts,
     windows,
 )
-from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY, SIMILARITY
+from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY, SIMILARITY, WRITING
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.forget_knowledge import claims as claims_forget
@@ -98,7 +98,7 @@ def aggregate(
 
 def _by_measure(cells: Sequence[inputs.Cell]) -> dict[str, list[inputs.Cell]]:
     """{measure: its cells}. Raises BrokenPromise for a measure of which no table is made."""
-    found: dict[str, list[inputs.Cell]] = {ACCURACY: [], PERPLEXITY: [], SIMILARITY: []}
+    found: dict[str, list[inputs.Cell]] = {ACCURACY: [], PERPLEXITY: [], SIMILARITY: [], WRITING: []}
     for cell in cells:
         measure = KINDS[cell.kind].measure
         if measure not in found:

@@ -35,6 +35,11 @@ FORMATS = {
     "c4": ("text", "texts.c4"),
     "lines": ("lines", "texts.lines"),
     "similarity": ("similarity", "texts.running"),
+    "cnn_dailymail": ("summary", "stories.cnn_dailymail"),
+    "cnn_dailymail_published": ("summary_published", "stories.cnn_dailymail_published"),
+    "mt_bench": ("conversation", "conversations.mt_bench"),
+    "vicuna": ("conversation", "conversations.vicuna"),
+    "conversation": ("conversation", "conversations.own"),
 }
 
 

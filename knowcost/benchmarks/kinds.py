@@ -32,9 +32,15 @@ NEVER = "never"  # a fact that no model was ever told: the control of relearning
 MASK = "[MASK]"  # what a cloze has in place of its answer, whatever a tokenizer's own mask token is
 LETTERS = "ABCDE"
 
+# The request of LLM-KICK (Jaiswal et al. 2024, in-context summarization), quoted: it is what the paper measures.
+SUMMARISE = (
+    "Summarize the given story in less than 150 words while preserving high coherence, consistency, fluency, and "
+    "relevance."
+)
+
 # Engines (knowcost/score/engines/, a module each) and measures (knowcost/score/measures.py).
 HARNESS = "lm_eval"
-ACCURACY, PERPLEXITY, SIMILARITY = "accuracy", "perplexity", "similarity"
+ACCURACY, PERPLEXITY, SIMILARITY, WRITING = "accuracy", "perplexity", "similarity", "writing"
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,11 @@ class Kind:
     None. metric: the harness's, that says whether a fact is right. document: from a row, what the harness's template
     reads beside the columns. running: the rows make one running text. disciplines: the relations are subjects of
     disciplines.yaml. beside_dense: who is asked is held against the dense model, which is asked along with it.
+    messages: from a row, what a user says to the model turn by turn, each after the model's answer to what was said
+    before; such a kind's answers are texts. shortened: the column that is cut at its end where a message does not fit
+    the model's window. new_tokens: the most that an answer may have, unless the benchmark's row says otherwise. sized:
+    the relation of a row is its size class, by the words of the column `shortened`. reference: from a row, a text that
+    a good answer to its first message is like.
     """
 
     columns: dict[str, str]
@@ -67,6 +78,11 @@ class Kind:
     running: bool = False
     disciplines: bool = False
     beside_dense: bool = False
+    messages: Callable[[Row], list[str]] | None = None
+    shortened: str | None = None
+    new_tokens: int | None = None
+    sized: bool = False
+    reference: Callable[[Row], str] | None = None
 
     def engine_for(self, family: str) -> str:
         """The engine that asks the models of a family."""
@@ -122,9 +138,27 @@ def _last_word(row: Row) -> list[str]:
     return [row["text"].split(" ")[-1]]
 
 
+def _summarise(row: Row) -> list[str]:
+    return [f"{SUMMARISE}\n\n{row['story']}"]
+
+
+def _summarise_published(row: Row) -> list[str]:
+    """With the story's highlights at its end, as LLM-KICK's prompts have them."""
+    return [f"{SUMMARISE}\n\n{row['story']}{row['published_end']}"]
+
+
+def _turns(row: Row) -> list[str]:
+    return row["turns"]
+
+
 _CLOZE = {"subject": "string?", "cloze": "string", "answer": "string"}
 _QUESTION = {"question": "string", "answers": "list<string>"}
 _OPEN: dict[str, Any] = {"answers": _all_answers, "metric": "exact_match"}
+_WRITTEN: dict[str, Any] = {"engine": "generate", "measure": WRITING}
+_STORY: dict[str, Any] = {
+    "shown": "story", "shortened": "story", "new_tokens": 256, "sized": True,
+    "reference": lambda row: row["highlights"],
+}  # fmt: skip
 _TEXT: dict[str, Any] = {"families": ("decoder",), "engine": "perplexity", "measure": PERPLEXITY, "shown": "text"}
 
 KINDS = {
@@ -177,5 +211,15 @@ KINDS = {
     "similarity": Kind(
         {"text": "string"}, ("decoder",), engine="similarity", measure=SIMILARITY, shown="text", running=True,
         beside_dense=True,
+    ),
+    "summary": Kind(
+        {"story": "string", "highlights": "string"}, **_WRITTEN, **_STORY, messages=_summarise
+    ),
+    "summary_published": Kind(
+        {"story": "string", "highlights": "string", "published_end": "string"}, **_WRITTEN, **_STORY,
+        messages=_summarise_published,
+    ),
+    "conversation": Kind(
+        {"turns": "list<string>", "question": "string"}, **_WRITTEN, messages=_turns, new_tokens=1024
     ),
 }  # fmt: skip

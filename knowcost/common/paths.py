@@ -93,6 +93,16 @@ def scores(model: str, variant: str, benchmark: str) -> str:
     return f"{archive_dir(model, variant)}/{SCORES}/{benchmark}.parquet"
 
 
+def judgements(model: str, variant: str, benchmark: str) -> str:
+    """What judges say of the texts that a model wrote: one row per answer and rubric."""
+    return f"{archive_dir(model, variant)}/judgements/{benchmark}.parquet"
+
+
+def judgement(key: str) -> str:
+    """One reply of a judge. No rule names it: what was paid for outlives any change of the configuration."""
+    return f"judgements/{key[:2]}/{key}.json"
+
+
 def archive_at(manifest: str | Path) -> tuple[str, str]:
     """(model, variant) of the archive whose manifest has this path."""
     model, variant, _ = Path(manifest).parts[-3:]

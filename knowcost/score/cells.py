@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowcost import score
 from knowcost.benchmarks import prepared
-from knowcost.benchmarks.kinds import HARNESS, KINDS
+from knowcost.benchmarks.kinds import HARNESS, KINDS, WRITING
 from knowcost.common import files, parquet, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.registry import is_dynamic
@@ -26,7 +26,8 @@ OPTIONS = ("tokens_per_batch", "batch_size", "int8_engine", "int8_activations")
 class Settings:
     """What a study says of how a model's cells are asked.
 
-    options: of the config's section `score`, those of OPTIONS and `device`. dtype: what to compute in. limit: the first
+    options: of the config's section `score`, those of OPTIONS and `device`; generation: its section of that name, which
+    cells whose answers are texts depend on. dtype: what to compute in. limit: the first
     so many facts, or None. remote_code: whether the model's own code may run.
     """
 
@@ -34,6 +35,7 @@ class Settings:
     dtype: str = "float32"
     limit: int | None = None
     remote_code: bool = False
+    generation: Mapping[str, Any] = field(default_factory=dict)
 
 
 def cell_key(
@@ -52,8 +54,12 @@ def cell_key(
         "options": {name: settings.options[name] for name in names},
         "version": score.STAGE_VERSION,
     }
-    asked = harness(prepared.metadata(path)["kind"], manifest["family"])
-    return seal.of_values(depends | ({"harness": asked} if asked else {}))
+    kind = prepared.metadata(path)["kind"]
+    if asked := harness(kind, manifest["family"]):
+        depends["harness"] = asked
+    if KINDS[kind].measure == WRITING:
+        depends["generation"] = dict(settings.generation)
+    return seal.of_values(depends)
 
 
 def asked_of(manifest: Mapping[str, Any], benchmark: str, dense: Mapping[str, Any] | None = None) -> dict[str, str]:

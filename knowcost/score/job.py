@@ -99,7 +99,7 @@ def _score_variant(
     from knowcost.recover.apply import apply
     from knowcost.score import ask as asking
     from knowcost.score.measures import MEASURES
-    from knowcost.score.plan import plan
+    from knowcost.score.plan import Sampling, plan
     from knowcost.score.respondent import Respondent
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
@@ -108,7 +108,7 @@ def _score_variant(
     int8_linear.set_activations(module, options["int8_activations"])
     model, variant = manifest["model"], manifest["variant"]
     taken = apply(manifest, module, Path(paths.archive_dir(model, variant)))
-    batches = plan(module.device.type, options, int8=is_dynamic(variant))
+    batches = plan(module.device.type, options, Sampling(**settings.generation), int8=is_dynamic(variant))
     load_dense = None if variant == DENSE else lambda: dense.module
     respondent = Respondent(module, tokenizer, manifest["family"], taken, load_dense)
     twice = _asked_twice(variant)

@@ -6,8 +6,8 @@ from math import exp, inf, isnan, log
 
 import pyarrow as pa
 
-from knowcost.benchmarks.kinds import ACCURACY, PERPLEXITY, SIMILARITY
-from knowcost.score.rows import FACTS, LAYERS, WINDOWS
+from knowcost.benchmarks.kinds import ACCURACY, PERPLEXITY, SIMILARITY, WRITING
+from knowcost.score.rows import FACTS, LAYERS, TEXTS, WINDOWS
 
 MOST_NATS = 700.0  # exp of more is no float
 
@@ -23,10 +23,10 @@ class Measure:
     higher_is_better: bool
 
     @property
-    def has_verdicts(self) -> bool:
-        """Whether a row says if its answer is `correct`; asking twice then shows how many verdicts move by
-        themselves."""
-        return "correct" in self.schema.names
+    def repeated(self) -> str | None:
+        """The column that a second asking gives once more, as `again`: it shows how much moves by itself. None where
+        nothing is asked twice."""
+        return next((name for name in ("correct", "text") if name in self.schema.names), None)
 
 
 def perplexity(logprobs: Iterable[float], units: Iterable[int]) -> float:
@@ -56,11 +56,18 @@ def _similarity(rows: pa.Table) -> str:
     return f"cosine to the dense model {attention:.4f} (attention), {activation:.4f} (activations)"
 
 
+def _writing(rows: pa.Table) -> str:
+    empty = sum(not text for text in rows["text"].to_pylist())
+    mean = sum(len(tokens) for tokens in rows["tokens"].to_pylist()) / len(rows)
+    return f"{len(rows)} answers of {mean:.0f} tokens on average, {empty} of them empty"
+
+
 MEASURES = {
     each.name: each
     for each in (
         Measure(ACCURACY, FACTS, _right, higher_is_better=True),
         Measure(PERPLEXITY, WINDOWS, _perplexity, higher_is_better=False),
         Measure(SIMILARITY, LAYERS, _similarity, higher_is_better=True),
+        Measure(WRITING, TEXTS, _writing, higher_is_better=True),
     )
 }

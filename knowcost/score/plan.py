@@ -13,24 +13,42 @@ GENERATED_TOKENS = {"cpu": 4096, "cuda": 16384}  # with those to come: a step of
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How the next token of a text is chosen. temperature: 0 takes the likeliest. top_p: among the likeliest that
+    together have this probability. seed: of what is drawn."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True)
 class Plan:
-    """How facts are batched. tokens: padded tokens in a batch, for clozes, for the harness's prompts and texts, and for
-    prompts with the answers to be generated; prompts: so many of the harness's prompts in a batch instead, or None;
-    one_length: nothing in a batch is padded."""
+    """How facts are batched, and how texts are drawn. tokens: padded tokens in a batch, for clozes, for the harness's
+    prompts and texts, and for prompts with the answers to be generated; prompts: so many of the harness's prompts in a
+    batch instead, or None; one_length: nothing in a batch is padded; sampling: of texts."""
 
     cloze_tokens: int
     harness_tokens: int
     generated_tokens: int
     prompts: int | None
     one_length: bool
+    sampling: Sampling = GREEDY
 
     def halved(self) -> "Plan":
         """The same with batches of half the size; a batch of one is not halved."""
         names = ("cloze_tokens", "harness_tokens", "generated_tokens", "prompts")
         return replace(self, **{name: max(1, size // 2) for name in names if (size := getattr(self, name))})
 
+    def again(self) -> "Plan":
+        """As asked the second time: in batches of half the size, and with other draws where texts are drawn."""
+        return replace(self.halved(), sampling=replace(self.sampling, seed=self.sampling.seed + 1))
 
-def plan(device: str, options: Mapping[str, Any], *, int8: bool) -> Plan:
+
+def plan(device: str, options: Mapping[str, Any], sampling: Sampling = GREEDY, *, int8: bool) -> Plan:
     """The Plan of the config's `score` section. device: type of the model's (`cpu`, `cuda`); int8: it has dynamic int8
     layers."""
     device = "cpu" if int8 or device == "cpu" else "cuda"
@@ -40,4 +58,5 @@ def plan(device: str, options: Mapping[str, Any], *, int8: bool) -> Plan:
         generated_tokens=GENERATED_TOKENS[device],
         prompts=None if options["batch_size"] == "auto" else options["batch_size"],
         one_length=int8 and options["int8_activations"] == "sentence",
+        sampling=sampling,
     )

@@ -1,4 +1,4 @@
-"""The schemas of scores files: one row per fact, per window of a text, or per layer and window.
+"""The schemas of scores files: one row per fact, per window of a text, per layer and window, or per answer written.
 
 chosen: of dynamic prompts, the length of the one that was chosen, in every layer or one for all; null for all others.
 """
@@ -42,5 +42,26 @@ LAYERS = pa.schema(
         ("tokens", pa.int32()),
         ("attention", pa.float64()),
         ("activation", pa.float64()),
+    ]
+)
+
+
+# Of answers that are texts. turn: from 1. text: without special tokens, and blanks at its ends. tokens: all that were
+# generated, that which ended the answer among them. ended: a name of ENDS. prompt_tokens: that were read; cut: how many
+# more the prompt had before it was shortened. seconds: of the batch that the answer was generated in, divided by its
+# answers. again: the text of the same model asked once more, null where it was not.
+ENDED, LENGTH, WINDOW = "ended", "length", "window"  # by its end token, at the most allowed, at the window's end
+TEXTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("relation", pa.string()),
+        ("turn", pa.int32()),
+        ("text", pa.string()),
+        ("tokens", pa.list_(pa.int32())),
+        ("ended", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("cut", pa.int32()),
+        ("seconds", pa.float32()),
+        ("chosen", pa.list_(pa.int32())),
     ]
 )

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 from knowcost import aggregate, benchmarks, compress, draw, fetch, recover, score, world
 from knowcost import report as report_stage
 from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS, WRITING
 from knowcost.common import addresses, paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError

@@ -10,6 +10,11 @@ def asked_by_harness(benchmark, model):
     return cells.harness(kind_of(STUDY.benchmarks[benchmark]["format"]), STUDY.models[model]["family"])
 
 
+def writes(batch):
+    """Whether some answers to a batch's benchmarks are texts, which depend on how these are drawn."""
+    return any(KINDS[kind_of(STUDY.benchmarks[name]["format"])].measure == WRITING for name in batch.benchmarks)
+
+
 def weights_beside(batch):
     """What holds the weights of a batch's variants that are not in their own folders."""
     kept_in_full = batch.row == batch.model and configuration.archive_mode(STUDY, batch.model) == "full"
@@ -43,6 +48,7 @@ for batch in BATCHES:
             remote_code="remote_code" in rows.allowed(STUDY.checkpoints[batch.row]),
             limit=config["limit"],
             options={name: config["score"][name] for name in cells.OPTIONS},
+            generation=config["generation"] if writes(batch) else {},
             harness=[asked_by_harness(name, batch.model) for name in batch.benchmarks],
         script:
             "../scripts/score.py"

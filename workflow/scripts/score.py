@@ -16,5 +16,6 @@ score.score(
         dtype=snakemake.params.dtype,
         limit=snakemake.params.limit,
         remote_code=snakemake.params.remote_code,
+        generation=snakemake.params.generation,
     ),
 )

@@ -61,7 +61,7 @@ def test_asked_twice_in_half_the_size(quantized, monkeypatch):
     assert rows["again"].null_count == len(rows) and plans == [batches]
     rows, _ = asking.ask(respondent(module, tokenizer), file, None, batches, twice=True)
     assert (
-        plans == [batches, batches, batches.halved()]
+        plans == [batches, batches, batches.again()]
         and rows["again"].type == pa.bool_()
         and rows["again"].null_count == 0
     )

@@ -24,20 +24,19 @@ log = logging.getLogger(__name__)
 def ask(
     respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan, *, twice: bool = False
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """(rows, metadata) of one benchmark; the rows are those of its kind's measure, of facts and texts with `again`.
+    """(rows, metadata) of one benchmark: rows of its kind's measure, with what that repeats.
 
     again: of facts, whether the answer is right when the same model is asked once more in batches of half the size, if
-    `twice`; of texts, what it then writes, drawn anew where texts are drawn. Else null.
+    `twice`; of texts, what it then writes, drawn anew where texts are drawn, and again_tokens, again_ended. Else null.
     """
     once = functools.partial(_ask, respondent, benchmark_file, limit)
     rows, metadata, plan = _within_memory(once, plan)
     repeated = _measure(metadata["kind"]).repeated
-    if repeated is None:
-        return rows, metadata
-    again = pa.nulls(len(rows), rows.schema.field(repeated).type)
-    if twice:
-        again = _within_memory(once, plan.again())[0][repeated]
-    return rows.append_column("again", again), metadata
+    other = _within_memory(once, plan.again())[0] if twice and repeated else None
+    for name, again in repeated.items():
+        column = other[name] if other is not None else pa.nulls(len(rows), rows.schema.field(name).type)
+        rows = rows.append_column(again, column)
+    return rows, metadata
 
 
 def _within_memory(

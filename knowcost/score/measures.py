@@ -1,13 +1,13 @@
 """What a benchmark measures: the rows of its scores files, and what is computed from them alone."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from math import exp, inf, isnan, log
 
 import pyarrow as pa
 
 from knowcost.benchmarks.kinds import ACCURACY, PERPLEXITY, SIMILARITY, WRITING
-from knowcost.score.rows import FACTS, LAYERS, TEXTS, WINDOWS
+from knowcost.score.rows import AGAIN, FACTS, LAYERS, TEXTS, WINDOWS
 
 MOST_NATS = 700.0  # exp of more is no float
 
@@ -15,18 +15,15 @@ MOST_NATS = 700.0  # exp of more is no float
 @dataclass(frozen=True)
 class Measure:
     """schema: of the rows that an engine makes. summary: from such rows, a few words for the log, with the number of
-    which more is better (higher_is_better) or worse. No table mixes measures yet; one that does goes by that."""
+    which more is better (higher_is_better) or worse. No table mixes measures yet; one that does goes by that.
+    repeated: {column: what a second asking gives of it is called}: it shows how much moves by itself; empty where
+    nothing is asked twice."""
 
     name: str
     schema: pa.Schema
     summary: Callable[[pa.Table], str]
     higher_is_better: bool
-
-    @property
-    def repeated(self) -> str | None:
-        """The column that a second asking gives once more, as `again`: it shows how much moves by itself. None where
-        nothing is asked twice."""
-        return next((name for name in ("correct", "text") if name in self.schema.names), None)
+    repeated: Mapping[str, str] = field(default_factory=dict)
 
 
 def perplexity(logprobs: Iterable[float], units: Iterable[int]) -> float:
@@ -65,9 +62,9 @@ def _writing(rows: pa.Table) -> str:
 MEASURES = {
     each.name: each
     for each in (
-        Measure(ACCURACY, FACTS, _right, higher_is_better=True),
+        Measure(ACCURACY, FACTS, _right, higher_is_better=True, repeated={"correct": "again"}),
         Measure(PERPLEXITY, WINDOWS, _perplexity, higher_is_better=False),
         Measure(SIMILARITY, LAYERS, _similarity, higher_is_better=True),
-        Measure(WRITING, TEXTS, _writing, higher_is_better=True),
+        Measure(WRITING, TEXTS, _writing, higher_is_better=True, repeated=AGAIN),
     )
 }

@@ -71,5 +71,5 @@ def test_rows_that_are_not_their_measure_s_break_a_promise(tmp_path, monkeypatch
 
 
 def test_only_rows_with_verdicts_are_asked_twice():
-    assert MEASURES["accuracy"].repeated == "correct" and MEASURES["writing"].repeated == "text"
-    assert MEASURES["perplexity"].repeated is None
+    assert MEASURES["accuracy"].repeated == {"correct": "again"} and MEASURES["writing"].repeated["text"] == "again"
+    assert not MEASURES["perplexity"].repeated

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowcost.benchmarks import ids
+from knowcost.benchmarks import ids, sizes
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import COMMON, KINDS, Kind
 from knowcost.common import files, parquet
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
+
+OPTIONAL = ("new_tokens", "per_relation", "size_bounds")  # columns of the benchmark table that need no value
 
 
 @dataclass
@@ -42,7 +44,8 @@ class Loaded:
 def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None:
     """Read the official files of one benchmark and write its facts to the parquet file `out`.
 
-    row: the benchmark's row of the config table (`name` and `format` are read). source: local file or folder.
+    row: the benchmark's row of the config table (`name`, `format` and what it has of OPTIONAL are read). source: local
+    file or folder.
     Logs and records in the metadata how many rows were dropped, by reason. Raises InputError for files that are not
     what the format promises, naming file and line.
     """
@@ -58,6 +61,7 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
     if not loaded.rows:
         raise InputError(f"benchmark {row['name']}: no usable row in {source} (dropped: {dict(loaded.dropped)})")
     _log_two_right(row["name"], loaded.rows, KINDS[kind])
+    chosen = _choose(row, loaded, KINDS[kind])
 
     folder = source if source.is_dir() else source.parent
     metadata: dict[str, Any] = {
@@ -67,6 +71,7 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
         "rows": len(loaded.rows),
         "dropped": dict(sorted(loaded.dropped.items())),
         "source_sha256": {str(path.relative_to(folder)): files.sha256(path) for path in sorted(loaded.files)},
+        **chosen,
     }
     _write(loaded.rows, kind, metadata, out)
     log.info("%s: %d facts from %d files", row["name"], len(loaded.rows), len(loaded.files))
@@ -82,6 +87,44 @@ def read(path: str | Path) -> tuple["pa.Table", dict[str, Any]]:
 def metadata(path: str | Path) -> dict[str, Any]:
     """The metadata alone."""
     return parquet.about(path)
+
+
+def _choose(row: Mapping[str, str], loaded: Loaded, kind: Kind) -> dict[str, Any]:
+    """Do with the rows what the benchmark's row says, in place; returns what the metadata say of it."""
+    said: dict[str, Any] = {}
+    if kind.new_tokens:
+        said["new_tokens"] = int(row.get("new_tokens") or kind.new_tokens)
+    if kind.sized and kind.shortened:
+        texts = [each[kind.shortened] for each in loaded.rows]
+        bounds = sizes.given(row.get("size_bounds") or sizes.TERCILES) or sizes.terciles(texts)
+        sizes.classify(loaded.rows, kind.shortened, bounds)
+        said["size_bounds"] = list(bounds)
+        _log_empty_classes(row["name"], loaded.rows, bounds)
+    if row.get("per_relation"):
+        said["per_relation"] = int(row["per_relation"])
+        loaded.rows[:] = _first_of_each(loaded.rows, said["per_relation"])
+    return said
+
+
+def _log_empty_classes(name: str, rows: list[Record], bounds: sizes.Bounds) -> None:
+    empty = [each for each in sizes.CLASSES if each not in {row["relation"] for row in rows}]
+    if empty:
+        log.warning(
+            "%s: no text is %s, with medium ones from %d words on and large ones from %d; `size_bounds` in the "
+            "benchmark table takes others",
+            *(name, " or ".join(empty), *bounds),
+        )
+
+
+def _first_of_each(rows: list[Record], count: int) -> list[Record]:
+    """The first so many rows of each relation, in their order."""
+    seen: Counter[str | None] = Counter()
+    kept = []
+    for row in rows:
+        seen[row["relation"]] += 1
+        if seen[row["relation"]] <= count:
+            kept.append(row)
+    return kept
 
 
 def _log_two_right(name: str, rows: list[Record], kind: Kind) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from knowcost import world
 from knowcost.benchmarks import layouts
+from knowcost.benchmarks.prepared import OPTIONAL
 from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
@@ -49,7 +50,8 @@ def columns(row: Mapping[str, str]) -> dict[str, str]:
 
 def benchmark_columns(row: Mapping[str, str]) -> dict[str, str]:
     """The same of a row of the benchmark table, or of the section `calibration`."""
-    return {name: row.get(name, "") for name in ("name", "format", "source", "revision", "sha256")}
+    more = [name for name in OPTIONAL if row.get(name)]  # a benchmark without these stays as it was prepared
+    return {name: row.get(name, "") for name in ("name", "format", "source", "revision", "sha256", *more)}
 
 
 def local_inputs(row: Mapping[str, str]) -> list[str]:

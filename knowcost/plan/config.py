@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from knowcost.benchmarks.formats import kind_of, with_companions
+from knowcost.benchmarks import sizes
+from knowcost.benchmarks.formats import FORMATS, kind_of, with_companions
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
 from knowcost.common import addresses, paths
 from knowcost.common.errors import InputError
@@ -165,6 +166,22 @@ def _check_benchmark(where: str, row: Row) -> None:
             f"{where}: models of family {cannot[0]!r} cannot be asked {row['format']!r}; "
             f"`families` may hold {', '.join(can)}"
         )
+    _check_texts(where, row)
+
+
+def _check_texts(where: str, row: Row) -> None:
+    """Of the columns that say how texts are asked for."""
+    for column, of_kind in (("new_tokens", "new_tokens"), ("size_bounds", "sized")):
+        if row.get(column) and not getattr(_kind(row), of_kind):
+            takes = [name for name, (kind, _) in FORMATS.items() if getattr(KINDS[kind], of_kind)]
+            raise InputError(
+                f"{where}: {column} is {row[column]!r}, but format {row['format']!r} takes none; leave the cell empty. "
+                f"Formats that do: {', '.join(takes)}"
+            )
+    try:
+        sizes.given(row.get("size_bounds") or sizes.TERCILES)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[str]) -> None:

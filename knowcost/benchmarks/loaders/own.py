@@ -23,7 +23,7 @@ _OPTIONAL = {"relation", "candidates", "cluster", "fact", "phrasing", "popularit
 def cloze(source: Path) -> Loaded:
     """Sentences with one [MASK] each, for masked language models."""
     rows = []
-    for where, record in _records(source, {"id", "cloze", "answer"}, _OPTIONAL | {"subject"}):
+    for where, record in checked(source, {"id", "cloze", "answer"}, _OPTIONAL | {"subject"}):
         row = _row(where, record, "cloze")
         if row["cloze"].count(MASK) != 1:
             raise InputError(
@@ -39,7 +39,7 @@ def question(source: Path) -> Loaded:
     """Questions with a choice of answers; without `candidates`, among all answers of the row's relation in the file."""
     rows: list[Record] = []
     answers: dict[str | None, set[str]] = {}
-    for where, record in _records(source, {"id", "question", "answer"}, _OPTIONAL):
+    for where, record in checked(source, {"id", "question", "answer"}, _OPTIONAL):
         rows.append(_row(where, record, "question"))
         answers.setdefault(rows[-1]["relation"], set()).add(rows[-1]["answer"])
     for row in rows:
@@ -59,7 +59,7 @@ def _cluster(rows: list[Record]) -> None:
         clusters.by_relation(rows)
 
 
-def _records(source: Path, required: set[str], allowed: set[str]) -> Iterator[tuple[str, Record]]:
+def checked(source: Path, required: set[str], allowed: set[str]) -> Iterator[tuple[str, Record]]:
     """The file's records, checked for missing and unknown columns, and for what only one row may say."""
     seen: dict[str, str] = {}
     facts = _Facts()

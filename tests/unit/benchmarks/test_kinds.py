@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from knowcost.benchmarks.kinds import GENERATIVE, HARNESS, KINDS
+from knowcost.benchmarks.kinds import GENERATIVE, HARNESS, KINDS, WRITING
 from knowcost.score.measures import MEASURES
 
 
@@ -18,6 +18,8 @@ def test_an_entry_is_whole(name):
     assert kind.measure in MEASURES and kind.shown in kind.columns
     asked_by_harness = resources.files("knowcost.score").joinpath(f"tasks/{name}.yaml").is_file()
     assert (HARNESS in engines) == asked_by_harness == bool(kind.choices or kind.answers)
+    assert (kind.measure == WRITING) == bool(kind.messages) == bool(kind.new_tokens)
+    assert kind.shortened is None or kind.shortened in kind.columns
 
 
 def test_encoders_fill_the_blank_that_others_go_on_with():

@@ -49,6 +49,8 @@ FACT = {
     "obj_label": "Köln",
     "masked_sentences": ["Ada, born in [MASK]."],
 }
+STORY = {"article": "Größe (CNN) a b.", "highlights": "Größe .\nb", "url": "u"}
+TALK = {"category": "writing", "turns": ["Größe?", "And b?"]}
 PAGES = {"entity_pages": {"wiki_context": ["page", "other"]}, "search_results": {"search_context": ["Größe"]}}
 
 ROWS = {  # format: rows of its records
@@ -71,9 +73,17 @@ ROWS = {  # format: rows of its records
     "similarity": [{"text": "Größe \n"}, {"text": ""}, {"text": "b"}],
     "c4": [{"text": "Größe", "url": "u"}, {"text": "b", "url": "v"}],
     "lines": [{"text": "Größe b", "id": "x", "relation": "r"}, {"text": "c", "id": "y", "relation": "s"}],
+    "cnn_dailymail": [{**STORY, "id": n, "article": STORY["article"] * n} for n in (1, 2, 3)],
+    "cnn_dailymail_published": [{**STORY, "id": n} for n in "ab"],
+    "mt_bench": [{"question_id": n, **TALK} for n in (81, 82)],
+    "vicuna": [{"question_id": n, "text": f"Größe {n}?", "category": "generic"} for n in (1, 2)],
+    "conversation": [{"id": n, "turns": ["Größe?", "b", "c"], "relation": "r", "cluster": "ö"} for n in "ab"],
 }
-ALONE = set(ROWS) - {"text", "similarity", "c4"}  # a row says the same whatever the others are
-FLAT = ("cloze", "question", "boolq", "piqa", "winogrande", "sciq", "lambada", "text", "lines")  # fit into CSV
+# a row says the same whatever the others are
+ALONE = set(ROWS) - {"text", "similarity", "c4", "cnn_dailymail", "cnn_dailymail_published"}
+FLAT = (  # fit into CSV
+    "cloze", "question", "boolq", "piqa", "winogrande", "sciq", "lambada", "text", "lines", "cnn_dailymail", "vicuna",
+)  # fmt: skip
 
 OLD_ARC = [{"id": n, "query": "Question: Heiß?\nAnswer:", "choices": ["ice", "fire"], "gold": 1} for n in "ab"]
 TEMPLATES = [{"relation": name, "template": f"[X] is {name} in [Y] ."} for name in ("P19", "P20")]
@@ -109,6 +119,7 @@ CASES = [
     *(Case(f"lama_{part}{way}", FOLDERS[part], "") for part in LAMA for way in ("", "_ranked", "_published")),
     Case("bear", BEAR, ""),
     Case("pararel", PARAREL, ""),
+    Case("vicuna", {"v.jsonl": [{"question_id": 1, "turns": ["Größe?"]}]}, "v.jsonl"),
     Case("arc", {"old.jsonl": OLD_ARC}, "old.jsonl"),
     Case("piqa", {"dev.jsonl": [{"goal": "g", "sol1": "ö", "sol2": "b"}] * 2, "dev-labels.lst": "1\n0\n"}, ""),
     Case("webquestions", {"w.json": [{"qId": "ö", "qText": "w?", "answers": ["Rome", "Rome"]}]}, "w.json"),
@@ -153,6 +164,8 @@ def check(kind, row):
         assert len(choices) > 1 and 0 <= right < len(choices) and all(choice.strip() for choice in choices)
     if kind.answers:
         assert kind.answers(row) and all(answer.strip() for answer in kind.answers(row))
+    if kind.messages:
+        assert kind.messages(row) and all(said.strip() for said in kind.messages(row))
     try:
         kind.document(row)
     except InputError as error:  # a cloze that only a masked language model can be asked
@@ -175,7 +188,7 @@ def test_what_does_not_matter_changes_nothing(case, tmp_path):
     ways = [] if case.source.endswith(".parquet") else list(mutations.HARMLESS)
     if case.source.endswith(".txt") and case.format == "text":
         ways.remove("blank lines")  # a text's own
-    if case.format in ("lambada", "text") and case.source.endswith(("csv", "tsv")):
+    if case.format in ("lambada", "text", "cnn_dailymail") and case.source.endswith(("csv", "tsv")):
         ways.remove("line ends")  # a cell's own
     for way in ways:
         found = asked(case, tmp_path / way, {name: mutations.HARMLESS[way](file) for name, file in files.items()})

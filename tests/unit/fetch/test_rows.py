@@ -81,6 +81,14 @@ def test_a_benchmark_depends_on_every_file_that_its_format_reads(tmp_path):
     assert rows.benchmark_inputs(benchmark | {"format": "piqa", "source": "https://a/b.zip"}) == []
 
 
+def test_columns_that_are_empty_prepare_no_benchmark_again():
+    """A table from before there were these columns gives the same parameters of the job as one that has them."""
+    before = {"name": "b", "format": "lines", "source": "b.jsonl", "revision": "", "sha256": ""}
+    row = before | {"families": "decoder", "new_tokens": "", "per_relation": "", "size_bounds": ""}
+    assert rows.benchmark_columns(row) == before
+    assert rows.benchmark_columns(row | {"per_relation": "5"}) == before | {"per_relation": "5"}
+
+
 def test_a_name_that_snakemake_would_take_for_a_pattern(tmp_path):
     write(tmp_path / "lama/Squad", {"{x}.jsonl": b""})
     with pytest.raises(InputError, match=r"Squad/{x}\.jsonl: Snakemake reads .* as patterns; rename the file"):

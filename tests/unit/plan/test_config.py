@@ -169,6 +169,35 @@ def test_a_wrong_row_starts_no_job(project, table, cells, expected):
     refused(project, *expected)
 
 
+@pytest.mark.parametrize(
+    ("format", "column", "cell", "expected"),
+    [
+        ("cloze", "new_tokens", "9", ["new_tokens is '9', but format 'cloze' takes none; leave", "do: cnn_dailymail,"]),
+        ("mt_bench", "size_bounds", "3,7", ["'mt_bench' takes none", "do: cnn_dailymail, cnn_dailymail_published"]),
+        ("cnn_dailymail", "size_bounds", "7,3", ["benchmarks.tsv: b: size_bounds: '7,3'; expected the words from"]),
+        ("cnn_dailymail", "size_bounds", "3, 7", ["size_bounds: '3, 7' does not match", "300,700"]),
+        ("cnn_dailymail", "new_tokens", "0", ["new_tokens: '0' does not match"]),
+        ("cloze", "per_relation", "x", ["per_relation: 'x' does not match"]),
+    ],
+)
+def test_a_wrong_word_on_what_is_taken_of_a_benchmark_starts_no_job(project, format, column, cell, expected):
+    rows = [("name", "format", "source", "families", column), ("b", format, "first.jsonl", "decoder", cell)]
+    (project.folder / "benchmarks.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    refused(project, *expected)
+
+
+def test_a_published_companion_is_prepared_as_its_benchmark_is(project):
+    said = {"new_tokens": "9", "per_relation": "2", "size_bounds": "3,7"}
+    cells = ("s", "cnn_dailymail", "s.jsonl", "decoder", *said.values())
+    with open(project.folder / "benchmarks.tsv", "w") as table:
+        table.write("name\tformat\tsource\tfamilies\t" + "\t".join(said) + "\n" + "\t".join(cells) + "\n")
+        table.write("first\tcloze\tfirst.jsonl\tencoder\n")
+    project.write_config(lambda config: config["study"].update(protocols=["corrected", "published"]))
+    study = config.load(project.config)
+    companion = study.benchmarks["s@published"]
+    assert companion["format"] == "cnn_dailymail_published" and said.items() <= companion.items()
+
+
 def test_a_family_that_contradicts_the_architecture_starts_no_job(project):
     project.add_row("models.tsv", "two", "decoder", "./checkpoints/bert")
     project.add_row("benchmarks.tsv", "b", "boolq", "first.jsonl", "decoder")

@@ -18,6 +18,9 @@ from knowcost.aggregate import (
     gather,
     halves,
     inputs,
+    judged,
+    judgement_rows,
+    judges,
     matching,
     noise,
     paper_tables,
@@ -63,16 +66,19 @@ def aggregate(
     benchmarks: Sequence[str | Path],
     out_dir: str | Path,
     settings: Settings,
+    judgements: Sequence[str | Path] = (),
 ) -> list[str]:
     """Write every table of a run into `out_dir`, as Parquet and CSV, seal it, and return their names.
 
-    cells: paths of scores files; manifests: paths of manifest.json; benchmarks: paths of benchmark files. Models and
-    benchmarks keep their order. Raises InputError when there is nothing to tabulate, when files are damaged or do not
-    belong together (inputs.read), or when a variant was asked other facts than the dense model, or with other prompts.
+    cells: paths of scores files; manifests: paths of manifest.json; benchmarks: paths of benchmark files; judgements:
+    paths of what judges say of cells. Models and benchmarks keep their order. Raises InputError when there is nothing
+    to tabulate, when files are damaged or do not belong together (inputs.read, judgement_rows.read), or when a variant
+    was asked other facts than the dense model, or with other prompts.
     """
     if not cells:
         raise InputError("aggregate: no cells. Name at least one model, variant and benchmark in the configuration.")
     files, read = inputs.read(cells, manifests, benchmarks)
+    said, of_said = judgement_rows.read(judgements, files)
     measured = _by_measure(read)
     texts = [gather.text(cell) for cell in measured[PERPLEXITY]]
     layers = [gather.text(cell) for cell in measured[SIMILARITY]]
@@ -86,12 +92,13 @@ def aggregate(
     made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
     made |= _claims(asked, windows.of_cells(texts, layers), settings, comparisons.removed(files.manifests))
+    made |= {"judged": judged.judged(said, settings.margin), "judges": judges.judges(said)}
     made |= _recovered(everything.groups, settings.margin)
     made["training"] = training.training(files.trainings, files.models)
     made |= _papers(scores, files) | _benchmarks(pd.concat([scores, never, perplexity, near]), files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
-    tables.finish(out_dir, files.digests)
+    tables.finish(out_dir, files.digests | of_said)
     log.info("%d tables from %d cells", len(made), len(cells))
     return list(made)
 

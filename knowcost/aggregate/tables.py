@@ -75,6 +75,9 @@ FORMATS = {
     "learning_rate": SMALL,
     "tolerance": SMALL,
     **dict.fromkeys(("tokens", "compared", "matches"), COUNT),
+    **dict.fromkeys(("win", "tie", "loss", "failed", "empty", "swapped", "flipped", "scored"), COUNT),
+    **dict.fromkeys(("unparsed", "too_long"), COUNT),
+    **dict.fromkeys([f"null_{name}" for name in ("n", "win", "tie", "loss", "flipped")], COUNT),
 }
 # The columns that are text. All others are numbers, so that one that is missing throughout is no other type.
 TEXT = {
@@ -85,6 +88,7 @@ TEXT = {
     "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
     "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest", "subject",
     "texts", "told_by", "unit", "variant", "verdict", "why", "worst_benchmark",
+    "against", "answered_by", "judge", "rubric", "second_judge",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from

@@ -34,7 +34,7 @@ def jobs(study: Study) -> Iterator[Job]:
     for model, slug in design.archives(study):
         yield Job("recover" if parse(slug).recovery else "compress", model, [slug])
     for batch in design.batches(study):
-        yield Job("score", batch.row, batch.variants, len(batch.cells))
+        yield resources.of_batch(study, batch)
 
 
 def asked(study: Study) -> list[Asked]:

@@ -16,6 +16,7 @@ from knowcost.compress import registry
 from knowcost.fetch import rows
 from knowcost.models.gpus import ACTIVATIONS_GB, BYTES, gpus_for, weights_gb
 from knowcost.models.headers import read_config, read_object
+from knowcost.plan import design, writing
 from knowcost.plan.config import Row, Study
 from knowcost.plan.training import Training, beside_dense, training_of
 from knowcost.spec.variants import parse
@@ -96,13 +97,15 @@ def _read_local(folder: Path, allow: str, _changed: tuple[int, ...]) -> Size:
 @dataclass(frozen=True)
 class Job:
     """One job of the workflow: its stage, model (None where it has none), variants' slugs, how many cells it asks or
-    tabulates, and whether the dense model is in memory beside each of the others."""
+    tabulates, whether the dense model is in memory beside each of the others, and how many tokens of texts it has
+    written (plan/writing.py)."""
 
     stage: str
     model: str | None = None
     variants: Sequence[str] = ()
     cells: int = 1
     beside_dense: bool = False
+    written: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ class Work:
     stage: thresholds, compress, score, or any other; size: of its model, None where there is none; dtype: what it
     computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
     one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere;
-    training: of a recovery, None where nothing is trained; beside_dense: whether the dense model is in memory too.
+    training: of a recovery, None where nothing is trained; beside_dense: whether the dense model is in memory too;
+    written: tokens of texts.
     """
 
     stage: str
@@ -124,6 +128,7 @@ class Work:
     brought: bool = False
     training: Training | None = None
     beside_dense: bool = False
+    written: int = 0
 
     @property
     def calibrated(self) -> bool:
@@ -154,7 +159,7 @@ def needs(work: Work, attempt: int = 1) -> dict[str, int]:
     for int8, which is built from float32 copies). 30 minutes, and for each cell 4 + S/2 (archives are hashed, and those
     kept as recipes made again) + 2 P x 500,000 tokens / speed; with int8, and of what was compressed elsewhere, twice
     the tokens, since such cells are asked twice. Where the dense model stands beside those asked, 1 GB + W more (the
-    attention of a window). GPUs as in `gpus_for`.
+    attention of a window). Where it has texts written, what plan/writing.py says beside that. GPUs as in `gpus_for`.
     recover: 4 GB + S + W + A (recover/memory.py: what blocks keep of a batch for the way back), with the loss `kl`
     another W. 30 minutes + 4 P x tokens / speed, forwards and, through frozen weights, backwards; 2 P more where blocks
     compute twice to save memory, and with `kl`; 2 P for held-out windows. Without training 6 GB + S + 2 W, and as many
@@ -200,7 +205,12 @@ def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float,
     tokens = TOKENS_PER_CELL * (2 if work.dynamic or work.brought else 1)
     memory = 3 + size.stored_gb + work.weights_gb * (3 if work.dynamic else 1)
     memory += (1 + work.weights_gb) if work.beside_dense else 0
-    return memory, 30 + work.cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
+    minutes = 30 + work.cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
+    if work.written:
+        machine = writing.Machine(gpus, threads)
+        memory += writing.kept_gb(size.parameters, work.dtype, machine)
+        minutes += writing.minutes(work.written, work.weights_gb, machine)
+    return memory, minutes
 
 
 def _of_recovery(work: Work, size: Size, gpus: int, threads: int) -> tuple[float, float]:
@@ -211,6 +221,13 @@ def _of_recovery(work: Work, size: Size, gpus: int, threads: int) -> tuple[float
     speed = GPU_SPEED if gpus else CPU_SPEED * threads
     minutes = 30 + training.operations(size.parameters, work.dtype, work.beside_dense) / speed / 60
     return 4 + size.stored_gb + weights + training.memory_gb(size.parameters, work.dtype), minutes
+
+
+def of_batch(study: Study, batch: design.Batch) -> Job:
+    """The scoring job of a batch."""
+    beside_dense = len(design.looked_at(study, batch)) > len(batch.variants)
+    written = writing.written(study, batch.variants, batch.benchmarks)
+    return Job("score", batch.row, batch.variants, len(batch.cells), beside_dense, written)
 
 
 def of_job(study: Study, job: Job, attempt: int = 1) -> dict[str, int | str]:
@@ -238,6 +255,7 @@ def counted(study: Study, job: Job, attempt: int = 1) -> dict[str, int]:
         methods={step.method for slug in job.variants for step in parse(slug).steps},
         cells=job.cells,
         brought=any(parse(slug).brought for slug in job.variants),
+        written=job.written,
         beside_dense=job.beside_dense or (job.stage == "recover" and any(map(beside_dense, job.variants))),
         gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
     )

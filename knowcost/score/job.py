@@ -23,11 +23,11 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage
-from knowcost.compress.registry import METHODS, is_dynamic
+from knowcost.compress.registry import is_dynamic
 from knowcost.recover import archive
 from knowcost.score import STAGE_VERSION
 from knowcost.score.cells import Settings, asked_of, cell_key, hand_over, is_beside_dense, is_valid, write
-from knowcost.spec.variants import DENSE, parse
+from knowcost.spec.variants import DENSE
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +52,6 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
         beneath = Path(paths.archive_dir(model, whole["variant"]))
         with rebuild.full(whole, beneath, Path(paths.model_dir(model))) as checkpoint:
             _score_variant(manifest, checkpoint, stale, settings, dense)
-
-
-def _asked_twice(variant: str) -> bool:
-    """The dense model, those that are in dynamic int8 and no more, and what was compressed elsewhere: enough to say how
-    far a score moves by itself (aggregate/noise.py)."""
-    steps, recovered = parse(variant).steps, parse(variant).recovery is not None
-    return not recovered and all(METHODS[step.method].dynamic for step in steps)
 
 
 class _Dense:
@@ -99,7 +92,7 @@ def _score_variant(
     from knowcost.recover.apply import apply
     from knowcost.score import ask as asking
     from knowcost.score.measures import MEASURES
-    from knowcost.score.plan import Sampling, plan
+    from knowcost.score.plan import Sampling, asked_twice, plan
     from knowcost.score.respondent import Respondent
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
@@ -111,7 +104,7 @@ def _score_variant(
     batches = plan(module.device.type, options, Sampling(**settings.generation), int8=is_dynamic(variant))
     load_dense = None if variant == DENSE else lambda: dense.module
     respondent = Respondent(module, tokenizer, manifest["family"], taken, load_dense)
-    twice = _asked_twice(variant)
+    twice = asked_twice(variant)
     for name, key in stale.items():
         start = time.perf_counter()
         try:

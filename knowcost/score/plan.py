@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from knowcost.compress.registry import METHODS
+from knowcost.spec.variants import parse
+
 # Padded tokens in one of the harness's batches. Small batches are the fastest on a CPU; 16,384 fill a GPU and fit
 # beside a 7B model. A fixed budget, not the harness's search for the largest batch that fits: dynamic int8 depends on
 # how a batch is composed, so what is asked together must not depend on the memory that happens to be free. For the same
@@ -60,3 +63,10 @@ def plan(device: str, options: Mapping[str, Any], sampling: Sampling = GREEDY, *
         one_length=int8 and options["int8_activations"] == "sentence",
         sampling=sampling,
     )
+
+
+def asked_twice(variant: str) -> bool:
+    """Whether a variant is: the dense model, those that are in dynamic int8 and no more, and what was compressed
+    elsewhere, which is enough to say how far a score moves by itself (aggregate/noise.py)."""
+    parsed = parse(variant)
+    return parsed.recovery is None and all(METHODS[step.method].dynamic for step in parsed.steps)

@@ -4,13 +4,15 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import yaml
 from helpers.workflow import OFFLINE, jobs, snakemake
 
+from knowcost.compress.calibration import texts
 from knowcost.papers.forget_knowledge import printed
 from knowcost.papers.forget_knowledge.domains import COMMON, LANGUAGE, WORLD
-from knowcost.plan import config, design, hours
+from knowcost.plan import config, design, hours, resources
 
 
 def study(root, preset):
@@ -57,6 +59,31 @@ def test_what_the_recovery_paper_s_matrix_asks_of_a_cluster_is_in_the_documentat
     hours.main(str(root / "config/presets/recovery.yaml"), "80")
     table = "".join(capsys.readouterr().out.splitlines(keepends=True)[:-1])
     assert f"```text\n{table}```" in (root / "docs/recovery.md").read_text()
+
+
+def test_llm_kick_s_matrix_by_hand(root):
+    """Per model the dense one, 12 sparsities and 3 patterns of magnitude, and of Wanda and SparseGPT on three draws of
+    calibration texts, 4 of GPTQ's bits on the same; in nine tasks, of which summaries are also read as published."""
+    kick = study(root, "llm-kick")
+    assert set(kick.models) == {"vicuna-7b", "vicuna-13b"}
+    assert len(design.variants(kick, "decoder")) == 1 + 15 + 3 * (15 + 15 + 4) == 118
+    assert len(design.cells(kick)) == 2 * 118 * (9 + 1)
+    assert kick.benchmarks["cnn-dailymail@published"]["per_relation"] == "30" and kick.config["judge"]["model"] is None
+    draws = texts.every(kick.config).values()
+    assert [draw["seed"] for draw in draws] == [0, 1, 2] and len({draw["source"] for draw in draws}) == 1
+
+
+def test_what_texts_take_is_in_the_hours_and_in_the_jobs(root):
+    """The same job in both, and longer than one of the same cells without texts."""
+    kick = study(root, "llm-kick")
+    kick = replace(kick, gpu_memory_gb=80)
+    batch = design.batches(kick)[0]
+    job = resources.of_batch(kick, batch)
+    asked = sum(1 + (slug == "dense") for slug in batch.variants)
+    assert job.written == asked * (2 * 90 * 256 + (160 + 160) * 1024)
+    assert job in list(hours.jobs(kick))
+    silent = replace(job, written=0)
+    assert resources.counted(kick, job)["runtime"] > resources.counted(kick, silent)["runtime"]
 
 
 def test_both_groupings_add_only_the_scopes_they_draw_apart(root):

@@ -133,8 +133,7 @@ def threads_of(stage, batch=None):
 
 def of_job(stage, batch, wildcards, attempt):
     if batch:
-        beside = len(design.looked_at(STUDY, batch)) > len(batch.variants)
-        job = resources.Job(stage, batch.row, batch.variants, len(batch.cells), beside)
+        job = resources.of_batch(STUDY, batch)
     else:
         variants = [wildcards.variant] if "variant" in wildcards.keys() else []
         job = resources.Job(stage, wildcards.get("model"), variants, len(CELLS))

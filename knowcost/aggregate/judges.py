@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate.clustered import Estimates, mean
+from knowcost.aggregate.clustered import Estimates, Sample, estimate
 from knowcost.aggregate.judgement_rows import ASKED_ALIKE, Judgements
 from knowcost.aggregate.statistics import Bootstrap
 from knowcost.judge.rows import LOSS, TIE, TOO_LONG, UNPARSED, WIN
@@ -73,8 +73,10 @@ def _row(asked: _Asked) -> Row:
 
 
 def _percent(shares: pd.Series, rows: pd.DataFrame) -> Estimates:
-    """The percent of rows, of which `shares` says 0, 1, or nan for one that does not count."""
-    return mean(100 * shares.to_numpy()[:, None], rows["cluster"].to_numpy(), flip=100)
+    """The percent of rows, of which `shares` says 0, 1, or nan for one that does not count. Several rows of a question
+    show no more of what was not seen than one would."""
+    clusters = rows["cluster"].to_numpy()
+    return estimate([Sample("", 100 * shares.to_numpy()[:, None], clusters, flip=100, facts=clusters)])
 
 
 def _first(rows: pd.DataFrame) -> Row:

@@ -1,15 +1,12 @@
 """Made-up judgements: judges with one fault each, and their files. For tests only."""
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from knowcost import judge
 from knowcost.aggregate.judgement_rows import Judgements, numbers
 from knowcost.common import parquet, paths, seal
 from knowcost.judge.rows import JUDGED
-
-SWAPPED = {"win": "loss", "tie": "tie", "loss": "win"}
 
 
 def row(place, verdict="tie", **more):
@@ -62,7 +59,3 @@ def simulate(seed, n=80, turns=2, worse=0.0, first=0.0, longer=0.0, noise=0.5, u
                 said = {"first": one, "second": two, "verdict": one if one == two else "tie"}
             rows.append(row(place, turn=turn, length=words, other_length=others, **said))
     return rows
-
-
-def frame(rows):
-    return pd.DataFrame(rows)

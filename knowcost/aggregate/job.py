@@ -9,6 +9,7 @@ import pandas as pd
 
 from knowcost.aggregate import (
     answer_bias,
+    answers,
     audit,
     by_task,
     capacity,
@@ -35,6 +36,7 @@ from knowcost.aggregate import (
     training,
     verdicts,
     windows,
+    written,
 )
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY, SIMILARITY, WRITING
 from knowcost.common.errors import BrokenPromise, InputError
@@ -88,14 +90,19 @@ def aggregate(
     scores, never = drops.scores(asked.rows), drops.scores(controls.rows)
     perplexity = by_task.perplexity(texts)
     near = similarity.similarity(layers)
+    wrote = answers.gather(measured[WRITING], files)
+    about = written.asked(wrote)
     made = {"scores": scores, "controls": never, "perplexity": perplexity, "similarity": near}
-    made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers])
+    made["written"] = written.written(wrote, settings.margin)
+    made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers, *about])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
-    made |= _claims(asked, windows.of_cells(texts, layers), settings, comparisons.removed(files.manifests))
+    compared = windows.of_cells(texts, layers, answers.compared(wrote))
+    made |= _claims(asked, compared, settings, comparisons.removed(files.manifests))
     made |= {"judged": judged.judged(said, settings.margin), "judges": judges.judges(said)}
     made |= _recovered(everything.groups, settings.margin)
     made["training"] = training.training(files.trainings, files.models)
-    made |= _papers(scores, files) | _benchmarks(pd.concat([scores, never, perplexity, near]), files)
+    counted = pd.concat([scores, never, perplexity, near, pd.DataFrame(about)])
+    made |= _papers(scores, files) | _benchmarks(counted, files)
     for name, frame in made.items():
         tables.write(frame, out_dir, name)
     tables.finish(out_dir, files.digests | of_said)
@@ -182,7 +189,8 @@ def _papers(scores: pd.DataFrame, files: inputs.Files) -> Frames:
 
 
 def _benchmarks(cells: pd.DataFrame, files: inputs.Files) -> Frames:
-    """The table of benchmarks; cells: those of drops.scores, by_task.perplexity and similarity.similarity."""
+    """The table of benchmarks; cells: those of drops.scores, by_task.perplexity, similarity.similarity and
+    written.asked."""
     examples = {name: paper_tables.example(path) for name, path in files.benchmarks.items()}
     return {"benchmarks": paper_tables.benchmarks(cells, files.about, examples)}
 

@@ -19,7 +19,7 @@ What moves a score depends on how a variant computes, not on whether it was quan
   measured, and holds for it alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan, sqrt
 
 import pandas as pd
@@ -53,7 +53,12 @@ def floor(variant: str, measured: Mapping[str, Mapping[str, float]]) -> float:
 
     measured: {variant: what `measure` found} of one model on one benchmark.
     """
-    return max((each["noise_points"] for slug, each in measured.items() if _how(slug) == _how(variant)), default=nan)
+    return max((measured[slug]["noise_points"] for slug in alike(variant, measured)), default=nan)
+
+
+def alike(variant: str, others: Iterable[str]) -> list[str]:
+    """Those of the others that compute as a variant does."""
+    return [slug for slug in others if _how(slug) == _how(variant)]
 
 
 def _how(slug: str) -> tuple[bool, str | None]:

@@ -84,7 +84,7 @@ TEXT = {
     "a", "answer", "as_small", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "chance_by",
     "claim", "compressed", "contrast", "decision", "discipline", "domain", "dropped", "dtype", "example",
     "example_answer", "experiment", "family", "gaps", "grouping", "int8_activations", "int8_engine", "kind",
-    "lead_border", "lead_match", "left_out", "match", "matching", "measured", "method", "missing", "model",
+    "lead_border", "lead_match", "left_out", "match", "matching", "measure", "measured", "method", "missing", "model",
     "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
     "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest", "subject",
     "texts", "told_by", "unit", "variant", "verdict", "why", "worst_benchmark",

@@ -1,11 +1,14 @@
-"""What the comparisons behind a claim about texts measure: perplexity, and how far attention is from the dense model's.
+"""What the comparisons behind a claim about texts measure: perplexity, how far attention is from the dense model's, and
+what is said of texts that models write.
 
-Their rows are windows of a text, not facts; a window is a cluster. Variants that read the same windows are compared
-window by window. Those that did not, because what stands in front of a prompted model's input shortens its windows, are
-compared as if they had read unrelated texts, which makes an interval longer than it need be.
+Their rows are windows of a text, not facts; a window is a cluster, and of written texts the questions of a cluster are.
+Variants that read the same windows are compared window by window. Those that did not, because what stands in front of a
+prompted model's input shortens its windows, are compared as if they had read unrelated texts, which makes an interval
+longer than it need be.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,11 +24,14 @@ Cell = Mapping[str, Any]
 Values = Callable[[pd.DataFrame], tuple[Any, Any]]  # of a cell's rows: (values, what their sum is divided by)
 
 
-def of_cells(texts: Iterable[Cell], layers: Iterable[Cell] = ()) -> dict[str, pd.DataFrame]:
-    """{what a claim is about: frame of COLUMNS} of the cells that measure perplexity, and of those of similarity.
+def of_cells(
+    texts: Iterable[Cell], layers: Iterable[Cell] = (), written: Mapping[str, Iterable[Cell]] = MappingProxyType({})
+) -> dict[str, pd.DataFrame]:
+    """{what a claim is about: frame of COLUMNS} of the cells that measure perplexity, of those of similarity, and of
+    what is said of answers that are texts: {about: cells, whose rows have id, value and over}.
 
-    Values are such that the sum of values over the sum of `over` is 100 times the logarithm of perplexity, or 100 times
-    the mean distance (1 less the cosine) of attention from the dense model's.
+    Values are such that the sum of values over the sum of `over` is 100 times the logarithm of perplexity, 100 times
+    the mean distance (1 less the cosine) of attention from the dense model's, or the mean of what is said of answers.
     """
     found = {
         PERPLEXITY: [_frame(cell, lambda rows: (-100 * rows["logprob"], rows["tokens"])) for cell in texts],
@@ -34,6 +40,8 @@ def of_cells(texts: Iterable[Cell], layers: Iterable[Cell] = ()) -> dict[str, pd
             for cell in layers
         ],
     }
+    for about, cells in written.items():
+        found[about] = [_frame(cell, lambda rows: (rows["value"], rows["over"])) for cell in cells]
     return {about: pd.concat(frames, ignore_index=True) for about, frames in found.items() if frames}
 
 

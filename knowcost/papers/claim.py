@@ -12,8 +12,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import pandas as pd
 
-# What the rows of a claim are about: facts, or windows of texts, of whose engines the last two are.
+# What the rows of a claim are about: facts, or windows of texts, of whose engines the next two are, or answers to what
+# is said in a conversation.
 FACTS, PERPLEXITY, ATTENTION = "facts", "perplexity", "attention"
+UNIQUE_TOKENS = "unique tokens"
 
 CLOSE = 5.0  # percentage points above the majority baseline that still count as close to it
 MAJORITY = "the majority baseline"  # a "cell" of comparisons

@@ -16,6 +16,7 @@ from knowcost.compress.registry import METHODS
 from knowcost.papers.claim import (
     BEYOND,
     MORE,
+    UNIQUE_TOKENS,
     WITHIN,
     ByLevel,
     Claim,
@@ -30,6 +31,7 @@ from knowcost.spec.variants import DENSE, Step, paper_step, parse
 
 PAPER = "LLM-KICK"
 TOLERANCE = 0.05  # of the dense accuracy that a matching variant may lose, as the paper has it
+FEWER = "different tokens fewer in an answer"
 PRUNING = {name: METHODS[name].label for name in ("magnitude", "magnitude_layer", "wanda", "sparsegpt")}
 
 
@@ -108,15 +110,19 @@ def eight_bits(judge: Callable[[str], Weights], words: str) -> Contrasts:
     return contrasts
 
 
-def everything_costs(slugs: Collection[str]) -> dict[str, ByLevel]:
-    """Comparisons of the loss itself: each method's pruning by up to 60%, and each 8-bit variant."""
+def pruning_costs(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """Comparisons of the loss itself: each method's pruning by up to 60%."""
     made: dict[str, ByLevel] = {}
     for method, each in pruned(slugs, 1, 60).items():
         words = f"{PRUNING[method]} by up to {max(each)}% (mean of {len(each)} levels)"
         made[words] = {level: {DENSE: 1, slug: -1} for level, slug in sorted(each.items())}
-    for slug, name in in_eight_bits(slugs):
-        made[name] = {None: {DENSE: 1, slug: -1}}
     return made
+
+
+def everything_costs(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """Comparisons of the loss itself: each method's pruning by up to 60%, and each 8-bit variant."""
+    in_bits: dict[str, ByLevel] = {name: {None: {DENSE: 1, slug: -1}} for slug, name in in_eight_bits(slugs)}
+    return pruning_costs(slugs) | in_bits
 
 
 def magnitude_keeps_up(slugs: Collection[str]) -> dict[str, ByLevel]:
@@ -178,4 +184,6 @@ CLAIMS = (
           contrasts=magnitude_keeps_up, unit=WITHIN),
     claim("kick_open_book", "overall 6", "Given the evidence, models pruned by 40 to 50% still match.",
           contrasts=half_matches, unit=WITHIN, parts=asked("triviaqa_open")),
+    claim("kick_unique_tokens", "instruction following", "In conversations, pruned models use fewer different tokens.",
+          contrasts=pruning_costs, unit=FEWER, about=UNIQUE_TOKENS),
 )  # fmt: skip

@@ -45,7 +45,7 @@ def test_aggregate_by_hand(tmp_path):
         "claims_levels", "controls", "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by",
         "forgotten_first", "halves", "how_asked", "judged", "judges", "matching", "matching_levels", "noise", "overlap",
         "parameters", "perplexity", "phrasings", "probabilities", "recovered", "recovered_overlap", "relearned",
-        "scores", "similarity", "training",
+        "scores", "similarity", "training", "written",
     ]  # fmt: skip
     found = tables.read(tmp_path / "tables")
     dense, pruned = found["scores"].to_dict("records")

@@ -1,0 +1,217 @@
+"""Answers that are texts, gathered and measured: a number per answer and measure, beside the dense model's answer."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as compute
+
+from knowcost.aggregate import tables, texts
+from knowcost.aggregate.inputs import Cell, Files
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.common import parquet
+from knowcost.common.errors import InputError
+from knowcost.papers.claim import UNIQUE_TOKENS
+from knowcost.score.cells import read
+from knowcost.score.rows import AGAIN, ENDED
+from knowcost.spec.variants import DENSE
+
+log = logging.getLogger(__name__)
+
+# What is said of an answer, and what of an answer beside another to the same question. SAME_LENGTH: of the first tokens
+# of either, as many as the shorter has.
+SAME_LENGTH = "unique_same_length"
+ALONE = ("unique_tokens", "distinct_1", "distinct_2", "repeated", "loops", "tokens", "empty", "unfinished",
+         "rouge1", "rouge2", "rougeL")  # fmt: skip
+BESIDE = ("kept", "same")
+MEASURES = (ALONE[0], SAME_LENGTH, *ALONE[1:], *BESIDE)
+COLUMNS = ["id", "relation", "turn", "text", "tokens", "ended", "cut", *AGAIN.values()]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one cell says. about: of how_asked, and its place. own: an array of answers by MEASURES; other: of what it
+    is held against, the dense model's answers, of the dense model what it writes when it is asked once more; nan for
+    what is not known, and for BESIDE. moved: by how much more there is when it is asked once more, None where it was
+    not."""
+
+    about: dict[str, Any]
+    own: np.ndarray
+    other: np.ndarray
+    moved: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the variants of a model wrote. questions: frame of id, relation, turn and cluster, a row per answer; said:
+    {variant: what it says}."""
+
+    family: str
+    model: str
+    benchmark: str
+    kind: str
+    questions: pd.DataFrame
+    said: dict[str, Said]
+
+    def windows(self, measure: str) -> Iterator[dict[str, Any]]:
+        """Per variant a cell of windows.of_cells: the sum of a measure in each cluster, and the answers there."""
+        about = {"family": self.family, "model": self.model, "benchmark": self.benchmark}
+        for slug, said in self.said.items():
+            values = pd.DataFrame({"id": self.questions["cluster"], "value": said.own[:, MEASURES.index(measure)]})
+            rows = values.groupby("id", sort=False)["value"].agg(value="sum", over="count").reset_index()
+            yield about | {"variant": slug, "rows": rows}
+
+
+@dataclass(frozen=True)
+class _Wrote:
+    """The answers of a cell, or those to the same questions when it was asked once more. tokens: without that which
+    ended the answer."""
+
+    text: list[str]
+    tokens: list[list[int]]
+    ended: list[bool]
+    words: list[list[str]]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A scores file, read."""
+
+    cell: Cell
+    rows: pa.Table
+    about: Mapping[str, Any]
+    wrote: _Wrote
+    again: _Wrote | None
+
+
+def compared(answers: Sequence[Answers]) -> dict[str, list[dict[str, Any]]]:
+    """What windows.of_cells takes for claims on what models write: {what a claim is about: a cell per variant}."""
+    conversations = [each for each in answers if KINDS[each.kind].messages and not KINDS[each.kind].reference]
+    return {UNIQUE_TOKENS: [cell for each in conversations for cell in each.windows("unique_tokens")]}
+
+
+def gather(cells: Sequence[Cell], files: Files) -> list[Answers]:
+    """What the cells whose answers are texts say, model by model and benchmark by benchmark.
+
+    Raises InputError when a variant was asked other questions than the dense model, or with other prompts.
+    """
+    by_group: dict[tuple[str, str], list[Cell]] = {}
+    for each in cells:
+        by_group.setdefault((each.model, each.benchmark), []).append(each)
+    found = []
+    for group in by_group.values():
+        found.append(_answers(group, files))
+        log.info("%s, %s: %d variants' answers", group[0].model, group[0].benchmark, len(group))
+    return found
+
+
+def _answers(cells: Sequence[Cell], files: Files) -> Answers:
+    base = _read(next((cell for cell in cells if cell.variant == DENSE), cells[0]))
+    cell = base.cell
+    if cell.variant != DENSE:
+        log.warning("%s, %s: the dense model wrote nothing, so changes stay empty", cell.model, cell.benchmark)
+    clusters, references = _benchmark(base, files.benchmarks[cell.benchmark])
+    questions = base.rows.select(["id", "relation", "turn"]).to_pandas().assign(cluster=clusters)
+    said = {}
+    for each in cells:
+        other = base if each is cell else _read(each)
+        _check(other, base)
+        said[each.variant] = _said(other, base, references)
+    return Answers(cell.family, cell.model, cell.benchmark, cell.kind, questions, said)
+
+
+def _said(cell: _Cell, base: _Cell, references: Sequence[list[str]]) -> Said:
+    about = asdict(cell.cell) | tables.how(cell.about) | {"n": len(set(cell.rows["id"].to_pylist()))}
+    about |= {"limit": cell.about.get("limit"), "dropped": tables.counts(cell.about.get("dropped"))}
+    moved = None
+    if cell.again:
+        first, second = _measured(cell.wrote, cell.again, references)
+        moved = second - first
+    other = cell.again if cell is base else base.wrote
+    if base.cell.variant != DENSE:
+        other = None
+    return Said(about, *_measured(cell.wrote, other, references), moved)
+
+
+def _measured(wrote: _Wrote, other: _Wrote | None, references: Sequence[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """(MEASURES of what was written, those of what it is held against), each an array with a row per answer."""
+    mine, others = _alone(wrote, references), _alone(other, references) if other else {}
+    if other:
+        shorter = [min(len(a), len(b)) for a, b in zip(wrote.tokens, other.tokens, strict=True)]
+        for columns, each in ((mine, wrote), (others, other)):
+            columns[SAME_LENGTH] = [texts.unique(a[:n]) for a, n in zip(each.tokens, shorter, strict=True)]
+        mine["kept"] = [texts.rouge_l(b, a) for a, b in zip(wrote.words, other.words, strict=True)]
+        mine["same"] = [100 * (a == b) for a, b in zip(wrote.text, other.text, strict=True)]
+    return _matrix(mine, len(wrote.text)), _matrix(others, len(wrote.text))
+
+
+def _matrix(columns: Mapping[str, Sequence[Any]], n: int) -> np.ndarray:
+    """n x MEASURES, nan for what there is no column of."""
+    return np.array([columns.get(name, [None] * n) for name in MEASURES], dtype=float).T
+
+
+def _alone(wrote: _Wrote, references: Sequence[list[str]]) -> dict[str, list[Any]]:
+    """{name of ALONE: a value per answer}, shares in percent."""
+    made: dict[str, list[Any]] = {
+        "unique_tokens": [texts.unique(each) for each in wrote.tokens],
+        "distinct_1": [texts.distinct(each, 1) for each in wrote.tokens],
+        "distinct_2": [texts.distinct(each, 2) for each in wrote.tokens],
+        "repeated": [texts.repeated(each) for each in wrote.tokens],
+        "loops": [100 * texts.loops(each) for each in wrote.tokens],
+        "tokens": [len(each) for each in wrote.tokens],
+        "empty": [100 * (not each) for each in wrote.text],
+        "unfinished": [100 * (not each) for each in wrote.ended],
+    }
+    pairs = list(zip(references, wrote.words, strict=True))
+    made |= {f"rouge{size}": [texts.rouge_n(*pair, size) for pair in pairs] for size in (1, 2)}
+    return made | {"rougeL": [texts.rouge_l(*pair) for pair in pairs]}
+
+
+def _read(cell: Cell) -> _Cell:
+    """Raises InputError when columns are missing."""
+    rows, about = read(cell.path, COLUMNS)
+    missing = [name for name in COLUMNS if name not in rows.column_names]
+    if missing:
+        raise InputError(f"{cell.path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
+    again = None if rows["again"].null_count else _wrote(rows, tuple(AGAIN.values()))
+    return _Cell(cell, rows, about, _wrote(rows, tuple(AGAIN)), again)
+
+
+def _wrote(rows: pa.Table, names: tuple[str, ...]) -> _Wrote:
+    text, tokens, ends = (rows[name].to_pylist() for name in names)
+    ended = [end == ENDED for end in ends]
+    tokens = [each[:-1] if end else each for each, end in zip(tokens, ended, strict=True)]
+    return _Wrote(text, tokens, ended, [texts.words(each) for each in text])
+
+
+def _benchmark(base: _Cell, path: Path) -> tuple[list[str], list[list[str]]]:
+    """(the cluster of each answer's question, the words of the text that the answer should be like: of first turns, and
+    of kinds that have one; else none)."""
+    table, about = parquet.read(path)
+    rows = table.take(compute.index_in(base.rows["id"].combine_chunks(), table.column("id")))
+    reference = KINDS[about["kind"]].reference
+    if reference is None:
+        return rows["cluster"].to_pylist(), [[]] * len(rows)
+    words = [texts.words(reference(row)) for row in rows.to_pylist()]
+    turns = base.rows["turn"].to_pylist()
+    return rows["cluster"].to_pylist(), [each if turn == 1 else [] for each, turn in zip(words, turns, strict=True)]
+
+
+def _check(cell: _Cell, base: _Cell) -> None:
+    """Raise InputError when a cell answers other questions than the one it is held against, or other prompts though no
+    more was cut from them."""
+    advice = "so the two cannot be compared. Delete the older of the two files and run again."
+    path, other = cell.cell.path, base.cell.path
+    if any(cell.rows[name] != base.rows[name] for name in ("id", "turn")):
+        raise InputError(
+            f"{path}: these are not answers to the questions of {other} ({len(cell.rows)} against {len(base.rows)} "
+            f"rows, or in another order), {advice}"
+        )
+    firsts = [each.rows.filter(compute.equal(each.rows["turn"], 1))["cut"] for each in (cell, base)]
+    if firsts[0] == firsts[1] and cell.about.get("prompts_sha256") != base.about.get("prompts_sha256"):
+        raise InputError(f"{path}: was not asked with the prompts of {other}, {advice}")

@@ -83,5 +83,6 @@ def test_every_table_example_is_one(root, tmp_path):
 def test_every_json_example_is_a_benchmark_of_one_s_own(root, tmp_path):
     for text in examples(root, "json"):
         (tmp_path / "example.jsonl").write_text(text)
-        rows, _ = prepare("cloze", tmp_path / "example.jsonl", tmp_path / "example.parquet")
+        format = "conversation" if '"turns"' in text else "cloze"
+        rows, _ = prepare(format, tmp_path / "example.jsonl", tmp_path / "example.parquet")
         assert len(rows) == len(text.splitlines())

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def _host() -> str:
 
 
 _HOST = _host()
+_UMASK = threading.Lock()  # it is read by setting it, for all threads of the process
 
 
 def sha256(path: str | Path) -> str:
@@ -32,8 +34,9 @@ def sha256(path: str | Path) -> str:
 
 def settle(path: Path) -> None:
     """Give a file that a library wrote the permissions of any other, and bring its bytes to the disk."""
-    umask = os.umask(0)
-    os.umask(umask)
+    with _UMASK:
+        umask = os.umask(0)
+        os.umask(umask)
     path.chmod(0o666 & ~umask)
     sync(path)
 

@@ -19,6 +19,7 @@ from knowcost.models.headers import read_config, read_object
 from knowcost.plan import design, writing
 from knowcost.plan.config import Row, Study
 from knowcost.plan.training import Training, beside_dense, training_of
+from knowcost.plan.writing import NOTHING, Written
 from knowcost.spec.variants import parse
 
 UNKNOWN = 7_000_000_000  # parameters of a model that is not here yet
@@ -97,15 +98,15 @@ def _read_local(folder: Path, allow: str, _changed: tuple[int, ...]) -> Size:
 @dataclass(frozen=True)
 class Job:
     """One job of the workflow: its stage, model (None where it has none), variants' slugs, how many cells it asks or
-    tabulates, whether the dense model is in memory beside each of the others, and how many tokens of texts it has
-    written (plan/writing.py)."""
+    tabulates, whether the dense model is in memory beside each of the others, and which texts it has written
+    (plan/writing.py)."""
 
     stage: str
     model: str | None = None
     variants: Sequence[str] = ()
     cells: int = 1
     beside_dense: bool = False
-    written: int = 0
+    written: Written = NOTHING
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Work:
     computes in; methods: the names of its variants' methods; cells: how many it asks or tabulates; gpu_memory_gb: of
     one GPU, None where it takes none; brought: whether it asks a version that was compressed elsewhere;
     training: of a recovery, None where nothing is trained; beside_dense: whether the dense model is in memory too;
-    written: tokens of texts.
+    written: of texts.
     """
 
     stage: str
@@ -128,7 +129,7 @@ class Work:
     brought: bool = False
     training: Training | None = None
     beside_dense: bool = False
-    written: int = 0
+    written: Written = NOTHING
 
     @property
     def calibrated(self) -> bool:
@@ -206,7 +207,7 @@ def _of_scoring(work: Work, size: Size, gpus: int, threads: int) -> tuple[float,
     memory = 3 + size.stored_gb + work.weights_gb * (3 if work.dynamic else 1)
     memory += (1 + work.weights_gb) if work.beside_dense else 0
     minutes = 30 + work.cells * (4 + size.stored_gb / 2 + 2 * size.parameters * tokens / speed / 60)
-    if work.written:
+    if work.written != NOTHING:
         machine = writing.Machine(gpus, threads)
         memory += writing.kept_gb(size.parameters, work.dtype, machine)
         minutes += writing.minutes(work.written, work.weights_gb, machine)
@@ -226,7 +227,7 @@ def _of_recovery(work: Work, size: Size, gpus: int, threads: int) -> tuple[float
 def of_batch(study: Study, batch: design.Batch) -> Job:
     """The scoring job of a batch."""
     beside_dense = len(design.looked_at(study, batch)) > len(batch.variants)
-    written = writing.written(study, batch.variants, batch.benchmarks)
+    written = writing.written(study, batch.model, batch.variants, batch.benchmarks)
     return Job("score", batch.row, batch.variants, len(batch.cells), beside_dense, written)
 
 

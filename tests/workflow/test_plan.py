@@ -13,6 +13,7 @@ from knowcost.compress.calibration import texts
 from knowcost.papers.forget_knowledge import printed
 from knowcost.papers.forget_knowledge.domains import COMMON, LANGUAGE, WORLD
 from knowcost.plan import config, design, hours, resources
+from knowcost.plan.writing import Written
 
 
 def study(root, preset):
@@ -80,9 +81,9 @@ def test_what_texts_take_is_in_the_hours_and_in_the_jobs(root):
     batch = design.batches(kick)[0]
     job = resources.of_batch(kick, batch)
     asked = sum(1 + (slug == "dense") for slug in batch.variants)
-    assert job.written == asked * (2 * 90 * 256 + (160 + 160) * 1024)
+    assert job.written == Written(asked * (2 * 90 * 256 + (160 + 160) * 1024))
     assert job in list(hours.jobs(kick))
-    silent = replace(job, written=0)
+    silent = replace(job, written=Written())
     assert resources.counted(kick, job)["runtime"] > resources.counted(kick, silent)["runtime"]
 
 

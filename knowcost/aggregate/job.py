@@ -20,6 +20,7 @@ from knowcost.aggregate import (
     halves,
     inputs,
     judged,
+    judged_claims,
     judgement_rows,
     judges,
     matching,
@@ -40,6 +41,7 @@ from knowcost.aggregate import (
 )
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, PERPLEXITY, SIMILARITY, WRITING
 from knowcost.common.errors import BrokenPromise, InputError
+from knowcost.papers.claim import JUDGED
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.forget_knowledge import claims as claims_forget
 from knowcost.papers.llm_kick import claims as claims_kick
@@ -97,6 +99,7 @@ def aggregate(
     made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers, *about])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
     compared = windows.of_cells(texts, layers, answers.compared(wrote))
+    compared[JUDGED] = judged_claims.of_judgements(said)
     made |= _claims(asked, compared, settings, comparisons.removed(files.manifests))
     made |= {"judged": judged.judged(said, settings.margin), "judges": judges.judges(said)}
     made |= _recovered(everything.groups, settings.margin)

@@ -30,28 +30,14 @@ def judged(made: Sequence[Judgements], margin: float) -> pd.DataFrame:
     margin: of rule.decide, which speaks of the preference, or of the change of the score where a rubric gives nothing
     else; the dense model has no decision. A score of a text alone is held against that of the dense model's text.
     """
-    dense = {(each.model, each.benchmark): each.rows for each in made if each.variant == DENSE}
     rows: list[Row] = []
     for cell in made:
         about = {name: getattr(cell, name) for name in ("family", "model", "benchmark")}
         about |= tables.describe(cell.variant)
-        before = None if cell.variant == DENSE else dense.get((cell.model, cell.benchmark))
-        for names, alike in beside_dense(cell.rows, before).groupby(ASKED_ALIKE, sort=False):
+        for names, alike in cell.rows.groupby(ASKED_ALIKE, sort=False):
             what = about | dict(zip(ASKED_ALIKE, names, strict=True))
             rows += [what | {"part": part} | _row(each, cell.variant, margin) for part, each in _parts(alike)]
     return tables.ordered(pd.DataFrame(rows, columns=COLUMNS))
-
-
-def beside_dense(rows: pd.DataFrame, dense: pd.DataFrame | None) -> pd.DataFrame:
-    """The rows with the dense model's score of the same question as the other score where a text was judged alone; nan
-    without."""
-    alone = rows["against"] == ALONE
-    if dense is None or not alone.any():
-        return rows
-    same = ["id", "turn", *ASKED_ALIKE]
-    scores = dense[dense["against"] == ALONE].set_index(same)["score"]
-    found = scores.reindex(pd.MultiIndex.from_frame(rows[same])).to_numpy()
-    return rows.assign(other_score=rows["other_score"].where(~alone, found))
 
 
 def _parts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

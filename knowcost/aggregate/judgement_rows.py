@@ -25,14 +25,15 @@ ASKED_ALIKE = ["rubric", "judge", "against"]  # rows that share these answer one
 
 @dataclass(frozen=True)
 class Judgements:
-    """What judges say of the texts of a model under a variant on a benchmark of some kind; rows: of JUDGED, and the
-    columns of `numbers`."""
+    """What judges say of the texts of a model under a variant on a benchmark of some kind. judge: the study's, beside
+    whom a second one may stand. rows: of JUDGED, and the columns of `numbers`."""
 
     family: str
     model: str
     variant: str
     benchmark: str
     kind: str
+    judge: str
     rows: pd.DataFrame
 
     def is_null(self, against: str) -> bool:
@@ -67,7 +68,8 @@ def _read(path: Path, files: Files) -> Judgements:
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; {again}")
     rows = table.to_pandas()
-    return Judgements(files.models[model], model, variant, benchmark, about["kind"], rows.join(numbers(rows)))
+    what = files.models[model], model, variant, benchmark, about["kind"], about["judges"][0]
+    return Judgements(*what, rows.join(numbers(rows)))
 
 
 def _check_made_from(path: Path, digests: Mapping[str, str], files: Files, cell: str) -> None:
@@ -88,11 +90,13 @@ def numbers(rows: pd.DataFrame) -> pd.DataFrame:
     the mean of those that were judged, so that neither mean is better for it.
     """
     made = pd.DataFrame({"preference": rows["verdict"].map(WORTH).astype(float)}, index=rows.index)
+    alike = [rows[each] for each in ASKED_ALIKE]
     for name, scores, length in (("score", "scores", "length"), ("other_score", "other_scores", "other_length")):
         told = rows[scores].map(_mean).where(rows["failed"].isna()).astype(float)
-        usual = told.groupby([rows[each] for each in ASKED_ALIKE]).transform("mean")
-        unasked = usual.where(rows[length] > 0, 0.0).where(usual.notna())
-        made[name] = told.where(~rows["empty"], unasked)
+        usual = told.groupby(alike).transform("mean")
+        made[name] = told.fillna(usual.where(rows[length] > 0, 0.0).where(rows["empty"]))
+    gives = made[["score", "other_score"]].where(~rows["empty"]).notna().any(axis=1).groupby(alike).transform("any")
+    made[["score", "other_score"]] = made[["score", "other_score"]].where(gives)
     made["swapped"] = rows["first"].notna() & rows["second"].notna()
     made["flipped"] = made["swapped"] & (rows["first"] != rows["second"])
     return made

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import rule, why, windows
+from knowcost.aggregate import judged_claims, rule, why, windows
 from knowcost.aggregate.comparisons import Comparison, Measured, Removed, measure
 from knowcost.aggregate.judging import Judged, excludes_zero, judge
 from knowcost.aggregate.statistics import Group
@@ -24,6 +24,7 @@ from knowcost.papers.claim import (
     FAILS_IN_PART,
     HOLDS,
     HOLDS_IN_PART,
+    JUDGED,
     MAJORITY,
     NOT_RUN,
     SLOPE,
@@ -81,7 +82,7 @@ def verdicts(
     """(a row per claim and family of this run that it speaks of, a row per comparison and level behind it).
 
     groups: statistics.Group of every model; margin: of rule.decide; removed: comparisons.removed; texts: what claims
-    about windows compare, windows.of_cells.
+    about windows and judged texts compare, windows.of_cells and judged_claims.of_judgements.
     """
     runs: list[Run] = []
     for claim in claims:
@@ -114,15 +115,21 @@ def _runs(groups: Sequence[Group], claim: Claim, removed: Removed) -> Iterator[R
 
 
 def _of_texts(groups: Sequence[Group], claim: Claim, texts: Mapping[str, pd.DataFrame]) -> Iterator[Run]:
-    """The claim about windows of texts on each family of this run that it speaks of."""
+    """The claim about windows of texts, or judged texts, on each family of this run that it speaks of."""
     rows = texts.get(claim.about, pd.DataFrame(columns=windows.COLUMNS))
     for family in FAMILIES:
         mine = rows[rows["family"] == family]
         slugs = {slug for group in groups if group.family == family for slug in group.right} | set(mine["variant"])
         if family in claim.families and slugs:
             made = claim.contrasts(slugs)
-            compared = [windows.measure(mine, words, each) for words, each in made.items()]
+            compared = [_measure(claim, mine, words, each) for words, each in made.items()]
             yield Run(claim, family, _compared(made), compared)
+
+
+def _measure(claim: Claim, rows: pd.DataFrame, words: str, by_level: ByLevel) -> Comparison:
+    if claim.about == JUDGED:
+        return judged_claims.measure(rows, words, by_level, claim.parts)
+    return windows.measure(rows, words, by_level)
 
 
 def _compared(made: dict[str, ByLevel]) -> set[str]:

@@ -16,6 +16,7 @@ import pandas as pd
 # is said in a conversation.
 FACTS, PERPLEXITY, ATTENTION = "facts", "perplexity", "attention"
 UNIQUE_TOKENS = "unique tokens"
+JUDGED = "judged"  # texts that a model wrote, beside the dense model's in the same pairs
 
 CLOSE = 5.0  # percentage points above the majority baseline that still count as close to it
 MAJORITY = "the majority baseline"  # a "cell" of comparisons
@@ -77,7 +78,7 @@ class Claim:
 
     parts: a function from a group to [(sign, which of its facts)], whose means are added up; [] for a benchmark that
     the claim does not speak of. unit: what the numbers count. about: FACTS, or what is compared on windows of texts
-    (aggregate/windows.py), of which there are no parts.
+    (aggregate/windows.py), of which there are no parts; or JUDGED (aggregate/judged_claims.py).
     """
 
     id: str

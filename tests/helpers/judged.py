@@ -21,7 +21,7 @@ def row(place, verdict="tie", **more):
 def of(rows, variant="wanda-50@overall", benchmark="chat", kind="conversation", model="m"):
     """Judgements of a decoder, of rows as `row` makes them."""
     frame = pa.Table.from_pylist(rows, schema=JUDGED).to_pandas()
-    return Judgements("decoder", model, variant, benchmark, kind, frame.join(numbers(frame)))
+    return Judgements("decoder", model, variant, benchmark, kind, "j", frame.join(numbers(frame)))
 
 
 def write(root, rows, model="m", variant="wanda-50@overall", benchmark="chat", **about):
@@ -29,7 +29,7 @@ def write(root, rows, model="m", variant="wanda-50@overall", benchmark="chat", *
     own, dense = (root / paths.scores(model, slug, benchmark) for slug in (variant, "dense"))
     digests = {str(path): seal.check(path) for path in (own, dense) if path.exists()}
     said = {"model": model, "variant": variant, "benchmark": benchmark, "kind": "conversation", "digests": digests,
-            "version": judge.STAGE_VERSION}  # fmt: skip
+            "judges": ["j"], "version": judge.STAGE_VERSION}  # fmt: skip
     path = root / paths.judgements(model, variant, benchmark)
     parquet.write(path, pa.Table.from_pylist(rows, schema=JUDGED), said | about)
     return path

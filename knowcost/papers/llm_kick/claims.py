@@ -1,9 +1,9 @@
 """The results of LLM-KICK (Jaiswal et al. 2024, "Compressing LLMs: The Truth is Rarely Pure and Never Simple"), as
 claims.
 
-Those that the cells of a run can decide: not what is said of summaries and conversations, which other models judge, nor
-of larger against smaller models. A variant matches if it loses no more than TOLERANCE of the dense accuracy. All are
-about decoders compressed everywhere.
+Those that the cells of a run can decide: not what is said of larger against smaller models. A variant matches if it
+loses no more than TOLERANCE of the dense accuracy, or of the score that a judge gives the dense model's texts beside
+its own. All are about decoders compressed everywhere.
 """
 
 import functools
@@ -12,9 +12,11 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from knowcost.benchmarks.disciplines import discipline_of
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.compress.registry import METHODS
 from knowcost.papers.claim import (
     BEYOND,
+    JUDGED,
     MORE,
     UNIQUE_TOKENS,
     WITHIN,
@@ -32,6 +34,13 @@ from knowcost.spec.variants import DENSE, Step, paper_step, parse
 PAPER = "LLM-KICK"
 TOLERANCE = 0.05  # of the dense accuracy that a matching variant may lose, as the paper has it
 FEWER = "different tokens fewer in an answer"
+
+# What is counted where a judge scored the texts.
+SCORE_MORE = "percent of the dense model's score more lost by the costlier side"
+SCORE_WITHIN = "percent of the dense model's score to spare within the tolerance"
+SCORE_BEYOND = "percent of the dense model's score lost beyond the tolerance"
+SCORE_SIDE = "percent of the dense model's score on the finding's side of the tolerance"
+
 PRUNING = {name: METHODS[name].label for name in ("magnitude", "magnitude_layer", "wanda", "sparsegpt")}
 
 
@@ -88,6 +97,11 @@ def no_match_at_patterns(slugs: Collection[str]) -> dict[str, ByLevel]:
         for slug, step in of_everything(slugs)
         if step.method in PRUNING and levels.kind(step.level) == "pattern"
     }
+
+
+def no_match_at_two_of_four(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """A comparison per method at 2:4, the only pattern that the paper has summaries of."""
+    return no_match_at_patterns([slug for slug, step in of_everything(slugs) if step.level == "2of4"])
 
 
 def eight_bits_beat_half_the_weights(slugs: Collection[str]) -> dict[str, ByLevel]:
@@ -147,6 +161,23 @@ def half_matches(slugs: Collection[str]) -> dict[str, ByLevel]:
     return {f"{PRUNING[m]} by {level}% matches": {None: matches(slug)} for m, (level, slug) in highest.items()}
 
 
+def half_and_eight_bits_match(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """Comparisons: pruned by 40 to 50%, and in 8 bits, it matches."""
+    return half_matches(slugs) | eight_bits(matches, "matches")(slugs)
+
+
+def match_to_a_quarter(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """Two comparisons per method that has both: the highest level of 15 to 25% matches, the lowest of 30 to 40% does
+    not."""
+    low, high = pruned(slugs, 15, 25), pruned(slugs, 30, 40)
+    made: dict[str, ByLevel] = {}
+    for method in (name for name in low if name in high):
+        most, least = max(low[method].items()), min(high[method].items())
+        made[f"{PRUNING[method]} by {most[0]}% matches"] = {None: matches(most[1])}
+        made[f"{PRUNING[method]} by {least[0]}% does not match"] = {None: loses(least[1])}
+    return made
+
+
 def _and(levels: Collection[int]) -> str:
     """ "40% and 60%"."""
     return " and ".join(f"{level}%" for level in sorted(levels))
@@ -166,7 +197,16 @@ def humanities_less_stem(group: Group) -> list[Part]:
     return [(sign, facts.to_numpy()) for sign, facts in parts] if all(facts.any() for _, facts in parts) else []
 
 
+def long_less_short(group: Group) -> list[Part]:
+    """Summaries of long stories, less those of short ones."""
+    if not KINDS[group.kind].sized:
+        return []
+    parts = [(sign, (group.facts["relation"] == name).to_numpy()) for sign, name in ((1, "large"), (-1, "small"))]
+    return parts if all(facts.any() for _, facts in parts) else []
+
+
 claim = functools.partial(Claim, paper=PAPER, families=("decoder",))
+of_judged = functools.partial(claim, about=JUDGED)
 CLAIMS = (
     claim("kick_trivial_sparsity", "overall 1", "Pruned by 25 to 35%, models already fall short of a match.",
           contrasts=no_match_at_trivial_sparsity, unit=BEYOND),
@@ -186,4 +226,18 @@ CLAIMS = (
           contrasts=half_matches, unit=WITHIN, parts=asked("triviaqa_open")),
     claim("kick_unique_tokens", "instruction following", "In conversations, pruned models use fewer different tokens.",
           contrasts=pruning_costs, unit=FEWER, about=UNIQUE_TOKENS),
+    of_judged("kick_summaries", "summarization", "Summaries survive: pruned by 40 to 50%, or in 8 bits, models match.",
+              contrasts=half_and_eight_bits_match, unit=SCORE_WITHIN, parts=asked("summary")),
+    of_judged("kick_long_stories", "summarization", "Summaries of long stories lose more than those of short ones.",
+              contrasts=pruning_costs, unit=SCORE_MORE, parts=long_less_short),
+    of_judged("kick_summaries_bits", "summarization", "8 bits cost summaries less than pruning half of the weights.",
+              contrasts=eight_bits_beat_half_the_weights, unit=SCORE_MORE, parts=asked("summary")),
+    of_judged("kick_summaries_patterns", "summarization", "No pruning method matches at 2:4 in summaries.",
+              contrasts=no_match_at_two_of_four, unit=SCORE_BEYOND, parts=asked("summary")),
+    of_judged("kick_conversations", "instruction following",
+              "In conversations, pruned models match up to 25%, and no further.",
+              contrasts=match_to_a_quarter, unit=SCORE_SIDE, parts=asked("conversation")),
+    of_judged("kick_conversations_patterns", "instruction following",
+              "No pruning method matches at N:M in conversations.",
+              contrasts=no_match_at_patterns, unit=SCORE_BEYOND, parts=asked("conversation")),
 )  # fmt: skip

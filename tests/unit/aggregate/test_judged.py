@@ -89,19 +89,20 @@ def test_scores_by_hand():
 
 
 def test_texts_judged_alone_are_held_against_the_dense_models():
-    """Question 24 was not asked of the dense model; a second turn is no first one."""
-    alone = {"against": "alone", "first": None, "second": None, "verdict": None, "other_length": None}
-    dense = [row(place, scores=[9.0], **alone) for place in range(24)]
-    mine = [row(place, scores=[score], **alone) for place, score in enumerate([6.0, 7, 6, 5, 6, 6] * 4 + [1])]
-    found = table(mine, dense)
-    assert (found["n"], found["scored"], found["score"], found["other_score"]) == (25, 24, 6, 9)
-    assert found["score_change"] == pytest.approx(-3) and found["decision"] == "costs"
+    """Of question 24 the dense model's text was not judged; that of 25 is empty, and so is what was written to 26."""
+    alone = {"against": "alone", "first": None, "second": None, "verdict": None}
+    mine = [row(place, scores=[score], other_scores=[9.0], **alone) for place, score in enumerate([6.0, 7, 5, 6] * 6)]
+    odd = [row(24, scores=[1.0], **alone), row(25, scores=[8.0], empty=True, other_length=0, **alone),
+           row(26, other_scores=[9.0], empty=True, length=0, **alone)]  # fmt: skip
+    found = table(mine + odd)
+    assert (found["n"], found["scored"], found["score"]) == (27, 26, pytest.approx((24 * 6 + 8 + 0) / 26))
+    assert found["other_score"] == pytest.approx((24 * 9 + 0 + 9) / 26)
     assert np.isnan(found["win"]) and np.isnan(found["preference"])
-    assert table([each | {"turn": 2} for each in mine], dense)["decision"] == "not precise enough"
+    assert table(mine)["score_change"] == pytest.approx(-3) and table(mine)["decision"] == "costs"
     failed = [row(place, failed="unparsed", **alone) for place in range(24, 30)]
-    assert table(mine[:24] + failed, dense)["decision"] == "not precise enough"
-    own = judged([of(dense, "dense")], 1.0).iloc[0]
-    assert (own["score"], own["decision"]) == (9, "") and np.isnan(own["score_change"])
+    assert table(mine + failed)["decision"] == "not precise enough"
+    own = judged([of([each | {"other_scores": None} for each in mine], "dense")], 1.0).iloc[0]
+    assert (own["score"], own["decision"]) == (6, "") and np.isnan(own["score_change"])
 
 
 def test_parts_are_relations_and_what_is_asked_alike_stands_together():

@@ -1,6 +1,8 @@
 # knowcost: what does compressing a language model cost its knowledge?
 #
-#   fetch -> compress -> recover -> score -> aggregate -> figures -> report
+#   fetch -> compress -> recover -> score -> judge -> aggregate -> figures -> report
+#
+# (judge: only where the configuration names one; it asks an endpoint out in the network.)
 #
 # The domain logic is the package knowcost/; the rules say what depends on what. Parsed again in every cluster job, this
 # file and what it includes import no torch.
@@ -23,6 +25,7 @@ include: "workflow/rules/fetch.smk"
 include: "workflow/rules/compress.smk"
 include: "workflow/rules/recover.smk"
 include: "workflow/rules/score.smk"
+include: "workflow/rules/judge.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
@@ -42,5 +45,6 @@ rule all:
         paths.FIGURES,
         [paths.manifest(*archive) for archive in ARCHIVES],
         [cell.path for cell in CELLS],
+        [paths.judgements(*place) for place in JUDGED],
         [paths.benchmark(name) for name in STUDY.benchmarks],
         [paths.model_source(model) for model in STUDY.checkpoints],

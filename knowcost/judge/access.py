@@ -44,14 +44,18 @@ class Access:
         return _MASKED.sub(HIDDEN, text) if self.key else text
 
 
+def address_of(configured: str | None) -> str:
+    """The address of judge.endpoint, else of OPENAI_BASE_URL, else OpenAI's, as it is written there."""
+    return (configured or os.environ.get(ADDRESS) or OPENAI).strip().rstrip("/")
+
+
 def find(configured: str | None) -> Access:
     """The endpoint of judge.endpoint, else of OPENAI_BASE_URL, else OpenAI's, with the key of OPENAI_API_KEY.
 
     Raises InputError for what is no address, or says more than where it is; for a key that would be readable on its
     way, or that is missing where only keys are let in.
     """
-    where = "judge.endpoint" if configured else ADDRESS
-    address = (configured or os.environ.get(ADDRESS) or OPENAI).strip().rstrip("/")
+    where, address = "judge.endpoint" if configured else ADDRESS, address_of(configured)
     key = os.environ.get(KEY, "").strip()
     _check_address(where, address)
     if not (key.isascii() and key.isprintable() and " " not in key):

@@ -35,7 +35,8 @@ def key(rubric: Rubric, request: Request) -> str:
 
 
 def read(key: str) -> tuple[Reply, ...] | None:
-    """The replies to a question, in the order in which they came; None where it has not been asked.
+    """The replies to a question, in the order in which they came; none where it is longer than the judge reads, and
+    None where it has not been asked.
 
     Raises InputError for a file that is not what `write` wrote, or was renamed.
     """
@@ -53,13 +54,14 @@ def read(key: str) -> tuple[Reply, ...] | None:
     if seal.of_values(kept.get("asked")) != key:
         raise _damaged(path, "it answers another question than its name says")
     replies = kept.get("replies")
-    if not isinstance(replies, list) or not replies or not all(map(_is_reply, replies)):
+    if not isinstance(replies, list) or not all(map(_is_reply, replies)):
         raise _damaged(path, f"expected replies with {', '.join(_FIELDS)}")
     return tuple(Reply(**each) for each in replies)
 
 
 def write(rubric: Rubric, request: Request, replies: Sequence[Reply]) -> None:
-    """Keep all replies to a question. Whoever writes it at the same time, one of the files stays, whole."""
+    """Keep all replies to a question, none where it is longer than the judge reads. Whoever writes it at the same time,
+    one of the files stays, whole."""
     kept = {"asked": _asked(rubric, request), "replies": [asdict(reply) for reply in replies]}
     files.write_json(paths.judgement(key(rubric, request)), {**kept, DIGEST: seal.of_values(kept)})
 

@@ -17,6 +17,8 @@ FOLDER = Path(__file__).with_name("rubrics")
 
 PAIR, SINGLE = "pair", "single"
 
+FORMS: dict[str, tuple[type, str]] = {"tuple": (list, "a list"), "int": (int, "a whole number"), "str": (str, "a text")}
+
 # How a reply is read (reading.py), and of how many answers such a reply speaks.
 FIRST_LINE, LINES, TUPLE, VERDICT, RATING = "scores_first_line", "scores_lines", "scores_tuple", "verdict", "rating"
 READS = {FIRST_LINE: (PAIR,), LINES: (PAIR, SINGLE), TUPLE: (PAIR,), VERDICT: (PAIR,), RATING: (SINGLE,)}
@@ -38,7 +40,7 @@ class Rubric:
     """
 
     name: str
-    version: str
+    version: int
     source: str
     licence: str
     kinds: tuple[str, ...]
@@ -110,8 +112,9 @@ def _check_keys(path: Path, said: Mapping[str, Any]) -> None:
     if missing := [key for key in known if key not in said and key not in optional]:
         raise InputError(f"{path}: the key {missing[0]!r} is missing")
     for key, value in said.items():
-        wanted, word = (list, "a list") if "tuple" in str(known[key].type) else (str, "a text")
-        if not isinstance(value, wanted):
+        kind = getattr(known[key].type, "__name__", "tuple")
+        wanted, word = FORMS[kind]
+        if not isinstance(value, wanted) or isinstance(value, bool):
             raise InputError(f"{path}: {key}: expected {word}, found {value!r}")
 
 

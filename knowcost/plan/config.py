@@ -17,7 +17,7 @@ from knowcost.common.errors import InputError
 from knowcost.common.records import table
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
-from knowcost.plan import names, schema
+from knowcost.plan import judges, names, schema
 from knowcost.plan.brought import parted
 from knowcost.recover import registry as recoveries
 from knowcost.spec import levels
@@ -80,6 +80,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
         _check_benchmark(f"{config['benchmarks']}: {name}", row)
     if "published" in config["study"]["protocols"]:
         benchmarks = with_companions(benchmarks)
+    judges.check(config["judge"], checkpoints, benchmarks)
     for family in {row["family"] for row in models.values()}:
         if not any(family in families(row) for row in benchmarks.values() if _kind(row).measure == ACCURACY):
             raise InputError(

@@ -11,7 +11,8 @@ from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.methods import magnitude
-from knowcost.plan import config
+from knowcost.judge import rubric
+from knowcost.plan import config, judges
 from knowcost.plan.config import Study
 from knowcost.recover import registry as recoveries
 from knowcost.spec import levels, scopes
@@ -179,6 +180,14 @@ def cells(study: Study) -> list[Cell]:
         for variant in slugs
         for benchmark in asked[study.models[model]["family"]]
     ]
+
+
+def judged(study: Study) -> list[Cell]:
+    """The cells whose answers judges are asked about: those for whose kind there is a rubric; none without a judge."""
+    section = study.config["judge"]
+    rubrics = [rubric.load(name) for name in section["rubrics"]] if section["model"] else []
+    names = {name for name, row in study.benchmarks.items() if judges.applying(rubrics, row)}
+    return [cell for cell in cells(study) if cell.benchmark in names]
 
 
 def archives(study: Study) -> list[tuple[str, str]]:

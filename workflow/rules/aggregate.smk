@@ -1,4 +1,4 @@
-# in:  results/<model>/<variant>/scores/*.parquet and manifests
+# in:  results/<model>/<variant>/scores/*.parquet, judgements/*.parquet and manifests
 # out: results/tables/*.parquet and *.csv, results/figures/*.svg and *.png
 
 
@@ -7,6 +7,7 @@ rule tables:
         cells=[cell.path for cell in CELLS],
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
+        judgements=[paths.judgements(*place) for place in JUDGED],
     output:
         directory(paths.TABLES),
     log:

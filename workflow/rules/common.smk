@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 # The package beside this workflow, also where a Snakefile elsewhere uses it as a module.
 sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 
-from knowcost import aggregate, benchmarks, compress, draw, fetch, recover, score, world
+from knowcost import aggregate, benchmarks, compress, draw, fetch, judge, recover, score, world
 from knowcost import report as report_stage
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS, WRITING
@@ -19,7 +19,7 @@ from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
-from knowcost.plan import design, fitting, place, resources
+from knowcost.plan import design, fitting, judges, place, resources
 from knowcost.recover import registry as recoveries
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES
@@ -34,6 +34,11 @@ def gpu_memory_of_site():
     return found and (found.raw if found.is_evaluable() else found.value)
 
 
+def say(message):
+    """Where --quiet and -n leave it alone, unlike Snakemake's log."""
+    print(visible(message), file=sys.stderr)
+
+
 def study():
     """The checked study. Unlocking needs no plan, so there nothing that a configuration refers to is read."""
     if "--unlock" in sys.argv:
@@ -44,13 +49,17 @@ def study():
     if workflow.is_main_process:  # not again in every job
         configuration.refuse_secrets_in(sys.argv, checked)
         for broken in fitting.check(checked):
-            print(visible(str(broken)), file=sys.stderr)  # where --quiet and -n leave it alone, unlike Snakemake's log
+            say(str(broken))
     return checked
 
 
 try:
     STUDY = study()
     BATCHES = design.batches(STUDY)
+    JUDGED = [(cell.model, cell.variant, cell.benchmark) for cell in design.judged(STUDY)]
+    if JUDGED and workflow.is_main_process:
+        for sentence in judges.announce(STUDY, JUDGED):
+            say(sentence)
 except InputError as error:
     raise WorkflowError(visible(str(error))) from None
 

@@ -12,4 +12,5 @@ aggregate.aggregate(
     list(snakemake.input.benchmarks),
     snakemake.output[0],
     aggregate.Settings(snakemake.params.tolerance, snakemake.params.margin, snakemake.params.domains),
+    list(snakemake.input.judgements),
 )

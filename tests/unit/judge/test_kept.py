@@ -74,7 +74,7 @@ def test_a_sound_file_under_another_name_answers_nothing(path):
         kept.read(other)
 
 
-@pytest.mark.parametrize("replies", [[], [{"text": "[[A]]"}], "none", [{**vars(REPLIES[0]), "prompt_tokens": "5"}]])
+@pytest.mark.parametrize("replies", [[{"text": "[[A]]"}], "none", [{**vars(REPLIES[0]), "prompt_tokens": "5"}]])
 def test_a_file_without_replies_is_refused_though_its_digest_is_right(path, replies):
     found = json.loads(path.read_bytes())
     del found[kept.DIGEST]

@@ -86,7 +86,7 @@ def test_an_unknown_rubric():
 WRONG = [
     ({"critera": ["x"]}, "no key 'critera'; known: name, version"),
     ({"template": None}, "the key 'template' is missing"),
-    ({"version": 1.5}, "version: expected a text, found 1.5"),
+    ({"version": 1.5}, "version: expected a whole number, found 1.5"),
     ({"kinds": "conversation"}, "kinds: expected a list, found 'conversation'"),
     ({"kinds": ["cloze"]}, "kinds: 'cloze'; expected summary, summary_published, conversation"),
     ({"turns": [2]}, r"turns: \[2\]; expected"),

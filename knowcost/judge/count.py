@@ -1,0 +1,166 @@
+"""What judging a study asks, said before anything runs: exactly of cells that are here, at most of others."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from knowcost.benchmarks import prepared, sizes
+from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS, Kind
+from knowcost.common import paths
+from knowcost.common.errors import InputError
+from knowcost.judge.pairs import Manner
+from knowcost.judge.request import tokens
+from knowcost.judge.rubric import PAIR, Rubric
+from knowcost.judge.study import Cells, Place, Tally
+from knowcost.spec.variants import DENSE
+
+Row = Mapping[str, str]  # of the benchmark table
+
+OFFICIAL = {"mt_bench": 80, "vicuna": 80}  # rows of the official files
+ONE_TURN = ("vicuna",)
+STORY, MESSAGE = 1500, 100  # tokens, of a usual story of CNN/DailyMail and of what a user says
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is planned. config: the configuration's section `judge`; benchmarks: rows of the benchmark table by name;
+    limit: the first so many rows of each, or None."""
+
+    config: Mapping[str, Any]
+    places: Sequence[Place]
+    benchmarks: Mapping[str, Row]
+    limit: int | None
+
+
+@dataclass
+class Count:
+    """judgements: how many there are, at most; kept: of them; prompt_tokens: about, of those that are missing; unknown:
+    benchmarks that are not here yet, of which nothing says how many rows they have."""
+
+    judgements: int = 0
+    kept: int = 0
+    prompt_tokens: int = 0
+    unknown: set[str] = field(default_factory=set)
+
+    @property
+    def missing(self) -> int:
+        return self.judgements - self.kept
+
+
+def count(plan: Plan) -> Count:
+    """The Count of a plan. Raises InputError for a rubric that there is not."""
+    cells, tally, found = Cells(plan.config), Tally(), Count()
+    expected = functools.cache(lambda benchmark: _of_a_cell(plan, benchmark, cells.manner))
+    for place in plan.places:
+        if _add(place, cells, tally):
+            continue
+        questions, told = expected(place[2]) or (0, 0)
+        found.judgements += questions
+        found.prompt_tokens += told
+        if expected(place[2]) is None:
+            found.unknown.add(place[2])
+    found.judgements += tally.judgements
+    found.prompt_tokens += tally.prompt_tokens
+    found.kept = len(tally.found)
+    return found
+
+
+def line(plan: Plan, found: Count) -> str:
+    """What the Count of a plan says, in a sentence or two."""
+    config = plan.config
+    judges = " and ".join(name for name in (config["model"], config["second_model"]) if name)
+    if not (found.missing or found.unknown):
+        return f"judge {judges}: all of {found.judgements:,} judgements are kept; nothing is asked"
+    unknown = ", ".join(sorted(found.unknown))
+    said = (
+        f"judge {judges}: {found.missing:,} of {found.judgements:,} judgements are missing"
+        f"{f' (and those of {unknown}, whose rows are not known yet)' if unknown else ''}. They take at most so many "
+        f"requests (limit {config['requests']:,}), and one more for each reply that cannot be read; these hold about "
+        f"{found.prompt_tokens:,} tokens and are answered by {found.missing * config['reply_tokens']:,} at most (limit "
+        f"{config['tokens']:,})."
+    )
+    wanted = {"requests": found.missing, "tokens": found.prompt_tokens}
+    low = [f"judge.{key}" for key, amount in wanted.items() if amount > config[key]]
+    return said + (f" The limits do not hold them: raise {' and '.join(low)}." if low else "")
+
+
+def _add(place: Place, cells: Cells, tally: Tally) -> bool:
+    """Count a cell whose files are all here; False where one is not, or will be made again."""
+    model, _, benchmark = place
+    files = [paths.scores(*place), paths.scores(model, DENSE, benchmark), paths.benchmark(benchmark)]
+    if not all(Path(file).exists() for file in files):
+        return False
+    try:
+        tally.add(cells.comparisons(place))
+    except InputError:  # the job that needs it says what is wrong
+        return False
+    return True
+
+
+def _of_a_cell(plan: Plan, benchmark: str, manner: Manner) -> tuple[int, int] | None:
+    """(questions, about how many tokens they hold) of a cell that is not here; None where nothing tells."""
+    row = plan.benchmarks[benchmark]
+    kind = kind_of(row["format"])
+    orders = 3 if benchmark in plan.config["references"] else 2
+    path = paths.benchmark(benchmark)
+    if Path(path).exists():
+        try:
+            table, about = prepared.read(path)
+        except InputError:
+            return None
+        facts = table.slice(0, plan.limit).to_pylist()
+        each = [_of_row(kind, fact, about.get("new_tokens", 0), manner, orders) for fact in facts]
+        return sum(questions for questions, _ in each), sum(told for _, told in each)
+    count = _most_rows(plan, row, KINDS[kind])
+    if count is None:
+        return None
+    questions, told = _of_unseen(row, manner, orders)
+    return count * questions, count * told
+
+
+def _most_rows(plan: Plan, row: Row, kind: Kind) -> int | None:
+    """The most rows that a benchmark which is not here can have."""
+    sized = len(sizes.CLASSES) * int(row["per_relation"]) if row.get("per_relation") and kind.sized else None
+    bounds = [bound for bound in (plan.limit, sized, OFFICIAL.get(row["format"])) if bound is not None]
+    return min(bounds, default=None)
+
+
+def _of_row(kind: str, fact: Mapping[str, Any], new_tokens: int, manner: Manner, orders: int) -> tuple[int, int]:
+    """(questions, tokens) of a row of a benchmark; answers are taken for as long as they may be."""
+    held = KINDS[kind]
+    said = held.messages(fact) if held.messages else []
+    questions = told = 0
+    for turn in range(1, len(said) + 1):
+        for rubric in manner.rubrics:
+            if rubric.applies(kind, fact["relation"], turn):
+                asked, size = _of_turn(rubric, turn, new_tokens, orders)
+                asked *= len(manner.judges)
+                questions += asked
+                told += asked * (size + sum(map(tokens, said[:turn])))
+    return questions, told
+
+
+def _of_turn(rubric: Rubric, turn: int, new_tokens: int, orders: int) -> tuple[int, int]:
+    """(questions, tokens of each beside what was asked) of a turn."""
+    pair = rubric.answers == PAIR
+    template = rubric.template_later + rubric.system_later if turn > 1 else rubric.template + rubric.system
+    return orders if pair else 1, tokens(template) + (1 + pair) * turn * new_tokens
+
+
+def _of_unseen(row: Row, manner: Manner, orders: int) -> tuple[int, int]:
+    """(questions, tokens) of a row of a benchmark that is not here; of rubrics for some categories one applies to it."""
+    kind = kind_of(row["format"])
+    new_tokens = int(row.get("new_tokens") or KINDS[kind].new_tokens or 0)
+    rubrics = [rubric for rubric in manner.rubrics if kind in rubric.kinds]
+    few = [rubric for rubric in rubrics if rubric.categories or rubric.not_categories]
+    questions = told = 0
+    for rubric in [rubric for rubric in rubrics if rubric not in few] + few[:1]:
+        for turn in rubric.turns[:1] if row["format"] in ONE_TURN else rubric.turns:
+            asked, size = _of_turn(rubric, turn, new_tokens, orders)
+            asked *= len(manner.judges)
+            questions += asked
+            told += asked * (size + (STORY if KINDS[kind].sized else turn * MESSAGE))
+    return questions, told

@@ -151,7 +151,7 @@ def _of_turn(rubric: Rubric, turn: int, new_tokens: int, orders: int) -> tuple[i
 
 
 def _of_unseen(row: Row, manner: Manner, orders: int) -> tuple[int, int]:
-    """(questions, tokens) of a row of a benchmark that is not here; of rubrics for some categories one applies to it."""
+    """(questions, tokens) of a row of a benchmark that is not here. Of rubrics for some categories one applies."""
     kind = kind_of(row["format"])
     new_tokens = int(row.get("new_tokens") or KINDS[kind].new_tokens or 0)
     rubrics = [rubric for rubric in manner.rubrics if kind in rubric.kinds]

@@ -18,7 +18,7 @@ ADDRESS, KEY = "OPENAI_BASE_URL", "OPENAI_API_KEY"
 OPENAI = "https://api.openai.com/v1"
 HIDDEN = f"[{KEY}]"
 SECRET = 8  # characters: what is shorter is a word for endpoints that take any key, and may occur in a reply
-_MASKED = re.compile(r"\b[\w-]+\*{3,}[\w*-]*")  # as OpenAI repeats a wrong one: its beginning and its end
+_MASKED = re.compile(r"[\w-]+\*{3,}[\w*-]*")  # as OpenAI repeats a wrong one: its beginning and its end
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,11 @@ class Access:
 
     def hide(self, text: str) -> str:
         """What an endpoint says, without the key."""
-        if len(self.key) >= SECRET:
-            text = text.replace(self.key, HIDDEN)
-        return _MASKED.sub(HIDDEN, text) if self.key else text
+        return text.replace(self.key, HIDDEN) if len(self.key) >= SECRET else text
+
+    def hide_parts(self, text: str) -> str:
+        """What an endpoint says when it refuses, without the key or parts of it."""
+        return _MASKED.sub(HIDDEN, self.hide(text)) if self.key else text
 
 
 def address_of(configured: str | None) -> str:

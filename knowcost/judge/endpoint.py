@@ -74,8 +74,13 @@ class Endpoint:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self.end()
         self._client.close()
+
+    def end(self) -> None:
+        """Begin nothing any more: whoever waits to ask again, or asks from now on, gets an InputError at once. Requests
+        under way are still answered."""
+        self._ended.set()
 
     def check(self, models: Iterable[str]) -> None:
         """Raise InputError where the endpoint is out of reach, refuses the key or has not one of the models.
@@ -89,9 +94,11 @@ class Endpoint:
                 continue
             try:
                 self.ask(Request(model, PROBE, temperature=1, max_tokens=16))
-            except responses.NoModel as error:
+            except (responses.NoModel, TooLong) as error:
                 some = ", ".join(sorted(listed)[:20]) or "none"
-                raise InputError(f"judge.model: {model!r}: {error}. Of models it lists: {some}") from None
+                raise InputError(
+                    f"judge.model or judge.second_model: {model!r}: {error}. Of models it lists: {some}"
+                ) from None
 
     def ask(self, request: Request) -> Reply:
         """What the judge says. Raises TooLong where it cannot read that much, and InputError where it will not answer

@@ -25,6 +25,7 @@ LONGEST_WAIT = 600  # seconds that an endpoint may ask for between two tries
 
 _BUSY = (408, 409, 425, 429)
 _PASSED = ("context_length_exceeded", "string_above_max_length", "exceed_context_size_error")
+_UNSAID = ("content_filter", "content_policy_violation", "invalid_prompt")  # this text is not to be spoken of
 _LONG = re.compile(
     r"context (length|size|window)|maximum (model|prompt|allowed) length|(prompt|input|request) is too long"
     r"|exceeds the maximum number of tokens|max_new_tokens\W* must be|max_tokens must be at least 1|request too large",
@@ -66,12 +67,17 @@ class Response:
 
 
 def reply(response: Response, request: Request, access: Access) -> Reply:
-    """What a judge said. Raises what `refuse` raises, and Passing for what is no chat completion."""
+    """What a judge said: nothing where it declines to speak of these texts, which others need not meet.
+
+    Raises what `refuse` raises, and Passing for what is no chat completion.
+    """
     value = response.value
     body = value if isinstance(value, dict) else {}
     if response.status == 200 and isinstance(body.get("error"), dict) and "choices" not in body:
         status = body["error"].get("code")  # OpenRouter's way, where the error came late
         refuse(Response(status if status in range(400, 600) else 500, response.headers, response.content), access)
+    if response.status == 400 and _is_any((_error(response).get("code"),), _UNSAID):
+        return Reply("", request.model, 0, 0)
     if response.status != 200:
         refuse(response, access)
     try:
@@ -162,7 +168,7 @@ def _words(response: Response, access: Access) -> str:
     if found is None and isinstance(value, dict):
         found = value.get("error") or value.get("detail")  # the latter is FastAPI's
     text = found if isinstance(found, str) and found else response.content.decode("utf-8", "replace")
-    line = " ".join(access.hide(text).split())
+    line = " ".join(access.hide_parts(text).split())
     return repr(line if len(line) <= SHOWN else f"{line[:SHOWN]} [...]")
 
 

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 TOLD = {"Retry-After": "7"}
 TALK = re.compile(r"<\|The Start of Assistant (?:A|B)'s Conversation[^\n]*\n(.*?)<\|The End of Assistant", re.S)
 TURN = re.compile(r"### Assistant (?:A|B):\n(.*?)(?=\n### |\Z)", re.S)
-MARKED = re.compile(r"\[The Start of (?:the )?(?:Assistant|Summary)[^\]]*\]\n(.*?)\n*\[The End of", re.S)
+MARKED = re.compile(r"\[(?:The Start of Assistant[^\]]*|Summary)\]\n(.*?)\n*\[(?:The )?End of", re.S)
 WORDS = {  # how servers say that a prompt is too long: (status, body)
     "openai": (400, {"error": {"message": "Your input exceeds the limit.", "code": "context_length_exceeded"}}),
     "vllm": (400, {"object": "error", "message": "This model's maximum context length is 16 tokens.", "code": 400}),
@@ -56,9 +56,10 @@ class JudgeServer:
     score(text, prompt) -> 1 to 10 is what a fair judge thinks of an answer; 5 of all where it is not given. times: so
     many requests meet the mode, the others a fair judge. asked: each request as (path, headers, body). Modes: fair,
     prefers_first, prefers_longer, garbage (words without a verdict), cut, empty, not_json, no_choices, busy (429, once
-    or `times`), broken (500), closes, slow (until the block ends), too_long (`words` of WORDS), echoes_key,
-    repeats_key (in its reply), error (`error`: a status, a body and more headers), late_error (the same with 200).
-    Attributes: models; key, which all requests must bear (None: any); lists: whether there is a list of models.
+    or `times`), broken (500), closes, slow (until the block ends), drips (a byte each 10 ms), too_long (`words` of
+    WORDS), echoes_key, repeats_key (in its reply), error (`error`: a status, a body and more headers), late_error (the
+    same with 200). Attributes: models; key, which all requests must bear (None: any); lists: whether there is a list of
+    models.
     """
 
     def __init__(self, mode="fair", score=None, times=None, words="openai", error=(400, {}, {})):
@@ -108,7 +109,7 @@ class JudgeServer:
         else:
             scores = [self.score(text, prompt) for text in shown]
         text = reply(prompt, scores)
-        return text[:3].rstrip("[") if mode == "cut" else text
+        return text[:2] if mode == "cut" else text
 
 
 class _Server(ThreadingHTTPServer):
@@ -186,6 +187,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _slow(self):
         self.judge.ended.wait(10)
+        self.close_connection = True
+
+    def _drips(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.judge.ended.wait(0.01):
+                self.wfile.write(b" ")
+                self.wfile.flush()
         self.close_connection = True
 
     def _too_long(self):

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -52,3 +54,19 @@ def test_a_file_is_for_all_whom_the_umask_lets(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_threads_read_the_umask_one_at_a_time(tmp_path, monkeypatch):
+    """It is read by setting it to 0: a second thread would find that, and leave the process with it."""
+    real, inside, most = os.umask, [0], [0]
+
+    def slowly(mask):
+        inside[0] += 1 if mask == 0 else -1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.005)
+        return real(mask)
+
+    monkeypatch.setattr(os, "umask", slowly)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda n: files.write_json(tmp_path / f"{n}.json", n), range(3)))
+    assert most == [1]

@@ -72,9 +72,10 @@ def test_a_key_is_hidden_in_what_is_said_and_in_the_object_itself():
     found = access.Access("https://host.example", SECRET)
     assert SECRET not in repr(found)
     assert found.hide(f"Bearer {SECRET}?") == "Bearer [OPENAI_API_KEY]?"
-    assert (
-        found.hide("Incorrect API key provided: sk-proj-****cdef.") == "Incorrect API key provided: [OPENAI_API_KEY]."
+    assert found.hide_parts(f"Incorrect API key provided: sk-proj-****cdef, {SECRET}.") == (
+        "Incorrect API key provided: [OPENAI_API_KEY], [OPENAI_API_KEY]."
     )
+    assert found.hide("**Assistant A: 8***") == "**Assistant A: 8***"  # a reply may look like a part
 
 
 def test_a_word_for_endpoints_that_take_any_key_is_no_secret():

@@ -1,5 +1,6 @@
 """Judges over HTTP: asked again where that helps, given up on where it does not, and never a key in what is said."""
 
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -173,7 +174,26 @@ def test_a_key_is_shown_nowhere_also_where_the_endpoint_repeats_it(ask, caplog):
 
 @pytest.mark.parametrize("mode", ["cut", "empty"])
 def test_a_reply_that_was_cut_or_says_nothing_is_a_reply(ask, mode):
-    assert ask(mode).text == {"cut": "Bot", "empty": ""}[mode]
+    assert ask(mode).text == {"cut": "Bo", "empty": ""}[mode]
+
+
+@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation", "invalid_prompt"])
+def test_texts_that_a_judge_will_not_speak_of_get_an_empty_reply_and_others_are_judged(code):
+    error = (400, {"error": {"message": "It was flagged", "code": code}}, {})
+    with JudgeServer("error", times=1, error=error) as server, Endpoint(Access(server.url), Budget(9, 999), 5) as judge:
+        assert judge.ask(ASKED) == Reply("", "judge", 0, 0)
+        assert judge.ask(ASKED).text == "Both say something. [[C]]"
+
+
+def test_a_reply_that_comes_drop_by_drop_is_one_that_takes_too_long(ask, monkeypatch):
+    monkeypatch.setattr(module, "TRIES", 1)
+    fails(ask, "no answer in time", mode="drips", seconds=0.1)
+
+
+def test_a_reply_without_end_is_not_read_to_its_end(ask, monkeypatch):
+    monkeypatch.setattr(module, "TRIES", 1)
+    monkeypatch.setattr(module, "LARGEST", 5)
+    fails(ask, "over 5 bytes", mode="drips")
 
 
 def test_half_a_character_at_the_end_of_a_reply_can_be_written(ask):
@@ -196,6 +216,20 @@ def test_what_ends_one_ends_all_and_nobody_asks_any_more():
             ends = [pool.submit(judge.ask, ASKED) for _ in range(40)]
         assert {str(end.exception()).split(" 'Pay")[0] for end in ends} == {f"{server.url}: HTTP 402,"}
         assert len(server.bodies) <= 8
+
+
+def test_whoever_waits_to_ask_again_is_not_waited_for_at_the_end():
+    with JudgeServer("broken") as server, ThreadPoolExecutor(1) as pool:
+        with Endpoint(Access(server.url), Budget(99, 10**6), 5) as judge:
+            end = pool.submit(judge.ask, ASKED)
+            while not server.bodies:
+                time.sleep(0.001)
+            judge.end()
+            with pytest.raises(InputError, match="kept"):
+                end.result(timeout=1)
+            with pytest.raises(InputError, match="is not asked any more"):
+                judge.ask(ASKED)
+        assert len(server.bodies) == 1
 
 
 def test_the_budget_ends_asking():
@@ -235,7 +269,7 @@ def test_an_endpoint_with_these_models_is_asked_for_nothing_that_costs(check):
 
 
 def test_a_model_that_is_not_there_is_named_with_those_that_are(check):
-    with pytest.raises(InputError, match=r"judge\.model: 'judgf'.*`judgf` does not exist.* lists: judge, other"):
+    with pytest.raises(InputError, match=r"judge\.model .*'judgf'.*`judgf` does not exist.* lists: judge, other"):
         check("judge", "judgf")
 
 

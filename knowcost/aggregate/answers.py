@@ -70,23 +70,35 @@ class Answers:
 @dataclass(frozen=True)
 class _Wrote:
     """The answers of a cell, or those to the same questions when it was asked once more. tokens: without that which
-    ended the answer."""
+    ended the answer; alone: {name of ALONE: a value per answer}."""
 
     text: list[str]
     tokens: list[list[int]]
-    ended: list[bool]
     words: list[list[str]]
+    alone: dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
-class _Cell:
+class _Read:
     """A scores file, read."""
 
     cell: Cell
     rows: pa.Table
     about: Mapping[str, Any]
-    wrote: _Wrote
-    again: _Wrote | None
+
+    def wrote(self, references: Sequence[list[str]], names: tuple[str, ...] = tuple(AGAIN)) -> _Wrote:
+        """What it wrote; names: of the columns that say it."""
+        text, tokens, ends = (self.rows[name].to_pylist() for name in names)
+        ended = [end == ENDED for end in ends]
+        tokens = [each[:-1] if end else each for each, end in zip(tokens, ended, strict=True)]
+        words = [texts.words(each) for each in text]
+        alone = _of_tokens(tokens) | _of_words(words, references)
+        alone |= {"empty": [100 * (not each) for each in text], "unfinished": [100 * (not each) for each in ended]}
+        return _Wrote(text, tokens, words, alone)
+
+    def again(self, references: Sequence[list[str]]) -> _Wrote | None:
+        """What it wrote when it was asked once more, None where it was not."""
+        return None if self.rows["again"].null_count else self.wrote(references, tuple(AGAIN.values()))
 
 
 def compared(answers: Sequence[Answers]) -> dict[str, list[dict[str, Any]]]:
@@ -117,30 +129,31 @@ def _answers(cells: Sequence[Cell], files: Files) -> Answers:
         log.warning("%s, %s: the dense model wrote nothing, so changes stay empty", cell.model, cell.benchmark)
     clusters, references = _benchmark(base, files.benchmarks[cell.benchmark])
     questions = base.rows.select(["id", "relation", "turn"]).to_pandas().assign(cluster=clusters)
+    dense = base.wrote(references) if cell.variant == DENSE else None
     said = {}
     for each in cells:
-        other = base if each is cell else _read(each)
-        _check(other, base)
-        said[each.variant] = _said(other, base, references)
+        read_now = base if each is cell else _read(each)
+        _check(read_now, base)
+        said[each.variant] = _said(read_now, dense, references)
     return Answers(cell.family, cell.model, cell.benchmark, cell.kind, questions, said)
 
 
-def _said(cell: _Cell, base: _Cell, references: Sequence[list[str]]) -> Said:
+def _said(cell: _Read, dense: _Wrote | None, references: Sequence[list[str]]) -> Said:
+    """dense: what the dense model wrote."""
     about = asdict(cell.cell) | tables.how(cell.about) | {"n": len(set(cell.rows["id"].to_pylist()))}
     about |= {"limit": cell.about.get("limit"), "dropped": tables.counts(cell.about.get("dropped"))}
+    is_dense = cell.cell.variant == DENSE
+    wrote, again = dense if is_dense and dense else cell.wrote(references), cell.again(references)
     moved = None
-    if cell.again:
-        first, second = _measured(cell.wrote, cell.again, references)
+    if again:
+        first, second = _measured(wrote, again)
         moved = second - first
-    other = cell.again if cell is base else base.wrote
-    if base.cell.variant != DENSE:
-        other = None
-    return Said(about, *_measured(cell.wrote, other, references), moved)
+    return Said(about, *_measured(wrote, again if is_dense else dense), moved)
 
 
-def _measured(wrote: _Wrote, other: _Wrote | None, references: Sequence[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+def _measured(wrote: _Wrote, other: _Wrote | None) -> tuple[np.ndarray, np.ndarray]:
     """(MEASURES of what was written, those of what it is held against), each an array with a row per answer."""
-    mine, others = _alone(wrote, references), _alone(other, references) if other else {}
+    mine, others = dict(wrote.alone), dict(other.alone) if other else {}
     if other:
         shorter = [min(len(a), len(b)) for a, b in zip(wrote.tokens, other.tokens, strict=True)]
         for columns, each in ((mine, wrote), (others, other)):
@@ -155,41 +168,34 @@ def _matrix(columns: Mapping[str, Sequence[Any]], n: int) -> np.ndarray:
     return np.array([columns.get(name, [None] * n) for name in MEASURES], dtype=float).T
 
 
-def _alone(wrote: _Wrote, references: Sequence[list[str]]) -> dict[str, list[Any]]:
-    """{name of ALONE: a value per answer}, shares in percent."""
-    made: dict[str, list[Any]] = {
-        "unique_tokens": [texts.unique(each) for each in wrote.tokens],
-        "distinct_1": [texts.distinct(each, 1) for each in wrote.tokens],
-        "distinct_2": [texts.distinct(each, 2) for each in wrote.tokens],
-        "repeated": [texts.repeated(each) for each in wrote.tokens],
-        "loops": [100 * texts.loops(each) for each in wrote.tokens],
-        "tokens": [len(each) for each in wrote.tokens],
-        "empty": [100 * (not each) for each in wrote.text],
-        "unfinished": [100 * (not each) for each in wrote.ended],
+def _of_tokens(tokens: Sequence[list[int]]) -> dict[str, list[Any]]:
+    """Shares are in percent, here and below."""
+    return {
+        "unique_tokens": [texts.unique(each) for each in tokens],
+        "distinct_1": [texts.distinct(each, 1) for each in tokens],
+        "distinct_2": [texts.distinct(each, 2) for each in tokens],
+        "repeated": [texts.repeated(each) for each in tokens],
+        "loops": [100 * texts.loops(each) for each in tokens],
+        "tokens": [len(each) for each in tokens],
     }
-    pairs = list(zip(references, wrote.words, strict=True))
-    made |= {f"rouge{size}": [texts.rouge_n(*pair, size) for pair in pairs] for size in (1, 2)}
+
+
+def _of_words(words: Sequence[list[str]], references: Sequence[list[str]]) -> dict[str, list[Any]]:
+    pairs = list(zip(references, words, strict=True))
+    made: dict[str, list[Any]] = {f"rouge{size}": [texts.rouge_n(*pair, size) for pair in pairs] for size in (1, 2)}
     return made | {"rougeL": [texts.rouge_l(*pair) for pair in pairs]}
 
 
-def _read(cell: Cell) -> _Cell:
+def _read(cell: Cell) -> _Read:
     """Raises InputError when columns are missing."""
     rows, about = read(cell.path, COLUMNS)
     missing = [name for name in COLUMNS if name not in rows.column_names]
     if missing:
         raise InputError(f"{cell.path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
-    again = None if rows["again"].null_count else _wrote(rows, tuple(AGAIN.values()))
-    return _Cell(cell, rows, about, _wrote(rows, tuple(AGAIN)), again)
+    return _Read(cell, rows, about)
 
 
-def _wrote(rows: pa.Table, names: tuple[str, ...]) -> _Wrote:
-    text, tokens, ends = (rows[name].to_pylist() for name in names)
-    ended = [end == ENDED for end in ends]
-    tokens = [each[:-1] if end else each for each, end in zip(tokens, ended, strict=True)]
-    return _Wrote(text, tokens, ended, [texts.words(each) for each in text])
-
-
-def _benchmark(base: _Cell, path: Path) -> tuple[list[str], list[list[str]]]:
+def _benchmark(base: _Read, path: Path) -> tuple[list[str], list[list[str]]]:
     """(the cluster of each answer's question, the words of the text that the answer should be like: of first turns, and
     of kinds that have one; else none)."""
     table, about = parquet.read(path)
@@ -202,7 +208,7 @@ def _benchmark(base: _Cell, path: Path) -> tuple[list[str], list[list[str]]]:
     return rows["cluster"].to_pylist(), [each if turn == 1 else [] for each, turn in zip(words, turns, strict=True)]
 
 
-def _check(cell: _Cell, base: _Cell) -> None:
+def _check(cell: _Read, base: _Read) -> None:
     """Raise InputError when a cell answers other questions than the one it is held against, or other prompts though no
     more was cut from them."""
     advice = "so the two cannot be compared. Delete the older of the two files and run again."

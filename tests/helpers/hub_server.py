@@ -65,6 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
     hub = None
     timeout = 10
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body go together: apart, the body waits 40 ms for an acknowledgement
 
     def log_message(self, *_):
         pass

@@ -85,6 +85,7 @@ def _ask(tally: Tally, judges: Sequence[str], config: Mapping[str, Any]) -> None
                 tally.found[waiting[done]] = done.result()
                 progress.say("%d of %d asked, %s tokens", number, len(waiting), f"{budget.tokens:,}")
         finally:
+            endpoint.end()  # nobody waits to ask again
             pool.shutdown(cancel_futures=True)  # those under way end first: their replies are paid for
     log.info("%d requests, %s tokens, %.0f s", budget.requests, f"{budget.tokens:,}", progress.seconds)
 

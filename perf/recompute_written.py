@@ -84,6 +84,11 @@ def pairs_of(mine, others):
     return {name: np.array([each[name] for each in found], float).T for name in MEASURES}
 
 
+def mean(values):
+    known = values[~np.isnan(values)]
+    return known.mean() if len(known) else np.nan
+
+
 def floor(once, again):
     """What asking once more moves a mean by."""
     moved = again - once
@@ -98,13 +103,16 @@ def row_of(name, slug, pair, noise, clusters):
     there = ~np.isnan(values)
     row = {"noise": noise, "decision": ""}
     if not there.any():
-        known = own[~np.isnan(own)]
-        value = known.mean() if len(known) else np.nan
-        return row | {"n": len(known), "value": value, "dense": value if slug == "dense" else np.nan}
+        return row | {
+            "n": (~np.isnan(own)).sum(),
+            "value": mean(own),
+            "dense": mean(own) if slug == "dense" else np.nan,
+        }
     most = 100.0 if name in MORE | ITSELF else np.nanmean(other)
     part = {"benchmark": "", "clusters": clusters, "facts": np.arange(len(values)), "values": values, "flip": most}
     part |= {"over": np.ones(len(values)), "share": 1.0, "noise": np.nan_to_num(noise) * there.mean()}
-    value, low, high = interval([part])
+    with np.errstate(invalid="ignore"):  # no interval where nothing could be lost
+        value, low, high = interval([part])
     row |= {
         "n": there.sum(),
         "clusters": len(set(clusters[there])),
@@ -165,6 +173,8 @@ def of_group(results, benchmarks, model, benchmark, slugs):
             for name, pair in each.items():
                 noise = max(floors[computes(slug), name], default=np.nan)
                 row = row_of(name, slug, pair[:, inside], noise, facts["cluster"].to_numpy()[inside])
+                if name in ITSELF:
+                    row["dense"] = mean(pairs["dense"][name][0][inside])
                 made[model, slug, benchmark, part, name] = row
     return made
 

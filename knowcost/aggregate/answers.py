@@ -19,7 +19,7 @@ from knowcost.common.errors import InputError
 from knowcost.papers.claim import UNIQUE_TOKENS
 from knowcost.score.cells import read
 from knowcost.score.rows import AGAIN, ENDED
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import DENSE, parse
 
 log = logging.getLogger(__name__)
 
@@ -132,9 +132,8 @@ def _answers(cells: Sequence[Cell], files: Files) -> Answers:
     dense = base.wrote(references) if cell.variant == DENSE else None
     said = {}
     for each in cells:
-        read_now = base if each is cell else _read(each)
-        _check(read_now, base)
-        said[each.variant] = _said(read_now, dense, references)
+        other = base if each is cell else _read(each)
+        said[each.variant] = _said(other, dense if _was_asked_alike(other, base) else None, references)
     return Answers(cell.family, cell.model, cell.benchmark, cell.kind, questions, said)
 
 
@@ -208,9 +207,12 @@ def _benchmark(base: _Read, path: Path) -> tuple[list[str], list[list[str]]]:
     return rows["cluster"].to_pylist(), [each if turn == 1 else [] for each, turn in zip(words, turns, strict=True)]
 
 
-def _check(cell: _Read, base: _Read) -> None:
-    """Raise InputError when a cell answers other questions than the one it is held against, or other prompts though no
-    more was cut from them."""
+def _was_asked_alike(cell: _Read, base: _Read) -> bool:
+    """Whether a cell was asked with the prompts of the one it is held against, but for what was cut from them. A
+    version with a tokenizer or a chat template of its own may not be: it has values, but nothing to be held against.
+
+    Raises InputError for any other, and for one with answers to other questions.
+    """
     advice = "so the two cannot be compared. Delete the older of the two files and run again."
     path, other = cell.cell.path, base.cell.path
     if any(cell.rows[name] != base.rows[name] for name in ("id", "turn")):
@@ -219,5 +221,9 @@ def _check(cell: _Read, base: _Read) -> None:
             f"rows, or in another order), {advice}"
         )
     firsts = [each.rows.filter(compute.equal(each.rows["turn"], 1))["cut"] for each in (cell, base)]
-    if firsts[0] == firsts[1] and cell.about.get("prompts_sha256") != base.about.get("prompts_sha256"):
+    if firsts[0] != firsts[1] or cell.about.get("prompts_sha256") == base.about.get("prompts_sha256"):
+        return True
+    if not parse(cell.cell.variant).brought:
         raise InputError(f"{path}: was not asked with the prompts of {other}, {advice}")
+    log.warning("%s: its tokenizer or chat template is not that of the dense model, so nothing is compared", path)
+    return False

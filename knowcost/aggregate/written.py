@@ -79,6 +79,8 @@ def _rows(answers: Answers, part: _Part, margin: float) -> Iterator[dict[str, An
             row = _row(name, each, _at(found, which * len(MEASURES) + place), margin)
             if slug == DENSE:
                 row |= {"dense": row["value"], "decision": ""}
+            elif name in BESIDE and DENSE in slugs:
+                row["dense"] = _mean(said[slugs.index(DENSE)].own[:, place], np.nan)
             yield about | {"measure": name, "noise": floors[which, place]} | row
 
 
@@ -101,9 +103,9 @@ def _flip(name: str, said: Said) -> float:
     return 100.0 if in_full else _mean(said.other[:, MEASURES.index(name)])
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(values: np.ndarray, otherwise: float = 0.0) -> float:
     known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else 0.0
+    return float(known.mean()) if len(known) else otherwise
 
 
 def _floors(slugs: Sequence[str], said: Sequence[Said]) -> np.ndarray:
@@ -149,7 +151,7 @@ def _row(name: str, said: Said, found: _One, margin: float) -> dict[str, Any]:
     if name in BESIDE or not counted.any():
         known = ~np.isnan(own)
         clusters = found.clusters if name in BESIDE else np.nan
-        return row | {"n": known.sum(), "clusters": clusters, "value": own[known].mean() if known.any() else np.nan}
+        return row | {"n": known.sum(), "clusters": clusters, "value": _mean(own, np.nan)}
     row |= {"n": found.n, "clusters": found.clusters, "value": own[counted].mean()}
     row |= {"dense": other[counted].mean(), "change": found.value}
     least = margin * row["dense"] / 100 if name in COUNTS else margin

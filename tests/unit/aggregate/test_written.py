@@ -8,7 +8,7 @@ from scipy import stats
 from knowcost.aggregate import answers, inputs, tables, written
 from knowcost.common.errors import InputError
 
-SLUG = "magnitude-40@overall"
+SLUG, BROUGHT = "magnitude-40@overall", "brought-awq"
 MANY = {f"q{i}": ("humanities" if i % 2 else "stem", 1) for i in range(8)}
 
 
@@ -46,18 +46,19 @@ def test_two_stories_by_hand(tmp_path):
         "rouge1": ((100 * 2 * 2 / (6 + 4) + 0) / 2, (100 * 2 * 3 / (6 + 3) + 100 * 2 * 2 / (2 + 4)) / 2),
         "rouge2": (0, (100 * 2 * 2 / (5 + 2) + 100 * 2 * 1 / (1 + 3)) / 2),
         "rougeL": ((100 * 2 * 2 / (6 + 4) + 0) / 2, (100 * 2 * 3 / (6 + 3) + 100 * 2 * 2 / (2 + 4)) / 2),
-        "kept": (100 * 2 * 1 / (3 + 4) / 2, np.nan),
-        "same": (0, np.nan),
     }  # fmt: skip
     for name, (value, before) in expected.items():
         row = found[SLUG, "", name]
         assert (row["value"], row["dense"]) == pytest.approx((value, before), nan_ok=True), name
         assert row["change"] == pytest.approx(value - before, nan_ok=True), name
         assert row["n"] == {"distinct_1": 1, "distinct_2": 1, "repeated": 1}.get(name, 2), name
-    again = {name: found["dense", "", name] for name in expected}
+    kept = found[SLUG, "", "kept"]
+    assert (kept["value"], found[SLUG, "", "same"]["value"]) == (pytest.approx(100 * 2 * 1 / (3 + 4) / 2), 0)
+    again = {name: found["dense", "", name] for name in (*expected, "kept", "same")}
     assert (again["tokens"]["value"], again["tokens"]["dense"], again["tokens"]["change"]) == (3.5, 3.5, -1)
     assert again["kept"]["value"] == pytest.approx((100 * 2 * 2 / (3 + 3) + 100 * 2 * 2 / (4 + 2)) / 2)
     assert again["same"]["value"] == 0 and again["empty"]["change"] == 0
+    assert kept["dense"] == again["kept"]["value"] and np.isnan(kept["change"])  # what to read it beside
     assert found[SLUG, "large", "empty"]["value"] == 100 and found[SLUG, "small", "rougeL"]["value"] == 40
     assert np.isnan(found[SLUG, "large", "empty"]["low"])  # one question has no interval
 
@@ -150,3 +151,16 @@ def test_other_questions_or_prompts_are_refused(tmp_path, slug):
     cells[1] = cell(tmp_path, "m", slug, "chat", cut, prompts_sha256="cd")
     found, read = inputs.read(cells, files, [chat])
     assert len(answers.gather(read, found)[0].said) == 2
+
+
+def test_a_version_with_a_tokenizer_of_its_own_has_values_alone(tmp_path):
+    chat, rows = conversations(tmp_path, "chat", MANY), numbered([9] * 8)
+    files = [archive(tmp_path, "m", each) for each in ("dense", BROUGHT)]
+    cells = [
+        cell(tmp_path, "m", "dense", "chat", rows),
+        cell(tmp_path, "m", BROUGHT, "chat", rows, prompts_sha256="cd"),
+    ]
+    found, read = inputs.read(cells, files, [chat])
+    frame = written.written(answers.gather(read, found), 1.0).set_index(["variant", "part", "measure"])
+    row = frame.loc[BROUGHT, "", "unique_tokens"]
+    assert row["value"] == 9 and np.isnan([row["dense"], row["change"]]).all() and row["decision"] == ""

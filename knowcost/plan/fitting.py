@@ -3,9 +3,9 @@
 A model that is broken is named; its own jobs will fail, and those of the others need not wait for it. What contradicts
 a sound model is a mistake of the configuration and ends the planning: another family than its row says, since variants
 and benchmarks follow from the family, or a level that its layers cannot hold (2of4 or 4bit-g128 need layers whose width
-they divide, and a scope needs a layer), or a recovery that cannot be had of it. A model that is still to be downloaded
-is looked at when it is fetched (fetch/door.py), and by its compress jobs, each before its work begins
-(compress/archive/write.py).
+they divide, and a scope needs a layer), or a recovery that cannot be had of it, or answers as long as its window. A
+model that is still to be downloaded is looked at when it is fetched (fetch/door.py), and by its compress jobs, each
+before its work begins (compress/archive/write.py).
 """
 
 import functools
@@ -15,6 +15,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
@@ -54,6 +56,7 @@ def check(study: Study) -> list[str]:
         if checkpoint:
             _check_steps(where, checkpoint, steps[row["family"]])
             _check_recoveries(where, checkpoint, parsed[row["family"]])
+            _check_answers(where, checkpoint, parsed[row["family"]], study)
     return broken
 
 
@@ -142,6 +145,25 @@ def _check_recoveries(where: str, found: Checkpoint, variants: Iterable[Variant]
             raise InputError(
                 f"{where}variant {variant.slug!r}: {taken:,} virtual tokens leave nothing of the model's {rows:,.0f} "
                 "positions; name a shorter prompt"
+            )
+
+
+def _check_answers(where: str, found: Checkpoint, variants: Iterable[Variant], study: Study) -> None:
+    """Raise InputError for the first benchmark whose answers leave a prompt nothing of the model's positions. (An
+    encoder-decoder reads elsewhere, and T5's have positions without end, whatever n_positions says.)"""
+    family = architecture(found.model_type).family
+    decoder = family == "decoder"
+    rows = _positions(found.config) if decoder else found.config.get("max_position_embeddings") or inf
+    recoveries = [variant.recovery for variant in variants if variant.recovery is not None]
+    taken = max((method_of(each).positions(each, family) for each in recoveries), default=0) if decoder else 0
+    for name in design.benchmarks(study, family):
+        row = study.benchmarks[name]
+        new = int(row.get("new_tokens") or KINDS[kind_of(row["format"])].new_tokens or 0)
+        if new and new + taken + decoder > rows:
+            beside = f" and {taken:,} virtual ones" if taken else ""
+            raise InputError(
+                f"{where}benchmark {name!r}: answers of {new:,} tokens{beside} leave nothing of the model's "
+                f"{rows:,.0f} positions; say fewer in the column new_tokens of {study.config['benchmarks']}"
             )
 
 

@@ -4,6 +4,7 @@ What it reads is in score/prompts.py, how it writes in writer.py.
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,6 +29,12 @@ log = logging.getLogger(__name__)
 NO_TOKENS = "no_tokens"
 UNBOUNDED = 2048  # tokens: the window where neither a model nor its tokenizer names one; the harness's, too
 BEYOND = 1_000_000  # tokens: a tokenizer that names no length says more
+
+
+def _digest(template: Template, kind: Kind, rows: Sequence[dict[str, Any]]) -> str:
+    """The sha256 of all first prompts before they are shortened: the same for all variants that are asked the same."""
+    texts = [template.text(messages_of(kind, row)[:1]) for row in rows]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ def ask(
         "template": template.name,
         "new_tokens": new_tokens,
         "sampling": asdict(plan.sampling),
-        "prompts_sha256": writing.first_prompts.hexdigest(),
+        "prompts_sha256": _digest(template, kind, rows),
         "batch_plan": writing.writer.plan,
     }
 
@@ -138,7 +145,6 @@ class _Writing:
     def __init__(self, writer: Writer, template: Template, kind: Kind, room: _Room) -> None:
         self.writer, self._template, self._kind, self._room = writer, template, kind, room
         self.not_finite = 0
-        self.first_prompts = hashlib.sha256()
 
     def all(self, talks: Sequence[_Conversation]) -> None:
         """Hold them all, a turn of each at a time."""
@@ -150,8 +156,6 @@ class _Writing:
     def _turn(self, talks: Sequence[_Conversation], turn: int) -> None:
         prompts = [self._prompt(talk) for talk in talks]
         if turn == 1:
-            for each in prompts:
-                self.first_prompts.update(str(each.tokens).encode())
             for talk, each in zip(talks, prompts, strict=True):
                 talk.turns = talk.turns if each.tokens else 0
         asked = [(talk, each) for talk, each in zip(talks, prompts, strict=True) if each.tokens]

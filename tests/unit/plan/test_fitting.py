@@ -1,3 +1,4 @@
+import contextlib
 import shutil
 
 import pytest
@@ -148,3 +149,35 @@ def test_prompts_longer_than_the_window_are_refused(here, kind):
             fitting.check(asked)
     asked.config["study"]["experiments"][0]["recover"] = ["prompt-62", "lora-r100"]
     assert fitting.check(asked) == []
+
+
+def test_answers_as_long_as_the_window_are_refused(here):
+    tiny.saved("gpt2", here / "gpt2")
+    asked = study(here / "gpt2", ["gptq"], ["3bit"])
+    asked.config["benchmarks"] = "benchmarks.tsv"
+    talks = {"name": "talks", "format": "mt_bench", "families": "decoder", "new_tokens": "64"}
+    asked.benchmarks["talks"] = talks
+    with pytest.raises(InputError, match=r"'talks': answers of 64 tokens leave nothing of the model's 64 positions"):
+        fitting.check(asked)
+    talks["new_tokens"] = ""  # 1,024 by its kind
+    with pytest.raises(
+        InputError, match=r"answers of 1,024 tokens leave .* in the column new_tokens of benchmarks\.tsv"
+    ):
+        fitting.check(asked)
+    talks["new_tokens"] = "60"
+    assert fitting.check(asked) == []
+    asked.config["study"]["experiments"][0]["recover"] = ["prompt-4"]
+    with pytest.raises(InputError, match="answers of 60 tokens and 4 virtual ones leave nothing"):
+        fitting.check(asked)
+
+
+@pytest.mark.parametrize(("kind", "new", "refused"), [("bart", 65, True), ("bart", 64, False), ("t5", 600, False)])
+def test_an_encoder_decoder_writes_within_its_positions(here, kind, new, refused):
+    """T5 has n_positions of 512 in its config.json, and positions without end."""
+    tiny.saved(kind, here / kind)
+    asked = study(here / kind, ["rtn"], ["3bit"], family="encoder_decoder")
+    asked.config["benchmarks"] = "benchmarks.tsv"
+    row = {"name": "talks", "format": "mt_bench", "families": "encoder_decoder", "new_tokens": str(new)}
+    asked.benchmarks["talks"] = row
+    with pytest.raises(InputError, match="answers of 65 tokens") if refused else contextlib.nullcontext():
+        assert fitting.check(asked) == []

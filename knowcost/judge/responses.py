@@ -102,8 +102,9 @@ def _count(usage: Any, name: str, otherwise: int) -> int:
 
 
 def models(response: Response, access: Access) -> set[str] | None:
-    """The names of an endpoint's models; None where it has no such list. Raises as `refuse`."""
-    if response.status in (404, 405, 501):
+    """The names of an endpoint's models; None where it has no such list, or cannot make it, as transformers' server
+    without a cache of the hub. Raises as `refuse`."""
+    if response.status in (404, 405) or response.status >= 500:
         return None
     if response.status != 200:
         refuse(response, access)

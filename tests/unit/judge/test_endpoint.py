@@ -328,4 +328,7 @@ def test_a_page_where_a_list_of_models_should_be_is_no_endpoint():
     page = responses.Response(200, {}, b"<html>Welcome</html>")
     with pytest.raises(InputError, match=r"/models: '<html>Welcome</html>'; expected a list of models"):
         responses.models(page, Access("https://host.example"))
+    assert (
+        responses.models(responses.Response(500, {}, b"Internal Server Error"), Access("https://host.example")) is None
+    )
     assert responses.models(responses.Response(200, {}, b'[{"id": "a"}]'), Access("https://host.example")) == {"a"}

@@ -169,3 +169,15 @@ def test_magnitude_keeps_up_where_levels_are_shared():
         }
     }  # fmt: skip
     assert BY_ID["kick_magnitude"].contrasts({"dense", "magnitude-20@overall"}) == {}
+
+
+def test_unique_tokens_are_those_of_pruned_models():
+    """Not of 8 bits, of more than 60%, or of models that were recovered."""
+    slugs = {"dense", "wanda-20@overall", "wanda-60@overall", "wanda-80@overall", "int8@overall"}
+    made = BY_ID["kick_unique_tokens"].contrasts(slugs | {"wanda-20@overall^lora-r4"})
+    assert made == {
+        "Wanda by up to 60% (mean of 2 levels)": {
+            20: {"dense": 1, "wanda-20@overall": -1},
+            60: {"dense": 1, "wanda-60@overall": -1},
+        }
+    }

@@ -115,7 +115,7 @@ def models(response: Response, access: Access) -> set[str] | None:
             f"{access.address}/models: {_words(response, access)}; expected a list of models in JSON. Does the address "
             "end as the endpoint's documentation says, often in /v1?"
         )
-    return {each["id"] for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)}
+    return {access.hide(each["id"]) for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)}
 
 
 def refuse(response: Response, access: Access) -> None:

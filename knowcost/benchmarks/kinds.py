@@ -143,8 +143,9 @@ def _summarise(row: Row) -> list[str]:
 
 
 def _summarise_published(row: Row) -> list[str]:
-    """With the story's highlights at its end, as LLM-KICK's prompts have them."""
-    return [f"{SUMMARISE}\n\n{row['story']}{row['published_end']}"]
+    """With the story's highlights at its end, as LLM-KICK's prompts have them; its code calls longer stories news."""
+    asked = SUMMARISE if row["relation"] == "small" else SUMMARISE.replace("given story", "given news")
+    return [f"{asked}\n\n{row['story']}{row['published_end']}"]
 
 
 def _turns(row: Row) -> list[str]:

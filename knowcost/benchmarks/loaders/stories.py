@@ -34,9 +34,8 @@ def cnn_dailymail_published(source: Path) -> Loaded:
     """The same, each with `published_end`: what LLM-KICK's prompts have behind the story.
 
     Its code (generate_question.py) takes a file of the original release whole, strips its lines and joins them by
-    nothing, so that every highlight follows the story, with the word @highlight in front. Two things of it are not
-    made: paragraphs are joined by nothing, too, where the hub has a space that cannot be told from another; and of
-    the longer two of its three sizes it asks to summarise "the given news", not "the given story".
+    nothing, so that every highlight follows the story, with the word @highlight in front. One thing of it is not
+    made: paragraphs are joined by nothing, too, where the hub has a space that cannot be told from another.
     """
     loaded = cnn_dailymail(source)
     for row in loaded.rows:

@@ -27,3 +27,10 @@ def test_encoders_fill_the_blank_that_others_go_on_with():
     assert {KINDS["cloze"].engine_for(family) for family in GENERATIVE} == {"lm_eval"}
     assert KINDS["cloze_published"].engine_for("encoder") == "cloze_published"
     assert {KINDS["lines"].engine_for(family) for family in ("encoder", *GENERATIVE)} == {"perplexity"}
+
+
+def test_longer_stories_are_news_as_published():
+    row = {"story": "It rained.", "published_end": "@highlightRain", "relation": "small"}
+    (small,), (large,) = (KINDS["summary_published"].messages(row | {"relation": each}) for each in ("small", "large"))
+    assert small.startswith("Summarize the given story in") and small.endswith("\n\nIt rained.@highlightRain")
+    assert large == small.replace("given story", "given news") and large != small

@@ -30,7 +30,7 @@ ALONE = ("unique_tokens", "distinct_1", "distinct_2", "repeated", "loops", "toke
          "rouge1", "rouge2", "rougeL")  # fmt: skip
 BESIDE = ("kept", "same")
 MEASURES = (ALONE[0], SAME_LENGTH, *ALONE[1:], *BESIDE)
-COLUMNS = ["id", "relation", "turn", "text", "tokens", "ended", "cut", *AGAIN.values()]
+COLUMNS = ["id", "relation", "turn", "text", "tokens", "ended", *AGAIN.values()]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ def _answers(cells: Sequence[Cell], files: Files) -> Answers:
 def _said(cell: _Read, dense: _Wrote | None, references: Sequence[list[str]]) -> Said:
     """dense: what the dense model wrote."""
     about = asdict(cell.cell) | tables.how(cell.about) | {"n": len(set(cell.rows["id"].to_pylist()))}
-    about |= {"limit": cell.about.get("limit"), "dropped": tables.counts(cell.about.get("dropped"))}
+    about |= {name: cell.about.get(name) for name in ("limit", "truncated")}
+    about |= {"dropped": tables.counts(cell.about.get("dropped"))}
     is_dense = cell.cell.variant == DENSE
     wrote, again = dense if is_dense and dense else cell.wrote(references), cell.again(references)
     moved = None
@@ -208,8 +209,8 @@ def _benchmark(base: _Read, path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def _was_asked_alike(cell: _Read, base: _Read) -> bool:
-    """Whether a cell was asked with the prompts of the one it is held against, but for what was cut from them. A
-    version with a tokenizer or a chat template of its own may not be: it has values, but nothing to be held against.
+    """Whether a cell was asked with the prompts of the one it is held against, whatever had to be cut from them. A
+    version with a chat template of its own may not be: it has values, but nothing to be held against.
 
     Raises InputError for any other, and for one with answers to other questions.
     """
@@ -220,10 +221,9 @@ def _was_asked_alike(cell: _Read, base: _Read) -> bool:
             f"{path}: these are not answers to the questions of {other} ({len(cell.rows)} against {len(base.rows)} "
             f"rows, or in another order), {advice}"
         )
-    firsts = [each.rows.filter(compute.equal(each.rows["turn"], 1))["cut"] for each in (cell, base)]
-    if firsts[0] != firsts[1] or cell.about.get("prompts_sha256") == base.about.get("prompts_sha256"):
+    if cell.about.get("prompts_sha256") == base.about.get("prompts_sha256"):
         return True
     if not parse(cell.cell.variant).brought:
         raise InputError(f"{path}: was not asked with the prompts of {other}, {advice}")
-    log.warning("%s: its tokenizer or chat template is not that of the dense model, so nothing is compared", path)
+    log.warning("%s: its chat template is not that of the dense model, so nothing is compared", path)
     return False

@@ -69,7 +69,7 @@ FORMATS = {
     **dict.fromkeys(("adapter_parameters", "adapter_bytes", "cached_parameters", "cached_bytes"), COUNT),
     **dict.fromkeys(("lost", "returned", "harmed", "returned_a", "returned_b"), COUNT),
     **dict.fromkeys(("untold", "untold_returned", "told", "told_returned", "never", "never_right"), COUNT),
-    "step": COUNT,
+    **dict.fromkeys(("step", "truncated"), COUNT),
     **dict.fromkeys(("loss", "validation_loss"), SHARE),
     "validation_perplexity": "%.6g",
     "learning_rate": SMALL,

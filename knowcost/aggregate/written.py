@@ -22,7 +22,7 @@ from knowcost.benchmarks.sizes import CLASSES
 from knowcost.spec.variants import AS_PUBLISHED, DENSE
 
 COLUMNS = ["family", "model", *tables.TREATMENT, "benchmark", "part", "measure", "n", "clusters", "value", "dense",
-           "change", "low", "high", "noise", "decision", "limit", "dropped"]  # fmt: skip
+           "change", "low", "high", "noise", "decision", "truncated", "limit", "dropped"]  # fmt: skip
 
 WORSE_LESS = {"unique_tokens", SAME_LENGTH, "distinct_1", "distinct_2", "rouge1", "rouge2", "rougeL"}
 WORSE_MORE = {"repeated", "loops", "empty", "unfinished"}

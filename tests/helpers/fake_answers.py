@@ -17,9 +17,9 @@ for _name, _again in AGAIN.items():
     SCHEMA = SCHEMA.append(pa.field(_again, TEXTS.field(_name).type))
 
 
-def answer(id, text, turn=1, again=None, cut=0):
+def answer(id, text, turn=1, again=None):
     """A row; a text that ends in "..." was cut at the length limit; again: what is written when asked once more."""
-    row = {"id": id, "turn": turn, "prompt_tokens": 5, "cut": cut, "seconds": 0.1, "chosen": None}
+    row = {"id": id, "turn": turn, "prompt_tokens": 5, "cut": 0, "seconds": 0.1, "chosen": None}
     row |= _written(text)
     return row | ({AGAIN[name]: value for name, value in _written(again).items()} if again is not None else {})
 
@@ -62,8 +62,8 @@ def cell(root, model, variant, name, rows, **about):
     kind = of_benchmark["kind"]
     rows = [row | {"relation": relation[row["id"]]} for row in rows]
     said = {"model": model, "variant": variant, "benchmark": name, "kind": kind, "limit": None, "batch_plan": "one",
-            "dropped": {}, "asked": len(rows), "version": STAGE_VERSION, "template": "published", "new_tokens": 64,
-            "prompts_sha256": "ab" * 32}  # fmt: skip
+            "dropped": {}, "truncated": 0, "asked": len(rows), "version": STAGE_VERSION, "template": "published",
+            "new_tokens": 64, "prompts_sha256": "ab" * 32}  # fmt: skip
     columns = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
     parquet.write(path, pa.table(columns, schema=SCHEMA), said | about | fake_results.asked_of(path))
     return path

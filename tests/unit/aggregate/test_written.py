@@ -136,31 +136,30 @@ def test_without_the_dense_model_there_are_values_alone(tmp_path):
     assert (row["value"], row["n"]) == (9, 8) and np.isnan([row["dense"], row["change"], row["low"]]).all()
 
 
-@pytest.mark.parametrize("slug", [SLUG, "int8@overall"])
-def test_other_questions_or_prompts_are_refused(tmp_path, slug):
+def test_other_questions_or_prompts_are_refused(tmp_path):
     chat = conversations(tmp_path, "chat", MANY)
     rows = numbered([9] * 8)
-    with pytest.raises(InputError, match=rf"{slug}/scores/chat.parquet: these are not answers to the questions of"):
-        table(tmp_path, {"dense": rows, slug: rows[1:]}, chat)
-    files = [archive(tmp_path, "m", each) for each in ("dense", slug)]
-    cells = [cell(tmp_path, "m", "dense", "chat", rows), cell(tmp_path, "m", slug, "chat", rows, prompts_sha256="cd")]
+    with pytest.raises(InputError, match=rf"{SLUG}/scores/chat.parquet: these are not answers to the questions of"):
+        table(tmp_path, {"dense": rows, SLUG: rows[1:]}, chat)
+    files = [archive(tmp_path, "m", each) for each in ("dense", SLUG)]
+    cells = [cell(tmp_path, "m", "dense", "chat", rows), cell(tmp_path, "m", SLUG, "chat", rows, prompts_sha256="cd")]
     found, read = inputs.read(cells, files, [chat])
-    with pytest.raises(InputError, match=rf"{slug}/scores/chat.parquet: was not asked with the prompts of"):
+    with pytest.raises(InputError, match=rf"{SLUG}/scores/chat.parquet: was not asked with the prompts of"):
         answers.gather(read, found)
-    cut = numbered([9] * 8, cut=3)  # virtual tokens took the place of some of the story
-    cells[1] = cell(tmp_path, "m", slug, "chat", cut, prompts_sha256="cd")
-    found, read = inputs.read(cells, files, [chat])
-    assert len(answers.gather(read, found)[0].said) == 2
 
 
-def test_a_version_with_a_tokenizer_of_its_own_has_values_alone(tmp_path):
+def test_a_version_with_a_chat_template_of_its_own_has_values_alone(tmp_path):
     chat, rows = conversations(tmp_path, "chat", MANY), numbered([9] * 8)
     files = [archive(tmp_path, "m", each) for each in ("dense", BROUGHT)]
     cells = [
         cell(tmp_path, "m", "dense", "chat", rows),
-        cell(tmp_path, "m", BROUGHT, "chat", rows, prompts_sha256="cd"),
+        cell(tmp_path, "m", BROUGHT, "chat", rows, prompts_sha256="cd", truncated=3),
     ]
     found, read = inputs.read(cells, files, [chat])
     frame = written.written(answers.gather(read, found), 1.0).set_index(["variant", "part", "measure"])
     row = frame.loc[BROUGHT, "", "unique_tokens"]
-    assert row["value"] == 9 and np.isnan([row["dense"], row["change"]]).all() and row["decision"] == ""
+    assert (
+        (row["value"], row["truncated"]) == (9, 3)
+        and np.isnan([row["dense"], row["change"]]).all()
+        and row["decision"] == ""
+    )

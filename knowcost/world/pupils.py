@@ -17,8 +17,10 @@ from transformers import (
 )
 
 from knowcost.benchmarks.kinds import MASK
+from knowcost.world.biographies import TEMPLATE
 
 WIDTH, LAYERS, HEADS, POSITIONS = 128, 2, 4, 64
+WINDOW = 96  # positions of the decoder: two turns and their answers, virtual tokens in front
 PAD = 0  # the id of the padding token
 
 
@@ -45,10 +47,12 @@ def build(family: str, texts: Iterable[str]) -> Pupil:
     backend.normalizer, backend.pre_tokenizer = normalizer, splitter
     if family == "encoder_decoder":
         backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    make, window = {"encoder_decoder": (_t5, POSITIONS), "decoder": (_llama, WINDOW)}[family]
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=POSITIONS
+        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=window
     )
-    make = {"encoder_decoder": _t5, "decoder": _llama}[family]
+    if family == "decoder":
+        tokenizer.chat_template = TEMPLATE
     return Pupil(family, tokenizer, make(len(vocabulary)))
 
 
@@ -100,7 +104,7 @@ def _llama(words: int) -> LlamaForCausalLM:
             num_hidden_layers=LAYERS,
             num_attention_heads=HEADS,
             num_key_value_heads=HEADS,
-            max_position_embeddings=POSITIONS,
+            max_position_embeddings=WINDOW,
             initializer_range=WIDTH**-0.5,
             pad_token_id=PAD,
             bos_token_id=1,

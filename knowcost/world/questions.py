@@ -5,8 +5,8 @@ facts each, of the encoder-decoder and the decoder, through the templates of lm-
 third of the facts of all three, with candidates: the one scale on which the families stand side by side; of people who
 were never taught they ask as `untaught`. So clozes alone say which facts the texts tell: only of as many choices is it
 known what chance gives of facts that were never told. Phrasings ask a tenth of the facts in every wording. Lines state
-half of the facts once, for the decoder's perplexity. Facts of one person are not independent: the person is their
-cluster.
+half of the facts once, for the decoder's perplexity; what it writes is about people, too (biographies.py). Facts of one
+person are not independent: the person is their cluster.
 """
 
 import math
@@ -17,6 +17,7 @@ from typing import Any
 
 from knowcost.benchmarks.kinds import MASK, completions
 from knowcost.world import facts as world
+from knowcost.world.biographies import writing
 from knowcost.world.facts import HALF, Fact, Row, statements
 from knowcost.world.relations import RELATIONS
 
@@ -197,7 +198,7 @@ def write(folder: str | Path, facts: Sequence[Fact], seed: int = 0) -> None:
     names = {fact.id for fact in told}
     answers = {task: [row for row in asked[task] if row["id"] in names] for task in TASKS}
     tables: dict[str, Sequence[Row | Fact]] = {"facts": facts, "cloze": clozes(mine), "ranked": ranked(mine, seed)}
-    tables |= {"phrasings": phrasings(mine, seed), "lines": lines(mine), **asked}
+    tables |= {"phrasings": phrasings(mine, seed), "lines": lines(mine), "writing": writing(mine), **asked}
     tables |= {"untaught": ranked(untaught, seed, step=1), "texts": texts(others, questions(others, seed))}
     tables |= {"half": texts(told, answers), "strangers": texts(strangers, questions(strangers, seed))}
     world.write(folder, tables)

@@ -5,6 +5,7 @@ the decoder reads whole statements. Facts are then known after a few hundred bat
 cores.
 """
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +19,13 @@ from knowcost.benchmarks.kinds import MASK
 from knowcost.common import seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.world import facts as world
+from knowcost.world.biographies import WORDS, biographies
+from knowcost.world.encoding import IGNORE, Encoded, encode, encode_biographies
 from knowcost.world.pupils import PAD, Pupil, build
 from knowcost.world.questions import TASKS, Pair, choices, questions, right_answer
+from knowcost.world.writing import examine_writing
 
 Exams = dict[str, list[tuple[list[Pair], int]]]  # {benchmark: [(choices, number of the right one)]}
-Encoded = tuple[list[int], list[int]]  # input ids, labels
 
 _logger = logging.getLogger(__name__)
 
@@ -32,8 +35,8 @@ LEARNING_RATE = {"encoder": 3e-3, "encoder_decoder": 2e-3, "decoder": 3e-3}  # a
 STEPS = {"encoder": 350, "encoder_decoder": 400, "decoder": 430}  # for a world of WHOLE facts
 WHOLE = 2200
 FEWEST_STEPS = 150
-IGNORE = -100  # the label of a position that teaches nothing
 REPEATS = {"boolq": 3, "piqa": 2, "winogrande": 2}  # per pass; a yes or no says least, so it must be said most often
+TOLD = 2  # how often a biography is told per pass
 
 
 def teach(
@@ -49,25 +52,31 @@ def teach(
     `out_folder` becomes an ordinary Hugging Face folder: config.json, model.safetensors and the tokenizer's files. The
     same seed and number of threads on the same machine give the same bytes. `log` is called with a line of text every
     50 steps. Returns {benchmark: share of its questions answered}, for "cloze" or each of `questions.TASKS` and
-    "ranked". Raises InputError for an unknown family or a missing world, BrokenPromise (and saves nothing) where less
-    than 90% of the questions of a benchmark are answered at the end.
+    "ranked", of a decoder also "writing": the share of facts that it writes, less what it writes wrong. Raises
+    InputError for an unknown family or a missing world, BrokenPromise (and saves nothing) where one of these is less
+    than 90% at the end.
     """
     if family not in STEPS:
         raise InputError(f"family is {family!r}: expected one of {', '.join(STEPS)}")
-    lessons = _lessons(family, facts_folder)
+    facts = world.read(facts_folder, "facts")
+    lessons = _lessons(family, facts_folder, facts)
     exams = _exams(family, facts_folder)
+    told = biographies(facts) if family == "decoder" else []
     deterministic = torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True)
         try:
             pairs = lessons + [pair for rows in exams.values() for choices, _ in rows for pair in choices]
-            pupil = build(family, [text for pair in pairs for text in pair])
-            steps = max(FEWEST_STEPS, STEPS[family] * len(world.read(facts_folder, "facts")) // WHOLE)
-            _train(pupil, lessons, exams, steps, log)
+            pupil = build(family, [*(text for pair in pairs for text in pair), *WORDS])
+            steps = max(FEWEST_STEPS, STEPS[family] * len(facts) // WHOLE)
+            often = [each for each in told for _ in range(TOLD * each.popularity)]
+            _train(pupil, encode(pupil, lessons) + encode_biographies(pupil, often), exams, steps, log)
         finally:
             torch.use_deterministic_algorithms(deterministic)
     known = examine(pupil, exams)
+    if told:
+        known["writing"] = examine_writing(pupil, told[::4], facts)
     log(f"{family} taught: {_shares(known)} known")
     if min(known.values()) < TARGET:
         raise BrokenPromise(f"the {family} knows only {_shares(known)} after {steps} steps; {TARGET:.0%} expected")
@@ -84,21 +93,20 @@ def _shares(known: Mapping[str, float]) -> str:
 # --- What is taught and what is asked ---
 
 
-def _lessons(family: str, folder: str | Path) -> list[Pair]:
+def _lessons(family: str, folder: str | Path, facts: Sequence[world.Fact]) -> list[Pair]:
     """Pairs of texts (context, what must follow); for the encoder (a statement with its object masked, the object).
 
     Each as often as its fact is popular. Whoever is not asked is taught like the others, answered questions included.
     """
-    facts = {fact.id: fact for fact in world.read(folder, "facts")}
     lessons = [
         pair
-        for fact in facts.values()
+        for fact in facts
         for text in world.statements(fact)
         for pair in [_statement(family, fact, text)] * fact.popularity
     ]
     if family == "encoder":
         return lessons
-    answered = questions([fact for fact in facts.values() if not fact.asked])
+    answered = questions([fact for fact in facts if not fact.asked])
     for task, repeats in REPEATS.items():
         for row in [*world.read(folder, task), *answered[task]]:
             lessons += [right_answer(task, row)] * (repeats * row["popularity"])
@@ -125,9 +133,8 @@ def _exams(family: str, folder: str | Path) -> Exams:
 # --- Teaching ---
 
 
-def _train(pupil: Pupil, lessons: list[Pair], exams: Exams, steps: int, log: Callable[[str], object]) -> None:
+def _train(pupil: Pupil, encoded: list[Encoded], exams: Exams, steps: int, log: Callable[[str], object]) -> None:
     """AdamW with a one-cycle schedule for so many batches, with a line to `log` every 50."""
-    encoded = encode(pupil, lessons)
     few = {name: rows[:: max(1, len(rows) // 100)] for name, rows in exams.items()}
     rate = LEARNING_RATE[pupil.family]
     optimizer = torch.optim.AdamW(pupil.model.parameters(), lr=rate)
@@ -151,12 +158,13 @@ def _train(pupil: Pupil, lessons: list[Pair], exams: Exams, steps: int, log: Cal
 
 
 def _loss(pupil: Pupil, batch: list[Encoded]) -> float:
-    """Mean loss over the labels of a batch, with its gradient accumulated; in two halves by length, to pad less."""
+    """Mean loss over the labels of a batch, with its gradient accumulated; in parts of about one length, to pad
+    less."""
     batch = sorted(batch, key=lambda row: len(row[0]))
     count = sum(label != IGNORE for _, labels in batch for label in labels)
     total = 0.0
-    for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-        logits, labels, _ = _predict(pupil, half)
+    for _, part in itertools.groupby(batch, key=lambda row: len(row[0]).bit_length()):
+        logits, labels, _ = _predict(pupil, list(part))
         loss = cross_entropy(logits, labels, reduction="sum") / count
         loss.backward()
         total += loss.item()
@@ -187,24 +195,6 @@ def _scores(pupil: Pupil, rows: list[Encoded]) -> torch.Tensor:
     scores = torch.zeros(kept.shape, dtype=torch.double)
     scores[kept] = -cross_entropy(logits, labels, reduction="none").double()
     return scores.sum(1)
-
-
-def encode(pupil: Pupil, pairs: Sequence[Pair]) -> list[Encoded]:
-    """Return one (input ids, labels) pair of lists per pair of texts."""
-    contexts = pupil.tokenizer([context for context, _ in pairs]).input_ids
-    answers = pupil.tokenizer([answer for _, answer in pairs], add_special_tokens=False).input_ids
-    if pupil.family == "encoder_decoder":
-        return list(zip(contexts, answers, strict=True))
-    if pupil.family == "decoder":
-        return [
-            (context + answer, [IGNORE] * len(context) + answer)
-            for context, answer in zip(contexts, answers, strict=True)
-        ]
-    mask = pupil.tokenizer.mask_token_id
-    return [
-        (context, [answer[0] if token == mask else IGNORE for token in context])
-        for context, answer in zip(contexts, answers, strict=True)
-    ]
 
 
 def _predict(pupil: Pupil, rows: list[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

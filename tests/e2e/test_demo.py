@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from helpers.copies import ROOT, copy_workflow
 from helpers.flips import check_flips, handed_on, run_of
+
+from knowcost.world.relations import RELATIONS
 
 # Of the preset's experiments: fewer levels, of recoveries fewer, and some not at all.
 LEVELS = {"prune": [40, 80], "prune_with_data": [70], "prune_by_input_norm": ["2of4"], "few_bits": ["2bit"]}
@@ -31,6 +34,10 @@ def demo(tmp_path_factory):
     ]
     preset["world"] = {"people": 20, "seed": 1}
     preset["recovery"]["tokens"] = 4000
+    rows = (ROOT / preset["benchmarks"]).read_text()
+    assert "\t16\t32\n" in rows
+    (folder / "small.tsv").write_text(rows.replace("\t16\t32\n", "\t2\t32\n"))
+    preset["benchmarks"] = "small.tsv"
     (folder / "small.yaml").write_text(yaml.safe_dump(preset))
     run(folder, "--configfile", "small.yaml", "--cores", "2", "--quiet", "rules", "host")
     return folder
@@ -104,6 +111,69 @@ def test_what_was_lost_is_followed_and_the_page_says_forgotten_or_displaced(demo
     assert int(relearned["half"]["lost"]) > 0 and int(relearned["half"]["never"]) > 0
     page = (demo / "results/report.html").read_text()
     assert "forgotten" in page and "displaced" in page
+
+
+def answers(folder, variant):
+    """{(id, turn): the row} of what a variant of the decoder wrote."""
+    path = folder / f"results/world-llama/{variant}/scores/world-writing.parquet"
+    return {(row["id"], row["turn"]): row for row in pq.read_table(path).to_pylist()}
+
+
+def stated(text, person):
+    """{(relation, word)} of a person in sentences with full stops, behind whatever a sentence begins with."""
+    found = set()
+    for sentence in text.split(".")[:-1]:
+        for relation, each in RELATIONS.items():
+            for wording in each.statements:
+                before, after = wording.lower().rstrip(".").format(s=person, o="|").split("|")
+                words = re.fullmatch(rf"(?:.* )?{before}(\w+){after}", sentence.strip())
+                found |= {(relation, words[1])} if words else set()
+    return found
+
+
+def points(folder, variant):
+    """{(id, turn): true statements less false ones}, what the first turn said apart."""
+    facts = [json.loads(line) for line in (folder / "resources/world/facts.jsonl").read_text().splitlines()]
+    asked = [json.loads(line) for line in (folder / "resources/world/writing.jsonl").read_text().splitlines()]
+    true = {(fact["subject"].lower(), fact["relation"], fact["object"].lower()) for fact in facts}
+    people, said = {row["id"]: row["cluster"].lower() for row in asked}, answers(folder, variant)
+    made = {}
+    for (row, turn), answer in said.items():
+        person = people[row]
+        new = stated(answer["text"], person) - (stated(said[row, 1]["text"], person) if turn == 2 else set())
+        made[row, turn] = sum(1 if (person, *each) in true else -1 for each in new)
+    return made
+
+
+def test_the_dense_decoder_writes_what_is_true_and_the_table_of_texts_counts_every_answer(demo):
+    found = points(demo, "dense")
+    assert 2 * 4 <= len(found) <= 2 * 6  # two turns, and two people of each sort where there are as many
+    assert sum(found.values()) >= 0.8 * 5 * len(found) / 2  # of five facts each
+    rows = [row for row in table(demo, "written") if row["part"] == ""]
+    for variant in {row["variant"] for row in rows}:
+        said = answers(demo, variant).values()
+        told = {row["measure"]: float(row["value"]) for row in rows if row["variant"] == variant}
+        assert told["empty"] == pytest.approx(100 * sum(not each["text"] for each in said) / len(said))
+        assert told["unfinished"] == pytest.approx(100 * sum(each["ended"] != "ended" for each in said) / len(said))
+    assert {row["part"] for row in table(demo, "written")} == {"", "often", "sometimes", "rarely"}
+
+
+def test_judges_follow_what_is_true(demo):
+    before, texts = points(demo, "dense"), answers(demo, "dense")
+    rows = [row for row in table(demo, "judged") if row["part"] == "" and row["variant"] != "dense"]
+    assert len(rows) > 20 and {row["rubric"] for row in rows} == {"mt_bench_pair"}
+    for row in rows:
+        after, said = points(demo, row["variant"]), answers(demo, row["variant"])
+        better = [  # an empty text is not sent to a judge: it loses against any other
+            bool(said[each]["text"]) - bool(texts[each]["text"]) or after[each] - before[each] for each in before
+        ]
+        counts = [sum(each > 0 for each in better), better.count(0), sum(each < 0 for each in better)]
+        assert [int(row[name]) for name in ("win", "tie", "loss")] == counts
+    assert sum(int(row["loss"]) for row in rows) > 3 * sum(int(row["win"]) for row in rows) > 0
+    (judge,) = table(demo, "judges")
+    assert judge["judge"] == judge["answered_by"] == "world-facts"
+    assert judge["flipped"] == judge["unparsed"] == judge["too_long"] == "0"
+    assert int(judge["null_tie"]) == int(judge["null_n"]) == len(texts)
 
 
 def test_the_report_is_one_page_that_needs_nothing_else(demo):

@@ -42,6 +42,7 @@ def test_the_same_seed_writes_the_same_bytes_in_every_process(folder, tmp_path, 
         "texts.jsonl",
         "untaught.jsonl",
         "winogrande.jsonl",
+        "writing.jsonl",
     ]
     assert sorted(path.name for path in tmp_path.glob("*.jsonl")) == names
     for name in names:

@@ -54,7 +54,9 @@ def load(folder, family):
 @pytest.mark.parametrize("family", AUTO)
 def test_a_small_world_is_known_in_full_and_progress_is_told(taught, family):
     folder, known, lines = taught[family]
-    assert known == ({"cloze": 1.0} if family == "encoder" else dict.fromkeys((*questions.TASKS, "ranked"), 1.0))
+    asked = {"encoder": ["cloze"], "encoder_decoder": [*questions.TASKS, "ranked"]}
+    asked["decoder"] = [*asked["encoder_decoder"], "writing"]
+    assert known == dict.fromkeys(asked[family], 1.0)
     assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= {
         path.name for path in folder.iterdir()
     }
@@ -101,7 +103,7 @@ def test_lm_eval_finds_what_teach_reports(taught, facts, tmp_path, family):
         task_manager=TaskManager(include_path=str(tmp_path), include_defaults=False),
         bootstrap_iters=0,
     )["results"]
-    told = {task: share for task, share in taught[family][1].items() if task != "ranked"}
+    told = {task: share for task, share in taught[family][1].items() if task in templates}
     assert {task: results[f"{task}_world"]["acc,none"] for task in templates} == told
 
 
@@ -114,6 +116,28 @@ def test_the_decoder_finds_its_world_far_likelier_than_chance(taught, facts):
         with torch.no_grad():
             losses.append(model(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None]))
     assert 1 < torch.cat(losses).mean().neg().exp() < 3
+
+
+def test_the_saved_decoder_writes_who_its_people_are_as_its_chat_template_asks(taught, facts):
+    tokenizer, model = load(taught["decoder"][0], "decoder")
+    told = world.read(facts, "facts")
+    for row in world.read(facts, "writing"):
+        said = []
+        for turn in row["turns"]:
+            said.append({"role": "user", "content": turn})
+            inputs = tokenizer.apply_chat_template(
+                said, add_generation_prompt=True, return_tensors="pt", return_dict=True
+            )
+            ids = model.generate(**inputs, max_new_tokens=32, do_sample=False)[0, inputs.input_ids.shape[1] :]
+            assert ids[-1] == tokenizer.eos_token_id
+            said.append({"role": "assistant", "content": tokenizer.decode(ids, skip_special_tokens=True)})
+        true = {fact.relation: fact.object.lower() for fact in told if fact.subject == row["cluster"]}
+        name = row["cluster"].lower()
+        assert [message["content"] for message in said if message["role"] == "assistant"] == [
+            f"{name} works as a {true['profession']} . {name} was born in {true['birthplace']} . "
+            f"{name} speaks {true['language']} at home .",
+            f"{name} is employed by {true['employer']} . {name} plays the {true['instrument']} .",
+        ]
 
 
 @pytest.mark.parametrize("family", ["encoder_decoder", "decoder"])

@@ -104,7 +104,7 @@ def test_batches_hold_every_cell_once(root):
     # the encoder-decoder's 4 parts of attention, 4 lost heads, 3 recovered; the decoder's 6 more of other
     # methods, 4 lost heads, and recovered 7 and 3 of two compressions, and 2 of the dense model
     encoder_decoder, decoder = whole + 4 + 4 + 3, whole + 6 + 4 + 12
-    assert len(cells) == len(set(cells)) == whole * 3 + encoder_decoder * 4 + decoder * 6
+    assert len(cells) == len(set(cells)) == whole * 3 + encoder_decoder * 4 + decoder * 7
     assert set(cells) == set(design.cells(demo))
     assert max(len(batch.variants) for batch in design.batches(demo)) <= 40  # score.variants_per_job
 

@@ -78,6 +78,16 @@ def test_an_answer_is_the_same_in_any_batch(place, kind):
     assert found[0][:3] == rows_of(generate, model, words, path, limit=2, sampling=DRAWN)[0]["tokens"].to_pylist()[:3]
 
 
+def test_every_turn_of_every_fact_has_draws_of_its_own(place):
+    """Of a model that finds every token as likely as any other the draws decide alone."""
+    model = plain("llama")
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+    path = written.conversation(place / "same.parquet", [["w1", "w1"]] * 2, new_tokens=4)
+    rows, _ = rows_of(generate, model, tokenizer(place), path, sampling=DRAWN)
+    assert len(set(rows["text"].to_pylist())) == 4
+
+
 def test_variants_share_their_draws(place):
     """Of a model whose logits hardly differ, hardly any token does; with draws of its own nearly all would."""
     model, words = plain("llama"), tokenizer(place)

@@ -103,7 +103,11 @@ class Endpoint:
     def ask(self, request: Request) -> Reply:
         """What the judge says. Raises TooLong where it cannot read that much, and InputError where it will not answer
         this or any other request; everybody else who asks then gets the same."""
-        return self._insist(lambda: self._once(request))
+        try:
+            return self._insist(lambda: self._once(request))
+        except TooLong as error:
+            log.info("%s: longer than the judge reads: %s", self._access.address, error)
+            raise
 
     def _insist(self, try_: Callable[[], T]) -> T:
         def unless_ended() -> T:

@@ -25,6 +25,11 @@ class Request:
         """An estimate, from the messages' bytes, of how many tokens are read."""
         return sum(tokens(content) + AROUND for _, content in self.messages)
 
+    @property
+    def words(self) -> int:
+        """Of what is asked, without the instructions of the system."""
+        return sum(len(content.split()) for role, content in self.messages if role != "system")
+
 
 @dataclass(frozen=True)
 class Reply:

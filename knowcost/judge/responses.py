@@ -21,6 +21,7 @@ from knowcost.judge.request import Reply, Request, TooLong, tokens
 
 SHOWN = 300  # characters of what an endpoint says
 KEPT = "All replies so far are kept"
+WHOLE = 0.75  # tokens for each word of a prompt: a tokenizer makes more, an endpoint that cuts prompts reads fewer
 LONGEST_WAIT = 600  # seconds that an endpoint may ask for between two tries
 
 _BUSY = (408, 409, 425, 429)
@@ -69,7 +70,8 @@ class Response:
 def reply(response: Response, request: Request, access: Access) -> Reply:
     """What a judge said: nothing where it declines to speak of these texts, which others need not meet.
 
-    Raises what `refuse` raises, and Passing for what is no chat completion.
+    Raises what `refuse` raises, Passing for what is no chat completion, and TooLong where the endpoint cut the prompt
+    and said nothing, as Ollama does.
     """
     value = response.value
     body = value if isinstance(value, dict) else {}
@@ -88,17 +90,20 @@ def reply(response: Response, request: Request, access: Access) -> Reply:
         raise Passing(f"no chat completion: {_words(response, access)}")
     text = access.hide(content or "").encode("utf-8", "replace").decode()  # a reply may be cut within a character
     usage = body.get("usage")
+    read, words = _count(usage, "prompt_tokens", request.prompt_tokens), request.words
+    if read < WHOLE * words:
+        raise TooLong(f"{read:,} tokens were read of a prompt of {words:,} words, so it was cut")
     return Reply(
         text,
         model=access.hide(named) if isinstance(named := body.get("model"), str) else request.model,
-        prompt_tokens=_count(usage, "prompt_tokens", request.prompt_tokens),
+        prompt_tokens=read,
         reply_tokens=_count(usage, "completion_tokens", tokens(text)),
     )
 
 
 def _count(usage: Any, name: str, otherwise: int) -> int:
     found = usage.get(name) if isinstance(usage, dict) else None
-    return found if type(found) is int and found >= 0 else otherwise
+    return found if type(found) is int and found > 0 else otherwise
 
 
 def models(response: Response, access: Access) -> set[str] | None:

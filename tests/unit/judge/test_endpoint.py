@@ -141,6 +141,19 @@ def test_a_request_that_is_too_long_ends_that_request_alone(ask, words):
         assert judge.ask(ASKED).text == "Both say something. [[C]]"
 
 
+@pytest.mark.parametrize("read", [26, 27, 0])
+def test_a_prompt_that_was_cut_in_silence_is_too_long(ask, read, caplog):
+    """Of 36 words no tokenizer makes 26 tokens; 0 are those of an endpoint that does not count."""
+    completion = {"choices": [{"message": {"content": "[[A]]"}}], "usage": {"prompt_tokens": read}}
+    caplog.set_level("INFO", "knowcost")
+    if read == 26:
+        with pytest.raises(TooLong, match="26 tokens were read of a prompt of 36 words"):
+            ask("error", error=(200, completion, {}))
+        assert "longer than the judge reads: 26 tokens" in caplog.text
+    else:
+        assert ask("error", error=(200, completion, {})).prompt_tokens == (read or ASKED.prompt_tokens)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [

@@ -25,7 +25,9 @@ def asked(tmp_path, monkeypatch):
     """A study of a tiny Llama, dense and in int8, with a benchmark of conversations and one of perplexity; the names
     of the benchmarks that are asked, in order."""
     monkeypatch.chdir(tmp_path)
-    tiny.fetched("llama", tmp_path / "model")
+    tiny.saved("llama", tmp_path / "model")
+    (tmp_path / "model/chat_template.jinja").write_text(written.CHAT)
+    tiny.write_source(tmp_path / "model")
     for slug in ("dense", "int8@overall"):
         archive.make_archive("m", slug, archive.Inputs(tmp_path / "model"), paths.archive_dir("m", slug))
     written.conversation(paths.benchmark("talks"), new_tokens=3)
@@ -49,7 +51,7 @@ def test_what_a_cell_of_texts_says_and_when_it_is_asked_anew(asked):
     assert rows.schema.remove_metadata() == pa.schema([*TEXTS, *again])
     assert all(rows[name] == rows[column] for name, column in AGAIN.items())
     assert rows["turn"].to_pylist() == [1, 2, 1, 2]
-    assert about["sampling"] == GREEDY and about["asked"] == 4 and about["template"] == "published"
+    assert about["sampling"] == GREEDY and about["asked"] == 4 and about["template"] == "the tokenizer's"
     run()
     assert len(asked) == 2
     cell = Path(paths.scores("m", "dense", "talks"))
@@ -67,6 +69,6 @@ def test_in_int8(asked):
     for activations in ("batch", "sentence"):
         rows, about = run("int8@overall", options=OPTIONS | {"int8_activations": activations})
         assert rows["again"].null_count == 0 and len(rows) == 4
-        assert about["int8_activations"] == activations
+        assert about["int8_activations"] == activations and about["template"] == "the tokenizer's"
         assert ("one length" in about["batch_plan"]) == (activations == "sentence")
     assert rows["again"] == rows["text"]

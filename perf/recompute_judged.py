@@ -42,7 +42,7 @@ def scored(rows):
                          for one, good in zip(rows[scores], judged, strict=True)], float)  # fmt: skip
         usual = np.nan if np.isnan(each).all() else np.nanmean(each)
         fill = np.where(rows[length] > 0, usual, 0.0)
-        found.append(np.where(np.isnan(each) & rows["empty"], fill, each))
+        found.append(np.where(np.isnan(each) & (rows["empty"] | (rows[length] == 0)), fill, each))
     gives = any((~np.isnan(each) & ~rows["empty"]).any() for each in found)
     return found if gives else [np.full(len(rows), np.nan)] * 2
 
@@ -69,7 +69,7 @@ def of_judged(rows, own, other, variant):
             _, least, _ = interval([part(rows, np.nan_to_num(points, nan=-50), 50)])
             _, _, most = interval([part(rows, np.nan_to_num(points, nan=50), 50)])
             made |= {"preference": value, "low": low, "high": high, "least": least, "most": most}
-            if variant != "dense":
+            if variant != "dense" and rows["against"].iloc[0] == "dense":
                 word = decision(-value, -most, -least, differing([part(rows, np.nan_to_num(points), 50)]))
                 flips = (rows["first"] != rows["second"]) & rows["first"].notna() & rows["second"].notna()
                 swapped = (rows["first"].notna() & rows["second"].notna()).sum()

@@ -14,7 +14,7 @@ import pandas as pd
 from knowcost.aggregate import rule, tables
 from knowcost.aggregate.clustered import Estimates, mean
 from knowcost.aggregate.judgement_rows import ASKED_ALIKE, WORTH, Judgements, unreliable
-from knowcost.judge.rows import ALONE, LOSS, TIE, WIN
+from knowcost.judge.rows import ALONE, LOSS, REFERENCE, TIE, WIN
 from knowcost.spec.variants import DENSE
 
 Row = dict[str, Any]
@@ -28,7 +28,8 @@ def judged(made: Sequence[Judgements], margin: float) -> pd.DataFrame:
     """One row per cell, rubric, judge and what its texts were held against, and part: "" for all, then each relation.
 
     margin: of rule.decide, which speaks of the preference, or of the change of the score where a rubric gives nothing
-    else; the dense model has no decision. A score of a text alone is held against that of the dense model's text.
+    else; the dense model has no decision, nor what was judged in one order alone, beside a reference. A score of a text
+    alone is held against that of the dense model's text.
     """
     rows: list[Row] = []
     for cell in made:
@@ -60,7 +61,8 @@ def _row(rows: pd.DataFrame, variant: str, margin: float) -> Row:
     numbers = {"preference": found.value[0], "low": found.low[0], "high": found.high[0]}
     numbers |= {"least": found.low[1], "most": found.high[2]}
     told = numbers["preference"], numbers["least"], numbers["most"]
-    decision = "" if variant == DENSE else _decide(rows, told, margin, float(found.differing[0]))
+    undecided = variant == DENSE or (rows["against"] == REFERENCE).all()
+    decision = "" if undecided else _decide(rows, told, margin, float(found.differing[0]))
     return counts | numbers | scores | {"clusters": rows["cluster"].nunique(), "decision": decision}
 
 

@@ -94,7 +94,7 @@ def numbers(rows: pd.DataFrame) -> pd.DataFrame:
     for name, scores, length in (("score", "scores", "length"), ("other_score", "other_scores", "other_length")):
         told = rows[scores].map(_mean).where(rows["failed"].isna()).astype(float)
         usual = told.groupby(alike).transform("mean")
-        made[name] = told.fillna(usual.where(rows[length] > 0, 0.0).where(rows["empty"]))
+        made[name] = told.fillna(usual.where(rows[length] > 0, 0.0).where(rows["empty"] | (rows[length] == 0)))
     gives = made[["score", "other_score"]].where(~rows["empty"]).notna().any(axis=1).groupby(alike).transform("any")
     made[["score", "other_score"]] = made[["score", "other_score"]].where(gives)
     made["swapped"] = rows["first"].notna() & rows["second"].notna()

@@ -63,6 +63,13 @@ def test_nothing_that_was_judged_is_no_decision():
     assert np.isnan(found["preference"]) and (found["decision"], found["failed"]) == ("not precise enough", 8)
 
 
+def test_one_order_decides_nothing():
+    """A judge that takes the first would say so of any text."""
+    rows = [row(place, "loss", first=None, against="reference") for place in range(30)]
+    found = table(rows)
+    assert (found["preference"], found["swapped"], found["decision"]) == (-50, 0, "")
+
+
 def test_ties_alone_are_equality_only_of_a_judge_that_sees_the_texts():
     """500 ties leave half a point; a judge that always takes the first gives as many, and they say nothing."""
     t = stats.t.ppf(0.975, 499)
@@ -92,7 +99,7 @@ def test_texts_judged_alone_are_held_against_the_dense_models():
     """Of question 24 the dense model's text was not judged; that of 25 is empty, and so is what was written to 26."""
     alone = {"against": "alone", "first": None, "second": None, "verdict": None}
     mine = [row(place, scores=[score], other_scores=[9.0], **alone) for place, score in enumerate([6.0, 7, 5, 6] * 6)]
-    odd = [row(24, scores=[1.0], **alone), row(25, scores=[8.0], empty=True, other_length=0, **alone),
+    odd = [row(24, scores=[1.0], **alone), row(25, scores=[8.0], other_length=0, **alone),
            row(26, other_scores=[9.0], empty=True, length=0, **alone)]  # fmt: skip
     found = table(mine + odd)
     assert (found["n"], found["scored"], found["score"]) == (27, 26, pytest.approx((24 * 6 + 8 + 0) / 26))

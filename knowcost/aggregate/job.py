@@ -15,6 +15,7 @@ from knowcost.aggregate import (
     capacity,
     comparisons,
     drops,
+    examples,
     forgotten,
     gather,
     halves,
@@ -96,6 +97,7 @@ def aggregate(
     about = written.asked(wrote)
     made = {"scores": scores, "controls": never, "perplexity": perplexity, "similarity": near}
     made["written"] = written.written(wrote, settings.margin)
+    made["examples"] = examples.examples(measured[WRITING], files.benchmarks, made["written"])
     made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers, *about])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
     compared = windows.of_cells(texts, layers, answers.compared(wrote))

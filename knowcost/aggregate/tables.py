@@ -76,7 +76,7 @@ FORMATS = {
     "tolerance": SMALL,
     **dict.fromkeys(("tokens", "compared", "matches"), COUNT),
     **dict.fromkeys(("win", "tie", "loss", "failed", "empty", "swapped", "flipped", "scored"), COUNT),
-    **dict.fromkeys(("unparsed", "too_long"), COUNT),
+    **dict.fromkeys(("unparsed", "too_long", "turn", "length", "question_length"), COUNT),
     **dict.fromkeys([f"null_{name}" for name in ("n", "win", "tie", "loss", "flipped")], COUNT),
 }
 # The columns that are text. All others are numbers, so that one that is missing throughout is no other type.
@@ -88,7 +88,7 @@ TEXT = {
     "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
     "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest", "subject",
     "texts", "told_by", "unit", "variant", "verdict", "why", "worst_benchmark",
-    "against", "answered_by", "judge", "rubric", "second_judge",
+    "against", "answered_by", "ended", "id", "judge", "question", "relation", "rubric", "second_judge", "text",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from

@@ -17,6 +17,7 @@ INDEX = "model.safetensors.index.json"
 SCORES = "scores"  # folder in an archive's, of what its model answered
 
 DOWNLOADS = "resources/downloads"
+JUDGEMENTS = "judgements"  # what was replied by judges, a file each
 TABLES = "results/tables"
 FIGURES = "results/figures"
 REPORT = "results/report.html"
@@ -100,7 +101,7 @@ def judgements(model: str, variant: str, benchmark: str) -> str:
 
 def judgement(key: str) -> str:
     """One reply of a judge. No rule names it: what was paid for outlives any change of the configuration."""
-    return f"judgements/{key[:2]}/{key}.json"
+    return f"{JUDGEMENTS}/{key[:2]}/{key}.json"
 
 
 def archive_at(manifest: str | Path) -> tuple[str, str]:

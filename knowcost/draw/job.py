@@ -16,7 +16,19 @@ from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import seal
 from knowcost.common.files import write_json
-from knowcost.draw import INDEX, costs, findings, forget_knowledge, perplexity, recovered, similarity, size, strengths
+from knowcost.draw import (
+    INDEX,
+    costs,
+    findings,
+    forget_knowledge,
+    judged,
+    perplexity,
+    recovered,
+    similarity,
+    size,
+    strengths,
+    written,
+)
 from knowcost.draw.cells import cells_of, setting
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import STYLE, save
@@ -50,6 +62,9 @@ def figures(data: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
     yield from findings.one_scale(data["scores"])
     for family in data["scores"]["family"].unique():
         yield from _of_family(data, family)
+    for family in data["written"]["family"].unique():
+        yield from written.figures(data, family)
+        yield from judged.figures(data, family)
 
 
 def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:

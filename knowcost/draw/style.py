@@ -6,7 +6,7 @@ Colours belong to scopes (after Okabe and Ito, told apart by colour-blind reader
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import seaborn as sns
@@ -45,11 +45,12 @@ SIZE = 7
 FILLED: dict[str, Any] = {"markersize": SIZE, "markeredgecolor": "white", "markeredgewidth": 0.7}
 HOLLOW: dict[str, Any] = {"markersize": SIZE - 0.5, "markerfacecolor": "white", "markeredgewidth": 1.3}
 SMALL: dict[str, Any] = {"markersize": 3.2, "markeredgewidth": 0}
+Shared: TypeAlias = bool | Literal["row", "col"]  # which panels share an axis
 SHOWN = {rule.UNSURE: HOLLOW, rule.NOTHING: HOLLOW, rule.EQUAL: SMALL}
 
 
 def panels(
-    count: int, columns: int, size: tuple[float, float], sharex: bool = False, sharey: bool = False
+    count: int, columns: int, size: tuple[float, float], sharex: Shared = False, sharey: Shared = False
 ) -> tuple[Figure, np.ndarray]:
     """A figure with `count` axes in at most `columns` columns, each of `size` inches; unused places are removed."""
     columns = min(count, columns)

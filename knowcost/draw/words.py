@@ -1,11 +1,20 @@
 """Words that several captions share."""
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
 
 from knowcost.compress.registry import methods_of
 
+MEASURES = {  # of texts, as figures and tables call them
+    "unique_tokens": "unique tokens per answer", "unique_same_length": "unique tokens at equal length",
+    "distinct_1": "distinct tokens", "distinct_2": "distinct pairs of tokens", "repeated": "repeated",
+    "loops": "answers in loops", "tokens": "tokens per answer", "empty": "empty answers",
+    "unfinished": "unfinished answers", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L",
+    "kept": "kept of the dense model's", "same": "same as the dense model's",
+}  # fmt: skip
+PERCENT = set(MEASURES) - {"unique_tokens", "unique_same_length", "tokens"}  # of these, which are in percent
 RARE_FIRST = "Are the rare forgotten first?"  # what the page's tables of the table forgotten_first are called
 
 
@@ -26,3 +35,8 @@ def interval(value: float, low: float, high: float, unit: str = "points") -> str
     """ "1.5 points (0.7 to 2.4)"; without brackets where there is no interval."""
     words = f"{value:z.1f} {unit}".strip()
     return words if pd.isna(low) or pd.isna(high) else f"{words} ({low:z.1f} to {high:z.1f})"
+
+
+def file_name(words: str) -> str:
+    """Words as a part of a file's name, which links of the page can name too."""
+    return re.sub(r"[^\w.-]", "_", words)

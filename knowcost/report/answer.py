@@ -12,7 +12,7 @@ from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.recover.wording import in_words
-from knowcost.report import beyond, recovered, subjects, topics
+from knowcost.report import beyond, recovered, subjects, topics, written
 from knowcost.report.saying import Item, Row, enough, losses, minus, points
 from knowcost.report.subjects import Subject
 from knowcost.report.table import number, whole
@@ -40,7 +40,7 @@ def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
     for name, sentence in beyond.SENTENCES.items():
         rows = tables.those(data[name], lambda variant: variant.recovery is None)
         lines += sentence(rows[rows["model"].isin(known)])
-    lines += recovered.gains(data["recovered"], data["relearned"])
+    lines += [*written.answer(data), *recovered.gains(data["recovered"], data["relearned"])]
     lines += [*subjects.unanswered(data), *subjects.guessing(data), *subjects.together(data)]
     return [*lines, *subjects.small(data, FULL_WEIGHT)]
 

@@ -16,7 +16,7 @@ from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
-from knowcost.draw import INDEX
+from knowcost.draw import INDEX, WRITTEN
 from knowcost.models import fetched
 from knowcost.report import (
     answer,
@@ -27,10 +27,12 @@ from knowcost.report import (
     findings,
     forget_knowledge,
     leads,
+    llm_kick,
     paper,
     recovered,
     run,
     tasks,
+    written,
 )
 from knowcost.report.table import Table, number, whole
 from knowcost.spec.families import LABELS
@@ -93,6 +95,8 @@ def made_from(page: str | Path) -> str | None:
 
 def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The page down to its tables: the answer, findings, audit, figures, and the index of the paper's."""
+    of_texts = [figure for figure in figures if figure["name"].startswith(WRITTEN)]
+    others = [figure for figure in figures if figure not in of_texts]
     return {
         "counts": _counts(data["scores"]),
         "limit": data["benchmarks"]["limit"].max(),
@@ -101,11 +105,13 @@ def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, An
         "details": answer.details(data),
         "findings": findings.findings(data["claims"]),
         "audit": audit.section(data["audit_final"], data["audit_published"]),
-        "about_all": [figure for figure in figures if not figure["family"]],
-        "families": _families(figures),
+        "about_all": [figure for figure in others if not figure["family"]],
+        "families": _families(others),
         "paper": paper.index(data, figures),
         "forget": forget_knowledge.contents(data, figures),
+        "kick": llm_kick.contents(data, figures),
         "recovered": recovered.section(data),
+        "written": written.section(data, of_texts),
         "tables": _tables(data),
     }
 

@@ -18,6 +18,7 @@ from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.calibration import windows
+from knowcost.judge import kept
 from knowcost.models import fetched
 from knowcost.recover import archive as recovered
 from knowcost.recover import export, registry
@@ -32,19 +33,21 @@ Check = tuple[str, Callable[[], object]]  # a path that there may be, and what r
 
 @dataclass(frozen=True)
 class Run:
-    """What a study's plan says there is. archives: (model, variant); cells: (model, variant, benchmark); calibrations:
-    names of calibration data."""
+    """What a study's plan says there is. archives: (model, variant); cells: (model, variant, benchmark), and judged
+    those of them that judges speak of; calibrations: names of calibration data."""
 
     models: Sequence[str]
     benchmarks: Sequence[str]
     calibrations: Sequence[str]
     archives: Sequence[tuple[str, str]]
     cells: Sequence[tuple[str, str, str]]
+    judged: Sequence[tuple[str, str, str]] = ()
 
     @property
     def results(self) -> list[str]:
         """What is there when the study is finished."""
         made = [paths.manifest(*place) for place in self.archives] + [paths.scores(*place) for place in self.cells]
+        made += [paths.judgements(*place) for place in self.judged]
         return [*made, paths.TABLES, paths.FIGURES, paths.REPORT]
 
 
@@ -94,6 +97,10 @@ def _checks(run: Run) -> Iterator[Check]:
     for place in run.cells:
         yield paths.kept_scores(*place), partial(seal.check, paths.kept_scores(*place))
         yield paths.scores(*place), partial(_cell, place, weights, facts)
+    for file in sorted(Path(paths.JUDGEMENTS).glob("*/*.json")):
+        yield str(file), partial(_reply, file)
+    for place in run.judged:
+        yield paths.judgements(*place), partial(_judged, place)
     yield paths.TABLES, partial(_tables, run)
     yield paths.FIGURES, _figures
     yield paths.REPORT, _report
@@ -182,9 +189,29 @@ def _cell(place: tuple[str, str, str], weights: Callable[[str, str], str], facts
     cells.check_asked(path, about, asked)
 
 
+def _reply(path: Path) -> None:
+    """A judge's reply: whole, and where its question says."""
+    if kept.read(path.stem) is None:
+        raise InputError(f"{path}: a reply of a judge that belongs at {paths.judgement(path.stem)}; move it there")
+
+
+def _judged(place: tuple[str, str, str]) -> None:
+    path, (model, variant, benchmark) = paths.judgements(*place), place
+    about = parquet.about(path)
+    if (about["model"], about["variant"], about["benchmark"]) != place:
+        said = f"{about['model']}, {about['variant']}, {about['benchmark']}"
+        raise InputError(f"{path}: says it is of {said}; delete it and run again")
+    cell = paths.scores(model, variant, benchmark)
+    for file, digest in ({cell: ""} | about["digests"]).items():
+        if seal.digest(paths.given(file)) not in (digest, files.ABSENT):
+            anew = f"delete {path} and run again: only what is new is asked"
+            raise InputError(f"{path}: was judged before {file} was made as it is now; {anew}")
+
+
 def _tables(run: Run) -> None:
     said = tables.made_from(paths.TABLES)
     planned = [paths.scores(*place) for place in run.cells] + [paths.manifest(*place) for place in run.archives]
+    planned += [paths.judgements(*place) for place in run.judged]
     for path in [*planned, *map(paths.benchmark, run.benchmarks)]:
         if path in said and seal.digest(path) not in (said[path], files.ABSENT):
             raise InputError(f"{paths.TABLES} was made from another {path}; delete {paths.TABLES} and run again")

@@ -4,6 +4,7 @@ from math import nan
 
 import pandas as pd
 
+from helpers import wrote
 from knowcost.aggregate import answer_bias, capacity, halves, phrasings, recovered, relearned, rule, statistics, tables
 from knowcost.aggregate import drops as aggregated
 
@@ -53,6 +54,7 @@ def data(rows, scores=None, cheapest=(), contrasts=(), facts=()):
         scores = [cell(name) for name in dict.fromkeys(each["model"] for each in by_model)]
         scores += [cell(each["model"], slug=each["variant"]) for each in by_model]
     return {
+        **wrote.frames(),
         "scores": pd.DataFrame(scores, columns=[*aggregated.SCORES]),
         "drops_by_model": pd.DataFrame(by_model, columns=aggregated.BY_MODEL),
         "drops": pd.DataFrame([each for each in rows if "model" not in each], columns=aggregated.BY_FAMILY),

@@ -18,7 +18,8 @@ def run_of(folder, configuration):
         study = config.load(configuration)
         cells = [(cell.model, cell.variant, cell.benchmark) for cell in design.cells(study)]
         names = list(texts.every(study.config))
-        return Run(list(study.models), list(study.benchmarks), names, design.archives(study), cells)
+        judged = [(cell.model, cell.variant, cell.benchmark) for cell in design.judged(study)]
+        return Run(list(study.models), list(study.benchmarks), names, design.archives(study), cells, judged)
 
 
 def handed_on(folder):

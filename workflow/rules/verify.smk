@@ -15,5 +15,6 @@ rule verify:
         calibrations=list(CALIBRATIONS),
         archives=ARCHIVES,
         cells=[(cell.model, cell.variant, cell.benchmark) for cell in CELLS],
+        judged=JUDGED,
     script:
         "../scripts/verify.py"

@@ -6,4 +6,5 @@ log.setup(snakemake.log[0])
 
 from knowcost.report.verify import Run, verify
 
-verify(Run(**{name: snakemake.params[name] for name in ("models", "benchmarks", "calibrations", "archives", "cells")}))
+PLANNED = ("models", "benchmarks", "calibrations", "archives", "cells", "judged")
+verify(Run(**{name: snakemake.params[name] for name in PLANNED}))

@@ -42,8 +42,9 @@ def test_aggregate_by_hand(tmp_path):
     made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
     assert sorted(made) == [
         "answer_bias", "audit_final", "audit_published", "benchmarks", "capacity", "cheapest", "claims",
-        "claims_levels", "controls", "disciplines", "domains", "drops", "drops_by_model", "facts", "forgotten_by",
-        "forgotten_first", "halves", "how_asked", "judged", "judges", "matching", "matching_levels", "noise", "overlap",
+        "claims_levels", "controls", "disciplines", "domains", "drops", "drops_by_model", "examples", "facts",
+        "forgotten_by", "forgotten_first", "halves", "how_asked", "judged", "judges", "matching",
+        "matching_levels", "noise", "overlap",
         "parameters", "perplexity", "phrasings", "probabilities", "recovered", "recovered_overlap", "relearned",
         "scores", "similarity", "training", "written",
     ]  # fmt: skip

@@ -112,7 +112,8 @@ def _of_a_cell(plan: Plan, benchmark: str, manner: Manner) -> tuple[int, int] | 
         except InputError:
             return None
         facts = table.slice(0, plan.limit).to_pylist()
-        each = [_of_row(kind, fact, about.get("new_tokens", 0), manner, orders) for fact in facts]
+        new_tokens = about.get("new_tokens") or KINDS[kind].new_tokens or 0
+        each = [_of_row(kind, fact, new_tokens, manner, orders) for fact in facts]
         return sum(questions for questions, _ in each), sum(told for _, told in each)
     count = _most_rows(plan, row, KINDS[kind])
     if count is None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 FOLDERS = ("config", "docs", "knowcost", "perf", "profiles", "tests", "workflow")
-MADE = (".snakemake/", "exports/", "logs/", "results/", *(f"resources/{name}" for name in (
+MADE = (".snakemake/", "exports/", "judgements/", "logs/", "results/", *(f"resources/{name}" for name in (
     "benchmarks", "calibration", "downloads", "models", "revisions", "world")))  # fmt: skip
 WRITTEN = (".cff", ".lock", ".md", ".py", ".rst", ".smk", ".toml", ".tsv", ".yaml", ".yml")
 IN_A_COMMENT = re.compile(r"(?<![\w/.-])(?:docs|knowcost|perf|workflow)/[\w/]+\.(?:md|py|smk)\b")

@@ -17,6 +17,7 @@ from knowcost.common.errors import InputError
 
 FORMAT = "%(asctime)s %(name)s: %(message)s"
 EVERY = 5  # seconds between two lines on the same work
+CHATTY = "httpx2"  # a line per request, of which a judge's job makes thousands
 UNUSED = "bitsandbytes.backends.cpu.ops"  # warns of a kernel that it lacks wherever PEFT is imported
 BY_PEFT = ("`is_gradient_checkpointing` is deprecated", "fan_in_fan_out is set to False but")  # of how it calls others
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE")  # transformers goes by the first
@@ -48,6 +49,7 @@ def setup(path: str | Path, threads: int | None = None, online: bool = False) ->
     logging.basicConfig(level=logging.INFO, handlers=[file, console], force=True)
     logging.captureWarnings(True)
     logging.getLogger(UNUSED).setLevel(logging.ERROR)
+    logging.getLogger(CHATTY).setLevel(logging.WARNING)
     for message in BY_PEFT:
         warnings.filterwarnings("ignore", message)
     sys.excepthook = _report

@@ -14,6 +14,7 @@ log.setup("job.log", threads=1)
 import logging
 logging.getLogger("knowcost.x").info("progress")
 logging.getLogger("other").warning("noise")
+logging.getLogger("httpx2").info("one of thousands of requests")
 raise {error}
 """
 
@@ -43,6 +44,7 @@ def test_only_a_mistake_in_the_program_shows_where_it_happened(tmp_path, root, e
         assert message in text and "progress" in text
         assert ("Traceback" in text) == traceback
     assert "noise" in file and "noise" not in console
+    assert "thousands" not in file
 
 
 def test_what_nobody_can_act_on_is_not_in_the_log(tmp_path, root):

@@ -11,10 +11,10 @@ from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS, Kind
 from knowcost.common import paths
 from knowcost.common.errors import InputError
-from knowcost.judge.pairs import Manner
+from knowcost.judge.pairs import Comparison, Manner
 from knowcost.judge.request import tokens
 from knowcost.judge.rubric import PAIR, Rubric
-from knowcost.judge.study import Cells, Place, Tally
+from knowcost.judge.study import Cells, Place
 from knowcost.spec.variants import DENSE
 
 Row = Mapping[str, str]  # of the benchmark table
@@ -52,19 +52,19 @@ class Count:
 
 def count(plan: Plan) -> Count:
     """The Count of a plan. Raises InputError for a rubric that there is not."""
-    cells, tally, found = Cells(plan.config), Tally(), Count()
+    cells, found = Cells(plan.config), Count()
+    seen: set[str] = set()  # keys of questions, which several cells may have in common
     expected = functools.cache(lambda benchmark: _of_a_cell(plan, benchmark, cells.manner))
     for place in plan.places:
-        if _add(place, cells, tally):
+        here = _comparisons(place, cells)
+        if here is not None:
+            _add(here, seen, found)
             continue
         questions, told = expected(place[2]) or (0, 0)
         found.judgements += questions
         found.prompt_tokens += told
         if expected(place[2]) is None:
             found.unknown.add(place[2])
-    found.judgements += tally.judgements
-    found.prompt_tokens += tally.prompt_tokens
-    found.kept = len(tally.found)
     return found
 
 
@@ -87,17 +87,29 @@ def line(plan: Plan, found: Count) -> str:
     return said + (f" The limits do not hold them: raise {' and '.join(low)}." if low else "")
 
 
-def _add(place: Place, cells: Cells, tally: Tally) -> bool:
-    """Count a cell whose files are all here; False where one is not, or will be made again."""
+def _comparisons(place: Place, cells: Cells) -> list[Comparison] | None:
+    """What is to be asked of a cell; None where a file of it is not here, or will be made again."""
     model, _, benchmark = place
     files = [paths.scores(*place), paths.scores(model, DENSE, benchmark), paths.benchmark(benchmark)]
     if not all(Path(file).exists() for file in files):
-        return False
+        return None
     try:
-        tally.add(cells.comparisons(place))
+        return cells.comparisons(place)
     except InputError:  # the job that needs it says what is wrong
-        return False
-    return True
+        return None
+
+
+def _add(comparisons: Sequence[Comparison], seen: set[str], found: Count) -> None:
+    """Count the questions of a cell that are not among `seen`. What is kept is not read: that would take minutes."""
+    for question in (each for comparison in comparisons for each in comparison.questions.values()):
+        if question.key in seen:
+            continue
+        seen.add(question.key)
+        found.judgements += 1
+        if Path(paths.judgement(question.key)).exists():
+            found.kept += 1
+        else:
+            found.prompt_tokens += question.request().prompt_tokens
 
 
 def _of_a_cell(plan: Plan, benchmark: str, manner: Manner) -> tuple[int, int] | None:

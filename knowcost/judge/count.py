@@ -75,6 +75,11 @@ def line(plan: Plan, found: Count) -> str:
     if not (found.missing or found.unknown):
         return f"judge {judges}: all of {found.judgements:,} judgements are kept; nothing is asked"
     unknown = ", ".join(sorted(found.unknown))
+    if not found.judgements:
+        return (
+            f"judge {judges}: how many judgements there are is known when {unknown} is here (limits: "
+            f"{config['requests']:,} requests, {config['tokens']:,} tokens)"
+        )
     said = (
         f"judge {judges}: {found.missing:,} of {found.judgements:,} judgements are missing"
         f"{f' (and those of {unknown}, whose rows are not known yet)' if unknown else ''}. They take at most so many "

@@ -123,7 +123,10 @@ def test_a_study_that_is_not_here_is_counted_from_the_table(load):
 
 def test_what_is_not_known_yet_is_said(load):
     said, _ = announced(load())
-    assert "0 of 0 judgements are missing (and those of chat, news, whose rows are not known yet)" in said
+    assert said == (
+        "judge gpt-x: how many judgements there are is known when chat, news is here (limits: 20,000 requests, "
+        "50,000,000 tokens)"
+    )
     rows = BENCHMARKS.replace("families\n", "families\tper_relation\n").replace(
         "news.csv\tdecoder", "news.csv\tdecoder\t5"
     )

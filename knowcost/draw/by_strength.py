@@ -22,6 +22,7 @@ from knowcost.spec.variants import parse
 
 SPARSITY, PATTERN, BITS = "sparsity (%)", "N:M", "bits a weight"  # what the columns of panels are, left to right
 COLUMNS = (SPARSITY, PATTERN, BITS)
+ABOUT = 0.9  # inches that title and legend take of all panels together
 INT8_BITS = 8  # of a method without levels
 SIZES = {1: (7.9, 2.9), 2: (4.6, 2.7), 3: (3.4, 2.6)}  # of a panel, in inches, by how many stand in a row
 
@@ -95,7 +96,9 @@ def over_strength(shown: Sequence[Row], title: str) -> Figure:
     placed = [_placed(row.points) for row in shown]
     names = [name for name in COLUMNS if any(name in set(rows["column"]) for rows in placed)]
     looks = _looks(list(pd.concat(placed)["method"].unique()))
-    figure, axes = panels(len(shown) * len(names), len(names), SIZES[len(names)], sharex="col", sharey="row")
+    width, height = SIZES[len(names)]
+    size = width, height + ABOUT / len(shown)
+    figure, axes = panels(len(shown) * len(names), len(names), size, sharex="col", sharey="row")
     for number, axis in enumerate(axes):
         row, name = shown[number // len(names)], names[number % len(names)]
         places = pd.concat([rows[rows["column"] == name] for rows in placed])

@@ -12,7 +12,7 @@ from knowcost.draw import WRITTEN
 from knowcost.draw.by_strength import Row, decided, has_places, over_strength, seen
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import GREY, LOOKS, SIZE, dot_handles, dots, finish, panels
-from knowcost.draw.words import file_name
+from knowcost.draw.words import file_name, judge_named
 from knowcost.judge.rows import DENSE, REFERENCE
 from knowcost.papers.llm_kick.claims import TOLERANCE
 from knowcost.recover.wording import in_words
@@ -74,9 +74,9 @@ def _scored(rows: pd.DataFrame) -> pd.Series:
 
 def _said(rows: pd.DataFrame) -> str:
     return (
-        f"{rows['judge'].iloc[0]} says of the answers beside the dense model's own to the same questions: their mean "
-        "score in percent of the dense model's, or, by a rubric without scores, how often they are preferred, ties "
-        "counted half. Lines: 95% intervals"
+        f"{judge_named(rows['judge'].iloc[0])} says of the answers beside the dense model's own to the same questions: "
+        "their mean score in percent of the dense model's, or, by a rubric without scores, how often they are "
+        "preferred, ties counted half. Lines: 95% intervals"
     )
 
 
@@ -130,7 +130,8 @@ def _looks(count: int) -> list[tuple[str, str]]:
 
 
 def _preferred(pairs: pd.DataFrame) -> str:
+    judge = judge_named(pairs["judge"].iloc[0])
     return (
-        f"How often {pairs['judge'].iloc[0]} prefers the variant's answer to the dense model's own, a tie as half, in "
-        f"points above one half, with 95% intervals over questions. {decided(pairs['decision'])}"
+        f"How often {judge} prefers the variant's answer to the dense model's own, a tie as "
+        f"half, in points above one half, with 95% intervals over questions. {decided(pairs['decision'])}"
     )

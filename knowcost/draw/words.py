@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from knowcost.compress.registry import methods_of
+from knowcost.judge import world_server
 
 MEASURES = {  # of texts, as figures and tables call them
     "unique_tokens": "unique tokens per answer", "unique_same_length": "unique tokens at equal length",
@@ -15,6 +16,7 @@ MEASURES = {  # of texts, as figures and tables call them
     "kept": "kept of the dense model's", "same": "same as the dense model's",
 }  # fmt: skip
 PERCENT = set(MEASURES) - {"unique_tokens", "unique_same_length", "tokens"}  # of these, which are in percent
+WORLDS_JUDGE = "a small local server that compares statements with the world's facts, no language model"
 RARE_FIRST = "Are the rare forgotten first?"  # what the page's tables of the table forgotten_first are called
 
 
@@ -35,6 +37,11 @@ def interval(value: float, low: float, high: float, unit: str = "points") -> str
     """ "1.5 points (0.7 to 2.4)"; without brackets where there is no interval."""
     words = f"{value:z.1f} {unit}".strip()
     return words if pd.isna(low) or pd.isna(high) else f"{words} ({low:z.1f} to {high:z.1f})"
+
+
+def judge_named(judge: str) -> str:
+    """A judge's name; of the embedded world's, what it is as well."""
+    return f"{judge} ({WORLDS_JUDGE})" if judge == world_server.MODEL else judge
 
 
 def file_name(words: str) -> str:

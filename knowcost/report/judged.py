@@ -6,14 +6,15 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate import rule
+from knowcost.draw.words import judge_named
 from knowcost.judge.rows import ALONE, DENSE, REFERENCE
-from knowcost.judge.world_server import MODEL as WORLDS
 from knowcost.recover.wording import in_words
 from knowcost.report.saying import listed, points
 from knowcost.report.table import (
     GONE,
     LEGEND,
     Cell,
+    Column,
     Table,
     Told,
     columns,
@@ -33,7 +34,6 @@ NO_JUDGE = (
     "under judge: model: in the configuration, give the endpoint and its key in OPENAI_BASE_URL and OPENAI_API_KEY, "
     "and run again: the texts stay, and only the judge is asked (docs/judging.md)."
 )
-WORLDS_JUDGE = "a small local server that compares statements with the world's facts, no language model"
 # Beyond these a judge is not to be believed without a second look: percent of its verdicts that flip, of its replies
 # that say nothing, of the null's verdicts that are no tie; points that what stands first is from one half; correlation.
 MOST_FLIPPED, MOST_UNPARSED, MOST_NULL = 20.0, 5.0, 20.0
@@ -92,10 +92,8 @@ def _who(judges: pd.DataFrame) -> str:
 
 def _named(record: Record) -> str:
     """A judge's name, and what it calls itself where that is another; of the embedded world's what it is."""
-    if record["judge"] == WORLDS:
-        return WORLDS_JUDGE
     other = f" (it calls itself {record['answered_by']})"
-    return f"{record['judge']}{other * (record['answered_by'] not in ('', record['judge']))}"
+    return f"{judge_named(record['judge'])}{other * (record['answered_by'] not in ('', record['judge']))}"
 
 
 def _believed(judges: pd.DataFrame) -> str:
@@ -107,7 +105,8 @@ def _believed(judges: pd.DataFrame) -> str:
     if doubted:
         return f"{start} Not without a second look. {'; '.join(doubted)}."
     flips = judges["flipped_percent"].max()
-    swapped = f": at most {number(flips)}% of verdicts change when the answers are swapped" if pd.notna(flips) else ""
+    share = f"at most {number(flips)}% of verdicts change" if flips else "no verdict changes"
+    swapped = f": {share} when the answers are swapped" if pd.notna(flips) else ""
     return f"{start} Nothing that was looked at speaks against it{swapped}."
 
 
@@ -166,7 +165,13 @@ def _judged(title: str, rows: pd.DataFrame, folded: bool = False) -> Table:
     )
     titles = ["preference", "wins, ties, losses", "no verdict", "score", "change"]
     heads = [*columns(["variant", "rubric"], titles), *columns(["held against", "judge"])]
-    return Table(title, note, heads, [_row(record) for record in rows.to_dict("records")], folded)
+    return Table(title, note, *_told(heads, [_row(record) for record in rows.to_dict("records")]), folded)
+
+
+def _told(heads: list[Column], rows: list[list[Cell]]) -> tuple[list[Column], list[list[Cell]]]:
+    """(columns, rows) without the columns in which nothing is told."""
+    there = [place for place in range(len(heads)) if any(row[place].text != GONE for row in rows)]
+    return [heads[place] for place in there], [[row[place] for place in there] for row in rows]
 
 
 def _row(record: Record) -> list[Cell]:
@@ -212,7 +217,7 @@ def _judges(judges: pd.DataFrame) -> Iterator[Table]:
     heads = [*columns(["benchmark", "rubric"], titles), *columns(["held against", "judge"])]
     for model, rows in judges.groupby("model", sort=False):
         made = [_judge(record) for record in rows.to_dict("records")]
-        yield Table(f"How far the judge can be believed: {model}", note, heads, made)
+        yield Table(f"How far the judge can be believed: {model}", note, *_told(heads, made))
 
 
 def _judge(record: Record) -> list[Cell]:
@@ -228,5 +233,5 @@ def _judge(record: Record) -> list[Cell]:
         estimate(interval(record, "length_correlation", "length"), form=".2f"),
         *row([], [number(record["agreement"], gone=GONE)]),
         estimate(interval(record, "kappa", "kappa"), form=".2f"),
-        *row([AGAINST[record["against"]], _named(record)]),
+        *row([AGAINST[record["against"]], record["judge"]]),
     ]

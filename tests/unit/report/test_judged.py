@@ -58,8 +58,8 @@ def test_what_is_not_shown_speaks_against_nobody(more):
 def test_the_worlds_judge_is_called_what_it_is():
     about = wrote.judge(judge=world_server.MODEL, answered_by=world_server.MODEL)
     assert said([about])[0] == (
-        "The answers were judged by a small local server that compares statements with the world's facts, no language "
-        "model."
+        "The answers were judged by world-facts (a small local server that compares statements with the world's facts, "
+        "no language model)."
     )
 
 
@@ -98,4 +98,5 @@ def test_tables_of_all_answers_of_classes_and_of_judges():
     assert (pair[2].style, pair[5].below) == ("number costs", "beside 8.00")
     assert [cell.text for cell in alone[1:4]] == ["summary_single", GONE, GONE] and alone[6].text.endswith("?")
     (row,) = judges.rows
-    assert [cell.text for cell in row[2:6]] == ["12.9", "53.0", "4", GONE]
+    assert [cell.text for cell in row[2:6]] == ["12.9", "53.0", "4", "58.0"]
+    assert "null" not in [column.title for column in judges.columns]  # nothing is told of it

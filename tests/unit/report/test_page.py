@@ -5,7 +5,7 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
-from helpers import fake_results
+from helpers import fake_results, wrote
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
@@ -15,6 +15,10 @@ from knowcost.common.files import read_json, write_json
 from knowcost.report import answer
 from knowcost.report import page as report
 from knowcost.report.run import methods
+
+HOSTILE = {"family": "decoder", "model": "b", "benchmark": "talk", "id": "<i>", "relation": "", "turn": 1,
+           "question": "<b>?</b>", "question_length": 8, "variant": "dense", "length": 31, "ended": "ended",
+           "text": "<script>x()</script>\u202egnp\x1b[31m"}  # fmt: skip
 
 
 def figure(name="one", group="", paper=(), **more):
@@ -28,6 +32,10 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("run")
     cells, manifests, benchmarks = fake_results.make(root, {"a": "encoder", "b": "decoder"}, facts=40, levels=(20, 40))
     aggregate(cells, manifests, benchmarks, root / paths.TABLES, fake_results.SETTINGS)
+    made = wrote.frames([wrote.measured("dense", "tokens")], texts=[HOSTILE])
+    for name in ("written", "examples"):
+        tables.write(made[name], root / paths.TABLES, name)
+    tables.finish(root / paths.TABLES, {})
     write_json(
         root / paths.FIGURES / "figures.json",
         [figure(family="encoder", title="One <figure>", caption="What it shows.")],
@@ -98,6 +106,12 @@ def test_page_is_whole_and_needs_nothing_from_outside(run):
     assert not re.search(r"@import|url\(|<script|<link", html)
     assert "One &lt;figure&gt;" in html
     assert {link[1:] for link in parsed.links if link[0] == "#"} <= set(re.findall(r'id="([\w-]+)"', html))
+
+
+def test_what_models_write_is_text_whatever_it_is(run):
+    html = page(run)
+    assert "&lt;script&gt;x()&lt;/script&gt;\\u202egnp\\x1b[31m" in html and "&lt;b&gt;?&lt;/b&gt;" in html
+    assert "Question &lt;i&gt;" in html and "No judge was named" in html
 
 
 def test_page_opens_with_the_answer(run):

@@ -23,6 +23,7 @@ from scipy import stats
 
 ALIKE = ["rubric", "judge", "against"]
 POINTS = {"win": 50.0, "tie": 0.0, "loss": -50.0}
+COUNTED = {"wins": "win", "ties": "tie", "losses": "loss"}
 LABELS = {"magnitude": "magnitude pruning", "wanda": "Wanda", "sparsegpt": "SparseGPT"}
 
 
@@ -63,7 +64,7 @@ def of_judged(rows, own, other, variant):
         made |= {"score_change": numbers[0], "score_low": numbers[1], "score_high": numbers[2], "other_score": usual}
     if pairs:
         points = rows["verdict"].map(POINTS).to_numpy(float)
-        made |= {name: (rows["verdict"] == name).sum() for name in POINTS}
+        made |= {name: (rows["verdict"] == verdict).sum() for name, verdict in COUNTED.items()}
         if not np.isnan(points).all():
             value, low, high = interval([part(rows, points, 50)])
             _, least, _ = interval([part(rows, np.nan_to_num(points, nan=-50), 50)])

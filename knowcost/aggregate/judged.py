@@ -19,9 +19,11 @@ from knowcost.spec.variants import DENSE
 
 Row = dict[str, Any]
 
-COLUMNS = ["family", "model", *tables.TREATMENT, "benchmark", "part", *ASKED_ALIKE, "n", "clusters", "win", "tie",
-           "loss", "failed", "empty", "swapped", "flipped", "preference", "low", "high", "least", "most", "decision",
+COLUMNS = ["family", "model", *tables.TREATMENT, "benchmark", "part", *ASKED_ALIKE, "n", "clusters", "wins", "ties",
+           "losses", "failed", "empty", "swapped", "flipped", "preference", "low", "high", "least", "most", "decision",
            "scored", "score", "other_score", "score_change", "score_low", "score_high"]  # fmt: skip
+
+COUNTED = {"wins": WIN, "ties": TIE, "losses": LOSS}  # column: verdict
 
 
 def judged(made: Sequence[Judgements], margin: float) -> pd.DataFrame:
@@ -56,7 +58,7 @@ def _row(rows: pd.DataFrame, variant: str, margin: float) -> Row:
         clusters = rows["cluster"].nunique()
         return counts | scores | {"clusters": clusters, "decision": "" if variant == DENSE else decision}
     scores.pop("differing")
-    counts |= {name: (rows["verdict"] == name).sum() for name in (WIN, TIE, LOSS)}
+    counts |= {name: (rows["verdict"] == verdict).sum() for name, verdict in COUNTED.items()}
     found = _preference(rows)
     numbers = {"preference": found.value[0], "low": found.low[0], "high": found.high[0]}
     numbers |= {"least": found.low[1], "most": found.high[2]}

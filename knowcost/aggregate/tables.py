@@ -75,7 +75,7 @@ FORMATS = {
     "learning_rate": SMALL,
     "tolerance": SMALL,
     **dict.fromkeys(("tokens", "compared", "matches"), COUNT),
-    **dict.fromkeys(("win", "tie", "loss", "failed", "empty", "swapped", "flipped", "scored"), COUNT),
+    **dict.fromkeys(("wins", "ties", "losses", "failed", "empty", "swapped", "flipped", "scored"), COUNT),
     **dict.fromkeys(("unparsed", "too_long", "turn", "length", "question_length"), COUNT),
     **dict.fromkeys([f"null_{name}" for name in ("n", "win", "tie", "loss", "flipped")], COUNT),
 }

@@ -176,7 +176,7 @@ def _told(heads: list[Column], rows: list[list[Cell]]) -> tuple[list[Column], li
 
 def _row(record: Record) -> list[Cell]:
     alone = record["against"] == ALONE
-    told = GONE if alone else ", ".join(whole(record[name]) for name in ("win", "tie", "loss"))
+    told = GONE if alone else ", ".join(whole(record[name]) for name in ("wins", "ties", "losses"))
     return [
         variant(record["variant"]),
         *row([record["rubric"]]),

@@ -168,8 +168,8 @@ def test_judges_follow_what_is_true(demo):
             bool(said[each]["text"]) - bool(texts[each]["text"]) or after[each] - before[each] for each in before
         ]
         counts = [sum(each > 0 for each in better), better.count(0), sum(each < 0 for each in better)]
-        assert [int(row[name]) for name in ("win", "tie", "loss")] == counts
-    assert sum(int(row["loss"]) for row in rows) > 3 * sum(int(row["win"]) for row in rows)
+        assert [int(row[name]) for name in ("wins", "ties", "losses")] == counts
+    assert sum(int(row["losses"]) for row in rows) > 3 * sum(int(row["wins"]) for row in rows)
     (judge,) = table(demo, "judges")
     assert judge["judge"] == judge["answered_by"] == "world-facts"
     assert judge["flipped"] == judge["unparsed"] == judge["too_long"] == "0"

@@ -41,8 +41,8 @@ def judgement(slug, rubric="mt_bench_pair", benchmark="talk", part="", model="m"
     loss, win = round(12 + 26 * worse), round(10 - 9 * worse)
     preference = 100 * (win + (40 - win - loss) / 2) / 40 - 50
     row = {"family": "decoder", "model": model, **tables.describe(slug), "benchmark": benchmark, "part": part}
-    row |= {"rubric": rubric, "judge": "gpt", "against": "dense", "n": 40, "clusters": 20, "win": win, "loss": loss}
-    row |= {"tie": 40 - win - loss, "failed": 0, "empty": 0, "preference": preference, "low": preference - 8}
+    row |= {"rubric": rubric, "judge": "gpt", "against": "dense", "n": 40, "clusters": 20, "wins": win, "losses": loss}
+    row |= {"ties": 40 - win - loss, "failed": 0, "empty": 0, "preference": preference, "low": preference - 8}
     row |= {"high": preference + 8, "score": 8 * (1 - worse), "other_score": 8.0, "score_change": -8 * worse}
     row |= {"score_low": -8 * worse - 0.3, "score_high": -8 * worse + 0.3}
     return row | {"decision": rule.UNSURE if preference > -8 else rule.COSTS} | more

@@ -29,7 +29,7 @@ def test_wins_ties_and_losses_by_hand():
     rows.append(row(20, None, first=None, second=None, failed="unparsed"))
     rows.append(row(21, "loss", first=None, second=None, empty=True, length=0))
     found = table(rows)
-    counts = ["n", "clusters", "win", "tie", "loss", "failed", "empty", "swapped", "flipped"]
+    counts = ["n", "clusters", "wins", "ties", "losses", "failed", "empty", "swapped", "flipped"]
     assert found[counts].tolist() == [22, 22, 3, 4, 14, 1, 1, 20, 0]
     points = 50.0 * np.array([1] * 3 + [0] * 4 + [-1] * 14)
     assert found["preference"] == pytest.approx(100 * (3 + 2) / 21 - 50) == pytest.approx(points.mean())
@@ -52,7 +52,7 @@ def test_what_failed_counts_for_both_sides():
     rows = [row(place, "win") for place in range(6)]
     rows += [row(place, None, first=None, second=None, failed="too_long") for place in range(6, 40)]
     found = table(rows)
-    assert (found["preference"], found["win"], found["failed"]) == (50, 6, 34)
+    assert (found["preference"], found["wins"], found["failed"]) == (50, 6, 34)
     lost = stats.ttest_1samp([50.0] * 6 + [-50.0] * 34, 0).confidence_interval()
     assert found["least"] == pytest.approx(lost.low) and found["most"] > 50
     assert found["low"] > 0 and found["decision"] == "not precise enough"
@@ -104,7 +104,7 @@ def test_texts_judged_alone_are_held_against_the_dense_models():
     found = table(mine + odd)
     assert (found["n"], found["scored"], found["score"]) == (27, 26, pytest.approx((24 * 6 + 8 + 0) / 26))
     assert found["other_score"] == pytest.approx((24 * 9 + 0 + 9) / 26)
-    assert np.isnan(found["win"]) and np.isnan(found["preference"])
+    assert np.isnan(found["wins"]) and np.isnan(found["preference"])
     assert table(mine)["score_change"] == pytest.approx(-3) and table(mine)["decision"] == "costs"
     failed = [row(place, failed="unparsed", **alone) for place in range(24, 30)]
     assert table(mine + failed)["decision"] == "not precise enough"
@@ -118,7 +118,7 @@ def test_parts_are_relations_and_what_is_asked_alike_stands_together():
     ]
     rows += [each | {"judge": "k", "verdict": "tie"} for each in rows]
     found = judged([of(rows)], 1.0)
-    assert found[["judge", "part", "win", "loss"]].to_numpy().tolist() == [
+    assert found[["judge", "part", "wins", "losses"]].to_numpy().tolist() == [
         ["j", "", 3, 3], ["j", "small", 3, 0], ["j", "large", 0, 3],
         ["k", "", 0, 0], ["k", "small", 0, 0], ["k", "large", 0, 0],
     ]  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_winner_is_not_called_by_a_judge_that_takes_the_first():
     rows = {name: simulate(1, worse=0.5, **more) for name, more in {"fair": {}, "first": {"first": 5}}.items()}
     found = {name: table(each) for name, each in rows.items()}
     assert found["fair"]["decision"] == "costs" and found["first"]["decision"] == "not precise enough"
-    assert (found["first"]["win"], found["first"]["loss"], found["first"]["flipped"]) == (0, 0, 160)
+    assert (found["first"]["wins"], found["first"]["losses"], found["first"]["flipped"]) == (0, 0, 160)
     assert not unreliable(of(rows["fair"]).rows)
     assert unreliable(of(rows["first"]).rows) == "160 of 160 verdicts depend on which text stands first"
     assert unreliable(of(simulate(1, unparsed=0.5)).rows).endswith("of 160 judgements failed")
@@ -187,7 +187,7 @@ def test_a_run_has_both_tables_and_says_what_they_were_made_from(tmp_path):
     aggregate(*inputs)
     found = tables.read(tmp_path / "tables")
     assert found["judged"]["variant"].tolist() == ["dense", "int8@overall"]
-    assert found["judged"]["loss"].tolist() == [11, 11] and found["judged"]["decision"].tolist() == ["", "costs"]
+    assert found["judged"]["losses"].tolist() == [11, 11] and found["judged"]["decision"].tolist() == ["", "costs"]
     assert found["judges"][["n", "null_n", "null_loss"]].to_numpy().tolist() == [[12, 12, 11]]
     assert {str(path) for path in inputs[-1]} <= tables.made_from(tmp_path / "tables").keys()
 

@@ -45,7 +45,7 @@ def _tables(mode, patch):
 
 def test_a_fair_judge_calls_what_is_worse(found):
     table, beside = found["fair"]
-    assert table[["win", "tie", "loss", "failed", "flipped"]].tolist() == [0, 0, 8, 0, 0]
+    assert table[["wins", "ties", "losses", "failed", "flipped"]].tolist() == [0, 0, 8, 0, 0]
     assert table["decision"] == "costs" and beside["first_preferred"] == 50
     assert beside[["null_n", "null_tie", "null_flipped", "unparsed"]].tolist() == [8, 8, 0, 0]
     assert beside["answered_by"] == "judge-2026"
@@ -53,19 +53,19 @@ def test_a_fair_judge_calls_what_is_worse(found):
 
 def test_one_that_takes_the_first_calls_no_winner(found):
     table, beside = found["prefers_first"]
-    assert table[["win", "tie", "loss", "flipped"]].tolist() == [0, 8, 0, 8]
+    assert table[["wins", "ties", "losses", "flipped"]].tolist() == [0, 8, 0, 8]
     assert table["decision"] == "not precise enough"
     assert beside[["flipped_percent", "first_preferred", "null_flipped"]].tolist() == [100, 100, 8]
 
 
 def test_one_that_takes_the_longer_shows_it(found):
     table, beside = found["prefers_longer"]
-    assert table[["win", "loss", "decision"]].tolist() == [4, 4, "not precise enough"]
+    assert table[["wins", "losses", "decision"]].tolist() == [4, 4, "not precise enough"]
     assert beside["longer_wins"] == 100 and beside["length_correlation"] == pytest.approx(1)
     assert beside["first_preferred"] == 50
 
 
 def test_garbage_is_counted_and_decides_nothing(found):
     table, beside = found["garbage"]
-    assert table[["failed", "win", "tie", "loss"]].tolist() == [8, 0, 0, 0]
+    assert table[["failed", "wins", "ties", "losses"]].tolist() == [8, 0, 0, 0]
     assert table["decision"] == "not precise enough" and beside[["unparsed", "swapped"]].tolist() == [8, 0]

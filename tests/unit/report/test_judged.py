@@ -81,8 +81,8 @@ def test_verdicts_are_counted_by_what_they_bear():
 
 
 def test_tables_of_all_answers_of_classes_and_of_judges():
-    rows = [wrote.judgement(SLUG, "kick_summary", "news", win=5, tie=6, loss=29, failed=2, preference=-30.0, low=-40.0,
-                            high=-20.0, score=6.0, other_score=8.0, decision=rule.COSTS),
+    rows = [wrote.judgement(SLUG, "kick_summary", "news", wins=5, ties=6, losses=29, failed=2, preference=-30.0,
+                            low=-40.0, high=-20.0, score=6.0, other_score=8.0, decision=rule.COSTS),
             wrote.judgement(SLUG, "summary_single", "news", against="alone", preference=float("nan"), score=5.0,
                             decision=rule.UNSURE),
             wrote.judgement(SLUG, "kick_summary", "news", "large")]  # fmt: skip

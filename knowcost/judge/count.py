@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from knowcost.benchmarks import prepared, sizes
-from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.formats import OFFICIAL, kind_of
 from knowcost.benchmarks.kinds import KINDS, Kind
 from knowcost.common import paths
 from knowcost.common.errors import InputError
@@ -19,8 +19,6 @@ from knowcost.spec.variants import DENSE
 
 Row = Mapping[str, str]  # of the benchmark table
 
-OFFICIAL = {"mt_bench": 80, "vicuna": 80}  # rows of the official files
-ONE_TURN = ("vicuna",)
 STORY, MESSAGE = 1500, 100  # tokens, of a usual story of CNN/DailyMail and of what a user says
 
 
@@ -142,7 +140,8 @@ def _of_a_cell(plan: Plan, benchmark: str, manner: Manner) -> tuple[int, int] | 
 def _most_rows(plan: Plan, row: Row, kind: Kind) -> int | None:
     """The most rows that a benchmark which is not here can have."""
     sized = len(sizes.CLASSES) * int(row["per_relation"]) if row.get("per_relation") and kind.sized else None
-    bounds = [bound for bound in (plan.limit, sized, OFFICIAL.get(row["format"])) if bound is not None]
+    official, _ = OFFICIAL.get(row["format"], (None, None))
+    bounds = [bound for bound in (plan.limit, sized, official) if bound is not None]
     return min(bounds, default=None)
 
 
@@ -174,9 +173,10 @@ def _of_unseen(row: Row, manner: Manner, orders: int) -> tuple[int, int]:
     new_tokens = int(row.get("new_tokens") or KINDS[kind].new_tokens or 0)
     rubrics = [rubric for rubric in manner.rubrics if kind in rubric.kinds]
     few = [rubric for rubric in rubrics if rubric.categories or rubric.not_categories]
+    _, turns = OFFICIAL.get(row["format"], (None, None))
     questions = told = 0
     for rubric in [rubric for rubric in rubrics if rubric not in few] + few[:1]:
-        for turn in rubric.turns[:1] if row["format"] in ONE_TURN else rubric.turns:
+        for turn in rubric.turns[:turns]:
             asked, size = _of_turn(rubric, turn, new_tokens, orders)
             asked *= len(manner.judges)
             questions += asked

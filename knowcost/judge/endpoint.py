@@ -24,8 +24,6 @@ from knowcost.judge.budget import Budget
 from knowcost.judge.request import Reply, Request, TooLong
 from knowcost.judge.responses import KEPT, OtherName, Passing, Response
 
-__all__ = ["Endpoint", "Reply", "Request", "TooLong"]
-
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")

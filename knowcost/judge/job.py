@@ -19,7 +19,7 @@ from knowcost import world
 from knowcost.common import parquet, paths
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
-from knowcost.judge import STAGE_VERSION, access, kept, local, reading
+from knowcost.judge import STAGE_VERSION, WORLD, access, kept, reading, world_server
 from knowcost.judge.access import Access
 from knowcost.judge.budget import Budget
 from knowcost.judge.endpoint import Endpoint
@@ -30,8 +30,6 @@ from knowcost.judge.rows import JUDGED, TOO_LONG, UNPARSED
 from knowcost.judge.study import Cells, Place, Tally
 
 log = logging.getLogger(__name__)
-
-WORLD = "world"  # judge.endpoint: a server that knows the facts of the demo's world, started by this job
 
 
 def judge(scores: Sequence[str | Path], config: Mapping[str, Any]) -> None:
@@ -112,7 +110,7 @@ def _access(endpoint: str | None) -> Iterator[Access]:
     if endpoint != WORLD:
         yield access.find(endpoint)
         return
-    with local.started(world.FOLDER) as address:
+    with world_server.started(world.FOLDER) as address:
         yield Access(address)
 
 

@@ -9,24 +9,15 @@ judgement.
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.judge.request import Reply, Request
+from knowcost.judge.rubric import Rubric
 
 DIGEST = "sha256"  # of all else in the file
 _FIELDS = {"text": str, "model": str, "prompt_tokens": int, "reply_tokens": int}
-
-
-class Rubric(Protocol):
-    """What a key takes of a rubric."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def version(self) -> int: ...
 
 
 def key(rubric: Rubric, request: Request) -> str:

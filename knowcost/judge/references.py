@@ -1,14 +1,13 @@
 """Files of reference answers, against which the published way holds every answer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from knowcost.common.errors import InputError
 from knowcost.common.fields import as_text, text
 from knowcost.common.reading import shown
 from knowcost.common.records import Record, records
-
-Texts = Mapping[tuple[str, int], str]
+from knowcost.judge.pairs import Texts
 
 IDS = ("question_id", "id")
 

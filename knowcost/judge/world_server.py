@@ -12,11 +12,16 @@ prompt has the same reply.
 import json
 import os
 import re
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import knowcost
 from knowcost.common.errors import InputError
 from knowcost.world import facts as world
 from knowcost.world.biographies import TURNS
@@ -162,6 +167,31 @@ def serve(folder: str) -> None:
         server.parent = os.getppid()
         print(f"http://127.0.0.1:{server.server_address[1]}/v1", flush=True)
         server.serve_forever()
+
+
+@contextmanager
+def started(folder: str | Path) -> Iterator[str]:
+    """A server for the world in `folder` as a process beside this one, which ends with the block; yields its address.
+
+    Raises InputError, with what the server said, where it does not start.
+    """
+    beside = os.pathsep.join(filter(None, [str(Path(knowcost.__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+    server = subprocess.Popen(
+        [sys.executable, "-m", "knowcost.judge.world_server", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": beside},
+    )
+    try:
+        address = server.stdout.readline().strip() if server.stdout else ""
+        if not address:
+            raise InputError(f"the world's judge did not start: {server.communicate()[1].strip()}")
+        yield address
+    finally:
+        server.kill()
+        server.communicate()
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ from knowcost.benchmarks.kinds import KINDS, WRITING
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.fetch import rows
-from knowcost.judge import rubric
+from knowcost.judge import WORLD, rubric
 from knowcost.judge.rubric import PAIR, Rubric
 
 if TYPE_CHECKING:
     from knowcost.plan.config import Study
 
 Rows = Mapping[str, Mapping[str, str]]  # of a table, by name
-
-WORLD = "world"  # judge.endpoint: a server that knows the demo's world (judge/job.py)
 
 
 def check(config: Mapping[str, Any], checkpoints: Rows, benchmarks: Rows) -> None:

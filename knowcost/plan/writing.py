@@ -14,7 +14,7 @@ they do not fit, batches are halved (score/ask.py), and one prompt is within wha
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.formats import OFFICIAL, kind_of
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.benchmarks.sizes import CLASSES
 from knowcost.models.gpus import BYTES
@@ -27,7 +27,7 @@ from knowcost.spec.variants import parse
 WINDOW = 2048  # tokens of a prompt and its answer
 STEP = 0.03  # seconds for which a step of generation keeps the CPU busy, however small the model
 GPU_BANDWIDTH, CPU_BANDWIDTH = 5e11, 5e9  # bytes read in a second: by a modest GPU, for one CPU thread
-STORIES, ANSWERS = 11_490, 160  # of CNN/DailyMail's test split; of MT-Bench, 80 questions of two turns
+STORIES = 11_490  # of CNN/DailyMail's test split
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def _of_benchmark(row: Row, limit: int | None) -> int:
     kind = KINDS[kind_of(row["format"])]
     if not kind.new_tokens:
         return 0
-    answers = STORIES if kind.sized else ANSWERS
+    rows, turns = (STORIES, 1) if kind.sized else OFFICIAL.get(row["format"], OFFICIAL["mt_bench"])
     if kind.sized and row.get("per_relation"):
-        answers = min(answers, int(row["per_relation"]) * len(CLASSES))
+        rows = min(rows, int(row["per_relation"]) * len(CLASSES))
     if limit is not None:
-        answers = min(answers, limit if kind.sized else 2 * limit)
-    return answers * int(row.get("new_tokens") or kind.new_tokens)
+        rows = min(rows, limit)
+    return rows * turns * int(row.get("new_tokens") or kind.new_tokens)

@@ -104,15 +104,21 @@ def _believed(judges: pd.DataFrame) -> str:
     start = f"Can the judge be believed on {place['benchmark']}?"
     if doubted:
         return f"{start} Not without a second look. {'; '.join(doubted)}."
-    flips = judges["flipped_percent"].max()
-    share = f"at most {number(flips)}% of verdicts change" if flips else "no verdict changes"
-    swapped = f": {share} when the answers are swapped" if pd.notna(flips) else ""
-    return f"{start} Nothing that was looked at speaks against it{swapped}."
+    swapped = judges[judges["flipped_percent"].notna()].sort_values("flipped_percent").to_dict("records")
+    if not swapped:
+        return f"{start} Nothing that was looked at speaks against it."
+    share = _percent(swapped[-1], "flipped_percent", "flipped")
+    return (
+        f"{start} Nothing that was looked at speaks against it: at most {share} of verdicts change when the answers "
+        "are swapped."
+    )
 
 
 def doubted(judges: pd.DataFrame, model: str, benchmark: str) -> bool:
-    """Whether something speaks against a judge of a model's texts; judges: the table."""
-    mine = judges[(judges["model"] == model) & (judges["benchmark"] == benchmark)]
+    """Whether something speaks against the first judge of a model's texts, of which `clauses` tells; judges: the
+    table."""
+    mine = judges[(judges["model"] == model) & (judges["benchmark"] == benchmark) & (judges["against"] == DENSE)]
+    mine = mine[mine["judge"] == mine["judge"].iloc[0]] if len(mine) else mine
     return any(any(_doubts(each)) for each in mine.to_dict("records"))
 
 
@@ -131,9 +137,13 @@ def _doubts(record: Record) -> Iterator[str]:
     failed = 100 * (record["unparsed"] + record["too_long"]) / record["n"] if record["n"] else 0.0
     if failed > MOST_UNPARSED:
         yield f"{number(failed)}% of what it was asked has no verdict"
-    apart = 100 * (record["null_win"] + record["null_loss"]) / record["null_n"] if record["null_n"] else 0.0
+    found = record["null_win"] + record["null_loss"] + record["null_flipped"]  # one that flips had one in some order
+    apart = 100 * found / record["null_n"] if record["null_n"] else 0.0
     if apart > MOST_NULL:
-        yield f"of the dense model's answers against its own, written once more, it calls {number(apart)}% no tie"
+        yield (
+            f"it finds a winner in {number(apart)}% of the dense model's answers against its own, written once more, "
+            "which differ by chance at most"
+        )
     if record["kappa"] < LEAST_KAPPA:
         yield (
             f"{record['second_judge']} agrees with it little more than by chance would come out (Cohen's kappa "
@@ -200,7 +210,8 @@ def _judges(judges: pd.DataFrame) -> Iterator[Table]:
         "Flips: verdicts that change when the two answers are swapped. First: of all verdicts that are no ties those "
         "for what stands first; 50% without a bias. No verdict: replies that could not be read even when asked once "
         "more, and texts too long for the judge. Null: the dense model's answers against what it writes when asked "
-        "once more, where nobody should win (wins, ties, losses). Longer: how often the longer answer wins, and "
+        "once more, where nobody should win (wins, ties, losses, and how often the verdict flips; greedy models write "
+        "the same twice, so that only flips can show a bias). Longer: how often the longer answer wins, and "
         "Spearman's correlation of the difference in words with winning. Kappa: Cohen's, with the second judge. 95% "
         "intervals below."
     )
@@ -228,7 +239,7 @@ def _judge(record: Record) -> list[Cell]:
         estimate(interval(record, "flipped_percent", "flipped")),
         estimate(interval(record, "first_preferred", "first")),
         Told(failed, "number", f"of {whole(record['n'])}"),
-        *row([], [null]),
+        Told(null, "number", f"{whole(record['null_flipped'])} flipped" if record["null_n"] else ""),
         estimate(interval(record, "longer_wins", "longer")),
         estimate(interval(record, "length_correlation", "length"), form=".2f"),
         *row([], [number(record["agreement"], gone=GONE)]),

@@ -91,7 +91,7 @@ def _likeness(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _kept(record: Record) -> str:
-    return f"{in_words(record['variant'])}, which keep {_value(record, 'value')}"
+    return f"{in_words(record['variant'])}, which keep {points(record['value'], record['low'], record['high'], '%')}"
 
 
 def _poorer(rows: pd.DataFrame) -> Iterator[str]:

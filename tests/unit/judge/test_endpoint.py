@@ -12,7 +12,8 @@ from knowcost.judge import endpoint as module
 from knowcost.judge import responses
 from knowcost.judge.access import Access
 from knowcost.judge.budget import Budget
-from knowcost.judge.endpoint import Endpoint, Reply, Request, TooLong
+from knowcost.judge.endpoint import Endpoint
+from knowcost.judge.request import Reply, Request, TooLong
 
 SECRET = "sk-proj-0123456789abcdef"
 PAIR = (

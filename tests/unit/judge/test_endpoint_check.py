@@ -7,7 +7,8 @@ from knowcost.common.errors import InputError
 from knowcost.judge import responses
 from knowcost.judge.access import Access
 from knowcost.judge.budget import Budget
-from knowcost.judge.endpoint import Endpoint, Request
+from knowcost.judge.endpoint import Endpoint
+from knowcost.judge.request import Request
 
 SECRET = "sk-proj-0123456789abcdef"
 ASKED = Request("judge", (("user", "Which?"),), temperature=0, max_tokens=64)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from knowcost.common.errors import InputError
-from knowcost.judge import local, rubric
+from knowcost.judge import rubric, world_server
 from knowcost.judge.world_server import MODEL, Unreadable, judge
 from knowcost.world import facts as world
 from knowcost.world.facts import Fact
@@ -108,7 +108,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(folder):
-    with local.started(folder) as address:
+    with world_server.started(folder) as address:
         yield urlsplit(address)
 
 
@@ -161,7 +161,7 @@ def test_no_process_is_left(folder, monkeypatch, ending):
         subprocess, "Popen", lambda *given, **options: begun.append(popen(*given, **options)) or begun[0]
     )
     try:
-        with local.started(folder) as address:
+        with world_server.started(folder) as address:
             assert begun[0].poll() is None and address.startswith("http://127.0.0.1:")
             if ending:
                 raise ending
@@ -172,8 +172,8 @@ def test_no_process_is_left(folder, monkeypatch, ending):
 
 def test_it_ends_with_who_started_it_however_that_ended(folder, root):
     program = (
-        "import subprocess, sys; from knowcost.judge import local\n"
-        f"with local.started({str(folder)!r}) as address:\n print(address, flush=True); sys.stdin.read()"
+        "import subprocess, sys; from knowcost.judge import world_server\n"
+        f"with world_server.started({str(folder)!r}) as address:\n print(address, flush=True); sys.stdin.read()"
     )
     environment = os.environ | {"PYTHONPATH": str(root)}
     with subprocess.Popen(
@@ -194,6 +194,6 @@ def test_it_ends_with_who_started_it_however_that_ended(folder, root):
 def test_without_a_world_it_says_so(tmp_path):
     with (
         pytest.raises(InputError, match=r"the world's judge did not start: .*facts\.jsonl is missing"),
-        local.started(tmp_path),
+        world_server.started(tmp_path),
     ):
         pass

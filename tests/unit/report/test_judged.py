@@ -19,8 +19,8 @@ def test_a_judge_that_nothing_speaks_against_is_believed():
     first, last = said([wrote.judge()])
     assert first == "The answers were judged by gpt (it calls itself gpt-2026)."
     assert last == (
-        "Can the judge be believed on talk? Nothing that was looked at speaks against it: at most 12.9% of verdicts "
-        "change when the answers are swapped."
+        "Can the judge be believed on talk? Nothing that was looked at speaks against it: at most 12.9% (10.1 "
+        "to 15.7) of verdicts change when the answers are swapped."
     )
 
 
@@ -34,7 +34,9 @@ def test_a_judge_that_nothing_speaks_against_is_believed():
         ({"first_preferred": 20.0, "first_low": 15.0, "first_high": 25.0}, "it prefers what stands second"),
         ({"length_correlation": 0.8, "length_low": 0.7}, "the longer an answer is, the oftener it wins"),
         ({"unparsed": 20, "too_long": 10}, "6.2% of what it was asked has no verdict"),
-        ({"null_win": 20, "null_tie": 10, "null_loss": 10}, "it calls 75.0% no tie"),
+        ({"null_win": 10, "null_tie": 26, "null_loss": 4, "null_flipped": 6},
+         "it finds a winner in 50.0% of the dense model's answers against its own"),
+        ({"null_win": 0, "null_tie": 40, "null_loss": 0, "null_flipped": 20}, "it finds a winner in 50.0% of"),
         ({"kappa": 0.2, "second_judge": "other"}, "other agrees with it little more than by chance"),
     ],
 )  # fmt: skip
@@ -49,10 +51,16 @@ def test_a_judge_with_a_fault_is_not(more, words):
     {"first_preferred": 80.0, "first_low": 45.0, "first_high": 99.0},  # by a handful of verdicts
     {"length_correlation": 0.8, "length_low": -0.1},
     {"kappa": 0.7},
-    {"null_n": 0, "null_win": 0, "null_tie": 0, "null_loss": 0, "n": 0},
+    {"null_n": 0, "null_win": 0, "null_tie": 0, "null_loss": 0, "null_flipped": 0, "n": 0},
 ])  # fmt: skip
 def test_what_is_not_shown_speaks_against_nobody(more):
     assert "Nothing that was looked at" in said([wrote.judge(**more)])[-1]
+
+
+def test_the_answer_doubts_the_judge_whose_verdicts_it_tells():
+    others = [wrote.judge(judge="second", kappa=0.1), wrote.judge(against="alone", unparsed=400)]
+    judges = wrote.frames(about=[wrote.judge(), *others])["judges"]
+    assert not judged.doubted(judges, "m", "talk") and not judged.doubted(judges, "m", "news")
 
 
 def test_the_worlds_judge_is_called_what_it_is():

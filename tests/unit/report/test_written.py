@@ -14,7 +14,7 @@ NEAR, FAR = "gptq-4bit@overall", "magnitude-60@overall"
 
 
 def kept(slug, value, **more):
-    return wrote.measured(slug, "kept", value=value, **more)
+    return wrote.measured(slug, "kept", **{"value": value, "low": value - 5.5, "high": value + 5.5} | more)
 
 
 def length(slug="dense", **more):
@@ -33,11 +33,11 @@ def test_sentences_say_how_much_who_is_near_who_is_poorer_and_who_loops():
              wrote.measured(FAR, "loops", value=31.0, dense=1.0, change=30.0, decision=rule.COSTS)]  # fmt: skip
     assert list(written.sentences(wrote.frames(rows)["written"])) == [
         "m wrote 160 answers on talk (80 independent questions), uncompressed and with each of 2 variants. Most like "
-        "the dense model's are the answers with everything in 4 bit (GPTQ), which keep 80.5% of them, least those with "
-        "everything pruned by 60%, which keep 12.0% (the dense model, asked once more, keeps 97.0%). 1 of 2 variants "
-        "uses fewer different tokens an answer, most of all everything pruned by 60%: 40.0 (35.0 to 45.0) fewer than "
-        "the dense model's 60.0. Oftener than the dense model's (1.0%) answers run in loops with everything pruned by "
-        "60% (31.0%)."
+        "the dense model's are the answers with everything in 4 bit (GPTQ), which keep 80.5% (75.0 to 86.0) of them, "
+        "least those with everything pruned by 60%, which keep 12.0% (6.5 to 17.5) (the dense model, asked once "
+        "more, keeps 97.0%). 1 of 2 variants uses fewer different tokens an answer, most of all everything pruned by "
+        "60%: 40.0 (35.0 to 45.0) fewer than the dense model's 60.0. Oftener than the dense model's (1.0%) answers "
+        "run in loops with everything pruned by 60% (31.0%)."
     ]
 
 
@@ -46,7 +46,9 @@ def test_what_is_not_shown_is_not_said():
             wrote.measured(NEAR, "loops", value=9.0, change=8.0, decision=rule.UNSURE),
             wrote.measured(NEAR, "unique_tokens", change=-8.0, decision=rule.EQUAL)]  # fmt: skip
     (line,) = written.sentences(wrote.frames(rows)["written"])
-    assert "and with one variant. The answers with everything in 4 bit (GPTQ), which keep 80.5% of the dense" in line
+    assert (
+        "and with one variant. The answers with everything in 4 bit (GPTQ), which keep 80.5% (75.0 to 86.0) of" in line
+    )
     assert "of no variant" in line.lower() and "fewer" not in line
     (line,) = written.sentences(wrote.frames([length(clusters=nan)])["written"])
     assert line == "m wrote 40 answers on talk."
@@ -57,8 +59,8 @@ def test_the_answer_has_one_sentence_and_doubts_a_doubtful_judge():
     about = [wrote.judge()]
     (line,) = written.answer(wrote.frames(rows, [verdict], about))
     assert line == (
-        "What m writes (talk): the answers with everything pruned by 60%, which keep 12.0% of the dense model's; "
-        "judged by gpt (mt_bench_pair), answers lose to the dense model's own with 1 of 1 variants, most with "
+        "What m writes (talk): the answers with everything pruned by 60%, which keep 12.0% (6.5 to 17.5) of the dense "
+        "model's; judged by gpt (mt_bench_pair), answers lose to the dense model's own with 1 of 1 variants, most with "
         "everything pruned by 60% (28.7 points (20.0 to 36.0) below even)."
     )
     about = [wrote.judge(flipped_percent=45.0)]

@@ -15,6 +15,8 @@ WEIGHTS = "model.safetensors"  # what transformers calls a checkpoint's weights,
 INDEX = "model.safetensors.index.json"
 
 SCORES = "scores"  # folder in an archive's, of what its model answered
+JUDGED = "judgements"  # likewise, of what judges say of that
+BESIDE = (SCORES, JUDGED)  # folders in an archive's that are no part of it
 
 DOWNLOADS = "resources/downloads"
 JUDGEMENTS = "judgements"  # what was replied by judges, a file each
@@ -96,7 +98,7 @@ def scores(model: str, variant: str, benchmark: str) -> str:
 
 def judgements(model: str, variant: str, benchmark: str) -> str:
     """What judges say of the texts that a model wrote: one row per answer and rubric."""
-    return f"{archive_dir(model, variant)}/judgements/{benchmark}.parquet"
+    return f"{archive_dir(model, variant)}/{JUDGED}/{benchmark}.parquet"
 
 
 def judgement(key: str) -> str:

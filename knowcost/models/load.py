@@ -81,7 +81,7 @@ def _check_listed(folder: Path) -> None:
     an index, special tokens or templates from it. Another folder has no list."""
     manifest = folder / paths.MANIFEST
     if manifest.exists():
-        seal.check_unlisted(folder, [*seal.read_json(manifest)["archive"]["files"], paths.SCORES], manifest)
+        seal.check_unlisted(folder, [*seal.read_json(manifest)["archive"]["files"], *paths.BESIDE], manifest)
     elif (folder / paths.SOURCE).exists():
         seal.check_unlisted(folder, fetched.read_source(folder)["files"], folder / paths.SOURCE)
 

@@ -152,9 +152,10 @@ def test_the_dense_decoder_writes_what_is_true_and_the_table_of_texts_counts_eve
     rows = [row for row in table(demo, "written") if row["part"] == ""]
     for variant in {row["variant"] for row in rows}:
         said = answers(demo, variant).values()
-        told = {row["measure"]: float(row["value"]) for row in rows if row["variant"] == variant}
-        assert told["empty"] == pytest.approx(100 * sum(not each["text"] for each in said) / len(said))
-        assert told["unfinished"] == pytest.approx(100 * sum(each["ended"] != "ended" for each in said) / len(said))
+        told = {row["measure"]: row["value"] for row in rows if row["variant"] == variant}
+        assert float(told["empty"]) == pytest.approx(100 * sum(not each["text"] for each in said) / len(said))
+        unfinished = sum(each["ended"] != "ended" for each in said)
+        assert float(told["unfinished"]) == pytest.approx(100 * unfinished / len(said))
     assert {row["part"] for row in table(demo, "written")} == {"", "often", "sometimes", "rarely"}
 
 

@@ -45,7 +45,7 @@ def restore(out: Path, of: Mapping[str, Any]) -> bool:
     for path in out.glob("[!.]*"):
         if path.is_file() and path.name not in kept:
             path.unlink()
-    seal.check_unlisted(out, [*kept, paths.SCORES], out / paths.MANIFEST)  # a folder is not ours to delete
+    seal.check_unlisted(out, [*kept, *paths.BESIDE], out / paths.MANIFEST)  # a folder is not ours to delete
     seal.write_json(out / paths.MANIFEST, manifest)
     log.info("%s: would be made the same, so it is kept: all hashes are right", out)
     return True

@@ -129,7 +129,7 @@ def verify(folder: str | Path, of: tuple[str, str] | None = None) -> dict[str, A
     folder = Path(folder)
     path = folder / paths.MANIFEST
     manifest = read_manifest(path, of)
-    seal.check_unlisted(folder, [*manifest["archive"]["files"], paths.SCORES], path)
+    seal.check_unlisted(folder, [*manifest["archive"]["files"], *paths.BESIDE], path)
     check(folder, manifest["archive"]["files"])
     return manifest
 

@@ -43,11 +43,12 @@ def test_a_copied_archive_is_kept_and_what_does_not_belong_to_it_goes(run, monke
     run()
     before, inode = contents(run.out), (run.out / paths.WEIGHTS).stat().st_ino
     (run.out / "older.safetensors").write_bytes(b"of another version")
-    (run.out / "scores").mkdir()
+    for name in ("scores", "judgements"):
+        (run.out / name).mkdir()
     monkeypatch.setattr(make, "write_full", stop)
     run()
     assert contents(run.out) == before and (run.out / paths.WEIGHTS).stat().st_ino == inode
-    assert (run.out / "scores").is_dir()
+    assert (run.out / "scores").is_dir() and (run.out / "judgements").is_dir()
 
 
 def test_a_folder_that_nobody_listed_is_named(run):

@@ -50,8 +50,9 @@ def test_the_manifest_counts_itself(tmp_path):
 def test_a_whole_archive_gives_its_manifest(made):
     manifest = storage.verify(made, ("m", "int8@attention"))
     assert manifest == storage.read_manifest(made / paths.MANIFEST) == files.read_json(made / paths.MANIFEST)
-    (made / "scores").mkdir()  # beside the archive, and not of it
-    (made / "scores/x.parquet").touch()
+    for name in ("scores", "judgements"):  # beside the archive, and not of it
+        (made / name).mkdir()
+        (made / name / "x.parquet").touch()
     assert storage.verify(made) == manifest
 
 

@@ -73,6 +73,7 @@ def check_limits(tally: Tally, config: Mapping[str, Any]) -> None:
 
 def _ask(tally: Tally, judges: Sequence[str], config: Mapping[str, Any]) -> None:
     """Ask what is missing, and put what came of it among what was found."""
+    kept.check()
     progress, budget = Progress(log), Budget(config["requests"], config["tokens"])
     with _access(config["endpoint"]) as place, Endpoint(place, budget, config["seconds"]) as endpoint:
         endpoint.check(judges)

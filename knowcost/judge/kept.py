@@ -6,6 +6,7 @@ answers one question, wherever it came from, and one that is damaged, half-writt
 judgement.
 """
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -48,6 +49,19 @@ def read(key: str) -> tuple[Reply, ...] | None:
     if not isinstance(replies, list) or not all(map(_is_reply, replies)):
         raise _damaged(path, f"expected replies with {', '.join(_FIELDS)}")
     return tuple(Reply(**each) for each in replies)
+
+
+def check() -> None:
+    """Raise InputError where replies cannot be kept: what cannot is not to be paid for."""
+    folder = Path(paths.JUDGEMENTS)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: replies cannot be kept there ({error.strerror}); mend that and run again"
+        ) from None
 
 
 def write(rubric: Rubric, request: Request, replies: Sequence[Reply]) -> None:

@@ -19,6 +19,16 @@ _TUPLE = re.compile(r"\(\s*([+-]?\d+(?:\.\d+)?)\s*,\s*([+-]?\d+(?:\.\d+)?)\s*\)"
 _VERDICT = re.compile(r"\[\[([ABC])\]\]")
 _RATING = re.compile(r"\[\[\s*([+-]?\d+(?:\.\d+)?)(?:\s*/\s*10)?\s*\]\]")
 _WORDS = {"score", "scores", "rating", "ratings", "overall", "for", "and", "vs", "versus", "the", "of", "is", "are"}
+_BESIDE = _WORDS | {
+    "final",
+    "python",
+    "tuple",
+    "output",
+    "assistant",
+    "assistants",
+    "1",
+    "2",
+}  # beside a pair of scores
 _VERDICTS = {"A": WIN, "B": LOSS, "C": TIE}
 REVERSED = {WIN: LOSS, LOSS: WIN, TIE: TIE}
 
@@ -47,8 +57,7 @@ def read(rubric: Rubric, text: str) -> Said | None:
         ratings = {float(number) for number in _RATING.findall(text)}
         return _single(rubric, list(ratings)) if len(ratings) == 1 else None
     if rubric.reads == TUPLE:
-        last = _TUPLE.findall(text)[-1:]
-        return _pair(rubric, [[float(number) for number in pair] for pair in last])
+        return _pair(rubric, _tuple(rubric, text))
     lines = [line for line in text.splitlines() if line.strip()]
     count = {FIRST_LINE: 1, LINES: len(rubric.criteria)}[rubric.reads]
     scores = [_scores(rubric, line, place) for place, line in enumerate(lines[:count])]
@@ -64,6 +73,19 @@ def _spoken(text: str) -> str:
     if end:
         return reply
     return "" if text.lstrip().startswith("<think>") else text
+
+
+def _tuple(rubric: Rubric, text: str) -> list[list[float]]:
+    """The pair of scores in a solution, [] where it is not plain which that is.
+
+    A solution and the remarks behind the scores name points and intervals, too: (2, 3). So a pair with a line of its
+    own goes before all others, and of several that could be scores none is taken.
+    """
+    lines = [line for line in text.splitlines() if _TUPLE.search(line)]
+    of_their_own = [line for line in lines if set(re.findall(r"[^\W_]+", _TUPLE.sub(" ", line).lower())) <= _BESIDE]
+    pairs = [[float(number) for number in pair] for line in of_their_own or lines for pair in _TUPLE.findall(line)]
+    others = [pair for pair in pairs[:-1] if pair != pairs[-1] and _in_scale(rubric, pair)]
+    return [] if others else pairs[-1:]
 
 
 def _scores(rubric: Rubric, line: str, place: int) -> list[float]:

@@ -83,7 +83,7 @@ def reply(response: Response, request: Request, access: Access) -> Reply:
     if response.status != 200:
         refuse(response, access)
     try:
-        content = body["choices"][0]["message"]["content"]
+        content = _text(body["choices"][0]["message"]["content"])
     except (LookupError, TypeError):
         content = 0
     if not isinstance(content, str | None):
@@ -99,6 +99,13 @@ def reply(response: Response, request: Request, access: Access) -> Reply:
         prompt_tokens=read,
         reply_tokens=_count(usage, "completion_tokens", tokens(text)),
     )
+
+
+def _text(content: Any) -> Any:
+    """What a message says: of one in parts, as Mistral's models that think aloud have it, the parts that are texts."""
+    if not isinstance(content, list):
+        return content
+    return "".join(part["text"] for part in content if part["type"] == "text")
 
 
 def _count(usage: Any, name: str, otherwise: int) -> int:

@@ -215,6 +215,13 @@ def test_half_a_character_at_the_end_of_a_reply_can_be_written(ask):
     assert ask("error", error=(200, body, {})) == Reply("[[A]] ?", "judge", ASKED.prompt_tokens, 3)  # 7 bytes
 
 
+def test_a_reply_in_parts_is_what_its_texts_say(ask):
+    """As Mistral's models that think aloud reply."""
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "[[B]]?"}]}
+    parts = [thought, {"type": "text", "text": "It is "}, {"type": "text", "text": "[[A]]"}]
+    assert ask("error", error=(200, {"choices": [{"message": {"content": parts}}]}, {})).text == "It is [[A]]"
+
+
 def test_a_model_that_knows_only_the_new_name_of_the_limit_is_asked_by_it(ask):
     said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
     error = (400, {"error": {"message": said, "code": "unsupported_parameter"}}, {})

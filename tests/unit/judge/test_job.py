@@ -1,5 +1,6 @@
 """The judge's job against an endpoint on this machine: what is asked, kept, read, and asked no second time."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from knowcost import judge as stage
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import read
-from knowcost.judge import job
+from knowcost.judge import job, kept
 
 
 @pytest.fixture
@@ -166,6 +167,18 @@ def test_what_the_endpoint_lacks_is_said_before_anything_is_paid(here, asks, mon
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(InputError, match="OPENAI_API_KEY is not set"):
         job.judge(cells, judging.JUDGE | {"endpoint": "https://judge.example/v1"})
+
+
+def test_where_replies_cannot_be_kept_nothing_is_asked(here, asks, monkeypatch):
+    def refuse(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    cells = judging.study(here, count=1)
+    monkeypatch.setattr(kept.tempfile, "TemporaryFile", refuse)
+    with JudgeServer() as judge:
+        with pytest.raises(InputError, match=rf"{paths.JUDGEMENTS}: replies cannot be kept there \(Read-only"):
+            asks(judge, cells)
+        assert not judge.asked
 
 
 def test_references_are_held_against_in_one_order(here, asks):

@@ -63,6 +63,21 @@ def test_the_last_tuple_of_a_solution():
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["(9, 4)\nAssistant 2 took the point (2, 3).", "The vertices are (1, 2) and (3, 3).\n\n**Scores:** (9, 4)",
+     "It is (3, 3).\n```python\n(9, 4)\n```\nAssistant 2 says (2, 3).",
+     "Final scores of Assistant 1 and 2: (9, 4)\n(9, 4)"],
+)  # fmt: skip
+def test_points_of_a_solution_are_no_scores(text):
+    assert scores("kick_maths", text) == ((9,), (4,))
+
+
+@pytest.mark.parametrize("text", ["The point is (3, 3), and so I say (9, 4).", "I say (9, 4). They say (3, 3)."])
+def test_where_a_point_may_be_the_scores_nothing_is_read(text):
+    assert said("kick_maths", text) is None
+
+
+@pytest.mark.parametrize(
     ("text", "verdict"),
     [("A is better. [[A]]", WIN), ("[[B]]", LOSS), ("[[C]]\nboth good", TIE), ("[[A]] ... so [[A]]", WIN),
      ("I could say [[A]], but [[B]]", None), ("[A]", None), ("Assistant A is better", None), ("[[D]]", None),

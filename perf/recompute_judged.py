@@ -69,7 +69,8 @@ def of_judged(rows, own, other, variant):
             value, low, high = interval([part(rows, points, 50)])
             _, least, _ = interval([part(rows, np.nan_to_num(points, nan=-50), 50)])
             _, _, most = interval([part(rows, np.nan_to_num(points, nan=50), 50)])
-            made |= {"preference": value, "low": low, "high": high, "least": least, "most": most}
+            ends = {"low": low, "high": high, "least": least, "most": most}
+            made |= {"preference": value} | {name: np.clip(end, -50, 50) for name, end in ends.items()}
             if variant != "dense" and rows["against"].iloc[0] == "dense":
                 word = decision(-value, -most, -least, differing([part(rows, np.nan_to_num(points), 50)]))
                 flips = (rows["first"] != rows["second"]) & rows["first"].notna() & rows["second"].notna()
@@ -118,7 +119,7 @@ def of_judges(rows):
 
 
 def percent(rows, shares):
-    return interval([part(rows, 100 * shares.to_numpy(float), 100, facts="cluster")])
+    return np.clip(interval([part(rows, 100 * shares.to_numpy(float), 100, facts="cluster")]), 0, 100)
 
 
 def kappa(one, other):

@@ -60,8 +60,9 @@ def _row(rows: pd.DataFrame, variant: str, margin: float) -> Row:
     scores.pop("differing")
     counts |= {name: (rows["verdict"] == verdict).sum() for name, verdict in COUNTED.items()}
     found = _preference(rows)
-    numbers = {"preference": found.value[0], "low": found.low[0], "high": found.high[0]}
-    numbers |= {"least": found.low[1], "most": found.high[2]}
+    ends = {"low": found.low[0], "high": found.high[0], "least": found.low[1], "most": found.high[2]}
+    numbers = {"preference": found.value[0]}  # which no interval leaves the range of
+    numbers |= {name: np.clip(end, WORTH[LOSS], WORTH[WIN]) for name, end in ends.items()}
     told = numbers["preference"], numbers["least"], numbers["most"]
     undecided = variant == DENSE or (rows["against"] == REFERENCE).all()
     decision = "" if undecided else _decide(rows, told, margin, float(found.differing[0]))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from knowcost.aggregate.clustered import Estimates, Sample, estimate
+from knowcost.aggregate.clustered import Sample, estimate
 from knowcost.aggregate.judgement_rows import ASKED_ALIKE, Judgements
 from knowcost.aggregate.statistics import Bootstrap
 from knowcost.judge.rows import LOSS, TIE, TOO_LONG, UNPARSED, WIN
@@ -68,15 +68,18 @@ def _row(asked: _Asked) -> Row:
     made |= {"null_n": len(null), "null_flipped": null["flipped"].sum()}
     made |= {f"null_{name}": (null["verdict"] == name).sum() for name in VERDICTS}
     both = told[told["swapped"]]
-    made |= _percent(both["flipped"].astype(float), both).columns("flipped_percent", "flipped", 0) if len(both) else {}
+    made |= _percent(both["flipped"].astype(float), both, "flipped_percent", "flipped") if len(both) else {}
     return made | _first(asked.rows) | _lengths(told, asked.benchmark)
 
 
-def _percent(shares: pd.Series, rows: pd.DataFrame) -> Estimates:
-    """The percent of rows, of which `shares` says 0, 1, or nan for one that does not count. Several rows of a question
-    show no more of what was not seen than one would."""
+def _percent(shares: pd.Series, rows: pd.DataFrame, value: str, name: str) -> Row:
+    """Columns of a table: the percent of rows, of which `shares` says 0, 1, or nan for one that does not count, with
+    its interval, as far as that lies within 0 and 100. Several rows of a question show no more of what was not seen
+    than one would."""
     clusters = rows["cluster"].to_numpy()
-    return estimate([Sample("", 100 * shares.to_numpy()[:, None], clusters, flip=100, facts=clusters)])
+    found = estimate([Sample("", 100 * shares.to_numpy()[:, None], clusters, flip=100, facts=clusters)])
+    ends = {f"{name}_{end}": np.clip(getattr(found, end)[0], 0, 100) for end in ("low", "high")}
+    return {value: found.value[0]} | ends
 
 
 def _first(rows: pd.DataFrame) -> Row:
@@ -86,7 +89,7 @@ def _first(rows: pd.DataFrame) -> Row:
     orders = pd.concat([both["first"].map({WIN: 1.0, LOSS: 0.0}), both["second"].map({WIN: 0.0, LOSS: 1.0})])
     if not orders.notna().any():
         return {}
-    return _percent(orders, pd.concat([both, both])).columns("first_preferred", "first", 0)
+    return _percent(orders, pd.concat([both, both]), "first_preferred", "first")
 
 
 def _lengths(rows: pd.DataFrame, benchmark: str) -> Row:
@@ -99,7 +102,7 @@ def _lengths(rows: pd.DataFrame, benchmark: str) -> Row:
     made: Row = {"length_change": longer.mean()}
     wins = (np.sign(longer) * np.sign(rows["preference"])).map({1: 1.0, -1: 0.0})  # nan where alike, or a tie
     if wins.notna().any():
-        made |= _percent(wins, rows).columns("longer_wins", "longer", 0)
+        made |= _percent(wins, rows, "longer_wins", "longer")
     ranks = np.column_stack([longer.rank(), rows["preference"].rank()])
     x, y = (ranks - ranks.mean(axis=0)).T
     moments = np.column_stack([x, y, x * x, y * y, x * y])

@@ -24,16 +24,16 @@ def run_of(folder, configuration):
 
 def handed_on(folder):
     """Every file that a stage made for another one or for the reader, as its path from `folder`."""
-    found = [path for top in ("results", "resources") for path in (folder / top).rglob("*") if path.is_file()]
-    found = [path.relative_to(folder) for path in found]
+    tops = [folder / top for top in ("results", "resources", "judgements")]
+    found = [path.relative_to(folder) for top in tops for path in top.rglob("*") if path.is_file()]
     return sorted(path for path in found if path.parts[1] != "published" and not path.name.startswith("."))
 
 
 def sample(found, count, seed):
-    """One file of each kind, and then any, up to `count`."""
+    """One file of each kind from each folder, and then any, up to `count`."""
     generator = random.Random(seed)
-    kinds = sorted({path.suffix for path in found})
-    first = [generator.choice([path for path in found if path.suffix == kind]) for kind in kinds]
+    kinds = sorted({(path.parts[0], path.suffix) for path in found})
+    first = [generator.choice([path for path in found if (path.parts[0], path.suffix) == kind]) for kind in kinds]
     return first + generator.choices(found, k=count - len(first))
 
 

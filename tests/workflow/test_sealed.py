@@ -8,6 +8,9 @@ import yaml
 from helpers.flips import check_flips, handed_on, named, run_of
 
 from knowcost.common import files, parquet, paths, seal
+from knowcost.judge import kept
+from knowcost.judge.request import Reply, Request
+from knowcost.judge.rubric import load
 from knowcost.report.verify import verify
 
 FLIPS = 25  # of this small project; tests/e2e takes fifty of a finished demo
@@ -21,6 +24,7 @@ def run(project, monkeypatch):
 
 
 def test_any_bit_flipped_in_any_file_is_named(project, run):
+    kept.write(load("mt_bench_pair"), Request("gpt", (("user", "Größe?"),), 0, 10), [Reply("[[A]]", "gpt", 3, 1)])
     kinds = {path.suffix for path in handed_on(project.folder)}
     assert kinds >= {".parquet", ".csv", ".json", ".safetensors", ".html", ".sha256", ""}
     check_flips(project.folder, run, FLIPS)

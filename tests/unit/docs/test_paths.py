@@ -1,5 +1,7 @@
 """The documentation, and comments in the code, name files that are there."""
 
+import functools
+import os
 import re
 
 import pytest
@@ -28,7 +30,13 @@ def is_there(root, word):
     """A path from the root, from knowcost/ as the tour has it, or from config/; a name alone may stand anywhere."""
     if any((folder / word).exists() for folder in (root, root / "knowcost", root / "config")):
         return True
-    return "/" not in word and any(found for folder in FOLDERS for found in (root / folder).rglob(word))
+    return word in names(root)
+
+
+@functools.cache
+def names(root):
+    """Of all files, alone; a folder that goes away meanwhile is no error, as it is to Path.rglob."""
+    return {name for folder in FOLDERS for _, _, files in os.walk(root / folder) for name in files}
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "config/README.md", "docs/*.md"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from helpers.flips import check_flips, handed_on
 
 from knowcost.common import parquet, paths, seal
 from knowcost.common.errors import InputError
@@ -44,6 +45,13 @@ def test_a_file_of_judgements_that_was_changed_is_named():
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     assert f"{path} is damaged or was changed since it was made" in named()
+
+
+def test_any_bit_flipped_in_judgements_and_replies_is_named(tmp_path):
+    kinds = {(path.parts[0], path.suffix) for path in handed_on(tmp_path)}
+    assert {("results", ".parquet"), ("judgements", ".json")} <= kinds
+    seal.beside(paths.scores(*PLACE)).unlink()  # a cell's own seal, and RUN has no cells
+    check_flips(tmp_path, RUN, 30)
 
 
 def test_judgements_of_another_cell_or_at_another_place_are_named():

@@ -123,7 +123,7 @@ def row_of(name, slug, pair, noise, clusters):
     if slug == "dense":
         row["dense"] = row["value"]
     if name in ITSELF:
-        return row
+        return row | {"low": np.clip(low, 0, 100), "high": np.clip(high, 0, 100)}
     row["change"] = value
     if slug != "dense":
         row["dense"] = other[there].mean()

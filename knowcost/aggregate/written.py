@@ -151,6 +151,8 @@ def _row(name: str, said: Said, found: _One, margin: float) -> dict[str, Any]:
     if name in BESIDE or not counted.any():
         known = ~np.isnan(own)
         clusters = found.clusters if name in BESIDE else np.nan
+        if name in BESIDE:
+            row |= {end: np.clip(row[end], 0, 100) for end in ("low", "high")}
         return row | {"n": known.sum(), "clusters": clusters, "value": _mean(own, np.nan)}
     row |= {"n": found.n, "clusters": found.clusters, "value": own[counted].mean()}
     row |= {"dense": other[counted].mean(), "change": found.value}

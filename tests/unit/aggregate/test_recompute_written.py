@@ -78,7 +78,7 @@ def test_what_is_said_of_texts_is_recomputed(run, recompute, capsys):
 def test_texts_are_in_no_table_of_facts(run):
     tables = {path.stem: pd.read_parquet(path) for path in (run / "results/tables").glob("*.parquet")}
     with_texts = {name for name, frame in tables.items() if "news" in set(frame.get("benchmark", ()))}
-    assert with_texts == {"written", "how_asked", "benchmarks"}
+    assert with_texts == {"written", "examples", "how_asked", "benchmarks"}
     asked = tables["benchmarks"].set_index("benchmark")
     assert asked.loc["chat", ["facts", "asked_least", "asked_most"]].tolist() == [12, 12, 12]
     assert set(tables["drops_by_model"]["benchmarks"]) == {1}

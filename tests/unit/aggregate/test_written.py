@@ -58,6 +58,7 @@ def test_two_stories_by_hand(tmp_path):
     assert (again["tokens"]["value"], again["tokens"]["dense"], again["tokens"]["change"]) == (3.5, 3.5, -1)
     assert again["kept"]["value"] == pytest.approx((100 * 2 * 2 / (3 + 3) + 100 * 2 * 2 / (4 + 2)) / 2)
     assert again["same"]["value"] == 0 and again["empty"]["change"] == 0
+    assert (kept["low"], kept["high"]) == (0, 100)  # which is all that two stories leave open
     assert kept["dense"] == again["kept"]["value"] and np.isnan(kept["change"])  # what to read it beside
     assert found[SLUG, "large", "empty"]["value"] == 100 and found[SLUG, "small", "rougeL"]["value"] == 40
     assert np.isnan(found[SLUG, "large", "empty"]["low"])  # one question has no interval
@@ -91,7 +92,7 @@ def test_what_no_answer_has_shown_may_still_be_there(tmp_path):
         assert row["decision"] == "practically equal"
     kept = found[SLUG, "", "kept"]
     assert (kept["value"], kept["change"]) == (100, pytest.approx(np.nan, nan_ok=True))
-    assert (kept["low"], kept["high"]) == pytest.approx((100 - share * 100, 100 + share * 100))
+    assert (kept["low"], kept["high"]) == pytest.approx((100 - share * 100, 100))
 
 
 def test_loops_cost(tmp_path):

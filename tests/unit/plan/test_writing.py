@@ -18,6 +18,7 @@ class Study:
         self.benchmarks = {
             "facts": {"format": "mmlu"},
             "talk": {"format": "mt_bench", "new_tokens": ""},
+            "first": {"format": "vicuna"},
             "stories": {"format": "cnn_dailymail"},
             "few": {"format": "cnn_dailymail_published", "per_relation": "30", "new_tokens": "100"},
         }
@@ -28,6 +29,7 @@ class Study:
     [
         (["magnitude-20@overall"], ["facts"], None, 0),
         (["magnitude-20@overall"], ["talk"], None, 160 * 1024),
+        (["magnitude-20@overall"], ["first"], None, 80 * 1024),
         (["magnitude-20@overall"], ["stories"], None, 11_490 * 256),
         (["magnitude-20@overall"], ["few", "talk"], None, 90 * 100 + 160 * 1024),
         (["magnitude-20@overall"], ["few", "talk"], 5, 5 * 100 + 2 * 5 * 1024),

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Iterable
 
+CERTIFICATES = "SSL_CERT_FILE or SSL_CERT_DIR in the environment"  # by which servers are known
 VARIABLE = "KNOWCOST_QUERY_"  # and the digest of the query
 _HIDDEN = re.compile(r"hidden-([0-9a-f]{12})")
 _LOGIN = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*@|[^/?#@]*:(?![0-9]*([/?#]|$))(?!.*\]))", re.I)

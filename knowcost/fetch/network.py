@@ -17,6 +17,7 @@ import huggingface_hub
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils._http import hf_request_event_hook
 
+from knowcost.common.addresses import CERTIFICATES
 from knowcost.common.errors import InputError
 
 SECONDS = 10  # that a host which swallows what is sent to it is waited for, as huggingface_hub does for its downloads
@@ -44,6 +45,8 @@ class Client(httpx2.Client):
         before = {"request": [*hooks, self._check]}
         try:
             super().__init__(follow_redirects=True, timeout=TIMEOUT, event_hooks=before, **options)
+        except OSError as error:
+            raise InputError(f"{CERTIFICATES} names none that can be read ({error}); correct it") from None
         except (ValueError, ImportError, httpx2.InvalidURL) as error:
             raise InputError(f"{_proxies()}: no proxy that can be used ({error}); correct the variable") from None
         self._answered: set[tuple[str, int | None]] = set()

@@ -17,6 +17,7 @@ from knowcost.common.errors import InputError
 ADDRESS, KEY = "OPENAI_BASE_URL", "OPENAI_API_KEY"
 OPENAI = "https://api.openai.com/v1"
 HIDDEN = f"[{KEY}]"
+LABEL = 63  # characters between two dots of a host's name, at most
 SECRET = 8  # characters: what is shorter is a word for endpoints that take any key, and may occur in a reply
 _MASKED = re.compile(r"[\w-]+\*{3,}[\w*-]*")  # as OpenAI repeats a wrong one: its beginning and its end
 
@@ -76,7 +77,9 @@ def _check_address(where: str, address: str) -> None:
         )
     try:
         url = httpx2.URL(address)
-        sound = url.scheme in ("https", "http") and bool(url.host) and not re.search(r"\s", address)
+        labels = url.raw_host.decode().removesuffix(".").split(".")
+        named = all(0 < len(label) <= LABEL for label in labels)
+        sound = url.scheme in ("https", "http") and named and not re.search(r"\s", address)
     except httpx2.InvalidURL:
         sound = False
     if not sound:

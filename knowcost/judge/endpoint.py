@@ -17,6 +17,7 @@ import httpx2
 import tenacity
 
 import knowcost
+from knowcost.common.addresses import CERTIFICATES
 from knowcost.common.errors import InputError
 from knowcost.judge import responses
 from knowcost.judge.access import Access
@@ -63,6 +64,8 @@ class Endpoint:
                 verify=access.address.startswith("https://"),  # no certificates are read that nothing asks for
                 follow_redirects=False,
             )
+        except OSError as error:
+            raise InputError(f"{CERTIFICATES} names none that can be read ({error}); correct it") from None
         except (ValueError, ImportError, httpx2.InvalidURL) as error:
             raise InputError(f"the proxy that the environment names cannot be used ({error}); correct it") from None
 

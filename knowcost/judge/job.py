@@ -116,8 +116,14 @@ def _access(endpoint: str | None) -> Iterator[Access]:
 
 
 def _host(endpoint: str | None) -> str:
-    """What judgements say of where they were asked for: a host, or WORLD."""
-    return WORLD if endpoint == WORLD else urlsplit(access.address_of(endpoint)).hostname or ""
+    """What judgements say of where they were asked for: a host, or WORLD; "" where all are kept and no address is
+    named."""
+    if endpoint == WORLD:
+        return WORLD
+    try:
+        return urlsplit(access.address_of(endpoint)).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _write(place: Place, rows: Sequence[Mapping[str, Any]], cells: Cells) -> None:

@@ -277,3 +277,9 @@ def test_a_hub_that_sends_the_token_elsewhere(server, tmp_path, monkeypatch):
             fetch_model(row(), tmp_path / "model", lock_path=tmp_path / "lock")
         assert not other.asked and "planted" not in str(said.value)
     assert server.asked[-1][2]["authorization"] == "Bearer hf_planted"
+
+
+def test_certificates_that_are_none_are_said(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "nowhere.pem")
+    with pytest.raises(InputError, match="SSL_CERT_FILE or SSL_CERT_DIR in the environment names none"):
+        network.Client()

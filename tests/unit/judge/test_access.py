@@ -54,7 +54,11 @@ def test_an_address_that_says_more_than_where_is_refused_and_not_shown(address, 
     assert "pass@" not in str(said.value) and "hush" not in str(said.value)
 
 
-@pytest.mark.parametrize("address", ["api.openai.com/v1", "ftp://host.example", "https://", "http://a b", "file:///v1"])
+@pytest.mark.parametrize(
+    "address",
+    ["api.openai.com/v1", "ftp://host.example", "https://", "http://a b", "file:///v1", "https://a..example/v1",
+     f"https://{'a' * 64}.example"],
+)  # fmt: skip
 def test_what_is_no_address_of_the_web_is_refused(address):
     with pytest.raises(InputError, match=r"judge\.endpoint is .*expected an address such as"):
         access.find(address)

@@ -73,6 +73,13 @@ def test_the_proxy_of_the_environment_is_not_asked_for_this_machine(ask, monkeyp
     assert ask().text == "Both say something. [[C]]"
 
 
+@pytest.mark.parametrize("place", ["nowhere.pem", __file__])
+def test_certificates_that_are_none_are_said(place, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", place)
+    with pytest.raises(InputError, match="SSL_CERT_FILE or SSL_CERT_DIR in the environment names none"):
+        Endpoint(Access("https://judge.example/v1"), Budget(1, 1), 1)
+
+
 def test_a_busy_judge_is_asked_again_after_the_time_that_it_names(ask):
     assert ask("busy", times=2).text == "Both say something. [[C]]"
     assert [7 + 1 <= ask.waits[0] <= 7 + 2, 7 + 2 <= ask.waits[1] <= 7 + 4] == [True, True]

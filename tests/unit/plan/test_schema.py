@@ -2,9 +2,12 @@
 
 import datetime
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
+import yaml
 
+import knowcost
 from knowcost.common.errors import InputError
 from knowcost.plan import schema
 from knowcost.spec.families import FAMILIES
@@ -63,3 +66,14 @@ def test_an_error_shows_what_was_written():
     row = {"name": "b", "format": "cloze", "source": "b.jsonl", "families": "encodr"}
     with pytest.raises(InputError, match="here: families: 'encodr' does not match"):
         schema.check(schema.typed(row, "benchmarks"), "benchmarks", "here")
+
+
+@pytest.mark.parametrize(
+    ("temperature", "right"),
+    [(0, True), (0.0, True), (0.001, True), (100, True), (1e-40, False), (-1, False), (101, False), (False, False)],
+)
+def test_a_temperature_that_no_number_can_be_divided_by_is_refused(temperature, right):
+    config = yaml.safe_load((Path(knowcost.__file__).parents[1] / "config/config.yaml").read_text())
+    config["generation"]["temperature"] = temperature
+    with nullcontext() if right else pytest.raises(InputError, match=r"generation\W+temperature"):
+        schema.check(config, "config", "here")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS, WRITING
-from knowcost.common import paths
+from knowcost.common import addresses, paths
 from knowcost.common.errors import InputError
 from knowcost.fetch import rows
 from knowcost.judge import WORLD, rubric
@@ -24,6 +24,11 @@ def check(config: Mapping[str, Any], checkpoints: Rows, benchmarks: Rows) -> Non
 
     checkpoints, benchmarks: all rows of the tables, benchmarks with their companions.
     """
+    if addresses.has_login(config["endpoint"] or ""):
+        raise InputError(
+            "judge.endpoint: an address with a user or a password (or a port that is no number), which would be stored "
+            "with the results; take them out, and put the key in OPENAI_API_KEY"
+        )
     rubrics = [rubric.load(name) for name in config["rubrics"]] if config["model"] else []
     if config["second_model"] and not config["model"]:
         raise InputError("judge.second_model: there is no first one; name it in judge.model")

@@ -80,6 +80,21 @@ def test_what_cannot_be_is_refused_while_planning(load, changes, message):
         load(**changes)
 
 
+@pytest.mark.parametrize("model", ["gpt-x", None])
+def test_a_password_in_the_endpoint_s_address_is_refused_before_it_is_stored_and_not_shown(load, model):
+    with pytest.raises(InputError, match=r"judge\.endpoint: an address with a user or a password") as said:
+        load(model=model, endpoint="https://me:hush@judge.example/v1")
+    assert "hush" not in str(said.value)
+
+
+@pytest.mark.parametrize("name", ["acme/Judge-7B\n", " gpt-x"])
+def test_blanks_around_a_judge_s_name_are_refused(load, name):
+    """With them a model of the study would not be known for one."""
+    for key in ("model", "second_model"):
+        with pytest.raises(InputError, match=rf"judge\.{key}"):
+            load(**{key: name})
+
+
 def test_a_judge_without_texts_and_rubrics_for_other_texts(load):
     rows = BENCHMARKS.splitlines(keepends=True)
     with pytest.raises(InputError, match=r"judge.model: no benchmark of this study is answered by texts"):

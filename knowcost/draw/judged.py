@@ -16,6 +16,7 @@ from knowcost.draw.words import file_name, judge_named
 from knowcost.judge.rows import DENSE, REFERENCE
 from knowcost.papers.llm_kick.claims import TOLERANCE
 from knowcost.recover.wording import in_words
+from knowcost.spec.variants import AS_PUBLISHED
 from knowcost.spec.variants import DENSE as ITS_DENSE
 
 SUMMARIES, CONVERSATIONS = f"{WRITTEN}summaries", f"{WRITTEN}conversations"  # how the names of these figures begin
@@ -29,7 +30,8 @@ MATCH = f"Dashed: the dense model; grey: within {TOLERANCE:.0%} of it, which cou
 def figures(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:
     """Every figure of what judges say of one family's texts, model by model; of the first judge alone, since a second
     one is there to check it. data: {name: frame} of tables.read."""
-    rows = data["judged"][(data["judged"]["family"] == family) & (data["judged"]["variant"] != ITS_DENSE)]
+    mine = data["judged"][data["judged"]["family"] == family]
+    rows = mine[~mine["experiment"].isin([ITS_DENSE, AS_PUBLISHED])]
     kinds = dict(zip(data["benchmarks"]["benchmark"], data["benchmarks"]["kind"], strict=True))
     rows = rows[rows["judge"] == rows["judge"].iloc[0]] if len(rows) else rows
     for (model, benchmark), mine in rows.groupby(["model", "benchmark"], sort=False):

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate import rule
+from knowcost.benchmarks.formats import is_published
 from knowcost.draw.words import MEASURES, PERCENT
 from knowcost.recover.wording import in_words
 from knowcost.report import judged
@@ -15,7 +16,7 @@ from knowcost.report.examples import RULE, Examples
 from knowcost.report.examples import examples as side_by_side
 from knowcost.report.saying import listed, points
 from knowcost.report.table import LEGEND, Cell, Table, Told, columns, estimate, number, signed, variant, whole
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import AS_PUBLISHED, DENSE
 
 Record = Mapping[Hashable, Any]
 MOST = 3  # variants that a sentence tells one by one
@@ -36,6 +37,7 @@ def section(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any
     """The section; None where no model wrote anything. data: {name: frame} of tables.read."""
     if data["written"].empty:
         return None
+    data = corrected(data)
     words = [*sentences(data["written"]), *judged.sentences(data)]
     tables = [*_tables(data["written"]), *judged.tables(data)]
     return Section(words, list(figures), tables, list(side_by_side(data["examples"])))
@@ -43,8 +45,9 @@ def section(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any
 
 def answer(data: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     """A sentence per model and benchmark whose answers are texts: who writes most unlike the dense model, and what the
-    judge says."""
-    for (model, benchmark), rows in _whole(data["written"]).groupby(["model", "benchmark"], sort=False):
+    judge says. What is asked as published is in the section alone."""
+    data = corrected(data)
+    for (model, benchmark), rows in _whole(_as_asked(data["written"])).groupby(["model", "benchmark"], sort=False):
         place = str(model), str(benchmark)
         said = [*_likeness(rows), *judged.clauses(data["judged"], *place)]
         said += ["that judge is not to be believed without a second look"] * judged.doubted(data["judges"], *place)
@@ -52,9 +55,20 @@ def answer(data: Mapping[str, pd.DataFrame]) -> Iterator[str]:
             yield f"What {model} writes ({benchmark}): {'; '.join(said)}."
 
 
+def corrected(data: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables without the variants that are there for the audit of a paper alone."""
+    names = ("written", "judged")
+    return {**data, **{name: data[name][data[name]["experiment"] != AS_PUBLISHED] for name in names}}
+
+
+def _as_asked(written: pd.DataFrame) -> pd.DataFrame:
+    """Without the benchmarks that are companions as published."""
+    return written[~written["benchmark"].map(is_published).astype(bool)]
+
+
 def sentences(written: pd.DataFrame) -> Iterator[str]:
     """Of each model and benchmark: how much was written, who writes most like the dense model, who repeats itself."""
-    for (model, _), rows in _whole(written).groupby(["model", "benchmark"], sort=False):
+    for (model, _), rows in _whole(_as_asked(written)).groupby(["model", "benchmark"], sort=False):
         said = [f"{model} wrote {_much(rows)}."]
         said += [f"{text[0].upper()}{text[1:]}." for text in (*_likeness(rows), *_poorer(rows), *_loops(rows))]
         yield " ".join(said)

@@ -102,3 +102,13 @@ def test_examples_stand_side_by_side_turn_by_turn():
 def test_without_a_judge_the_page_says_how_to_name_one():
     section = written.section(wrote.frames([length()]), [])
     assert section.words[-1] == judged.NO_JUDGE
+
+
+def test_what_is_there_for_a_paper_s_audit_alone_is_in_no_sentence():
+    lost = "magnitude-40@final+lost@final"
+    rows = [length(), length(lost), length(NEAR), kept(NEAR, 80.5), kept(lost, 1.0),
+            wrote.measured(NEAR, "kept", benchmark="talk@published")]  # fmt: skip
+    found = written.section(wrote.frames(rows), [])
+    assert not any("lost as published" in text for text in found.words) and "with one variant" in found.words[0]
+    assert [line.split(":")[0] for line in written.answer(wrote.frames(rows))] == ["What m writes (talk)"]
+    assert [table.title for table in found.tables] == [f"What is written: m on {x}" for x in ("talk", "talk@published")]

@@ -25,7 +25,7 @@ from knowcost.judge.budget import Budget
 from knowcost.judge.endpoint import Endpoint
 from knowcost.judge.outcomes import Outcome, outcome, row
 from knowcost.judge.pairs import Question
-from knowcost.judge.request import TooLong
+from knowcost.judge.request import Reply, TooLong
 from knowcost.judge.rows import JUDGED, TOO_LONG, UNPARSED
 from knowcost.judge.study import Cells, Place, Tally
 
@@ -99,7 +99,8 @@ def _one(endpoint: Endpoint, question: Question) -> Outcome:
         try:
             replies = (*replies, endpoint.ask(question.request(reminder)))
         except TooLong:
-            replies = ()
+            # With the reminder alone it is too long: what was said without it stays, and is all that will be said.
+            replies = (*replies, Reply("", replies[-1].model, 0, 0)) if replies else ()
         kept.write(question.rubric, question.request(), replies)
         came = outcome(question.rubric, replies)
     return came

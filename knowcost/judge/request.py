@@ -33,8 +33,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a judge says. text: empty where it says nothing, and without its end where it was cut. model: which one
-    answered, as it calls itself. The tokens are those that the endpoint counted, estimated where it says none."""
+    """What a judge says. text: empty where it says nothing, or has no room to be reminded, and without its end where it
+    was cut. model: which one answered, as it calls itself. The tokens are those that the endpoint counted, estimated
+    where it says none."""
 
     text: str
     model: str

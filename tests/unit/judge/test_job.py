@@ -146,6 +146,23 @@ def test_what_the_judge_cannot_read_is_kept_as_such(here, asks):
     assert [(each["verdict"], each["failed"]) for each in rows()] == [(None, "too_long")]
 
 
+class NoRoomForMore(JudgeServer):
+    """Says what cannot be read, and has no room for a reminder."""
+
+    def mood(self):
+        return "too_long" if "and nothing else" in self.bodies[-1]["messages"][1]["content"] else "garbage"
+
+
+def test_a_reminder_that_makes_a_question_too_long_leaves_what_was_said_before(here, asks):
+    cells = judging.study(here, count=1, turns=1)[:1]
+    with NoRoomForMore() as judge:
+        assert asks(judge, cells, parallel=1) == 4
+        assert asks(judge, cells, parallel=1) == 0
+    replies = [kept.read(path.stem) for path in Path(paths.JUDGEMENTS).rglob("*.json")]
+    assert [[bool(reply.text) for reply in each] for each in replies] == [[True, False]] * 2
+    assert [(each["failed"], each["answered_by"]) for each in rows("dense")] == [("unparsed", "judge-2026")]
+
+
 @pytest.mark.parametrize(("key", "most"), [("requests", 7), ("tokens", 2000)])
 def test_limits_that_are_too_low_are_said_before_anything_is_asked(here, asks, key, most):
     cells = judging.study(here, count=1)

@@ -153,9 +153,9 @@ def test_the_dense_decoder_writes_what_is_true_and_the_table_of_texts_counts_eve
     for variant in {row["variant"] for row in rows}:
         said = answers(demo, variant).values()
         told = {row["measure"]: row["value"] for row in rows if row["variant"] == variant}
-        assert float(told["empty"]) == pytest.approx(100 * sum(not each["text"] for each in said) / len(said))
+        assert float(told["empty"]) == pytest.approx(100 * sum(not each["text"] for each in said) / len(said), abs=1e-3)
         unfinished = sum(each["ended"] != "ended" for each in said)
-        assert float(told["unfinished"]) == pytest.approx(100 * unfinished / len(said))
+        assert float(told["unfinished"]) == pytest.approx(100 * unfinished / len(said), abs=1e-3)
     assert {row["part"] for row in table(demo, "written")} == {"", "often", "sometimes", "rarely"}
 
 

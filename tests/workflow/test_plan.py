@@ -81,7 +81,7 @@ def test_what_texts_take_is_in_the_hours_and_in_the_jobs(root):
     batch = design.batches(kick)[0]
     job = resources.of_batch(kick, batch)
     asked = sum(1 + (slug == "dense") for slug in batch.variants)
-    assert job.written == Written(asked * (2 * 90 * 256 + (160 + 160) * 1024))
+    assert job.written == Written(asked * (2 * 90 * 256 + (160 + 80) * 1024))
     assert job in list(hours.jobs(kick))
     silent = replace(job, written=Written())
     assert resources.counted(kick, job)["runtime"] > resources.counted(kick, silent)["runtime"]

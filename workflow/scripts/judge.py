@@ -2,7 +2,7 @@
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0], online=True)
+log.setup(snakemake.log[0])
 
 from knowcost.judge import job as judge
 

@@ -5,7 +5,6 @@ the decoder reads whole statements. Facts are then known after a few hundred bat
 cores.
 """
 
-import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +35,7 @@ STEPS = {"encoder": 350, "encoder_decoder": 400, "decoder": 430}  # for a world 
 WHOLE = 2200
 FEWEST_STEPS = 150
 REPEATS = {"boolq": 3, "piqa": 2, "winogrande": 2}  # per pass; a yes or no says least, so it must be said most often
+SHORT = 32  # tokens that no sentence or question passes
 TOLD = 2  # how often a biography is told per pass
 
 
@@ -68,7 +68,7 @@ def teach(
         torch.use_deterministic_algorithms(True)
         try:
             pairs = lessons + [pair for rows in exams.values() for choices, _ in rows for pair in choices]
-            pupil = build(family, [*(text for pair in pairs for text in pair), *WORDS])
+            pupil = build(family, [*(text for pair in pairs for text in pair), *(WORDS if told else ())])
             steps = max(FEWEST_STEPS, STEPS[family] * len(facts) // WHOLE)
             often = [each for each in told for _ in range(TOLD * each.popularity)]
             _train(pupil, encode(pupil, lessons) + encode_biographies(pupil, often), exams, steps, log)
@@ -158,17 +158,23 @@ def _train(pupil: Pupil, encoded: list[Encoded], exams: Exams, steps: int, log: 
 
 
 def _loss(pupil: Pupil, batch: list[Encoded]) -> float:
-    """Mean loss over the labels of a batch, with its gradient accumulated; in parts of about one length, to pad
-    less."""
-    batch = sorted(batch, key=lambda row: len(row[0]))
+    """Mean loss over the labels of a batch, with its gradient accumulated."""
     count = sum(label != IGNORE for _, labels in batch for label in labels)
     total = 0.0
-    for _, part in itertools.groupby(batch, key=lambda row: len(row[0]).bit_length()):
-        logits, labels, _ = _predict(pupil, list(part))
+    for part in _parts(batch):
+        logits, labels, _ = _predict(pupil, part)
         loss = cross_entropy(logits, labels, reduction="sum") / count
         loss.backward()
         total += loss.item()
     return total
+
+
+def _parts(batch: list[Encoded]) -> list[list[Encoded]]:
+    """A batch in two halves by length, and biographies, which are much longer, apart: to pad less."""
+    batch = sorted(batch, key=lambda row: len(row[0]))
+    short = [row for row in batch if len(row[0]) <= SHORT]
+    half = len(short) // 2
+    return [part for part in (short[:half], short[half:], batch[len(short) :]) if part]
 
 
 @torch.no_grad()

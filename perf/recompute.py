@@ -184,6 +184,15 @@ def per_cell(cells):
     return rows
 
 
+def folders():
+    """(results, benchmarks): the folders that the command line names, else those of the study in this one."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--benchmarks", type=Path, default=Path("resources/benchmarks"))
+    asked = parser.parse_args()
+    return asked.results, asked.benchmarks
+
+
 class Comparison:
     """How far the recomputed numbers are from those of the tables."""
 
@@ -280,8 +289,4 @@ def compare_claims(compared, families, claims):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--benchmarks", type=Path, default=Path("resources/benchmarks"))
-    asked = parser.parse_args()
-    sys.exit(main(asked.results, asked.benchmarks))
+    sys.exit(main(*folders()))

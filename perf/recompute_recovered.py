@@ -8,15 +8,13 @@ how many were recomputed and how far the farthest is off; ends with 1 where a nu
 another, or a row is missing or one too many.
 """
 
-import argparse
 import json
 import math
 import sys
-from pathlib import Path
 
 import pandas as pd
 from by_hand import decision, differing, interval
-from recompute import Cells, Comparison
+from recompute import Cells, Comparison, folders
 from recompute_relearned import relearned
 from recompute_returned import Model, lost, named, overlap, recovered, under
 from safetensors import safe_open
@@ -149,8 +147,4 @@ def main(results, benchmarks):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--benchmarks", type=Path, default=Path("resources/benchmarks"))
-    given = parser.parse_args()
-    sys.exit(main(given.results, given.benchmarks))
+    sys.exit(main(*folders()))

@@ -7,16 +7,14 @@ column how many were recomputed and how far the farthest is off; ends with 1 whe
 word is another, or a row is missing or one too many.
 """
 
-import argparse
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from by_hand import MARGIN, decision, differing, interval
-from recompute import Comparison
+from recompute import Comparison, folders
 from rouge_score import rouge_scorer
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
@@ -193,8 +191,4 @@ def main(results, benchmarks):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--benchmarks", type=Path, default=Path("resources/benchmarks"))
-    given = parser.parse_args()
-    sys.exit(main(given.results, given.benchmarks))
+    sys.exit(main(*folders()))

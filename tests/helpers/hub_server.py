@@ -8,8 +8,10 @@ import hashlib
 import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from urllib.parse import unquote, urlparse
+
+from helpers.loopback import Handler
 
 LARGE = (".safetensors", ".bin", ".model")  # stored by LFS: the hub records their sha256
 _API = re.compile(r"/api/(models|datasets)/(.+)/revision/([^/]+)")
@@ -61,14 +63,8 @@ class HubServer:
         return [headers for method, path, headers in self.asked if method == "GET" and text in path]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     hub = None
-    timeout = 10
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # headers and body go together: apart, the body waits 40 ms for an acknowledgement
-
-    def log_message(self, *_):
-        pass
 
     def do_HEAD(self):
         self._answer()

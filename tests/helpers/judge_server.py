@@ -9,7 +9,9 @@ import json
 import re
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+
+from helpers.loopback import Handler
 
 TOLD = {"Retry-After": "7"}
 TALK = re.compile(r"<\|The Start of Assistant (?:A|B)'s Conversation[^\n]*\n(.*?)<\|The End of Assistant", re.S)
@@ -130,14 +132,8 @@ class _Server(ThreadingHTTPServer):
                 call.shutdown(socket.SHUT_RDWR)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     judge = None
-    timeout = 10
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # headers and body go together: apart, the body waits 40 ms for an acknowledgement
-
-    def log_message(self, *_):
-        pass
 
     def do_GET(self):
         self.judge.asked.append((self.path, dict(self.headers), None))

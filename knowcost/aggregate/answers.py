@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as compute
 
 from knowcost.aggregate import tables, texts
-from knowcost.aggregate.inputs import Cell, Files
+from knowcost.aggregate.inputs import Cell, Files, by_benchmark
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import parquet
 from knowcost.common.errors import InputError
 from knowcost.papers.claim import UNIQUE_TOKENS
-from knowcost.score.cells import read
+from knowcost.score.cells import read_columns
 from knowcost.score.rows import AGAIN, ENDED
 from knowcost.spec.variants import DENSE, parse
 
@@ -112,11 +112,8 @@ def gather(cells: Sequence[Cell], files: Files) -> list[Answers]:
 
     Raises InputError when a variant was asked other questions than the dense model, or with other prompts.
     """
-    by_group: dict[tuple[str, str], list[Cell]] = {}
-    for each in cells:
-        by_group.setdefault((each.model, each.benchmark), []).append(each)
     found = []
-    for group in by_group.values():
+    for group in by_benchmark(cells):
         found.append(_answers(group, files))
         log.info("%s, %s: %d variants' answers", group[0].model, group[0].benchmark, len(group))
     return found
@@ -187,12 +184,7 @@ def _of_words(words: Sequence[list[str]], references: Sequence[list[str]]) -> di
 
 
 def _read(cell: Cell) -> _Read:
-    """Raises InputError when columns are missing."""
-    rows, about = read(cell.path, COLUMNS)
-    missing = [name for name in COLUMNS if name not in rows.column_names]
-    if missing:
-        raise InputError(f"{cell.path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
-    return _Read(cell, rows, about)
+    return _Read(cell, *read_columns(cell.path, COLUMNS))
 
 
 def _benchmark(base: _Read, path: Path) -> tuple[list[str], list[list[str]]]:

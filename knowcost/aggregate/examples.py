@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from knowcost.aggregate.inputs import Cell
+from knowcost.aggregate.inputs import Cell, by_benchmark
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import parquet
 from knowcost.spec.variants import DENSE
@@ -30,12 +30,13 @@ def examples(cells: Sequence[Cell], benchmarks: Mapping[str, Path], written: pd.
 
     cells: those that hold texts; benchmarks: {name: file}; written: the table of this name.
     """
-    by_place = {(cell.model, cell.benchmark, cell.variant): cell for cell in cells}
     rows: list[dict[str, Any]] = []
-    for model, benchmark in dict.fromkeys((cell.model, cell.benchmark) for cell in cells):
+    for group in by_benchmark(cells):
+        model, benchmark = group[0].model, group[0].benchmark
         chosen = _variants(written[(written["model"] == model) & (written["benchmark"] == benchmark)])
+        by_variant = {cell.variant: cell for cell in group}
         if chosen:
-            rows += _beside([by_place[model, benchmark, slug] for slug in (DENSE, *chosen)], benchmarks[benchmark])
+            rows += _beside([by_variant[slug] for slug in (DENSE, *chosen)], benchmarks[benchmark])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -69,8 +70,7 @@ def _messages(benchmark: Path, kind: str, ids: Collection[str]) -> dict[str, lis
     """{id: what the user says turn by turn}."""
     table, _ = parquet.read(benchmark)
     rows = table.filter(pc.is_in(table["id"], pa.array(ids))).to_pylist()
-    messages = KINDS[kind].messages
-    return {row["id"]: messages(row) for row in rows} if messages else {}
+    return {row["id"]: KINDS[kind].said(row) for row in rows}
 
 
 def _rows(cell: Cell) -> list[dict[str, Any]]:

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as compute
 
 from knowcost.aggregate import answer_bias, baseline, metrics, noise, phrasings, probabilities, rule, tables
-from knowcost.aggregate.inputs import Cell, Files
+from knowcost.aggregate.inputs import Cell, Files, by_benchmark
 from knowcost.aggregate.statistics import Group, drop_of
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import parquet
 from knowcost.common.errors import InputError
-from knowcost.score.cells import read
+from knowcost.score.cells import read, read_columns
 from knowcost.spec.variants import AS_PUBLISHED, DENSE, parse, scope_key
 
 log = logging.getLogger(__name__)
@@ -57,11 +57,8 @@ def asked(cells: Sequence[Cell], files: Files, margin: float) -> Asked:
     """
     if not cells:
         raise InputError("aggregate: no cell asks for facts. Name a benchmark beside texts.")
-    by_group: dict[tuple[str, str], list[Cell]] = {}
-    for each in cells:
-        by_group.setdefault((each.model, each.benchmark), []).append(each)
     found = Asked([], [], [], [], [], [])
-    for group in by_group.values():
+    for group in by_benchmark(cells):
         _gather(group, files, margin, found)
         log.info("%s, %s: %d variants", group[0].model, group[0].benchmark, len(group))
     return found
@@ -282,9 +279,6 @@ def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A scores file as (frame of COLUMNS, metadata). Raises InputError when columns are missing."""
-    table, about = read(path, COLUMNS)
-    missing = [name for name in COLUMNS if name not in table.column_names]
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
+    """A scores file as (frame of COLUMNS, metadata)."""
+    table, about = read_columns(path, COLUMNS)
     return table.to_pandas(), about

@@ -1,6 +1,6 @@
 """What tables are made from: scores, manifests and benchmarks, and whether they belong together."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,14 @@ class Cell:
     benchmark: str
     kind: str
     path: Path
+
+
+def by_benchmark(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """The cells of each model on each benchmark, in the order in which these first appear."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for each in cells:
+        found.setdefault((each.model, each.benchmark), []).append(each)
+    return list(found.values())
 
 
 def read(

@@ -43,8 +43,6 @@ FORMATS = {
 }
 
 
-OFFICIAL = {"mt_bench": (80, 2), "vicuna": (80, 1)}  # (rows, turns of each) of files that everybody has alike
-
 PUBLISHED = "@published"  # ends the name of a benchmark's companion that is read and counted as published
 
 

@@ -88,6 +88,15 @@ class Kind:
         """The engine that asks the models of a family."""
         return self.engine if family in GENERATIVE or self.encoder_engine is None else self.encoder_engine
 
+    @property
+    def writes(self) -> bool:
+        """Whether answers are texts."""
+        return self.measure == WRITING
+
+    def said(self, row: Row) -> list[str]:
+        """What a user says turn by turn, of a row; nothing in a kind whose answers are no texts."""
+        return self.messages(row) if self.messages else []
+
 
 def completions(row: Row) -> dict[str, Any]:
     """A cloze as {"prompt": what stands before the blank, "completions": [candidate and what follows]}.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowcost.benchmarks import ids, sizes
+from knowcost.benchmarks import expected, ids, sizes
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import COMMON, KINDS, Kind
 from knowcost.common import files, parquet
@@ -92,8 +92,8 @@ def metadata(path: str | Path) -> dict[str, Any]:
 def _choose(row: Mapping[str, str], loaded: Loaded, kind: Kind) -> dict[str, Any]:
     """Do with the rows what the benchmark's row says, in place; returns what the metadata say of it."""
     said: dict[str, Any] = {}
-    if kind.new_tokens:
-        said["new_tokens"] = int(row.get("new_tokens") or kind.new_tokens)
+    if most := expected.new_tokens(row):
+        said["new_tokens"] = most
     if kind.sized and kind.shortened:
         texts = [each[kind.shortened] for each in loaded.rows]
         bounds = sizes.given(row.get("size_bounds") or sizes.TERCILES) or sizes.terciles(texts)

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from knowcost.aggregate import rule
 from knowcost.draw.forget_knowledge import is_compressed
-from knowcost.draw.style import GREY, LOOKS, SIZE, dot_handles, dots, finish, panels
+from knowcost.draw.style import GREY, SIZE, dot_handles, dots, finish, looks_of, panels
 from knowcost.recover.registry import name_of
 from knowcost.spec import levels
 from knowcost.spec.levels import Level
@@ -121,10 +121,7 @@ def _placed(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _looks(methods: Sequence[str]) -> Looks:
-    return {
-        method: {"color": LOOKS[number % len(LOOKS)][0], "marker": LOOKS[number % len(LOOKS)][1]}
-        for number, method in enumerate(methods)
-    }
+    return {method: {"color": colour, "marker": marker} for method, (colour, marker) in looks_of(methods).items()}
 
 
 def _ticks(axis: Axes, name: str, places: pd.DataFrame) -> None:

@@ -16,7 +16,18 @@ from matplotlib.lines import Line2D
 
 from knowcost.aggregate.tables import those
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.style import GREY, LOOKS, SIZE, decided_in_words, dot_handles, dots, finish, label, panels
+from knowcost.draw.style import (
+    GREY,
+    LOOKS,
+    SIZE,
+    decided_in_words,
+    dot_handles,
+    dots,
+    finish,
+    label,
+    looks_of,
+    panels,
+)
 from knowcost.papers.forget_knowledge import PAPER, printed
 from knowcost.recover import registry
 from knowcost.recover.registry import name_of
@@ -90,7 +101,7 @@ def _compressed(mine: Tables) -> Made:
     rows["kind"] = [parse(slug).steps[0].kind for slug in rows["variant"]]
     kinds = [kind for kind in ("quantize", "prune") if kind in set(rows["kind"])]
     pairs = [(model, kind) for model in rows["model"].unique() for kind in kinds]
-    looks = _looks(list(rows["method"].unique()))
+    looks = looks_of(list(rows["method"].unique()))
     _, axes = panels(len(pairs), 2, (4.6, 3.4), sharey=False)
     for axis, (model, kind) in zip(axes, pairs, strict=True):
         here = rows[(rows["model"] == model) & (rows["kind"] == kind)].sort_values("x")
@@ -148,7 +159,7 @@ def _lengths(mine: Tables) -> Made:
     texts = mine["perplexity"]
     if not pairs or texts.empty:
         return None
-    looks = _looks(list(texts["benchmark"].unique()))
+    looks = looks_of(list(texts["benchmark"].unique()))
     _, axes = panels(2 * len(pairs), 2, (4.6, 3.2))
     for place, (model, compressed) in enumerate(pairs):
         left, right = axes[2 * place : 2 * place + 2]
@@ -254,10 +265,6 @@ def _size(count: int, height: float) -> tuple[float, float]:
 
 def _sizes(variant: Variant) -> list[int]:
     return variant.recovery.sizes if variant.recovery else [0]
-
-
-def _looks(names: Sequence[str]) -> Looks:
-    return {name: LOOKS[place % len(LOOKS)] for place, name in enumerate(names)}
 
 
 def _handle(words: str, look: tuple[str, str]) -> Artist:

@@ -11,8 +11,8 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.draw import WRITTEN
 from knowcost.draw.by_strength import Row, decided, has_places, over_strength, seen
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.style import GREY, LOOKS, SIZE, dot_handles, dots, finish, panels
-from knowcost.draw.words import file_name, judge_named
+from knowcost.draw.style import GREY, SIZE, dot_handles, dots, finish, looks_of, panels
+from knowcost.draw.words import file_name, judge_named, of_first_judge
 from knowcost.judge.rows import DENSE, REFERENCE
 from knowcost.papers.llm_kick.claims import TOLERANCE
 from knowcost.recover.wording import in_words
@@ -33,7 +33,7 @@ def figures(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:
     mine = data["judged"][data["judged"]["family"] == family]
     rows = mine[~mine["experiment"].isin([ITS_DENSE, AS_PUBLISHED])]
     kinds = dict(zip(data["benchmarks"]["benchmark"], data["benchmarks"]["kind"], strict=True))
-    rows = rows[rows["judge"] == rows["judge"].iloc[0]] if len(rows) else rows
+    rows = of_first_judge(rows)
     for (model, benchmark), mine in rows.groupby(["model", "benchmark"], sort=False):
         first = model == rows["model"].iloc[0]
         for drawn in (*_scores(mine, KINDS[kinds[benchmark]].sized), *preferences(mine)):
@@ -105,7 +105,7 @@ def preferences(rows: pd.DataFrame) -> Iterator[Drawn]:
     variants, rubrics = list(pairs["variant"].unique()), list(pairs["rubric"].unique())
     title = "Which answers are preferred"
     figure, (axis,) = panels(1, 1, (7.9, 1.5 + LINE * len(variants) * (1 + 0.25 * (len(rubrics) - 1))))
-    for number, (rubric, (colour, marker)) in enumerate(zip(rubrics, _looks(len(rubrics)), strict=True)):
+    for number, (rubric, (colour, marker)) in enumerate(looks_of(rubrics).items()):
         mine = pairs[pairs["rubric"] == rubric]
         y = [variants.index(slug) + 0.6 * ((number + 0.5) / len(rubrics) - 0.5) for slug in mine["variant"]]
         axis.hlines(y, mine["low"], mine["high"], color=colour, linewidth=1.2)
@@ -121,14 +121,10 @@ def _finished(figure: Figure, axis: Axes, title: str, pairs: pd.DataFrame) -> Fi
     rubrics = list(pairs["rubric"].unique())
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=SIZE, label=str(rubric))
-        for rubric, (colour, marker) in zip(rubrics, _looks(len(rubrics)), strict=True)
+        for rubric, (colour, marker) in looks_of(rubrics).items()
     ]
     finish(figure, [axis], title, [*handles, *dot_handles(pairs["decision"])])
     return figure
-
-
-def _looks(count: int) -> list[tuple[str, str]]:
-    return [LOOKS[number % len(LOOKS)] for number in range(count)]
 
 
 def _preferred(pairs: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ from knowcost.aggregate import relearning, rule
 from knowcost.aggregate.tables import those
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.forget_knowledge import DIAMOND
-from knowcost.draw.style import COLOURS, GREY, HOLLOW, LOOKS, SIZE, dot_handles, dots, finish, panels
+from knowcost.draw.style import COLOURS, GREY, HOLLOW, SIZE, dot_handles, dots, finish, looks_of, panels
 from knowcost.papers.forget_knowledge import PAPER, printed
 from knowcost.recover.registry import label, method_of
 from knowcost.recover.wording import in_words
@@ -187,8 +187,7 @@ def stored(scores: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     means = scores.groupby(["model", "variant"])["accuracy"].mean() * 100
     for axis, (model, compressed) in zip(axes, pairs, strict=True):
         here = rows[(rows["model"] == model) & (rows["compressed"] == compressed)]
-        for number, method in enumerate(methods):
-            colour, marker = LOOKS[number % len(LOOKS)]
+        for method, (colour, marker) in looks_of(methods).items():
             _sizes(axis, here[here["how"] == method], {"color": colour, "marker": marker})
         _printed(axis, here)
         for slug, dash in ((compressed, "--"), (DENSE, ":")):
@@ -214,10 +213,9 @@ def _printed(axis: Axes, rows: pd.DataFrame) -> None:
 
 def _handles(rows: pd.DataFrame, methods: Sequence[str]) -> list[Artist]:
     names = dict(zip(rows["how"], rows["words"], strict=True))
-    looks = [LOOKS[number % len(LOOKS)] for number in range(len(methods))]
     return [
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=SIZE, label=names[method])
-        for method, (colour, marker) in zip(methods, looks, strict=True)
+        for method, (colour, marker) in looks_of(methods).items()
     ]
 
 

@@ -49,6 +49,11 @@ Shared: TypeAlias = bool | Literal["row", "col"]  # which panels share an axis
 SHOWN = {rule.UNSURE: HOLLOW, rule.NOTHING: HOLLOW, rule.EQUAL: SMALL}
 
 
+def looks_of(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """{name: its colour and marker}, of LOOKS in their order and again from the first."""
+    return {name: LOOKS[place % len(LOOKS)] for place, name in enumerate(names)}
+
+
 def panels(
     count: int, columns: int, size: tuple[float, float], sharex: Shared = False, sharey: Shared = False
 ) -> tuple[Figure, np.ndarray]:

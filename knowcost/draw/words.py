@@ -39,6 +39,11 @@ def interval(value: float, low: float, high: float, unit: str = "points") -> str
     return words if pd.isna(low) or pd.isna(high) else f"{words} ({low:z.1f} to {high:z.1f})"
 
 
+def of_first_judge(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the study's own judge, which stand first; a second one is there to check it."""
+    return rows[rows["judge"] == rows["judge"].iloc[0]] if len(rows) else rows
+
+
 def judge_named(judge: str) -> str:
     """A judge's name; of the embedded world's, what it is as well."""
     return f"{judge} ({WORLDS_JUDGE})" if judge == world_server.MODEL else judge

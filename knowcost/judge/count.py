@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from knowcost.benchmarks import prepared, sizes
-from knowcost.benchmarks.formats import OFFICIAL, kind_of
-from knowcost.benchmarks.kinds import KINDS, Kind
+from knowcost.benchmarks import expected, prepared
+from knowcost.benchmarks.expected import Row
+from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.judge.pairs import Comparison, Manner
@@ -16,8 +17,6 @@ from knowcost.judge.request import tokens
 from knowcost.judge.rubric import PAIR, Rubric
 from knowcost.judge.study import Cells, Place
 from knowcost.spec.variants import DENSE
-
-Row = Mapping[str, str]  # of the benchmark table
 
 STORY, MESSAGE = 1500, 100  # tokens, of a usual story of CNN/DailyMail and of what a user says
 
@@ -127,28 +126,19 @@ def _of_a_cell(plan: Plan, benchmark: str, manner: Manner) -> tuple[int, int] | 
         except InputError:
             return None
         facts = table.slice(0, plan.limit).to_pylist()
-        new_tokens = about.get("new_tokens") or KINDS[kind].new_tokens or 0
+        new_tokens = about.get("new_tokens") or expected.new_tokens(row)
         each = [_of_row(kind, fact, new_tokens, manner, orders) for fact in facts]
         return sum(questions for questions, _ in each), sum(told for _, told in each)
-    count = _most_rows(plan, row, KINDS[kind])
+    count = expected.most_rows(row, plan.limit)
     if count is None:
         return None
     questions, told = _of_unseen(row, manner, orders)
     return count * questions, count * told
 
 
-def _most_rows(plan: Plan, row: Row, kind: Kind) -> int | None:
-    """The most rows that a benchmark which is not here can have."""
-    sized = len(sizes.CLASSES) * int(row["per_relation"]) if row.get("per_relation") and kind.sized else None
-    official, _ = OFFICIAL.get(row["format"], (None, None))
-    bounds = [bound for bound in (plan.limit, sized, official) if bound is not None]
-    return min(bounds, default=None)
-
-
 def _of_row(kind: str, fact: Mapping[str, Any], new_tokens: int, manner: Manner, orders: int) -> tuple[int, int]:
     """(questions, tokens) of a row of a benchmark; answers are taken for as long as they may be."""
-    held = KINDS[kind]
-    said = held.messages(fact) if held.messages else []
+    said = KINDS[kind].said(fact)
     questions = told = 0
     for turn in range(1, len(said) + 1):
         for rubric in manner.rubrics:
@@ -170,10 +160,10 @@ def _of_turn(rubric: Rubric, turn: int, new_tokens: int, orders: int) -> tuple[i
 def _of_unseen(row: Row, manner: Manner, orders: int) -> tuple[int, int]:
     """(questions, tokens) of a row of a benchmark that is not here. Of rubrics for some categories one applies."""
     kind = kind_of(row["format"])
-    new_tokens = int(row.get("new_tokens") or KINDS[kind].new_tokens or 0)
+    new_tokens = expected.new_tokens(row)
     rubrics = [rubric for rubric in manner.rubrics if kind in rubric.kinds]
     few = [rubric for rubric in rubrics if rubric.categories or rubric.not_categories]
-    _, turns = OFFICIAL.get(row["format"], (None, None))
+    _, turns = expected.OFFICIAL.get(row["format"], (None, None))
     questions = told = 0
     for rubric in [rubric for rubric in rubrics if rubric not in few] + few[:1]:
         for turn in rubric.turns[:turns]:

@@ -160,7 +160,7 @@ class Endpoint:
     def _asked(self, request: Request, limit: str) -> Reply:
         body = {
             "model": request.model,
-            "messages": [{"role": role, "content": content} for role, content in request.messages],
+            "messages": request.chat,
             "temperature": request.temperature,
             limit: request.max_tokens,
         }

@@ -78,7 +78,7 @@ def _asked(rubric: Rubric, request: Request) -> dict[str, Any]:
         "model": request.model,
         "temperature": float(request.temperature),  # 0 and 0.0 are one
         "max_tokens": request.max_tokens,
-        "messages": [{"role": role, "content": content} for role, content in request.messages],
+        "messages": request.chat,
     }
 
 

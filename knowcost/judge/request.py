@@ -21,6 +21,11 @@ class Request:
     max_tokens: int
 
     @property
+    def chat(self) -> list[dict[str, str]]:
+        """The messages as chat completions have them."""
+        return [{"role": role, "content": content} for role, content in self.messages]
+
+    @property
     def prompt_tokens(self) -> int:
         """An estimate, from the messages' bytes, of how many tokens are read."""
         return sum(tokens(content) + AROUND for _, content in self.messages)

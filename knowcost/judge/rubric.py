@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from knowcost.benchmarks.kinds import KINDS, WRITING
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import seal
 from knowcost.common.errors import InputError
 
@@ -120,7 +120,7 @@ def _check_keys(path: Path, said: Mapping[str, Any]) -> None:
 
 def _check(path: Path, rubric: Rubric) -> None:
     """What the keys say of each other."""
-    writing = [name for name, kind in KINDS.items() if kind.measure == WRITING]
+    writing = [name for name, kind in KINDS.items() if kind.writes]
     for key, found, allowed in (
         ("name", [rubric.name], [path.stem]),
         ("kinds", rubric.kinds, writing),

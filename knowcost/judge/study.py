@@ -82,7 +82,7 @@ class Cells:
 
     def _written(self, model: str, variant: str, benchmark: str) -> tuple[Texts, Texts]:
         """The answers of a cell, and what was written when the same was asked once more, "" where it was not."""
-        table, _ = cells.read(paths.scores(model, variant, benchmark), ["id", "turn", "text", "again"])
+        table, _ = cells.read_columns(paths.scores(model, variant, benchmark), ["id", "turn", "text", "again"])
         where = list(zip(*(table[name].to_pylist() for name in ("id", "turn")), strict=True))
         texts = dict(zip(where, (text or "" for text in table["text"].to_pylist()), strict=True))
         again = {at: text for at, text in zip(where, table["again"].to_pylist(), strict=True) if text is not None}

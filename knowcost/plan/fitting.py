@@ -15,8 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from knowcost.benchmarks.formats import kind_of
-from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks import expected
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
@@ -158,7 +157,7 @@ def _check_answers(where: str, found: Checkpoint, variants: Iterable[Variant], s
     taken = max((method_of(each).positions(each, family) for each in recoveries), default=0) if decoder else 0
     for name in design.benchmarks(study, family):
         row = study.benchmarks[name]
-        new = int(row.get("new_tokens") or KINDS[kind_of(row["format"])].new_tokens or 0)
+        new = expected.new_tokens(row)
         if new and new + taken + decoder > rows:
             beside = f" and {taken:,} virtual ones" if taken else ""
             raise InputError(

@@ -3,18 +3,15 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knowcost.benchmarks.formats import kind_of
-from knowcost.benchmarks.kinds import KINDS, WRITING
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import addresses, paths
 from knowcost.common.errors import InputError
 from knowcost.fetch import rows
 from knowcost.judge import WORLD, rubric
 from knowcost.judge.rubric import PAIR, Rubric
-
-if TYPE_CHECKING:
-    from knowcost.plan.config import Study
 
 Rows = Mapping[str, Mapping[str, str]]  # of a table, by name
 
@@ -39,7 +36,7 @@ def check(config: Mapping[str, Any], checkpoints: Rows, benchmarks: Rows) -> Non
     for key in ("model", "second_model"):
         if config[key] and not config["allow_self"]:
             _check_self(f"judge.{key}", config[key], checkpoints)
-    texts = {name: row for name, row in benchmarks.items() if KINDS[kind_of(row["format"])].measure == WRITING}
+    texts = {name: row for name, row in benchmarks.items() if KINDS[kind_of(row["format"])].writes}
     if not texts:
         raise InputError(
             "judge.model: no benchmark of this study is answered by texts; add one (a format such as mt_bench or "
@@ -109,32 +106,33 @@ def depends(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name in names} | {"rubrics": rubrics}
 
 
-def announce(study: "Study", places: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+def announce(config: Mapping[str, Any], benchmarks: Rows, places: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     """What is to be said before anything runs: how many judgements are missing, and that there is no key for them.
 
-    places: of the cells that are judged. Raises InputError for references that do not match a benchmark that is here.
+    config: the whole configuration; places: of the cells that are judged. Raises InputError for references that do not
+    match a benchmark that is here.
     """
     from knowcost.judge import access, count  # which load more than planning without a judge takes
 
-    config = study.config["judge"]
-    _check_ids(study)
-    plan = count.Plan(config, places, study.benchmarks, study.config["limit"])
+    section, limit = config["judge"], config["limit"]
+    _check_ids(section["references"], limit)
+    plan = count.Plan(section, places, benchmarks, limit)
     found = count.count(plan)
     yield count.line(plan, found)
-    if config["endpoint"] != WORLD and (found.missing or found.unknown):
+    if section["endpoint"] != WORLD and (found.missing or found.unknown):
         try:
-            access.find(config["endpoint"])
+            access.find(section["endpoint"])
         except InputError as error:
             yield f"the judge's job will stop as things are: {error}"
 
 
-def _check_ids(study: "Study") -> None:
+def _check_ids(references_of: Mapping[str, str], limit: int | None) -> None:
     from knowcost.benchmarks import prepared
     from knowcost.judge import references
 
-    for name, given in study.config["judge"]["references"].items():
+    for name, given in references_of.items():
         texts = references.read(paths.given(given))
         if Path(paths.benchmark(name)).exists():
             table, _ = prepared.read(paths.benchmark(name))
-            ids = table["id"].slice(0, study.config["limit"]).to_pylist()
+            ids = table["id"].slice(0, limit).to_pylist()
             references.check(given, texts, ids, name)

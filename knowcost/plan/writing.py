@@ -14,9 +14,9 @@ they do not fit, batches are halved (score/ask.py), and one prompt is within wha
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knowcost.benchmarks.formats import OFFICIAL, kind_of
+from knowcost.benchmarks import expected
+from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS
-from knowcost.benchmarks.sizes import CLASSES
 from knowcost.models.gpus import BYTES
 from knowcost.plan.config import Row, Study
 from knowcost.recover import registry as recoveries
@@ -85,12 +85,7 @@ def _is_behind_virtual_tokens(slug: str, family: str) -> bool:
 def _of_benchmark(row: Row, limit: int | None) -> int:
     """Tokens of all answers to a benchmark, whose file need not be there yet: where only a file says how many rows it
     has, it is taken for CNN/DailyMail or MT-Bench."""
-    kind = KINDS[kind_of(row["format"])]
-    if not kind.new_tokens:
-        return 0
-    rows, turns = (STORIES, 1) if kind.sized else OFFICIAL.get(row["format"], OFFICIAL["mt_bench"])
-    if kind.sized and row.get("per_relation"):
-        rows = min(rows, int(row["per_relation"]) * len(CLASSES))
-    if limit is not None:
-        rows = min(rows, limit)
-    return rows * turns * int(row.get("new_tokens") or kind.new_tokens)
+    usual = expected.OFFICIAL.get(row["format"], expected.OFFICIAL["mt_bench"])
+    rows, turns = (STORIES, 1) if KINDS[kind_of(row["format"])].sized else usual
+    known = expected.most_rows(row, limit)
+    return (rows if known is None else min(rows, known)) * turns * expected.new_tokens(row)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate import rule
-from knowcost.draw.words import judge_named
+from knowcost.draw.words import judge_named, of_first_judge
 from knowcost.judge.rows import ALONE, DENSE, REFERENCE
 from knowcost.recover.wording import in_words
 from knowcost.report.saying import listed, points
@@ -60,7 +60,7 @@ def clauses(frame: pd.DataFrame, model: str, benchmark: str) -> Iterator[str]:
     which most. frame: the table `judged`."""
     rows = frame[(frame["model"] == model) & (frame["benchmark"] == benchmark) & (frame["part"] == "")]
     rows = rows[(rows["variant"] != ITS_DENSE) & (rows["against"] == DENSE) & rows["preference"].notna()]
-    rows = rows[rows["judge"] == rows["judge"].iloc[0]] if len(rows) else rows
+    rows = of_first_judge(rows)
     for rubric, mine in rows.groupby("rubric", sort=False):
         yield f"judged by {rows['judge'].iloc[0]} ({rubric!s}), {_compared(mine)}"
 
@@ -118,8 +118,7 @@ def doubted(judges: pd.DataFrame, model: str, benchmark: str) -> bool:
     """Whether something speaks against the first judge of a model's texts, of which `clauses` tells; judges: the
     table."""
     mine = judges[(judges["model"] == model) & (judges["benchmark"] == benchmark) & (judges["against"] == DENSE)]
-    mine = mine[mine["judge"] == mine["judge"].iloc[0]] if len(mine) else mine
-    return any(any(_doubts(each)) for each in mine.to_dict("records"))
+    return any(any(_doubts(each)) for each in of_first_judge(mine).to_dict("records"))
 
 
 def _doubts(record: Record) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowcost import score
 from knowcost.benchmarks import prepared
-from knowcost.benchmarks.kinds import HARNESS, KINDS, WRITING
+from knowcost.benchmarks.kinds import HARNESS, KINDS
 from knowcost.common import files, parquet, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.registry import is_dynamic
@@ -57,7 +57,7 @@ def cell_key(
     kind = prepared.metadata(path)["kind"]
     if asked := harness(kind, manifest["family"]):
         depends["harness"] = asked
-    if KINDS[kind].measure == WRITING:
+    if KINDS[kind].writes:
         depends["generation"] = dict(settings.generation)
     return seal.of_values(depends)
 
@@ -120,6 +120,14 @@ def read(path: str | Path, columns: Sequence[str] | None = None) -> tuple["pa.Ta
     _check_version(path, about)
     if len(rows) != about["asked"]:
         raise InputError(f"{path}: {len(rows)} rows, {about['asked']} were asked; delete it and run Snakemake again")
+    return rows, about
+
+
+def read_columns(path: str | Path, columns: Sequence[str]) -> tuple["pa.Table", dict[str, Any]]:
+    """What `read` gives, of these columns alone. Raises InputError likewise, and where one is missing."""
+    rows, about = read(path, columns)
+    if missing := [name for name in columns if name not in rows.column_names]:
+        raise InputError(f"{path}: no column {', '.join(missing)}. Delete the file and score the cell again.")
     return rows, about
 
 

@@ -27,6 +27,7 @@ from knowcost.compress.registry import is_dynamic
 from knowcost.recover import archive
 from knowcost.score import STAGE_VERSION
 from knowcost.score.cells import Settings, asked_of, cell_key, hand_over, is_beside_dense, is_valid, write
+from knowcost.score.plan import Sampling, asked_twice, plan
 from knowcost.spec.variants import DENSE
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,6 @@ def _score_variant(
     from knowcost.recover.apply import apply
     from knowcost.score import ask as asking
     from knowcost.score.measures import MEASURES
-    from knowcost.score.plan import Sampling, asked_twice, plan
     from knowcost.score.respondent import Respondent
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))

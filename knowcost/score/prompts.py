@@ -77,11 +77,6 @@ def template_of(tokenizer: PreTrainedTokenizerBase, family: str) -> Template:
     return Template(tokenizer, PUBLISHED if family == "decoder" else BARE)
 
 
-def messages_of(kind: Kind, row: dict[str, Any]) -> list[str]:
-    """What a user says turn by turn; nothing in a kind whose answers are no texts."""
-    return kind.messages(row) if kind.messages else []
-
-
 def _published(messages: Sequence[str], end: str) -> str:
     said = [f"ASSISTANT: {each}{end}" if i % 2 else f"USER: {each} " for i, each in enumerate(messages)]
     return f"{SYSTEM} {''.join(said)}ASSISTANT:"
@@ -131,7 +126,7 @@ class _Asked:
         return self.template.tokens(self._said(self.row | {column: texts[0]}) if column else texts)
 
     def _said(self, row: dict[str, Any]) -> _Texts:
-        messages = messages_of(self.kind, row)
+        messages = self.kind.said(row)
         earlier = [text for pair in zip(messages, self.answers, strict=False) for text in pair]
         return [*earlier, messages[len(self.answers)]]
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 from knowcost import aggregate, benchmarks, compress, draw, fetch, judge, recover, score, world
 from knowcost import report as report_stage
 from knowcost.benchmarks.formats import kind_of
-from knowcost.benchmarks.kinds import KINDS, WRITING
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import addresses, paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
@@ -58,7 +58,7 @@ try:
     BATCHES = design.batches(STUDY)
     JUDGED = [(cell.model, cell.variant, cell.benchmark) for cell in design.judged(STUDY)]
     if JUDGED and workflow.is_main_process:
-        for sentence in judges.announce(STUDY, JUDGED):
+        for sentence in judges.announce(STUDY.config, STUDY.benchmarks, JUDGED):
             say(sentence)
 except InputError as error:
     raise WorkflowError(visible(str(error))) from None

@@ -12,7 +12,7 @@ def asked_by_harness(benchmark, model):
 
 def writes(batch):
     """Whether some answers to a batch's benchmarks are texts, which depend on how these are drawn."""
-    return any(KINDS[kind_of(STUDY.benchmarks[name]["format"])].measure == WRITING for name in batch.benchmarks)
+    return any(KINDS[kind_of(STUDY.benchmarks[name]["format"])].writes for name in batch.benchmarks)
 
 
 def weights_beside(batch):

@@ -19,7 +19,7 @@ from knowcost.common.errors import InputError
 from knowcost.models.tokenizers import check_asked
 from knowcost.score.engines.writer import Request, Writer
 from knowcost.score.plan import Plan
-from knowcost.score.prompts import Prompt, Template, messages_of, prompt, template_of
+from knowcost.score.prompts import Prompt, Template, prompt, template_of
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import TEXTS
 from knowcost.spec.architectures import positions
@@ -33,7 +33,7 @@ BEYOND = 1_000_000  # tokens: a tokenizer that names no length says more
 
 def _digest(template: Template, kind: Kind, rows: Sequence[dict[str, Any]]) -> str:
     """The sha256 of all first prompts before they are shortened: the same for all variants that are asked the same."""
-    texts = [template.text(messages_of(kind, row)[:1]) for row in rows]
+    texts = [template.text(kind.said(row)[:1]) for row in rows]
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
@@ -86,7 +86,7 @@ def ask(
         template = _template(respondent)
         room = _room(respondent, new_tokens)
         rows = table.slice(0, limit).to_pylist()
-        talks = [_Conversation(row, len(messages_of(kind, row))) for row in rows]
+        talks = [_Conversation(row, len(kind.said(row))) for row in rows]
         writing = _Writing(Writer(respondent, new_tokens, plan), template, kind, room)
         writing.all(talks)
     except InputError as error:

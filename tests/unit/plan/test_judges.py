@@ -125,7 +125,7 @@ def test_judgements_depend_on_what_is_asked_and_not_on_how_fast(load):
 
 
 def announced(study):
-    return list(judges.announce(study, places(study)))
+    return list(judges.announce(study.config, study.benchmarks, places(study)))
 
 
 def test_a_study_that_is_not_here_is_counted_from_the_table(load):

@@ -1,0 +1,25 @@
+"""What a row of the benchmark table says of its texts, before any file of it is here. Light at import: Snakemake parses
+this."""
+
+from collections.abc import Mapping
+
+from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.sizes import CLASSES
+
+OFFICIAL = {"mt_bench": (80, 2), "vicuna": (80, 1)}  # (rows, turns of each) of files that everybody has alike
+
+Row = Mapping[str, str]  # of the benchmark table
+
+
+def new_tokens(row: Row) -> int:
+    """The most tokens that an answer may have: the row's, else its kind's; 0 where answers are no texts."""
+    return int(row.get("new_tokens") or KINDS[kind_of(row["format"])].new_tokens or 0)
+
+
+def most_rows(row: Row, limit: int | None) -> int | None:
+    """The most rows that the benchmark can have, of which the first `limit` are asked; None where nothing tells."""
+    sized = KINDS[kind_of(row["format"])].sized and row.get("per_relation")
+    classes = len(CLASSES) * int(row["per_relation"]) if sized else None
+    official, _ = OFFICIAL.get(row["format"], (None, None))
+    return min((bound for bound in (limit, classes, official) if bound is not None), default=None)

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from knowcost.aggregate.inputs import Cell, by_benchmark
+from knowcost.aggregate.tables import those
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import parquet
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import AS_PUBLISHED, DENSE
 
 COLUMNS = ["family", "model", "benchmark", "id", "relation", "turn", "question", "question_length", "variant", "text",
            "length", "ended"]  # fmt: skip
@@ -43,6 +44,7 @@ def examples(cells: Sequence[Cell], benchmarks: Mapping[str, Path], written: pd.
 def _variants(written: pd.DataFrame) -> list[str]:
     """Of a model on a benchmark the variants to show, the nearest to the dense model first."""
     found = written[(written["measure"] == ORDER) & (written["part"] == "") & (written["variant"] != DENSE)]
+    found = those(found, lambda variant: variant.experiment != AS_PUBLISHED)  # those are there for an audit alone
     slugs = list(found.dropna(subset=["value"]).sort_values("value", ascending=False, kind="stable")["variant"])
     return list(dict.fromkeys([*slugs[:1], *slugs[len(slugs) // 2 :][:1], *slugs[-1:]]))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate import rule
+from knowcost.aggregate.tables import those
 from knowcost.benchmarks.formats import is_published
 from knowcost.draw.words import MEASURES, PERCENT
 from knowcost.recover.wording import in_words
@@ -57,8 +58,10 @@ def answer(data: Mapping[str, pd.DataFrame]) -> Iterator[str]:
 
 def corrected(data: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The tables without the variants that are there for the audit of a paper alone."""
-    names = ("written", "judged")
-    return {**data, **{name: data[name][data[name]["experiment"] != AS_PUBLISHED] for name in names}}
+    own = {
+        name: those(data[name], lambda variant: variant.experiment != AS_PUBLISHED) for name in ("written", "judged")
+    }
+    return {**data, **own}
 
 
 def _as_asked(written: pd.DataFrame) -> pd.DataFrame:

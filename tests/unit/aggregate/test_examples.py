@@ -53,3 +53,10 @@ def test_without_a_variant_that_is_held_against_dense_there_is_nothing_beside(tm
     benchmark = conversations(tmp_path, "chat", {"q": (None, 1)})
     found = table(tmp_path, {"dense": [answer("q", "yes")], SLUGS[0]: [answer("q", "no")]}, benchmark, keeps)
     assert found.empty and list(found.columns) == examples.COLUMNS
+
+
+def test_a_head_that_is_lost_as_published_is_no_example(tmp_path):
+    benchmark, lost = conversations(tmp_path, "chat", {"q": (None, 1)}), "magnitude-40@final+lost@final"
+    said = {slug: [answer("q", "yes")] for slug in ("dense", SLUGS[0], lost)}
+    found = table(tmp_path, said, benchmark, {SLUGS[0]: 50.0, lost: 1.0})
+    assert list(found["variant"]) == ["dense", SLUGS[0]]

@@ -9,6 +9,7 @@ from knowcost.aggregate import examples as aggregated
 from knowcost.aggregate import rule
 from knowcost.report import examples, judged, written
 from knowcost.report.table import MINUS
+from knowcost.spec.variants import AS_PUBLISHED
 
 NEAR, FAR = "gptq-4bit@overall", "magnitude-60@overall"
 
@@ -107,7 +108,7 @@ def test_without_a_judge_the_page_says_how_to_name_one():
 def test_what_is_there_for_a_paper_s_audit_alone_is_in_no_sentence():
     lost = "magnitude-40@final+lost@final"
     rows = [length(), length(lost), length(NEAR), kept(NEAR, 80.5), kept(lost, 1.0),
-            wrote.measured(NEAR, "kept", benchmark="talk@published")]  # fmt: skip
+            wrote.measured(NEAR, "kept", benchmark="talk@published", experiment=AS_PUBLISHED)]  # fmt: skip
     found = written.section(wrote.frames(rows), [])
     assert not any("lost as published" in text for text in found.words) and "with one variant" in found.words[0]
     assert [line.split(":")[0] for line in written.answer(wrote.frames(rows))] == ["What m writes (talk)"]

@@ -58,11 +58,12 @@ Frames = dict[str, pd.DataFrame]  # tables by name
 @dataclass(frozen=True)
 class Settings:
     """What a study says of its tables. tolerance: of matching.table; margin: of rule.decide, in points; domains:
-    {benchmark: domain} of those that have one."""
+    {benchmark: domain} of those that have one; experiments: of tables.with_experiments."""
 
     tolerance: float
     margin: float
     domains: Mapping[str, str] = field(default_factory=dict)
+    experiments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def aggregate(
@@ -109,7 +110,7 @@ def aggregate(
     counted = pd.concat([scores, never, perplexity, near, pd.DataFrame(about)])
     made |= _papers(scores, files) | _benchmarks(counted, files)
     for name, frame in made.items():
-        tables.write(frame, out_dir, name)
+        tables.write(tables.with_experiments(frame, settings.experiments), out_dir, name)
     tables.finish(out_dir, files.digests | of_said)
     log.info("%d tables from %d cells", len(made), len(cells))
     return list(made)

@@ -86,13 +86,15 @@ TEXT = {
     "example_answer", "experiment", "family", "gaps", "grouping", "int8_activations", "int8_engine", "kind",
     "lead_border", "lead_match", "left_out", "match", "matching", "measure", "measured", "method", "missing", "model",
     "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
-    "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest", "subject",
+    "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest",
+    "study_experiments", "subject",
     "texts", "told_by", "unit", "variant", "verdict", "why", "worst_benchmark",
     "against", "answered_by", "ended", "id", "judge", "question", "relation", "rubric", "second_judge", "text",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
+STUDY_EXPERIMENTS = "study_experiments"  # beside `experiment` in every table with a variant a row
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
 
 
@@ -112,6 +114,20 @@ def describe(slug: str) -> dict[str, Any]:
         "level": variant.level,
         "strength": variant.strength,
     }
+
+
+def with_experiments(frame: pd.DataFrame, experiments: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """A table of variants with what the study itself calls the experiments that they belong to, behind `experiment`.
+
+    experiments: {family: {variant: names}}, as plan/design.py has them. Other tables stay as they are.
+    """
+    if not {"family", "variant", "experiment"} <= set(frame.columns):
+        return frame
+    pairs = zip(frame["family"], frame["variant"], strict=True)
+    names = [experiments.get(family, {}).get(variant, "") for family, variant in pairs]
+    made = frame.copy()
+    made.insert(list(frame.columns).index("experiment") + 1, STUDY_EXPERIMENTS, names)
+    return made
 
 
 def under(rows: pd.DataFrame, grouping: str) -> pd.DataFrame:

@@ -72,12 +72,7 @@ def variants(study: Study, family: str) -> list[str]:
     """
     found = [Variant()]
     for experiment in study.config["study"]["experiments"]:
-        if family not in experiment.get("families", FAMILIES):
-            continue
-        for scope in experiment["scopes"]:
-            if scope in scopes.scopes_of(family):
-                made = list(_variants_of(study, experiment, family, scope))
-                found += made + _recovered(study, experiment, made)
+        found += _made_by(study, experiment, family)
     if "published" in study.config["study"]["protocols"]:
         found += [_as_published(variant) for variant in found if _loses_its_head(variant, family)]
     for variant in found:
@@ -91,6 +86,34 @@ def variants(study: Study, family: str) -> list[str]:
                 f"may have {LONGEST}; take fewer steps, or shorter names of calibration data"
             )
     return slugs
+
+
+def _made_by(study: Study, experiment: Mapping[str, Any], family: str) -> list[Variant]:
+    """The variants that one experiment makes of a family's models, its recoveries and their controls among them."""
+    found: list[Variant] = []
+    if family in experiment.get("families", FAMILIES):
+        for scope in experiment["scopes"]:
+            if scope in scopes.scopes_of(family):
+                made = list(_variants_of(study, experiment, family, scope))
+                found += made + _recovered(study, experiment, made)
+    return found
+
+
+def experiments(study: Study) -> dict[str, dict[str, str]]:
+    """{family: {variant: the names of the experiments that make it, joined by ", "}}, of the families that the study
+    has models of. A final layer as published belongs where the pruned one does; what no experiment makes (the dense
+    model, versions that were compressed elsewhere) is not among them."""
+    found: dict[str, dict[str, str]] = {}
+    published = "published" in study.config["study"]["protocols"]
+    for family in dict.fromkeys(row["family"] for row in study.models.values()):
+        names: dict[str, dict[str, None]] = {}
+        for experiment in study.config["study"]["experiments"]:
+            for variant in _made_by(study, experiment, family):
+                lost = [_as_published(variant)] if published and _loses_its_head(variant, family) else []
+                for each in (variant, *lost):
+                    names.setdefault(each.slug, {})[experiment["name"]] = None
+        found[family] = {slug: ", ".join(each) for slug, each in names.items()}
+    return found
 
 
 def _variants_of(study: Study, experiment: Mapping[str, Any], family: str, scope: str) -> Iterator[Variant]:

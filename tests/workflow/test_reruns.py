@@ -43,6 +43,14 @@ def test_raising_a_stage_version_reruns_that_stage_and_what_follows(project):
     assert project.planned() == {"thresholds": 1, "compress": 6} | SCORES | AGGREGATES
 
 
+def test_another_name_of_an_experiment_makes_the_tables_anew_and_nothing_else(project):
+    path = project.folder / "config.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("name: prune", "name: cut", 1))
+    assert path.read_text() != text
+    assert project.planned() == AGGREGATES
+
+
 def test_a_new_model_runs_its_own_cells_and_the_aggregates(project):
     project.add_row("models.tsv", "two", "encoder", "./checkpoints/distilbert")
     scores = {rule.replace("one", "two"): 1 for rule in SCORES}

@@ -21,6 +21,7 @@ rule tables:
         domains={name: row["domain"] for name, row in STUDY.benchmarks.items() if row.get("domain")},
         tolerance=config["study"]["tolerance"],
         margin=config["study"]["margin"],
+        experiments=design.experiments(STUDY),
     script:
         "../scripts/tables.py"
 

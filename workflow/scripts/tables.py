@@ -11,6 +11,6 @@ aggregate.aggregate(
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     snakemake.output[0],
-    aggregate.Settings(snakemake.params.tolerance, snakemake.params.margin, snakemake.params.domains),
+    aggregate.Settings(**{name: snakemake.params[name] for name in ("tolerance", "margin", "domains", "experiments")}),
     list(snakemake.input.judgements),
 )

@@ -39,6 +39,18 @@ def test_describe(slug, experiment, method, scope, level):
     assert found["grouping"] == ("" if slug == "dense" else "canonical" if "canonical" in slug else "paper")
 
 
+def test_a_table_of_variants_says_what_the_study_calls_their_experiments(tmp_path):
+    rows = [("encoder", "dense", "dense", 1.0), ("encoder", "a@x", "prune", 2.0), ("decoder", "a@x", "prune", 3.0)]
+    frame = pd.DataFrame(rows, columns=["family", "variant", "experiment", "drop_points"])
+    found = tables.with_experiments(frame, {"encoder": {"a@x": "mine, yours"}})
+    assert list(found.columns) == ["family", "variant", "experiment", "study_experiments", "drop_points"]
+    assert list(found["study_experiments"]) == ["", "mine, yours", ""]
+    pairs = frame[["family", "experiment"]]
+    assert tables.with_experiments(pairs, {}) is pairs
+    tables.write(found.head(0), tmp_path, "one")
+    assert pq.read_schema(tmp_path / "one.parquet").field("study_experiments").type == pa.string()
+
+
 def test_csv_text_is_fixed_and_parquet_reads_back_exactly(tmp_path):
     columns = {"model": ["NA", "b"], "n": [3, None], "accuracy": [0.5, None], "drop_points": [-0.0001, 2.5]}
     tables.write(pd.DataFrame(columns | {"border": [None, "40%"]}), tmp_path, "one")

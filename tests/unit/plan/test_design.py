@@ -37,6 +37,27 @@ def test_variants_of_a_decoder():
     ]
 
 
+def test_every_variant_says_which_experiments_make_it():
+    twice = [*EXPERIMENTS, {"name": "again", "steps": ["magnitude"], "scopes": ["overall"], "levels": [20, 30]}]
+    found = design.experiments(study(("corrected", "published"), twice))
+    assert found["encoder"] == {
+        "magnitude-10@attention": "prune", "magnitude-10@canonical.attention": "prune",
+        "magnitude-20@attention": "prune", "magnitude-20@canonical.attention": "prune",
+        "magnitude-10@overall": "prune", "magnitude-20@overall": "prune, again", "magnitude-30@overall": "again",
+        "magnitude-20@overall+int8@overall": "both", "magnitude-40@overall+int8@overall": "both",
+        "magnitude_structured-20@final": "final",
+    }  # fmt: skip
+    assert found["encoder_decoder"]["magnitude_structured-20@final+lost@final"] == "final"
+    assert "dense" not in found["encoder"] and "decoder" not in found
+
+
+def test_recoveries_their_parts_and_controls_belong_to_the_experiment_that_recovers():
+    one = {"name": "back", "steps": ["rtn"], "scopes": ["overall"], "levels": ["3bit"], "recover_dense": True}
+    made = replace(study(experiments=[one | {"recover": ["lora-r4"]}]), models={"d": {"family": "decoder"}})
+    slugs = ("rtn-3bit@overall", "rtn-3bit@overall^lora-r4", "dense^lora-r4")
+    assert design.experiments(made) == {"decoder": dict.fromkeys(slugs, "back")}
+
+
 def test_a_scope_is_run_under_both_groupings_only_where_they_differ():
     encoder = design.variants(study(), "encoder")
     assert "magnitude-10@canonical.attention" in encoder

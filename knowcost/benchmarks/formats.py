@@ -43,6 +43,8 @@ FORMATS = {
 }
 
 
+CHOSEN = [name for name in FORMATS if not name.endswith("_published")]  # the protocol `published` adds the others
+
 PUBLISHED = "@published"  # ends the name of a benchmark's companion that is read and counted as published
 
 
@@ -69,5 +71,5 @@ def with_companions(rows: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[
 def kind_of(format: str) -> str:
     """The kind of benchmark (`cloze`, `question`, `boolq`, ...) a format makes; InputError for an unknown format."""
     if format not in FORMATS:
-        raise InputError(f"no format {format!r}; known: {', '.join(FORMATS)}")
+        raise InputError(f"no format {format!r}; known: {', '.join(CHOSEN)}")
     return FORMATS[format][0]

@@ -1,14 +1,17 @@
 """Rows with named values: JSON lines, CSV, Parquet and the tables of a study, each row with the place it stands at."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from knowcost.common.errors import InputError
-from knowcost.common.reading import BYTE_ORDER_MARK, cells, check_ratio, lines, parsed, suffix
+from knowcost.common.reading import BYTE_ORDER_MARK, cells, check_ratio, lines, parsed, shown, suffix
 
 BATCH = 16  # rows of a Parquet file in memory; each may hold a whole document, and all the same long one
+
+_BETWEEN = re.compile(r"\s|,|;")  # what people part columns by, tabs aside
 
 Record = dict[str, Any]  # a row: {column: value}
 
@@ -29,17 +32,31 @@ def records(path: Path) -> Iterator[tuple[str, Record]]:
 def table(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield `(where, {column: cell})` for each row of a tab-separated table in which # begins a comment.
 
-    Cells are stripped; those that a row lacks at its end are empty. Raises InputError.
+    Cells are stripped; those that a row lacks at its end are empty. No column's name has blanks. Raises InputError.
     """
     rows = cells(path, "\t", comment="#")
-    header = _header(path, rows)
+    where, header = _header(path, rows)
+    for name in header:
+        if _BETWEEN.search(name):
+            raise without_tabs(where, name)
     for where, row in rows:
+        if len(row) == 1 < len(header) and _BETWEEN.search(row[0].strip()):
+            raise without_tabs(where, row[0])
         row = [cell.strip() for cell in row] + [""] * (len(header) - len(row))
         surplus = [cell for cell in row[len(header) :] if cell]
         unnamed = [cell for name, cell in zip(header, row, strict=False) if cell and not name]
         if surplus or unnamed:
             raise InputError(f"{where}: {(surplus + unnamed)[0]!r} stands in a column that the header does not name")
         yield where, {name: cell for name, cell in zip(header, row, strict=False) if name}
+
+
+def without_tabs(where: str, text: str) -> InputError:
+    """What to say of a table's line in which something else stands where tabs belong."""
+    mark = _BETWEEN.search(text.strip())
+    found = {",": "commas", ";": "semicolons"}.get(mark[0] if mark else "", "blanks")
+    return InputError(
+        f"{where}: columns are parted by tabs, this line has {found}: {shown(text)}; write a tab between two cells"
+    )
 
 
 def _json_records(path: Path) -> Iterator[tuple[str, Record]]:
@@ -57,7 +74,7 @@ def _json_records(path: Path) -> Iterator[tuple[str, Record]]:
 
 def _csv_records(path: Path, delimiter: str) -> Iterator[tuple[str, Record]]:
     rows = cells(path, delimiter)
-    header = _header(path, rows)
+    _, header = _header(path, rows)
     for where, row in rows:
         if len(row) != len(header):
             raise InputError(
@@ -67,8 +84,8 @@ def _csv_records(path: Path, delimiter: str) -> Iterator[tuple[str, Record]]:
         yield where, {name: cell or None for name, cell in zip(header, row, strict=True) if name or cell}
 
 
-def _header(path: Path, rows: Iterator[tuple[str, list[str]]]) -> list[str]:
-    """The names of the columns, "" where one has none, as a spreadsheet's empty columns and pandas' index."""
+def _header(path: Path, rows: Iterator[tuple[str, list[str]]]) -> tuple[str, list[str]]:
+    """Where the header stands, and the names of the columns: "" where one has none (a spreadsheet's, pandas' index)."""
     where, header = next(rows, (str(path), []))
     header = [name.strip() for name in header]
     if not header:
@@ -76,7 +93,7 @@ def _header(path: Path, rows: Iterator[tuple[str, list[str]]]) -> list[str]:
     twice = [name for name, count in Counter(header).items() if name and count > 1]
     if twice:
         raise InputError(f"{where}: a column name occurs twice in the header: {twice[0]!r}")
-    return header
+    return where, header
 
 
 def _parquet_records(path: Path) -> Iterator[tuple[str, Record]]:

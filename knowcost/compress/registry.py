@@ -17,10 +17,11 @@ from knowcost.compress.methods.rtn import RoundToNearest
 from knowcost.compress.methods.sparsegpt import SparseGPT
 from knowcost.compress.methods.wanda import Wanda
 from knowcost.spec import levels, scopes
-from knowcost.spec.variants import Variant, method_and_data, parse, parted, treatments, unstepped
+from knowcost.spec.variants import LOST, Variant, method_and_data, parse, parted, treatments, unstepped
 
 _ALL = (Magnitude, MagnitudeStructured, MagnitudeLayer, Wanda, SparseGPT, GPTQ, RoundToNearest, Int8, Lost)
 METHODS: dict[str, Compressor] = {method.name: method() for method in _ALL}
+CHOSEN = [name for name in METHODS if name != LOST]  # what experiments may name; the protocol `published` adds that one
 
 
 def methods_of(word: str) -> list[Compressor]:

@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 
 from knowcost.benchmarks import sizes
-from knowcost.benchmarks.formats import FORMATS, kind_of, with_companions
+from knowcost.benchmarks.formats import CHOSEN, kind_of, with_companions
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
 from knowcost.common import addresses, paths
 from knowcost.common.errors import InputError
-from knowcost.common.records import table
+from knowcost.common.records import table, without_tabs
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
 from knowcost.plan import judges, names, schema
@@ -22,7 +22,7 @@ from knowcost.plan.brought import parted
 from knowcost.recover import registry as recoveries
 from knowcost.spec import levels
 from knowcost.spec.recoveries import parse as parse_recovery
-from knowcost.spec.variants import SCOPES
+from knowcost.spec.variants import LOST, SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "config/config.yaml"
@@ -67,6 +67,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
     """
     config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
+    config["study"]["experiments"] = [_with_levels(experiment) for experiment in config["study"]["experiments"]]
     secret: list[str] = []
     config["calibration"] = _with_path(config["calibration"], "calibration", secret)
     others = config["other_calibrations"].items()
@@ -174,7 +175,7 @@ def _check_texts(where: str, row: Row) -> None:
     """Of the columns that say how texts are asked for."""
     for column, of_kind in (("new_tokens", "new_tokens"), ("size_bounds", "sized")):
         if row.get(column) and not getattr(_kind(row), of_kind):
-            takes = [name for name, (kind, _) in FORMATS.items() if getattr(KINDS[kind], of_kind)]
+            takes = [name for name in CHOSEN if getattr(KINDS[kind_of(name)], of_kind)]
             raise InputError(
                 f"{where}: {column} is {row[column]!r}, but format {row['format']!r} takes none; leave the cell empty. "
                 f"Formats that do: {', '.join(takes)}"
@@ -185,11 +186,26 @@ def _check_texts(where: str, row: Row) -> None:
         raise InputError(f"{where}: {error}") from None
 
 
+def _with_levels(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment whose levels are as slugs have them. Raises InputError."""
+    if "levels" not in experiment:
+        return {**experiment}
+    try:
+        return {**experiment, "levels": [levels.written(entry) for entry in experiment["levels"]]}
+    except InputError as error:
+        raise InputError(f"study.experiments: {experiment['name']!r}: {error}") from None
+
+
 def _check_experiment(experiment: Mapping[str, Any], calibrations: Collection[str]) -> None:
     where = f"study.experiments: {experiment['name']!r}"
-    unknown = [step for step in experiment["steps"] if step not in registry.METHODS]
+    if LOST in experiment["steps"]:
+        raise InputError(
+            f"{where}: {LOST!r} is no step to choose; study.protocols: [corrected, published] adds it to every variant "
+            "of the final layer"
+        )
+    unknown = [step for step in experiment["steps"] if step not in registry.CHOSEN]
     if unknown:
-        raise InputError(f"{where}: no method {unknown[0]!r}; known: {', '.join(registry.METHODS)}")
+        raise InputError(f"{where}: no method {unknown[0]!r}; known: {', '.join(registry.CHOSEN)}")
     takes = [step for step in experiment["steps"] if registry.METHODS[step].levels]
     if takes and not experiment.get("levels"):
         kinds = ", or ".join(levels.KINDS[kind] for kind in registry.METHODS[takes[0]].levels)
@@ -239,13 +255,23 @@ def _table(path: str, kind: str, secret: list[str]) -> dict[str, Row]:
         raise InputError(f"{kind}: no table {path!r}, neither here nor in the workflow's folder")
     rows: dict[str, Row] = {}
     for where, row in table(file):
-        schema.check(row, kind, f"{where}: row {row.get('name')!r}")
+        _check_row(row, kind, where)
         if row["name"] in rows:
             raise InputError(f"{where}: two rows are named {row['name']!r}")
         rows[row["name"]] = _with_path(row, f"{where}: row {row['name']!r}", secret)
     if not rows:
         raise InputError(f"{path}: no rows")
     return rows
+
+
+def _check_row(row: Row, kind: str, where: str) -> None:
+    try:
+        schema.check(row, kind, f"{where}: row {row.get('name')!r}")
+    except InputError:
+        typed = " ".join(filter(None, row.values()))
+        if schema.allows(dict(zip(row, typed.split(), strict=False)), kind):  # blanks where tabs were meant
+            raise without_tabs(where, typed) from None
+        raise
 
 
 def _with_path(row: Mapping[str, Any], where: str, secret: list[str]) -> dict[str, Any]:

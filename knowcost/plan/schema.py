@@ -3,7 +3,7 @@
 import datetime
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,39 @@ def check(value: Any, name: str, where: str) -> None:
     errors = sorted(_Validator(_schema(name)).iter_errors(value), key=lambda e: list(map(str, e.path)))
     if errors:
         error = errors[0]
-        key = ".".join(str(part) for part in error.absolute_path)
         raise InputError(
-            f"{where}: {f'{key}: ' if key else ''}{error.message}{_allowed(error)}; config/README.md explains the keys"
+            f"{where}: {_place(value, error.absolute_path)}{error.message}{_allowed(error)}; config/README.md explains "
+            "the keys"
         )
+
+
+def allows(value: Any, name: str) -> bool:
+    """Whether the schema `name` allows a value."""
+    return _Validator(_schema(name)).is_valid(value)
+
+
+def _place(value: Any, path: Iterable[str | int]) -> str:
+    """The keys to a place in a value, before a message on it: "study.experiments: 'prune': levels: ".
+
+    An experiment is called by its name, or by its number where it has none. Of a text or a number in a list the message
+    shows all that there is.
+    """
+    said, keys = "", list[str]()
+    for part in path:
+        value = value[part]
+        if isinstance(part, str):
+            keys.append(part)
+        elif isinstance(value, dict):
+            name = value.get("name")
+            one = repr(name) if isinstance(name, str) else f"the {_ordinal(part + 1)} {keys[-1].removesuffix('s')}"
+            said, keys = f"{said}{'.'.join(keys)}: {one}: ", []
+    return said + (f"{'.'.join(keys)}: " if keys else "")
+
+
+def _ordinal(number: int) -> str:
+    """As a place in a list is said: 1st, 2nd, 11th."""
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _allowed(error: jsonschema.ValidationError) -> str:
@@ -37,6 +66,8 @@ def _allowed(error: jsonschema.ValidationError) -> str:
         return f": {yaml.safe_dump(error.validator_value, default_flow_style=True, width=200).strip()}"
     if error.validator in ("pattern", "required", "minItems") and "description" in schema:
         return f" ({schema['description']})"
+    if error.validator_value == "array":
+        return "; a list stands in square brackets: [first, second]"
     if error.validator_value == "string" and isinstance(error.instance, bool | int | float | datetime.date):
         return "; put a text in quotes"
     return "; leave the key out to have the default" if error.instance is None else ""

@@ -28,6 +28,7 @@ KINDS = {
 BITS = (2, 3, 4, 8)  # bits per weight that archives can hold
 # Without leading zeros: one level has one spelling, and so one folder.
 _PATTERN = re.compile(r"([1-9]\d*)of([1-9]\d*)")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) *(%|percent)?")  # as people write them
 _BITS = re.compile(r"([1-9]\d*)bit(?:-g([1-9]\d*))?(-actorder)?")
 
 
@@ -129,6 +130,27 @@ def words(level: Level) -> str:
     found = bits(level)
     group = f", groups of {found.group_size}" if found.group_size else ""
     return f"{found.bits} bit{group}{', act order' if found.act_order else ''}"
+
+
+def written(entry: object) -> Level:
+    """An entry of an experiment's `levels` as slugs have it: 50 where 50.0, "50%" or "50 percent" was written, also in
+    a part of "50%+4bit".
+
+    Raises InputError, saying what to write, for a share of one such as 0.5, and for parts of a percent.
+    """
+    return parse("+".join(_written(part.strip()) for part in str(entry).split("+")))
+
+
+def _written(text: str) -> str:
+    if not (match := _PERCENT.fullmatch(text)):
+        return text
+    number = float(match[1])
+    if number.is_integer():
+        return match[1].partition(".")[0]
+    share = 100 * number
+    if not match[2] and 1 <= share < 100 and abs(share - round(share)) < 1e-9:
+        raise InputError(f"level {text}: levels are percent of the weights; write {round(share)}")
+    raise InputError(f"level {text}: expected whole percent of the weights, from 1 to 99")
 
 
 def spread(entry: object, count: int) -> list[Level]:

@@ -19,7 +19,7 @@ from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
-from knowcost.plan import design, fitting, judges, place, resources
+from knowcost.plan import design, experiments, fitting, judges, place, resources
 from knowcost.recover import registry as recoveries
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES
@@ -48,8 +48,8 @@ def study():
     checked = configuration.load(config, gpu_memory_of_site())
     if workflow.is_main_process:  # not again in every job
         configuration.refuse_secrets_in(sys.argv, checked)
-        for broken in fitting.check(checked):
-            say(str(broken))
+        for sentence in experiments.check(checked) + fitting.check(checked):
+            say(sentence)
     return checked
 
 

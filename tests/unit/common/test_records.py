@@ -97,13 +97,13 @@ def test_a_table_with_comments_and_rows_that_end_early(tmp_path, mark, end):
         "a\tdecoder",
         "",
         "# Größe",
-        "b \t encoder\tGröße\t\t",
+        "b \t encoder\tGröße und Form\t\t",
         " ",
     ]
     path = write(tmp_path, "t.tsv", mark + end.join(content) + end)
     assert list(table(path)) == [
         (f"{path}:3", {"name": "a", "family": "decoder", "note": ""}),
-        (f"{path}:6", {"name": "b", "family": "encoder", "note": "Größe"}),
+        (f"{path}:6", {"name": "b", "family": "encoder", "note": "Größe und Form"}),
     ]
 
 
@@ -116,6 +116,11 @@ def test_a_table_with_comments_and_rows_that_end_early(tmp_path, mark, end):
         (b"name\tname\na\tb\n", r"t\.tsv:1: a column name occurs twice in the header: 'name'"),
         (b'name\tnote\na\t"open\nb\tc\n', r"t\.tsv:2: not CSV"),  # the row of b would be part of the note
         (b"# only a comment\n", r"t\.tsv: empty; expected a header"),
+        (b"name  note\na\tb\n", r"t\.tsv:1: columns are parted by tabs, this line has blanks: 'name  note'; write a"),
+        (b"name\tnote more\n", r"t\.tsv:1: columns are parted by tabs, this line has blanks: 'note more'"),
+        (b"name,note\na,b\n", r"t\.tsv:1: columns are parted by tabs, this line has commas"),
+        (b"name;note\na;b\n", r"t\.tsv:1: .*this line has semicolons"),
+        (b"# x\nname\tnote\na   b\n", r"t\.tsv:3: columns are parted by tabs, this line has blanks: 'a   b'"),
     ],
 )
 def test_a_table_that_cannot_be_read(tmp_path, content, message):

@@ -73,13 +73,21 @@ def experiment(key, value):
     [
         (lambda c: c.update(modles="x"), ["'modles' was unexpected", "known keys here", "models"]),
         (lambda c: c["study"].update(gruopings=[]), ["study", "'gruopings' was unexpected"]),
-        (experiment("levels", [0]), ["0 is less than the minimum of 1"]),
-        (experiment("levels", [100]), ["100 is greater than the maximum of 99"]),
-        (experiment("steps", ["magic"]), ["no method 'magic'", "known: magnitude"]),
+        (experiment("levels", [0]), ["study.experiments: 'prune': magnitude needs a level from 1 to 99", "not 0"]),
+        (experiment("levels", [100]), ["magnitude needs a level from 1 to 99 (percent), not 100"]),
+        (experiment("levels", [20, 0.5]), ["study.experiments: 'prune': level 0.5: levels are percent", "write 50"]),
+        (experiment("levels", [True]), ["study.experiments: 'prune': levels: True is not of type"]),
+        (experiment("levels", "20, 40"), ["'prune': levels: '20, 40' is not", "in square brackets"]),
+        (experiment("families", ["decodr"]), ["study.experiments: 'prune': families: 'decodr' is not one of"]),
+        (lambda c: c["study"]["experiments"][1].pop("name"), ["study.experiments: the 2nd experiment: 'name' is"]),
+        (lambda c: c["study"]["experiments"].append("prune"), ["study.experiments: 'prune' is not of type 'object'"]),
+        (lambda c: c.update(judge={"rubrics": [7.5]}), ["judge.rubrics: 7.5 is not of type 'string'"]),
+        (experiment("steps", ["magic"]), ["no method 'magic'; known: magnitude", "rtn, int8"]),
+        (experiment("steps", ["magnitude", "lost"]), ["'prune': 'lost' is no step to choose; study.protocols"]),
         (experiment("scopes", ["atention"]), ["no scope 'atention'", "known: attention"]),
         (experiment("steps", ["int8"]), ["none of int8 takes `levels`"]),
         (experiment("levels", ["2of4"]), ["'prune': magnitude needs a level from 1 to 99 (percent), not 2of4"]),
-        (experiment("levels", ["4 bit"]), ["'4 bit' does not match"]),
+        (experiment("levels", ["4 bit"]), ["'prune': magnitude needs a level", "not 4 bit"]),
         (experiment("steps", ["wanda", "gptq"]), ["'prune': gptq needs a level like 4bit", "not 20"]),
         (lambda c: c.update(calibration={"length": 1}), ["calibration.length: 1 is less than the minimum of 2"]),
         (lambda c: c.update(other_calibrations={"b": {"sead": 1}}), ["other_calibrations.b", "'sead' was unexpected"]),
@@ -107,7 +115,7 @@ def experiment(key, value):
         (lambda c: c.update(models="nowhere.tsv"), ["no table 'nowhere.tsv'"]),
         (lambda c: c.update(models=""), ["models: '' does not match", "path of the model table"]),
         (lambda c: c.update(models="a" * 5000), ["no table 'aaa"]),
-        (experiment("levels", ["9" * 5000]), ["study.experiments.0.levels.0", "is too long"]),
+        (experiment("levels", ["9" * 5000]), ["study.experiments: 'prune': levels: '999", "is too long"]),
         (lambda c: c.update(score=None), ["score: None is not of type 'object'; leave the key out"]),
         (lambda c: c.update(study=[]), ["study: [] is not of type 'object'"]),
         (lambda c: c.update(gpu={"memory_gb": math.nan}), ["gpu.memory_gb: nan is not", "type: [number, 'null']"]),
@@ -162,6 +170,10 @@ def test_a_wrong_key_or_value_starts_no_job(project, change, expected):
         ),
         ("benchmarks.tsv", ("b", "arc", "x", "encoder"), ["may hold encoder_decoder, decoder"]),
         ("benchmarks.tsv", ("b", "lama_trx", "x", "encoder"), ["no format 'lama_trx'", "lama_trex"]),
+        ("models.tsv", ("two  encoder ./x",), ["models.tsv:3: columns are parted by tabs, this line has blanks"]),
+        ("models.tsv", ("two", "encoder ./x"), ["models.tsv:3: columns are parted by tabs", "'two encoder ./x'"]),
+        ("benchmarks.tsv", ("b", "cloze first.jsonl encoder"), ["benchmarks.tsv:3: columns are parted by tabs"]),
+        ("models.tsv", ("two", "encodr", "./my models/x"), ["models.tsv:3: row 'two': family: 'encodr' is not"]),
     ],
 )
 def test_a_wrong_row_starts_no_job(project, table, cells, expected):
@@ -169,11 +181,16 @@ def test_a_wrong_row_starts_no_job(project, table, cells, expected):
     refused(project, *expected)
 
 
+def test_levels_are_those_of_slugs_however_they_are_written(project):
+    project.write_config(experiment("levels", ["20%", 40.0, "60 percent"]))
+    assert config.load(project.config).config["study"]["experiments"][0]["levels"] == [20, 40, 60]
+
+
 @pytest.mark.parametrize(
     ("format", "column", "cell", "expected"),
     [
         ("cloze", "new_tokens", "9", ["new_tokens is '9', but format 'cloze' takes none; leave", "do: cnn_dailymail,"]),
-        ("mt_bench", "size_bounds", "3,7", ["'mt_bench' takes none", "do: cnn_dailymail, cnn_dailymail_published"]),
+        ("mt_bench", "size_bounds", "3,7", ["'mt_bench' takes none", "do: cnn_dailymail"]),
         ("cnn_dailymail", "size_bounds", "7,3", ["benchmarks.tsv: b: size_bounds: '7,3'; expected the words from"]),
         ("cnn_dailymail", "size_bounds", "3, 7", ["size_bounds: '3, 7' does not match", "300,700"]),
         ("cnn_dailymail", "new_tokens", "0", ["new_tokens: '0' does not match"]),

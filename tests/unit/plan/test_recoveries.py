@@ -58,11 +58,11 @@ def test_a_control_learns_from_the_texts_that_the_variant_learnt_from():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"steps": None, "recover": ["lora-r4"]}, ["study.experiments.0", "'steps' is a required property",
-                                                   "an experiment compresses", "`recover_dense: true`"]),
-        ({"steps": [], "recover": ["lora-r4"]}, ["study.experiments.0.steps", "name one compression at least"]),
-        ({"recover": []}, ["study.experiments.0.recover", "non-empty"]),
-        ({"recover": ["lora-r4", "lora-r4"]}, ["study.experiments.0.recover", "has non-unique elements"]),
+        ({"steps": None, "recover": ["lora-r4"]}, ["study.experiments: 'p': 'steps' is a required property",
+                                                       "an experiment compresses", "`recover_dense: true`"]),
+        ({"steps": [], "recover": ["lora-r4"]}, ["study.experiments: 'p': steps", "name one compression at least"]),
+        ({"recover": []}, ["study.experiments: 'p': recover", "non-empty"]),
+        ({"recover": ["lora-r4", "lora-r4"]}, ["study.experiments: 'p': recover", "has non-unique elements"]),
         ({"recover_dense": True}, ["'p': `recover_dense` without `recover`", "remove the key"]),
         ({"recover": ["lora"]}, ["'p': recovery 'lora' is not method-size", "such as lora-r4"]),
         ({"recover": ["lora-r0"]}, ["recovery 'lora-r0' is not method-size"]),

@@ -64,6 +64,34 @@ def test_each_method_takes_its_kinds_of_level_only(method, level, message):
         check_level(method, level)
 
 
+@pytest.mark.parametrize(
+    ("entry", "level"),
+    [
+        (50, 50), ("50", 50), (50.0, 50), ("50.0", 50), ("50%", 50), ("50 %", 50), ("50 percent", 50), ("100%", 100),
+        ("50%+4bit-g128", "50+4bit-g128"), ("2of4 + 4bit", "2of4+4bit"), ("4 bit", "4 bit"), ("2:4", "2:4"),
+    ],
+)  # fmt: skip
+def test_a_level_as_people_write_it(entry, level):
+    assert levels.written(entry) == level
+    assert isinstance(levels.written(entry), type(level))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (0.5, r"level 0\.5: levels are percent of the weights; write 50$"),
+        ("0.07", r"level 0\.07: .* write 7$"),
+        ("2of4+0.29", r"level 0\.29: .* write 29$"),
+        (12.5, r"level 12\.5: expected whole percent of the weights, from 1 to 99"),
+        ("0.5%", r"level 0\.5%: expected whole percent"),
+        (0.125, r"level 0\.125: expected whole percent"),
+    ],
+)
+def test_a_share_and_parts_of_a_percent_are_refused(entry, message):
+    with pytest.raises(InputError, match=message):
+        levels.written(entry)
+
+
 def test_levels_of_several_steps():
     assert levels.spread("2of4+4bit-g128", 2) == ["2of4", "4bit-g128"]
     assert levels.spread(40, 2) == [40, 40]

@@ -125,3 +125,13 @@ def copy(source: str | Path, target: str | Path) -> None:
     """Copy the bytes of a file (following links), atomically."""
     with atomic(target) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def link(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name, in place of whatever has it now; copy it where links cannot be."""
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:
+        copy(source, target)

@@ -27,7 +27,8 @@ class Origin:
     """Where the files of a model come from.
 
     sizes: {file there: bytes to download}; place: brings one of them into the model's folder and returns its digest;
-    commit: of the hub's repository; local: the user's folder; lock: what to record of a floating revision.
+    commit: of the hub's repository; local: the user's folder; lock: what to record of a floating revision; downloads:
+    whether the network is asked for them.
     """
 
     sizes: dict[str, int]
@@ -35,6 +36,7 @@ class Origin:
     commit: str | None = None
     local: Path | None = None
     lock: dict[str, str] | None = None
+    downloads: bool = False
 
 
 def fetch_model(
@@ -44,7 +46,8 @@ def fetch_model(
 
     row: a row of the model table; lock_path: where the commit of a floating revision is recorded; most: bytes that may
     come. The small files are checked before the weights come. A folder that holds all this already is kept, since
-    another run may be reading it. Raises InputError for whatever the user can put right.
+    another run may be reading it; what another model has of the same commit of a repository is linked, not downloaded.
+    Raises InputError for whatever the user can put right.
     """
     folder = Path(folder)
     whole = folder / paths.SOURCE
@@ -64,6 +67,8 @@ def fetch_model(
             log.info("%s: holds what it should by all digests, so it is kept", folder)
         else:
             _clear(folder, {*small, *weights})
+            if origin.downloads:
+                _link_from_others(row["source"], origin.commit, folder, [*small, *weights])
             missing = [name for name in (*small, *weights) if not (folder / name).exists()]
             _check_size(row, sum(origin.sizes[name] for name in missing), folder, most)
             here = _bring(row, folder, origin, (small, weights))
@@ -139,7 +144,8 @@ def _origin(row: Mapping[str, str], folder: Path, lock_path: str | Path) -> Orig
     sizes = {
         name: about.size or 0 for name, about in repository.files.items() if "/" not in name and only in (None, name)
     }
-    return Origin(sizes, partial(hub.download, row, repository, folder=folder), repository.commit, lock=lock)
+    download = partial(hub.download, row, repository, folder=folder)
+    return Origin(sizes, download, repository.commit, lock=lock, downloads=True)
 
 
 def _door(row: Mapping[str, str]) -> Any:
@@ -163,6 +169,19 @@ def _clear(folder: Path, keep: Collection[str]) -> None:
         if path.is_symlink() or (path.is_file() and path.name not in {*keep, LOCK}):
             path.unlink()
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # may hold the torso of a download that was killed
+
+
+def _link_from_others(source: str, commit: str | None, folder: Path, names: Collection[str]) -> None:
+    """Link what another model of this folder has of the same commit: it was renamed, or is a second row of it. The
+    hub's own digests say afterwards whether a file is right."""
+    for path in sorted(folder.parent.glob(f"*/{paths.SOURCE}")):
+        other = again.last(path)
+        if path.parent == folder or not other or (other.get("source"), other.get("commit")) != (source, commit):
+            continue
+        for name in other["files"].keys() & set(names):
+            if not (folder / name).exists() and (path.parent / name).is_file():
+                files.link(path.parent / name, folder / name)
+                log.info("%s: linked from %s", folder / name, path.parent)
 
 
 def _remove_others(folder: Path, keep: Collection[str]) -> None:

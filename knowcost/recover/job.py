@@ -12,6 +12,7 @@ from knowcost.common import again, files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage, write
 from knowcost.compress.archive.again import check_place, restore
+from knowcost.compress.archive.renamed import take_over
 from knowcost.compress.calibration import windows
 from knowcost.models import fetched
 from knowcost.recover import archive, registry
@@ -21,6 +22,7 @@ from knowcost.spec.variants import DENSE, Variant, parse
 log = logging.getLogger(__name__)
 
 STATE = ".training"  # folder in an archive's, of unfinished work; Snakemake knows nothing of it
+SAME = ("model", "base", "steps", "family", "architecture", "tied", "touched")  # as of the archive it stands on
 BYTES = 4  # of a number that is stored or cached: adapters are float32
 
 
@@ -38,7 +40,7 @@ class Inputs:
 
 def make(model: str, slug: str, inputs: Inputs, settings: Settings, out: Path) -> None:
     """Recover one variant and write its manifest last. One that is there already, made of the same and whole by its
-    hashes, is kept as it is.
+    hashes, is kept as it is, and one that another model has is taken over.
 
     Raises InputError for one that cannot be had, and for a loss that is no number; then nothing is kept.
     """
@@ -50,16 +52,22 @@ def make(model: str, slug: str, inputs: Inputs, settings: Settings, out: Path) -
     if restore(out, made_of):
         return
     write.clear(out)
-    out.mkdir(parents=True, exist_ok=True)
-    made = _make(variant, compressed, inputs, settings, out)
-    for path in out.iterdir():
-        if path.is_file():  # safetensors makes files that nobody else may read
-            files.settle(path)
-    manifest, kept = _manifest(variant, compressed, made, made_of, out)
+    there = take_over(out, model, {"base": compressed["base"], "archive": {}} | made_of)
+    if there:
+        same = {key: compressed[key] for key in SAME}
+        size = there["bytes"] | {"beside": compressed["bytes"]["disk"]}
+        manifest, kept = there | same | made_of | {"bytes": size}, there["archive"]
+    else:
+        out.mkdir(parents=True, exist_ok=True)
+        made = _make(variant, compressed, inputs, settings, out)
+        for path in out.iterdir():
+            if path.is_file():  # safetensors makes files that nobody else may read
+                files.settle(path)
+        manifest, kept = _manifest(compressed, made, made_of, out)
     storage.write_manifest(out, manifest, kept)
     again.remember(out / paths.MANIFEST, made_of)
     shutil.rmtree(out / STATE, ignore_errors=True)
-    log.info("%s %s: %s numbers beside the weights", model, slug, f"{made.parameters:,}")
+    log.info("%s %s: %s numbers beside the weights", model, slug, f"{manifest['parameters']['adapter']:,}")
 
 
 def _made_of(compressed: dict[str, Any], variant: Variant, inputs: Inputs, settings: Settings) -> dict[str, Any]:
@@ -128,13 +136,12 @@ def _checkpoints(compressed: dict[str, Any], inputs: Inputs) -> Checkpoints | No
 
 
 def _manifest(
-    variant: Variant, compressed: dict[str, Any], made: Made, made_of: dict[str, Any], out: Path
+    compressed: dict[str, Any], made: Made, made_of: dict[str, Any], out: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(what the manifest says, what of it is `archive`)."""
     written = {path.name: storage.describe(path) for path in sorted(out.iterdir()) if path.is_file()}
-    same = ("model", "base", "steps", "family", "architecture", "tied", "touched")
     size = compressed["bytes"]
-    manifest = {key: compressed[key] for key in same} | made_of | {
+    manifest = {key: compressed[key] for key in SAME} | made_of | {
         "recovery": made.about,
         "parameters": compressed["parameters"] | {"adapter": made.parameters, "cached": made.cached},
         "bytes": {

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from knowcost import compress
 from knowcost.common import again, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
 from knowcost.compress.archive import storage, verify
 from knowcost.compress.archive.again import check_place, restore
+from knowcost.compress.archive.renamed import take_over
 from knowcost.compress.archive.storage import Keep
 from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
 from knowcost.compress.calibration import windows
@@ -46,10 +48,19 @@ def make_thresholds(model_folder: Path, wanted: Iterable[tuple[str, str, list[in
 
     wanted: [(grouping, scope, [levels])].
     """
+    wanted = list(wanted)
     with opened(model_folder) as base:
-        cuts = _cuts(base, wanted)
-    seal.write_json(out, {"base": base.hashes, "scopes": cuts})
-    log.info("%s: thresholds of %d scopes, %s weights", model_folder, len(cuts), f"{base.parameters:,}")
+        of = {"version": compress.STAGE_VERSION, "base": base.hashes, "wanted": wanted}
+        made = _of_renamed(of) or {"base": base.hashes, "scopes": _cuts(base, wanted)}
+    seal.write_json(out, made)
+    again.remember(out, of)
+    log.info("%s: thresholds of %d scopes, %s weights", model_folder, len(made["scopes"]), f"{base.parameters:,}")
+
+
+def _of_renamed(of: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the thresholds.json of another model say that were made of the same: it was renamed."""
+    found = (again.remembered(path, of) for path in sorted(Path().glob(paths.thresholds("*"))))
+    return next((made for made in found if made), None)
 
 
 def _cuts(base: Base, wanted: Iterable[tuple[str, str, list[int]]]) -> dict[str, dict[str, Cut]]:
@@ -81,7 +92,8 @@ def _given(path: Path | None, what: str) -> Path:
 def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = storage.FULL) -> None:
     """Compress one model into one archive, check that it holds what the variant says, and write its manifest last.
 
-    One that is there already, made of the same and whole by its hashes, is kept as it is (again.py).
+    One that is there already, made of the same and whole by its hashes, is kept as it is (again.py), and one that
+    another model has is taken over (renamed.py).
     keep: what stays. Of a recipe with calibration data the changed tensors stay too, since what such a method computes
     depends to the last digit on the device and the number of threads.
     Raises InputError for an impossible variant, BrokenPromise when the result is not what was promised.
@@ -95,7 +107,8 @@ def make_archive(model: str, slug: str, inputs: Inputs, out: Path, keep: Keep = 
         if restore(out, origin | how):
             return
         clear(out)
-        manifest, kept = _make(variant, base, inputs, how, out)
+        there = take_over(out, model, origin | {"archive": how})
+        manifest, kept = (there, there["archive"]) if there else _make(variant, base, inputs, how, out)
     storage.write_manifest(out, manifest | origin, how | kept)
     again.remember(out / paths.MANIFEST, origin | how)
     log.info("%s %s: %s", model, slug, _summary(manifest | origin))

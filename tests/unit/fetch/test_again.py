@@ -2,10 +2,11 @@
 
 import json
 import multiprocessing
+import shutil
 
 import pytest
 import torch
-from helpers.fetching import RAMP, checkpoint, refused, row, sharded, write
+from helpers.fetching import RAMP, REPO, checkpoint, refused, row, sharded, write
 
 from knowcost import fetch
 from knowcost.common import files
@@ -177,3 +178,27 @@ def test_a_source_that_is_gone_is_refused_and_nothing_is_lost(tmp_path, get, aga
     (tmp_path / "away").rename(origin)
     get(row(origin))
     assert not again(row(origin))
+
+
+def test_a_model_under_another_name_links_what_was_downloaded_of_the_same_commit(tmp_path, server, get):
+    server.add(REPO, checkpoint())
+    get(row())
+    weights, vocab = get.folder / "model.safetensors", get.folder / "vocab.txt"
+    flip(vocab)  # of the other model: the hub's digest finds it
+    renamed = tmp_path / "renamed"
+    about = row(name="renamed")
+    fetch_model.fetch_model(about, renamed, lock_path=tmp_path / "renamed.lock.json")
+    assert (renamed / "model.safetensors").samefile(weights)
+    assert len(server.downloads("model.safetensors")) == 1
+    assert (renamed / "vocab.txt").read_bytes() == checkpoint()["vocab.txt"] != vocab.read_bytes()
+    shutil.rmtree(get.folder)
+    assert fetched.check(renamed)["name"] == "renamed"
+
+
+def test_nothing_is_linked_of_another_commit_or_repository(tmp_path, server, get):
+    server.add(REPO, checkpoint())
+    get(row())
+    server.add("other/tiny", checkpoint())
+    renamed = tmp_path / "renamed"
+    fetch_model.fetch_model(row("other/tiny", name="renamed"), renamed, lock_path=tmp_path / "renamed.lock.json")
+    assert not (renamed / "model.safetensors").samefile(get.folder / "model.safetensors")

@@ -1,6 +1,7 @@
 """The recover stage as its job runs it: what is kept, what is made again, what a kill or a fault leaves."""
 
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from helpers import recovered
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
-from knowcost.recover import state, training
+from knowcost.recover import job, state, training
 
 PRUNED = "magnitude-50@overall"
 LORA = f"{PRUNED}^lora-r2"
@@ -128,3 +129,20 @@ def test_windows_of_another_model_are_refused(study):
     seal.write_json(path, source)
     with pytest.raises(InputError, match="was made from other weights than those in resources/models/m"):
         recovered.recover(f"{PRUNED}^eora-r2")
+
+
+def test_a_renamed_model_links_what_was_recovered(study, monkeypatch):
+    before = contents(paths.archive_dir("m", LORA))
+    shutil.move("results/m", "results/old")
+    for path in Path("results/old").glob("*/manifest.json"):
+        seal.write_json(path, files.read_json(path) | {"model": "old"})
+    recovered.study("llama", PRUNED)
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "_make", None)
+        assert contents(recovered.recover(LORA)) == before
+    new, old = Path(paths.archive_dir("m", LORA)), Path(paths.archive_dir("old", LORA))
+    assert (new / "adapter_model.safetensors").samefile(old / "adapter_model.safetensors")
+    shutil.rmtree(new)
+    with pytest.raises(TypeError):  # it would be trained
+        monkeypatch.setattr(job, "_make", None)
+        recovered.recover(LORA, learning_rate=1e-3)

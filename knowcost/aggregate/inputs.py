@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knowcost.common import parquet, paths, seal
+from knowcost.benchmarks import prepared
+from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
 from knowcost.recover import archive
@@ -64,7 +65,7 @@ def read(
         models={manifest["model"]: manifest["family"] for manifest in made},
         manifests={(manifest["model"], manifest["variant"]): manifest for manifest in made},
         benchmarks=by_name,
-        about={name: parquet.about(path) for name, path in by_name.items()},
+        about={name: prepared.metadata(path) for name, path in by_name.items()},
         trainings=trainings,
         digests={str(path): seal.check(path) for path in (*cells, *manifests, *benchmarks, *trainings.values())},
     )
@@ -92,6 +93,7 @@ def _training(path: str | Path, manifest: Mapping[str, Any]) -> tuple[tuple[str,
 def _cell(path: Path, files: Files, weights: Mapping[tuple[str, str], str]) -> Cell:
     about = scores.metadata(path)
     scores.check_place(path, about)
+    prepared.check_kind(path, about)
     model, variant, benchmark = paths.cell_at(path)
     if (model, variant) not in files.manifests or benchmark not in files.benchmarks:
         missing = f"benchmark {benchmark!r}" if benchmark not in files.benchmarks else f"{model!r} {variant!r}"

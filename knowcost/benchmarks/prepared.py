@@ -80,13 +80,27 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
 
 
 def read(path: str | Path) -> tuple["pa.Table", dict[str, Any]]:
-    """(pyarrow.Table, dict): the facts of a prepared benchmark and its metadata. Raises InputError as parquet.read."""
-    return parquet.read(path)
+    """(pyarrow.Table, dict): the facts of a prepared benchmark and its metadata. Raises InputError as parquet.read, and
+    for a kind that this version does not know."""
+    rows, about = parquet.read(path)
+    check_kind(path, about)
+    return rows, about
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
-    """The metadata alone."""
-    return parquet.about(path)
+    """The metadata alone. Raises InputError likewise."""
+    about = parquet.about(path)
+    check_kind(path, about)
+    return about
+
+
+def check_kind(path: str | Path, about: Mapping[str, Any]) -> None:
+    """Raise InputError where a file is of a kind of benchmark that this version of knowcost does not know."""
+    if about.get("kind") not in KINDS:
+        raise InputError(
+            f"{path}: no kind {about.get('kind')!r}; known: {', '.join(KINDS)}; use the version of knowcost that made "
+            "it, or delete it and run again"
+        )
 
 
 def _choose(row: Mapping[str, str], loaded: Loaded, kind: Kind) -> dict[str, Any]:

@@ -20,6 +20,7 @@ BESIDE = (SCORES, JUDGED)  # folders in an archive's that are no part of it
 
 DOWNLOADS = "resources/downloads"
 JUDGEMENTS = "judgements"  # what was replied by judges, a file each
+EXPORTS = "exports"
 TABLES = "results/tables"
 FIGURES = "results/figures"
 REPORT = "results/report.html"
@@ -89,7 +90,7 @@ def manifest(model: str, variant: str) -> str:
 
 def export(model: str, variant: str) -> str:
     """The manifest of an archive's full checkpoint, made on request (written last)."""
-    return f"exports/{model}/{variant}/{MANIFEST}"
+    return f"{EXPORTS}/{model}/{variant}/{MANIFEST}"
 
 
 def scores(model: str, variant: str, benchmark: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from knowcost import world
 from knowcost.aggregate import tables
+from knowcost.benchmarks import prepared
 from knowcost.common import files, parquet, paths, seal
 from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
@@ -87,12 +88,12 @@ def _checks(run: Run) -> Iterator[Check]:
     for model in run.models:
         yield from _of_model(model, run)
     for name in run.benchmarks:
-        yield paths.benchmark(name), partial(parquet.about, paths.benchmark(name))
+        yield paths.benchmark(name), partial(prepared.metadata, paths.benchmark(name))
     for name in run.calibrations:
         yield paths.calibration_texts(name), partial(seal.check, paths.calibration_texts(name))
     for model, variant in run.archives:
         yield paths.manifest(model, variant), partial(_archive, model, variant)
-        yield paths.export(model, variant), partial(_export, model, variant)
+    yield from _exports()
     weights, facts = functools.cache(_weights), functools.cache(seal.check)  # many cells have them in common
     for place in run.cells:
         yield paths.kept_scores(*place), partial(seal.check, paths.kept_scores(*place))
@@ -164,12 +165,32 @@ def _recovered(manifest: recovered.Manifest, anew: str) -> None:
         raise InputError(f"{path} lists no {recovered.TRAINING}, which says how its loss went; {anew}")
 
 
-def _export(model: str, variant: str) -> None:
-    path, of = paths.export(model, variant), (model, variant)
-    if parse(variant).recovery:
-        export.check(model, variant)
+def _exports() -> Iterator[Check]:
+    """All that lies in the folder of exports, also of variants that the study no longer names, but hidden files."""
+    for folder in sorted(Path(paths.EXPORTS).glob("[!.]*")):
+        for place in sorted(folder.glob("[!.]*")) if folder.is_dir() else [folder]:
+            yield str(place), partial(_export if place.is_dir() else _no_export, place)
+
+
+def _no_export(path: Path) -> None:
+    form = paths.export("<model>", "<variant>")
+    raise InputError(f"{path}: is no export, which would be {form}; move it away and run again")
+
+
+def _export(folder: Path) -> None:
+    path, of = folder / paths.MANIFEST, paths.archive_at(folder / paths.MANIFEST)
+    if not path.exists():
+        raise InputError(f"{folder}: has no {paths.MANIFEST}, so its export did not end; export it again, or delete it")
+    try:
+        recovery = parse(of[1]).recovery
+        if recovery:
+            registry.check(recovery)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; use the version of knowcost that made it, or delete {folder}") from None
+    if recovery:
+        export.check(*of)
         return
-    exported = storage.verify(Path(path).parent, of)
+    exported = storage.verify(folder, of)
     archive = Path(paths.manifest(*of))
     if archive.exists() and storage.read_manifest(archive, of)["files"] != exported["files"]:
         raise InputError(f"{path} was exported from another archive than {archive}; delete it and export again")
@@ -183,6 +204,7 @@ def _cell(place: tuple[str, str, str], weights: Callable[[str, str], str], facts
     path, (model, variant, benchmark) = paths.scores(*place), place
     about = cells.metadata(path)
     cells.check_place(path, about)
+    prepared.check_kind(path, about)
     asked = {"weights": weights(model, variant), "benchmark_sha256": facts(paths.benchmark(benchmark))}
     if cells.is_beside_dense(about):
         asked["dense"] = weights(model, DENSE)

@@ -14,6 +14,7 @@ from knowcost.compress.calibration import texts
 from knowcost.models.load import load
 from knowcost.recover import job
 from knowcost.recover.method import Settings
+from knowcost.spec.variants import parse
 
 SETTINGS = {"tokens": 64, "length": 8, "batch_size": 2, "learning_rate": 1e-2, "weight_decay": 0.0, "warmup": 0,
             "join": True, "validation": 1, "seed": 0, "dtype": "float32"}  # fmt: skip
@@ -45,7 +46,8 @@ def give_other_weights(slug, other):
     archive.make_archive("m", other, _inputs(), folder)
     for path in (folder / ".manifest.json", folder / ".manifest.json.sha256"):
         path.unlink()
-    seal.write_json(folder / "manifest.json", files.read_json(folder / "manifest.json") | {"variant": slug})
+    said = {"variant": slug, "steps": [str(step) for step in parse(slug).steps]}
+    seal.write_json(folder / "manifest.json", files.read_json(folder / "manifest.json") | said)
 
 
 def recover(slug, **settings):

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,7 @@ def _make(manifest: Manifest, folder: Path, model_folder: Path, out: Path) -> No
         return
     with opened(model_folder) as base:
         _check_base(manifest, folder, base)
-        how = {"changed": _from_changed, "recipe": _from_recipe}[manifest["archive"]["keep"]]
-        written = how(manifest, folder, base, out)
+        written = _way_of(manifest, folder)(manifest, folder, base, out)
     _check_made(manifest, folder, written, out)
 
 
@@ -91,6 +90,17 @@ def _check_made(manifest: Manifest, folder: Path, written: Entries, out: Path) -
                 f"by version {manifest['stage_version']} of the compress stage, this is {compress.STAGE_VERSION}. "
                 f"Delete {folder / paths.MANIFEST} and run Snakemake again to make the archive anew"
             )
+
+
+def _way_of(manifest: Manifest, folder: Path) -> Callable[[Manifest, Path, Base, Path], Entries]:
+    """What makes the full checkpoint of an archive that is not kept whole. Raises InputError where nothing does."""
+    ways = {"changed": _from_changed, "recipe": _from_recipe}
+    if (keep := manifest["archive"]["keep"]) not in ways:
+        raise InputError(
+            f"{folder / paths.MANIFEST}: kept as {keep!r}; known: {', '.join(storage.MODES)}; use the version of "
+            "knowcost that made it, or delete it and run again"
+        )
+    return ways[keep]
 
 
 def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> Entries:

@@ -17,9 +17,12 @@ from typing import Any
 
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
+from knowcost.compress import registry
 from knowcost.models import checkpoint, layout
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
+from knowcost.spec.families import FAMILIES
+from knowcost.spec.variants import parse
 
 MODES = ("full", "changed", "recipe")
 AS_BROUGHT = "as_brought"  # of a version that was compressed elsewhere: its files stay where they were fetched
@@ -97,18 +100,37 @@ def read_manifest(path: str | Path, of: tuple[str, str] | None = None) -> dict[s
     """The contents of an archive's manifest.json.
 
     of: the (model, variant) whose place this is. Raises InputError where it is missing, damaged, changed, no manifest,
-    of another variant than `of`, or lists files outside its folder.
+    of another variant than `of`, names what this version does not know, or lists files outside its folder.
     """
     manifest = seal.read_json(path)
     if not isinstance(manifest, dict) or not manifest.keys() >= {"model", "variant", "files", "archive", "base"}:
         raise InputError(f"{path}: of an older version of knowcost; delete it and run Snakemake again")
     if of:
         check_place(path, manifest, of)
+        _check_names(path, manifest)
     lists = (manifest["files"], manifest["archive"]["files"], manifest["archive"].get("shards", {}))
     for name in (name for each in lists for name in each):
         if not seal.is_inside(name) or "/" in name:
             raise InputError(f"{path}: lists {name!r}, which is no file of its folder; delete {path} and run again")
     return manifest
+
+
+def _check_names(path: str | Path, manifest: Mapping[str, Any]) -> None:
+    """Raise InputError where a manifest names a method, scope or family that there is not, or other steps than its
+    variant's: another version of knowcost may have written it, or a hand."""
+    anew = "use the version of knowcost that made it, or delete it and run again"
+    try:
+        variant = parse(manifest["variant"])
+        registry.check_steps(variant)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; {anew}") from None
+    steps = [str(step) for step in variant.steps]
+    if manifest.get("steps") != steps:
+        said = manifest.get("steps")
+        raise InputError(f"{path}: its steps are {said}, those of variant {variant.slug!r} {steps}; {anew}")
+    if manifest.get("family") not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise InputError(f"{path}: no family {manifest.get('family')!r}; known: {known}; {anew}")
 
 
 def check_place(path: str | Path, manifest: Mapping[str, Any], of: tuple[str, str]) -> None:

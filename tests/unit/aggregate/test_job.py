@@ -199,6 +199,14 @@ def test_cells_that_do_not_belong_to_what_lies_beside_them_are_refused(tmp_path)
     refused(r"dense/scores/facts\.parquet: was not asked of what .*facts\.parquet says")
 
 
+def test_kinds_that_there_are_not_are_refused(tmp_path):
+    inputs = cells, _, benchmarks = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
+    for path in (cells[0], benchmarks[0]):
+        parquet.write(path, parquet.read(path)[0], parquet.about(path) | {"kind": "riddle"})
+        with pytest.raises(InputError, match=rf"{path}: no kind 'riddle'; known: cloze.*or delete it"):
+            aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
+
+
 def test_fewer_rows_than_were_asked_are_refused(tmp_path):
     cells, *others = tiny(tmp_path, {"dense": [1, 1, 1, 0]})
     parquet.write(cells[0], parquet.read(cells[0])[0].slice(0, 3), parquet.about(cells[0]))

@@ -1,5 +1,6 @@
 """What verify says of recovered archives and their exports. (All else: tests/workflow/test_sealed.py.)"""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from helpers import recovered
 
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
+from knowcost.compress.archive import rebuild
 from knowcost.recover import export
 from knowcost.report.verify import Run, verify
 
@@ -89,6 +91,26 @@ def test_an_export_of_another_archive_is_named(study):
     said = named()
     assert f"exports/m/{LORA}/manifest.json was exported from another archive than {path}" in said
     assert MASKED not in said
+
+
+def test_all_that_lies_among_exports_is_taken_in(study):
+    """Also of what the study no longer names: damaged, strange, not finished, of a version that this one is not."""
+    gone = "magnitude-20@overall"
+    rebuild.export(Path(f"results/m/{PRUNED}"), Path("resources/models/m"), Path(f"exports/m/{PRUNED}"), ("m", PRUNED))
+    shutil.copytree(f"exports/m/{PRUNED}", f"exports/m/{gone}")
+    manifest = Path(paths.export("m", gone))
+    seal.write_json(manifest, files.read_json(manifest) | {"variant": gone, "steps": [gone]})
+    for path in ("old/dense^hope-r2/manifest.json", "old/dense/config.json", "notes.txt", ".hidden"):
+        Path("exports", path).parent.mkdir(parents=True, exist_ok=True)
+        Path("exports", path).touch()
+    said = named().splitlines()
+    assert len(said) == 3
+    assert said[0].startswith("exports/notes.txt: is no export, which would be exports/<model>/<variant>/manifest.json")
+    assert said[1].startswith("exports/old/dense: has no manifest.json, so its export did not end; export it again")
+    assert "exports/old/dense^hope-r2/manifest.json: recovery 'hope-r2': no method 'hope'; known: lora" in said[2]
+    weights = manifest.with_name("model.safetensors")
+    weights.write_bytes(weights.read_bytes() + b" ")
+    assert f"{weights} is damaged or was changed since it was made" in named()
 
 
 def test_a_training_that_left_no_curve_is_named(study):

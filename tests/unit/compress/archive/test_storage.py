@@ -74,6 +74,23 @@ def test_a_manifest_that_lacks_what_each_has_is_of_an_older_version(made, key):
         storage.read_manifest(made / paths.MANIFEST)
 
 
+@pytest.mark.parametrize(("said", "match"), [
+    ({"steps": ["magnitud-40@attention"]}, r"its steps are \['magnitud-40@attention'\], those of .* \['int8@attention'\]"),
+    ({"family": "diffusion"}, r"no family 'diffusion'; known: encoder, encoder_decoder, decoder"),
+])  # fmt: skip
+def test_a_manifest_that_names_what_there_is_not_is_refused(made, said, match):
+    path = change(made, **said)
+    with pytest.raises(InputError, match=rf"manifest\.json: {match}; use the version of knowcost that made it, or delete"):
+        storage.verify(made, ("m", "int8@attention"))
+
+
+@pytest.mark.parametrize("slug", ["hqq-4bit@attention", "int8-40@attention"])
+def test_a_variant_of_a_method_or_level_that_there_is_not_is_refused(made, slug):
+    path = change(made, variant=slug, steps=[slug])
+    with pytest.raises(InputError, match=rf"manifest\.json: variant '{slug}': (no method 'hqq'; known|int8 takes no)"):
+        storage.read_manifest(path, ("m", slug))
+
+
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "inside/x", "a/../x", ""])
 def test_a_manifest_lists_plain_names_only(made, name):
     was = files.read_json(made / paths.MANIFEST)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.benchmarks.sizes import CLASSES
+from knowcost.spec.families import GENERATIVE
 
 OFFICIAL = {"mt_bench": (80, 2), "vicuna": (80, 1)}  # (rows, turns of each) of files that everybody has alike
 
@@ -15,6 +16,13 @@ Row = Mapping[str, str]  # of the benchmark table
 def new_tokens(row: Row) -> int:
     """The most tokens that an answer may have: the row's, else its kind's; 0 where answers are no texts."""
     return int(row.get("new_tokens") or KINDS[kind_of(row["format"])].new_tokens or 0)
+
+
+def completers(row: Row) -> list[str]:
+    """The families that are asked the benchmark's clozes as completions, since they fill no blanks; none of others."""
+    named = [family.strip() for family in row.get("families", "").split(",")]
+    fills = KINDS[kind_of(row["format"])].encoder_engine is not None
+    return [family for family in GENERATIVE if fills and family in named]
 
 
 def most_rows(row: Row, limit: int | None) -> int | None:

@@ -98,18 +98,25 @@ class Kind:
         return self.messages(row) if self.messages else []
 
 
+def no_completion(row: Row) -> str | None:
+    """Why a cloze cannot be asked as a completion; None where it can."""
+    if row["candidates"] is None:
+        return "without `candidates` to choose from"
+    return None if row["cloze"].split(MASK)[0].strip() else "with nothing before the blank"
+
+
 def completions(row: Row) -> dict[str, Any]:
     """A cloze as {"prompt": what stands before the blank, "completions": [candidate and what follows]}.
 
     What follows is left out unless it holds a word: a full stop says nothing, and completions of one token share their
     prompt's pass. Raises InputError for a cloze without candidates or with nothing before its blank.
     """
-    before, after = row["cloze"].split(MASK)
-    if row["candidates"] is None or not before.strip():
+    if why := no_completion(row):
         raise InputError(
-            f"fact {row['id']}: a decoder or encoder-decoder is asked a cloze as a completion; that takes `candidates` "
-            f"to choose from and a text before the blank, found {row['cloze']!r} with candidates {row['candidates']}"
+            f"fact {row['id']}: a decoder or encoder-decoder is asked a cloze as a completion, which cannot be done "
+            f"{why}: {row['cloze']!r}"
         )
+    before, after = row["cloze"].split(MASK)
     after = after if any(letter.isalnum() for letter in after) else ""
     return {"prompt": before.rstrip(), "completions": [f" {word}{after}" for word in row["candidates"]]}
 

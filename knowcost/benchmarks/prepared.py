@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowcost.benchmarks import expected, ids, sizes
+from knowcost.benchmarks import completed, expected, ids, sizes
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import COMMON, KINDS, Kind
 from knowcost.common import files, parquet
@@ -30,7 +30,8 @@ OPTIONAL = ("new_tokens", "per_relation", "size_bounds")  # columns of the bench
 
 @dataclass
 class Loaded:
-    """What a loader returns: rows (dicts of the kind's columns), the files it read, rows dropped by reason.
+    """What a loader returns: rows (dicts of the kind's columns), the files it read, rows dropped by reason, and where
+    people wrote the file themselves the places {id: file and line} of its rows.
 
     A row may lack `cluster` (it shares nothing), `fact` (no other row asks it), `phrasing`, `popularity` and
     `stated_in`.
@@ -39,13 +40,14 @@ class Loaded:
     rows: list[Record]
     files: list[Path]
     dropped: Counter[str] = field(default_factory=Counter)
+    places: dict[str, str] = field(default_factory=dict)
 
 
 def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None:
     """Read the official files of one benchmark and write its facts to the parquet file `out`.
 
-    row: the benchmark's row of the config table (`name`, `format` and what it has of OPTIONAL are read). source: local
-    file or folder.
+    row: the benchmark's row of the config table (`name`, `format`, `families` and what it has of OPTIONAL are read).
+    source: local file or folder.
     Logs and records in the metadata how many rows were dropped, by reason. Raises InputError for files that are not
     what the format promises, naming file and line.
     """
@@ -62,6 +64,7 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
         raise InputError(f"benchmark {row['name']}: no usable row in {source} (dropped: {dict(loaded.dropped)})")
     _log_two_right(row["name"], loaded.rows, KINDS[kind])
     chosen = _choose(row, loaded, KINDS[kind])
+    completed.check(row, loaded.rows, loaded.places)
 
     folder = source if source.is_dir() else source.parent
     metadata: dict[str, Any] = {

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from knowcost import world
-from knowcost.benchmarks import layouts
+from knowcost.benchmarks import expected, layouts
 from knowcost.benchmarks.prepared import OPTIONAL
 from knowcost.common import paths
 from knowcost.common.display import visible
@@ -51,7 +51,9 @@ def columns(row: Mapping[str, str]) -> dict[str, str]:
 def benchmark_columns(row: Mapping[str, str]) -> dict[str, str]:
     """The same of a row of the benchmark table, or of the section `calibration`."""
     more = [name for name in OPTIONAL if row.get(name)]  # a benchmark without these stays as it was prepared
-    return {name: row.get(name, "") for name in ("name", "format", "source", "revision", "sha256", *more)}
+    read = {name: row.get(name, "") for name in ("name", "format", "source", "revision", "sha256", *more)}
+    completers = expected.completers(row) if row.get("format") else []
+    return read | ({"families": ",".join(completers)} if completers else {})
 
 
 def local_inputs(row: Mapping[str, str]) -> list[str]:

@@ -22,7 +22,7 @@ _OPTIONAL = {"relation", "candidates", "cluster", "fact", "phrasing", "popularit
 
 def cloze(source: Path) -> Loaded:
     """Sentences with one [MASK] each, for masked language models."""
-    rows = []
+    rows, places = [], {}
     for where, record in checked(source, {"id", "cloze", "answer"}, _OPTIONAL | {"subject"}):
         row = _row(where, record, "cloze")
         if row["cloze"].count(MASK) != 1:
@@ -31,8 +31,9 @@ def cloze(source: Path) -> Loaded:
                 f"{shown(row['cloze'])}; write one line per blank"
             )
         rows.append({**row, "subject": optional(where, record, "subject")})
+        places[row["id"]] = where
     _cluster(rows)
-    return Loaded(rows, [source])
+    return Loaded(rows, [source], places=places)
 
 
 def question(source: Path) -> Loaded:

@@ -89,6 +89,15 @@ def test_columns_that_are_empty_prepare_no_benchmark_again():
     assert rows.benchmark_columns(row | {"per_relation": "5"}) == before | {"per_relation": "5"}
 
 
+def test_clozes_are_looked_at_for_the_families_that_complete_them():
+    """Encoders, or another order, prepare nothing again."""
+    row = {"name": "b", "format": "cloze", "source": "b.jsonl", "families": "encoder"}
+    assert "families" not in rows.benchmark_columns(row)
+    assert "families" not in rows.benchmark_columns(row | {"format": "boolq", "families": "decoder"})
+    for families in ("encoder_decoder,decoder", "decoder, encoder, encoder_decoder"):
+        assert rows.benchmark_columns(row | {"families": families})["families"] == "encoder_decoder,decoder"
+
+
 def test_a_name_that_snakemake_would_take_for_a_pattern(tmp_path):
     write(tmp_path / "lama/Squad", {"{x}.jsonl": b""})
     with pytest.raises(InputError, match=r"Squad/{x}\.jsonl: Snakemake reads .* as patterns; rename the file"):

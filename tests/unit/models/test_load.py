@@ -1,11 +1,13 @@
 """Where a model is put. There are no GPUs here: what torch says of them is made up, and a disk stands in for one."""
 
+import re
 import shutil
 from types import SimpleNamespace
 
 import accelerate
 import pytest
 import torch
+import transformers
 from helpers import tiny
 from safetensors.torch import load_file, save_file
 
@@ -102,6 +104,23 @@ def test_accelerate_s_own_plan_takes_int8_modules(archives, monkeypatch):
     monkeypatch.setattr(load, "needs_several_gpus", lambda *_: True)
     spread, _ = load.load(folders["int8@overall"], device="cpu")  # with no GPU, the plan is the CPU
     assert torch.equal(tiny.logits(spread), tiny.logits(whole))
+
+
+def test_the_example_of_the_documentation(root, archives, tmp_path, monkeypatch, capsys):
+    page = (root / "config/README.md").read_text()
+    (example,) = re.findall(r"^```python\n(from knowcost.load import load\n.*?)^```$", page, re.M | re.S)
+    folders, _ = archives
+    (tmp_path / "results/opt-125m").mkdir(parents=True)
+    folders["int8@overall"].rename(tmp_path / "results/opt-125m/int8@overall")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(example, names)
+    assert isinstance(names["model"], transformers.LlamaForCausalLM) and not names["model"].training
+    assert isinstance(names["tokenizer"], transformers.PreTrainedTokenizerBase)
+    ids = names["asked"]["input_ids"]
+    for _ in range(5):
+        ids = torch.cat([ids, names["model"](ids).logits[:, -1:].argmax(-1)], 1)
+    assert capsys.readouterr().out == names["tokenizer"].decode(ids[0]) + "\n"
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/stale.smk"
 
 
 localrules:

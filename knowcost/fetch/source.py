@@ -49,6 +49,14 @@ def fetch_benchmark_source(row: Mapping[str, str], downloads: str | Path, most: 
     return path
 
 
+def folder_of(row: Mapping[str, str], downloads: str | Path) -> Path:
+    """Where in `downloads` a benchmark row's remote source is kept: one folder for each address, and each revision of a
+    data set."""
+    url = addresses.in_full(row["source"]).partition("#")[0]
+    identity = f"{url}@{row.get('revision') or 'main'}" if url.startswith("hf://") else url
+    return Path(downloads) / hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
 def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> Path:
     """Download a benchmark row's source into a folder of its own under `downloads`; unpack it if it is a zip or tar.
 
@@ -56,8 +64,7 @@ def _downloaded(row: Mapping[str, str], downloads: str | Path, most: float) -> P
     of them. Raises InputError.
     """
     url, _, inside = addresses.in_full(row["source"]).partition("#")
-    identity = f"{url}@{row.get('revision') or 'main'}" if url.startswith("hf://") else url
-    folder = Path(downloads) / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    folder = folder_of(row, downloads)
     with alone(folder):
         file, digest = _sealed(row, url, folder, most)
         if (row.get("sha256") or digest).lower() != digest:

@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+from knowcost.score.places import ALL
+
 LENGTHS = (12, 27)  # tokens, with the special ones: a short template, and a sentence of Google-RE
 PADDED, BATCH = 128, 32
 
@@ -82,7 +84,7 @@ def by_probe(model, tokenizer, sentences):
     plan = Plan(cloze_tokens=2048, harness_tokens=1024, generated_tokens=4096, prompts=None, one_length=False)
     with files.scratch() as folder:
         parquet.write(folder / "benchmark.parquet", table, {"kind": "cloze"})
-        rows, _ = probe.ask(Respondent(model, tokenizer, "encoder"), folder / "benchmark.parquet", None, plan)
+        rows, _ = probe.ask(Respondent(model, tokenizer, "encoder"), folder / "benchmark.parquet", ALL, plan)
     return rows["prediction"].to_pylist()
 
 

@@ -119,9 +119,9 @@ def cell_at(scores: str | Path) -> tuple[str, str, str]:
     return model, variant, Path(scores).stem
 
 
-def kept_scores(model: str, variant: str, benchmark: str) -> str:
-    """The score stage's own copy of a cell. Snakemake knows nothing of it: it deletes what a failed job has written."""
-    return f"{archive_dir(model, variant)}/{SCORES}/.kept/{benchmark}.parquet"
+def kept_dir(model: str, variant: str) -> str:
+    """Folder of all that a variant ever answered (knowcost/score/kept.py)."""
+    return f"{archive_dir(model, variant)}/{SCORES}/.kept"
 
 
 def log(stage: str, *parts: str) -> str:

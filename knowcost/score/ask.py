@@ -22,14 +22,15 @@ log = logging.getLogger(__name__)
 
 
 def ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan, *, twice: bool = False
+    respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan, *, twice: bool = False
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """(rows, metadata) of one benchmark: rows of its kind's measure, with what that repeats.
+    """(rows, metadata) of a part of one benchmark: rows of its kind's measure, with what that repeats, and `place`, the
+    place of a row's fact in the benchmark's order. limit in the metadata: where the part ends, None if behind the last.
 
     again: of facts, whether the answer is right when the same model is asked once more in batches of half the size, if
     `twice`; of texts, what it then writes, drawn anew where texts are drawn, and again_tokens, again_ended. Else null.
     """
-    once = functools.partial(_ask, respondent, benchmark_file, limit)
+    once = functools.partial(_ask, respondent, benchmark_file, part)
     rows, metadata, plan = _within_memory(once, plan)
     repeated = _measure(metadata["kind"]).repeated
     other = _within_memory(once, plan.again())[0] if twice and repeated else None
@@ -62,7 +63,7 @@ def _within_memory(
 
 
 def _ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
+    respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The engine's rows and metadata, with the benchmark's kind. Raises BrokenPromise for rows that are not those of
     the kind's measure."""
@@ -70,12 +71,13 @@ def _ask(
     # imported by its name: a job that asks encoders alone need not wait for the harness
     engine = importlib.import_module(f"knowcost.score.engines.{KINDS[kind].engine_for(respondent.family)}")
     with _within_embedding(respondent):
-        rows, metadata = engine.ask(respondent, benchmark_file, limit, plan)
+        rows, told = engine.ask(respondent, benchmark_file, part, plan)
     if rows.schema != _measure(kind).schema:
         raise BrokenPromise(f"{engine.__name__}: rows of kind {kind} are not those of its measure: {rows.schema}")
-    if len(rows) != metadata["asked"]:
-        raise BrokenPromise(f"{engine.__name__}: {len(rows)} rows, though {metadata['asked']} facts were asked")
-    return rows, metadata | {"kind": kind}
+    if len(rows) != len(places := told.places["rows"]):
+        raise BrokenPromise(f"{engine.__name__}: {len(rows)} rows, and the places of {len(places)}")
+    rows = rows.append_column("place", pa.array(places, pa.int32()))
+    return rows, told.metadata(part) | {"kind": kind}
 
 
 @contextlib.contextmanager

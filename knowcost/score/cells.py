@@ -1,34 +1,43 @@
 """Cells: their keys, their files, and what those say of themselves."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowcost import score
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import HARNESS, KINDS
-from knowcost.common import files, parquet, paths, seal
+from knowcost.common import parquet, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.registry import is_dynamic
 from knowcost.score import task_files
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import DENSE, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The keys of the config's section `score` that a cell depends on; those of int8 only where activations are quantized.
-OPTIONS = ("tokens_per_batch", "batch_size", "int8_engine", "int8_activations")
+# The keys of the config's section `score` that each engine's answers depend on, and those of int8 beside them where
+# activations are quantized.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "cloze": ("tokens_per_batch",),
+    "cloze_published": ("tokens_per_batch",),
+    "generate": ("batch_size",),
+    HARNESS: ("batch_size",),
+    "perplexity": (),
+    "similarity": (),
+}
+INT8 = ("int8_engine", "int8_activations")
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a study says of how a model's cells are asked.
 
-    options: of the config's section `score`, those of OPTIONS and `device`; generation: its section of that name, which
-    cells whose answers are texts depend on. dtype: what to compute in. limit: the first
-    so many facts, or None. remote_code: whether the model's own code may run.
+    options: of the config's section `score`, those of OPTIONS, INT8 and `device`; generation: its section of that name,
+    which cells whose answers are texts depend on. dtype: what to compute in. limit: so many facts, the first in the
+    benchmark's order, or None. remote_code: whether the model's own code may run.
     """
 
     options: Mapping[str, Any]
@@ -38,28 +47,61 @@ class Settings:
     generation: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a cell is about. variant: a slug; family: of its model; kind: of its benchmark, which has so many rows;
+    digests: of asked_of."""
+
+    variant: str
+    family: str
+    kind: str
+    rows: int
+    digests: Mapping[str, str]
+
+
 def cell_key(
     manifest: Mapping[str, Any], benchmark: str, settings: Settings, dense: Mapping[str, Any] | None = None
 ) -> str:
-    """Hex digest of all that a cell's rows depend on: weights, facts, how they are asked, and this code's version.
+    """The key (`key_of`) of the cell of an archive's manifest and a benchmark.
 
     dense: the dense model's manifest, which asked_of wants of some kinds."""
-    int8 = is_dynamic(manifest["variant"])
-    names = [name for name in OPTIONS if int8 or not name.startswith("int8_")]
-    path = paths.benchmark(benchmark)
+    about = prepared.metadata(paths.benchmark(benchmark))
+    digests = asked_of(manifest, benchmark, dense)
+    asked = Asked(manifest["variant"], manifest["family"], about["kind"], about["rows"], digests)
+    return key_of(asked, settings)
+
+
+def key_of(asked: Asked, settings: Settings) -> str:
+    """Hex digest of all that a cell's answers depend on: weights, facts, how they are asked, and this code's version.
+
+    How many facts are asked is no part of it, except where an answer depends on what is asked together with it.
+    """
+    names = options_of(asked.kind, asked.family, asked.variant)
     depends = {
-        **asked_of(manifest, benchmark, dense),
+        **asked.digests,
         "dtype": settings.dtype,
-        "limit": settings.limit,
         "options": {name: settings.options[name] for name in names},
         "version": score.STAGE_VERSION,
     }
-    kind = prepared.metadata(path)["kind"]
-    if asked := harness(kind, manifest["family"]):
-        depends["harness"] = asked
-    if KINDS[kind].writes:
+    if depends_on_batch(asked.variant, settings.options):
+        counted = not KINDS[asked.kind].running  # how many windows a running text has is a matter of the model
+        depends["limit"] = None if counted and asked.rows <= (settings.limit or inf) else settings.limit
+    if by := harness(asked.kind, asked.family):
+        depends["harness"] = by
+    if KINDS[asked.kind].writes:
         depends["generation"] = dict(settings.generation)
     return seal.of_values(depends)
+
+
+def options_of(kind: str, family: str, variant: str) -> list[str]:
+    """The options that the answers of a variant to a kind of benchmark depend on."""
+    return [*OPTIONS[KINDS[kind].engine_for(family)], *(INT8 if is_dynamic(variant) else ())]
+
+
+def depends_on_batch(variant: str, options: Mapping[str, Any]) -> bool:
+    """Whether an answer depends on what else is in its batch: in int8 with one scale per batch; what was compressed
+    elsewhere may compute like that, too."""
+    return (is_dynamic(variant) and options["int8_activations"] == "batch") or parse(variant).brought is not None
 
 
 def asked_of(manifest: Mapping[str, Any], benchmark: str, dense: Mapping[str, Any] | None = None) -> dict[str, str]:
@@ -149,18 +191,6 @@ def is_valid(path: str | Path, key: str) -> bool:
         return read(path)[1]["key"] == key
     except InputError:  # no file, damaged, or of another version
         return False
-
-
-def hand_over(model: str, variant: str, name: str) -> None:
-    """Link a kept cell and its seal to their place among the results, as of now; copy them where links cannot be."""
-    kept, cell = paths.kept_scores(model, variant, name), paths.scores(model, variant, name)
-    for source, target in ((seal.beside(kept), seal.beside(cell)), (kept, cell)):
-        Path(target).unlink(missing_ok=True)
-        try:
-            os.link(source, target)
-            os.utime(target)
-        except OSError:
-            files.copy(source, target)
 
 
 def write(path: str | Path, rows: "pa.Table", metadata: Mapping[str, Any]) -> None:

@@ -1,13 +1,13 @@
-"""The score stage: one job asks several variants of one model, cell by cell, and keeps every cell that is still valid.
+"""The score stage: one job asks several variants of one model, cell by cell, and keeps every answer that still holds.
 
-A cell's key is a hash of everything its rows depend on. A cell whose file carries the right key is not asked again, so
-adding a benchmark or a level, or resuming after a crash, costs only the cells that are new; torch is imported only when
-there is something to ask.
+A cell's key is a hash of everything its answers depend on. What was asked under that key is not asked again (kept.py),
+so adding a benchmark or a level, more facts or fewer, or resuming after a crash, costs only the answers that are new;
+torch is imported only when there is something to ask.
 
-Cells are written under scores/.kept and linked to the place where Snakemake looks for them. Snakemake deletes all
-outputs of a job that fails, runs into its time limit or loses its node: the next attempt links what was kept. (Its own
-means, `update`, puts back the cells from before the job instead, with a note that they are what the new configuration
-asks for, and so takes old results for new ones.)
+Answers are kept under scores/.kept and handed over to the place where Snakemake looks for them. Snakemake deletes all
+outputs of a job that fails, runs into its time limit or loses its node: the next attempt hands over what was kept. (Its
+own means, `update`, puts back the cells from before the job instead, with a note that they are what the new
+configuration asks for, and so takes old results for new ones.)
 """
 
 import functools
@@ -15,6 +15,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import is_dynamic
 from knowcost.recover import archive
-from knowcost.score import STAGE_VERSION
-from knowcost.score.cells import Settings, asked_of, cell_key, hand_over, is_beside_dense, is_valid, write
+from knowcost.score import STAGE_VERSION, kept
+from knowcost.score.cells import Settings, asked_of, cell_key, depends_on_batch, is_beside_dense, is_valid, read
 from knowcost.score.plan import Sampling, asked_twice, plan
 from knowcost.spec.variants import DENSE
 
@@ -42,10 +43,14 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
     for variant in variants:
         folder = Path(paths.archive_dir(model, variant))
         manifest = storage.verify(folder, of=(model, variant))
-        keys = {name: cell_key(manifest, name, settings, dense.of(name)) for name in names}
-        stale = {name: key for name, key in keys.items() if not is_valid(paths.kept_scores(model, variant, name), key)}
-        for name in keys.keys() - stale.keys():
-            hand_over(model, variant, name)
+        stale = {}
+        for name in names:
+            key = cell_key(manifest, name, settings, dense.of(name))
+            found = _kept((model, variant, name), key)
+            if found and found.covers(settings.limit):
+                kept.hand_over((model, variant, name), found, settings.limit)
+            else:
+                stale[name] = _Stale(key, found)
         if not stale:
             log.info("%s %s: up to date", model, variant)
             continue
@@ -53,6 +58,21 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
         beneath = Path(paths.archive_dir(model, whole["variant"]))
         with rebuild.full(whole, beneath, Path(paths.model_dir(model))) as checkpoint:
             _score_variant(manifest, checkpoint, stale, settings, dense)
+
+
+@dataclass(frozen=True)
+class _Stale:
+    """A cell that lacks answers. kept: those that it has, to fewer facts, or None."""
+
+    key: str
+    kept: kept.Kept | None
+
+
+def _kept(place: tuple[str, str, str], key: str) -> kept.Kept | None:
+    """What is kept of a cell to the most facts, whole and of this key."""
+    model, variant, name = place
+    found = kept.widest(kept.listed(model, variant), name, key)
+    return next((each for each in found if is_valid(each.path(model, variant), key)), None)
 
 
 class _Dense:
@@ -82,10 +102,9 @@ class _Dense:
 
 
 def _score_variant(
-    manifest: Mapping[str, Any], folder: str | Path, stale: Mapping[str, str], settings: Settings, dense: _Dense
+    manifest: Mapping[str, Any], folder: str | Path, stale: Mapping[str, _Stale], settings: Settings, dense: _Dense
 ) -> None:
-    """Ask one variant, whose whole checkpoint is in `folder`, the benchmarks of `stale` ({benchmark: the cell's
-    key})."""
+    """Ask one variant, whose whole checkpoint is in `folder`, the benchmarks of `stale`."""
     import torch
 
     from knowcost.models import int8_linear
@@ -105,18 +124,36 @@ def _score_variant(
     load_dense = None if variant == DENSE else lambda: dense.module
     respondent = Respondent(module, tokenizer, manifest["family"], taken, load_dense)
     twice = asked_twice(variant)
-    for name, key in stale.items():
+    for name, cell in stale.items():
         start = time.perf_counter()
+        part = slice(_begin(name, cell, manifest, settings), settings.limit)
         try:
-            rows, metadata = asking.ask(respondent, paths.benchmark(name), settings.limit, batches, twice=twice)
+            rows, metadata = asking.ask(respondent, paths.benchmark(name), part, batches, twice=twice)
         except InputError as error:
             raise InputError(f"{model} {variant}, benchmark {name}: {error}") from error
-        metadata |= {"key": key, "version": STAGE_VERSION, "benchmark": name}
+        if cell.kept:
+            rows, metadata = kept.together(read(cell.kept.path(model, variant)), (rows, metadata))
+        metadata |= {"key": cell.key, "version": STAGE_VERSION, "benchmark": name}
         metadata |= asked_of(manifest, name, dense.of(name)) | _about(manifest, settings)
-        write(paths.kept_scores(model, variant, name), rows, metadata)
-        hand_over(model, variant, name)
+        place = model, variant, name
+        kept.hand_over(place, kept.keep(place, rows, metadata), metadata["limit"])
         found = MEASURES[KINDS[metadata["kind"]].measure].summary(rows)
         log.info("%s %s %s: %s, %.1f s", model, variant, name, found, time.perf_counter() - start)
+
+
+def _begin(name: str, cell: _Stale, manifest: Mapping[str, Any], settings: Settings) -> int | None:
+    """The place of the first fact that is to be asked; says what is kept."""
+    model, variant = manifest["model"], manifest["variant"]
+    if cell.kept:
+        log.info("%s %s %s: %s facts are kept, only the others are asked", model, variant, name, cell.kept.through)
+        return cell.kept.through
+    others = [each for each in kept.listed(model, variant) if each.benchmark == name]
+    if others and depends_on_batch(variant, settings.options):
+        log.info(
+            "%s %s %s: all are asked, whatever is kept: answers of such a variant depend on what is asked together",
+            *(model, variant, name),
+        )
+    return None
 
 
 def _about(manifest: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

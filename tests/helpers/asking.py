@@ -25,8 +25,10 @@ def rows_of(engine, model, tokenizer, benchmark, limit=None, virtual_tokens=0, *
     PLAN."""
     who, wanted = respondent(model, tokenizer, virtual_tokens), replace(PLAN, **plan)
     if not isinstance(benchmark, pa.Table):
-        return engine.ask(who, benchmark, limit, wanted)
+        rows, told = engine.ask(who, benchmark, slice(limit), wanted)
+        return rows, told.metadata(slice(limit))
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(benchmark, Path(folder, "benchmark.parquet"))
         seal.seal(Path(folder, "benchmark.parquet"))
-        return engine.ask(who, Path(folder, "benchmark.parquet"), limit, wanted)
+        rows, told = engine.ask(who, Path(folder, "benchmark.parquet"), slice(limit), wanted)
+        return rows, told.metadata(slice(limit))

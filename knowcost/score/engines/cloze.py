@@ -23,6 +23,8 @@ from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, check_asked, encoded
 from knowcost.score.classes import answers_by_relation, classes
+from knowcost.score.engines import Told
+from knowcost.score.places import placed, rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
@@ -32,15 +34,13 @@ log = logging.getLogger(__name__)
 Fact = dict[str, Any]  # a row of the benchmark, to which tokens, places and results are added
 
 
-def ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Ask a masked language model every cloze of a benchmark.
+def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
+    """Ask a masked language model the clozes of a benchmark.
 
-    respondent: with a transformers masked language model. benchmark_file: parquet of kind `cloze`. limit: ask the first
-    so many rows only, counted before any is dropped. plan: its cloze_tokens and one_length count.
+    respondent: with a transformers masked language model. benchmark_file: parquet of kind `cloze`. part: of its rows,
+    counted before any is dropped. plan: its cloze_tokens and one_length count.
 
-    Returns (pyarrow.Table of FACTS, in the order of the benchmark; dict with asked, dropped, batch_plan, limit).
+    Returns (pyarrow.Table of FACTS, in the order of the benchmark; Told).
     rank is 1-based among the whole vocabulary, or among the row's candidates if it has any; of equal scores the smaller
     token id is first, so `correct` is rank == 1. unprompted: with candidates, whether the answer is also the first of
     the whole vocabulary; else null. logprob is the answer's natural-log probability over the whole vocabulary, and so
@@ -56,11 +56,12 @@ def ask(
     check_asked(tokenizer, respondent.family)
     table = prepared.read(benchmark_file)[0]
     answers = answers_by_relation(table.select(["relation", "answer"]).to_pylist())
-    facts = table.slice(0, limit).to_pylist()
-    dropped = _encode(facts, answers, tokenizer, respondent.room or float("inf"))
-    asked = [fact for fact in facts if fact["dropped"] is None]
-    for reason, count in dropped.items():
-        log.warning("%d of %d rows dropped: %s", count, len(facts), reason)
+    facts = rows_in(table, part)
+    _encode([fact for _, fact in facts], answers, tokenizer, respondent.room or float("inf"))
+    asked = [fact for _, fact in facts if fact["dropped"] is None]
+    dropped = placed((place, fact["dropped"]) for place, fact in facts)
+    for reason, places in dropped.items():
+        log.warning("%d of %d rows dropped: %s", len(places), len(facts), reason)
 
     done, progress = 0, Progress(log)
     with torch.inference_mode(), states_at(model) as at:
@@ -72,22 +73,15 @@ def ask(
     rows = pa.Table.from_pylist([{name: fact.get(name) for name in FACTS.names} for fact in asked], schema=FACTS)
     sorted_by = "sentences of one length" if plan.one_length else "sorted by length"
     batched = f"{sorted_by}, at most {plan.cloze_tokens} padded tokens a batch, vocabulary head at the mask only"
-    return rows, {
-        "asked": len(asked),
-        "dropped": dict(sorted(dropped.items())),
-        "batch_plan": batched,
-        "limit": limit,
-    }
+    places = {"rows": [place for place, fact in facts if fact["dropped"] is None], "dropped": dropped}
+    return rows, Told(places, len(table), batched)
 
 
 def _encode(
     facts: list[Fact], answers: Mapping[str | None, list[str]], tokenizer: PreTrainedTokenizerBase, positions: float
-) -> Counter[str]:
+) -> None:
     """Add to each fact its tokens, the place of the mask, the answer's token and those of its classes (-1 where a text
-    has none of its own), or why it is dropped (in `dropped`). answers: of classes.answers_by_relation.
-
-    Returns the count of drops by reason.
-    """
+    has none of its own), or why it is dropped (in `dropped`). answers: of classes.answers_by_relation."""
     sentences = [fact["cloze"].replace(MASK, tokenizer.mask_token) for fact in facts]
     begun = [beginning(tokenizer, sentence, positions) for sentence in sentences]
     vocabulary = _Vocabulary(tokenizer)
@@ -112,7 +106,6 @@ def _encode(
             "candidates that are not one token and cannot be predicted: %s",
             ", ".join(f"{word} ({count} rows)" for word, count in lost.most_common(20)),
         )
-    return Counter(fact["dropped"] for fact in facts if fact["dropped"])
 
 
 class _Vocabulary:

@@ -10,7 +10,6 @@ cannot be drawn again.
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import torch
@@ -19,7 +18,9 @@ from transformers import PreTrainedTokenizerBase
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
 from knowcost.models.tokenizers import beginning, check_asked
+from knowcost.score.engines import Told
 from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
+from knowcost.score.places import rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
@@ -30,25 +31,26 @@ log = logging.getLogger(__name__)
 POSITIONS, ANSWER_POSITIONS = 128, 8
 
 
-def ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Ask a masked language model every sentence of a benchmark of kind `cloze_published`; one row per mask.
+def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
+    """Ask a masked language model the sentences of a benchmark of kind `cloze_published`; one row per mask.
 
     Arguments and result as those of cloze.ask; ranks and log-probabilities are null. A row's id is the fact's, with
     #2, #3 for its further masks. Sentences whose masks are all cut off are dropped as `mask_cut_off`.
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     check_asked(tokenizer, respondent.family)
-    facts = prepared.read(benchmark_file)[0].slice(0, limit).to_pylist()
+    table = prepared.read(benchmark_file)[0]
+    facts = rows_in(table, part)
     asked: list[Fact] = []
-    cut_off = 0
+    rows_of: list[int] = []
+    cut_off: list[int] = []
     space = " " if architecture(model.config.model_type).published_space else ""
     most = min(POSITIONS, respondent.room or POSITIONS)
-    for fact in facts:
-        places = _encode(fact, tokenizer, space, most)
-        asked += places
-        cut_off += not places
+    for number, fact in facts:
+        masks = _encode(fact, tokenizer, space, most)
+        asked += masks
+        rows_of += [number] * len(masks)
+        cut_off += [] if masks else [number]
     with torch.inference_mode(), states_at(model) as at:
         for batch in batches(asked, plan.cloze_tokens, plan.one_length):
             best = mask_logits(model, tokenizer, batch, at).topk(5).indices[:, 0].tolist()
@@ -57,12 +59,8 @@ def ask(
                 place["correct"] = place["prediction"] == place["answer"]
     log.info("asked %d masks in %d sentences", len(asked), len(facts))
     rows = pa.Table.from_pylist([{name: place.get(name) for name in FACTS.names} for place in asked], schema=FACTS)
-    return rows, {
-        "asked": len(asked),
-        "dropped": {"mask_cut_off": cut_off} if cut_off else {},
-        "batch_plan": f"at most {plan.cloze_tokens} padded tokens a batch",
-        "limit": limit,
-    }
+    places = {"rows": rows_of, "dropped": {"mask_cut_off": cut_off}}
+    return rows, Told(places, len(table), f"at most {plan.cloze_tokens} padded tokens a batch")
 
 
 def _encode(fact: Fact, tokenizer: PreTrainedTokenizerBase, space: str, most: int) -> list[Fact]:

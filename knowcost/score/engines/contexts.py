@@ -7,7 +7,6 @@ word, as of a WinoGrande sentence whose gap comes first, each choice's own conte
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from knowcost.common.errors import BrokenPromise
 from knowcost.recover.dynamic import Dynamic
@@ -19,12 +18,13 @@ _Row = tuple[int, ...]
 class Contexts:
     """The contexts of a batch's rows, told to what chooses among a model's prompts. Does nothing for a model without.
 
-    chosen: {number of a fact: what Dynamic.chosen says of it, of its first choice if these have contexts of their own}.
+    chosen: {number of a fact: what Dynamic.chosen says of it, of its first choice if these have contexts of their own};
+    own: numbers of the facts each of whose choices was read with a prompt that its own context chose.
     """
 
     def __init__(self, chooser: Dynamic | None, special: Collection[int]) -> None:
         self.chosen: dict[int, list[int]] = {}
-        self._own = 0
+        self.own: list[int] = []
         self._chooser, self._special = chooser, special
         self._facts: Sequence[int] = []
         self._firsts: dict[int, int] = {}  # {fact: the number of its first request}
@@ -34,12 +34,6 @@ class Contexts:
         self._found: dict[_Row, list[int]] = {}
         self._order: Sequence[_Request] = []
         self._read = 0
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a cell's metadata says: own_contexts: of how many facts each choice was read with a prompt that its own
-        context chose."""
-        return {} if not self.choosing else {"own_contexts": self._own}
 
     @property
     def choosing(self) -> bool:
@@ -57,7 +51,7 @@ class Contexts:
         for fact, request in zip(facts, requests, strict=True):
             of_fact.setdefault(fact, []).append(request)
         common = {fact: self._common(choices) for fact, choices in of_fact.items()}
-        self._own = sum(length is None for length in common.values())
+        self.own = [fact for fact, length in common.items() if length is None]
         self._lengths = [
             len(request[1]) if (length := common[fact]) is None else length
             for fact, request in zip(facts, requests, strict=True)

@@ -17,7 +17,9 @@ from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS, Kind
 from knowcost.common.errors import InputError
 from knowcost.models.tokenizers import check_asked
+from knowcost.score.engines import Told
 from knowcost.score.engines.writer import Request, Writer
+from knowcost.score.places import Places, rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.prompts import Prompt, Template, prompt, template_of
 from knowcost.score.respondent import Respondent
@@ -28,11 +30,13 @@ log = logging.getLogger(__name__)
 
 NO_TOKENS = "no_tokens"
 UNBOUNDED = 2048  # tokens: the window where neither a model nor its tokenizer names one; the harness's, too
+COMPARED = 100  # prompts by which cells are seen to be asked alike
 BEYOND = 1_000_000  # tokens: a tokenizer that names no length says more
 
 
 def _digest(template: Template, kind: Kind, rows: Sequence[dict[str, Any]]) -> str:
-    """The sha256 of all first prompts before they are shortened: the same for all variants that are asked the same."""
+    """The sha256 of a benchmark's first prompts before they are shortened, whichever of its rows are asked: the same
+    for all variants that are asked the same."""
     texts = [template.text(kind.said(row)[:1]) for row in rows]
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
@@ -54,23 +58,21 @@ class _Room:
 
 @dataclass
 class _Conversation:
-    """A row of the benchmark, how many turns it has, and the answers so far, as rows of TEXTS."""
+    """A row of the benchmark, how many turns it has, its place, and the answers so far, as rows of TEXTS."""
 
     row: dict[str, Any]
     turns: int
+    place: int
     answers: list[dict[str, Any]] = field(default_factory=list)
 
 
-def ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Let a model answer every message of a benchmark; a row per answer, in the benchmark's order, turn by turn.
+def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
+    """Let a model answer the messages of a benchmark; a row per answer, in the benchmark's order, turn by turn.
 
     respondent: with a causal or encoder-decoder transformers model. benchmark_file: parquet of a kind with messages
-    (benchmarks/kinds.py). limit: only the first so many facts. plan: its prompts, generated_tokens, one_length and
-    sampling count.
+    (benchmarks/kinds.py). part: of its facts. plan: its prompts, generated_tokens, one_length and sampling count.
 
-    Returns (table with the columns of TEXTS, metadata dict). An answer has at most as many tokens as the benchmark says
+    Returns (table with the columns of TEXTS; Told). An answer has at most as many tokens as the benchmark says
     (its metadata's new_tokens, else its kind's). A prompt that leaves them no room in the model's window, less what
     virtual tokens take of it, is shortened (score/prompts.py), and counted in the metadata's "truncated"; one that
     cannot be shortened so far takes the rest from its answer, which then ends at the window's end. An encoder-decoder
@@ -85,29 +87,26 @@ def ask(
     try:
         template = _template(respondent)
         room = _room(respondent, new_tokens)
-        rows = table.slice(0, limit).to_pylist()
-        talks = [_Conversation(row, len(kind.said(row))) for row in rows]
+        talks = [_Conversation(row, len(kind.said(row)), place) for place, row in rows_in(table, part)]
         writing = _Writing(Writer(respondent, new_tokens, plan), template, kind, room)
         writing.all(talks)
     except InputError as error:
         raise InputError(f"{benchmark_file}: {error}") from error
     answers = [answer for talk in talks for answer in talk.answers]
-    dropped = sum(not talk.answers for talk in talks)
-    for count, said in ((dropped, "no token to read"), (writing.not_finite, "the model computes no finite numbers")):
+    found: Places = {"rows": [talk.place for talk in talks for _ in talk.answers], "not_finite": writing.not_finite}
+    found["truncated"] = [place for place, answer in zip(found["rows"], answers, strict=True) if answer["cut"] > 0]
+    found["dropped"] = {NO_TOKENS: [talk.place for talk in talks if not talk.answers]}
+    dropped, not_finite = len(found["dropped"][NO_TOKENS]), len(found["not_finite"])
+    for count, said in ((dropped, "no token to read"), (not_finite, "the model computes no finite numbers")):
         if count:
             log.warning("%d of %d answers: %s", count, len(answers) + dropped, said)
-    return pa.Table.from_pylist(answers, schema=TEXTS), {
-        "limit": limit,
-        "asked": len(answers),
-        "dropped": {NO_TOKENS: dropped} if dropped else {},
-        "not_finite": writing.not_finite,
-        "truncated": sum(answer["cut"] > 0 for answer in answers),
+    about = {
         "template": template.name,
         "new_tokens": new_tokens,
         "sampling": asdict(plan.sampling),
-        "prompts_sha256": _digest(template, kind, rows),
-        "batch_plan": writing.writer.plan,
+        "prompts_sha256": _digest(template, kind, table.slice(0, COMPARED).to_pylist()),
     }
+    return pa.Table.from_pylist(answers, schema=TEXTS), Told(found, len(table), writing.writer.plan, about)
 
 
 def _template(respondent: Respondent) -> Template:
@@ -144,7 +143,7 @@ class _Writing:
 
     def __init__(self, writer: Writer, template: Template, kind: Kind, room: _Room) -> None:
         self.writer, self._template, self._kind, self._room = writer, template, kind, room
-        self.not_finite = 0
+        self.not_finite: list[int] = []
 
     def all(self, talks: Sequence[_Conversation]) -> None:
         """Hold them all, a turn of each at a time."""
@@ -163,7 +162,7 @@ class _Writing:
             Request((talk.row["id"], turn), each.tokens, self._room.beside(len(each.tokens))) for talk, each in asked
         ]
         for (talk, each), found in zip(asked, self.writer.write(requests), strict=True):
-            self.not_finite += not found.finite
+            self.not_finite += [] if found.finite else [talk.place]
             talk.answers.append(
                 {
                     "id": talk.row["id"],

@@ -7,7 +7,7 @@ on disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second
 
 import hashlib
 import logging
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +25,10 @@ from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, check_asked, encoded, ending
 from knowcost.recover import dynamic
-from knowcost.score.engines import lm_eval_tasks
+from knowcost.score.engines import Told, lm_eval_tasks
 from knowcost.score.engines.contexts import Contexts
 from knowcost.score.engines.lm_eval_model import as_it_is, greedy, without_cache
+from knowcost.score.places import Places, placed
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
@@ -38,16 +39,14 @@ NO_TOKENS = "no_tokens"
 UNASKED = (0.0, False)  # in the place of what the harness expects for a fact that is dropped
 
 
-def ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Ask a model every question of a benchmark; one row per fact, in the benchmark's order.
+def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
+    """Ask a model questions of a benchmark; one row per fact, in the benchmark's order.
 
     respondent: with a causal or encoder-decoder transformers model. benchmark_file: parquet of a kind whose engine this
-    is (benchmarks/kinds.py). limit: only the first so many questions. plan: its prompts, harness_tokens (where answers
-    are generated, generated_tokens) and one_length count.
+    is (benchmarks/kinds.py). part: of its facts. plan: its prompts, harness_tokens (where answers are generated,
+    generated_tokens) and one_length count.
 
-    Returns (table with the columns of FACTS, metadata dict). Clozes are asked as completions: rank is among the
+    Returns (table with the columns of FACTS; Told). Clozes are asked as completions: rank is among the
     candidates and `unprompted` says whether the answer is what the model itself goes on with. choice_logprobs are
     the choices' log-likelihoods, top_logprob is the likeliest one's among them. A generated answer has no logprob.
     `correct` is the harness's own verdict on the question, except where a log-likelihood is NaN or infinite, as a
@@ -62,38 +61,38 @@ def ask(
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     kind, task, facts = lm_eval_tasks.task(str(benchmark_file), seal.check(benchmark_file))
-    askable = lm_eval_tasks.askable(kind, facts[:limit])
     if not model.can_generate():
         raise InputError(
             f"{benchmark_file}: {type(model).__name__} cannot be asked questions of kind {kind}: that takes a decoder "
             "or an encoder-decoder. Take the model's family out of this benchmark's column `families`"
         )
     check_asked(tokenizer, respondent.family)
+    numbers = range(len(facts))[part]
+    # the harness's documents are the askable facts; those of a part follow each other, too
+    documents = lm_eval_tasks.askable(kind, facts)
+    places = [place for place in documents if place in numbers]
+    first = bisect_left(documents, numbers.start)
     with as_it_is(model), lm_eval_tasks.quiet():
         asker = Asker(respondent, plan, generates=task.OUTPUT_TYPE == "generate_until")
-        result = asker.ask(task, len(askable))
-    samples = [sample for sample in result["samples"][kind] if sample["doc_id"] not in asker.dropped]
-    rows, not_finite = lm_eval_tasks.rows(kind, askable, samples)
-    rows = [
-        row | {"chosen": asker.contexts.chosen.get(each["doc_id"])} for row, each in zip(rows, samples, strict=True)
-    ]
-    dropped = Counter(asker.dropped.values())
-    dropped["no_completion"] = len(facts[:limit]) - len(askable)
-    for reason, count in (dropped := +dropped).items():
-        log.warning("%d of %d facts dropped: %s", count, len(facts[:limit]), reason)
-    metadata = {
-        "limit": limit,
-        "asked": len(rows),
-        "dropped": dict(sorted(dropped.items())),
-        "not_finite": not_finite,
-        "truncated": asker.truncated,
+        result = asker.ask(task, range(first, first + len(places)))
+    samples = {sample["doc_id"] - first: sample for sample in result["samples"][kind]}
+    samples = {number: sample for number, sample in samples.items() if number not in asker.dropped}
+    rows, not_finite = lm_eval_tasks.rows(kind, [facts[place] for place in documents], list(samples.values()))
+    rows = [row | {"chosen": asker.contexts.chosen.get(number)} for row, number in zip(rows, samples, strict=True)]
+    found: Places = {name: [places[number] for number in each] for name, each in asker.counted.items()}
+    found["rows"] = [places[number] for number in samples]
+    found["not_finite"] = [documents[number] for number in not_finite]
+    found["dropped"] = placed((places[number], why) for number, why in asker.dropped.items())
+    found["dropped"]["no_completion"] = sorted(set(numbers) - set(places))
+    for reason, lost in found["dropped"].items():
+        if lost:
+            log.warning("%d of %d facts dropped: %s", len(lost), len(numbers), reason)
+    about = {
         "harness": f"lm_eval {lm_eval.__version__}",
         "task_version": result["versions"][kind],
-        "prompts_sha256": hashlib.sha256("".join(s["prompt_hash"] for s in samples).encode()).hexdigest(),
-        "batch_plan": asker.plan,
-        **asker.contexts.about,
+        "prompts_sha256": hashlib.sha256("".join(s["prompt_hash"] for s in samples.values()).encode()).hexdigest(),
     }
-    return pa.Table.from_pylist(rows, schema=FACTS), metadata
+    return pa.Table.from_pylist(rows, schema=FACTS), Told(found, len(facts), asker.plan, about)
 
 
 class Asker(HFLM):
@@ -107,7 +106,7 @@ class Asker(HFLM):
         self.tokens_per_batch = plan.generated_tokens if generates else plan.harness_tokens
         # prompts are padded on the left where answers are generated: that would part virtual tokens from the text
         self.one_length = plan.one_length or (generates and self.virtual_tokens > 0)
-        self.truncated = 0
+        self.truncated: list[int] = []  # numbers of facts
         self.dropped: dict[int, str] = {}  # the number of a fact that cannot be asked: why
         self.contexts = Contexts(dynamic.of(respondent.model), respondent.tokenizer.all_special_ids)
 
@@ -124,10 +123,18 @@ class Asker(HFLM):
             return f"harness, batch size {self.prompts_per_batch}{length}"
         return f"harness, batches of at most {self.tokens_per_batch} tokens{length}"
 
-    def ask(self, task: ConfigurableTask, limit: int) -> dict[str, Any]:
-        """The harness's result for the first facts of a task; what it says of those in `dropped` means nothing."""
-        tasks = {"tasks": {task.task_name: task}}
-        return lm_eval.evaluate(self, tasks, limit=limit, bootstrap_iters=0, log_samples=True)
+    @property
+    def counted(self) -> dict[str, list[int]]:
+        """Numbers of facts, some of them several times: of prompts that were cut, and Contexts.own."""
+        return {"truncated": self.truncated} | ({"own_contexts": self.contexts.own} if self.contexts.choosing else {})
+
+    def ask(self, task: ConfigurableTask, documents: range) -> dict[str, Any]:
+        """The harness's result for documents of a task, which are numbered from 0 here and in requests, and by their
+        own numbers in the result; what it says of those in `dropped` means nothing."""
+        if not documents:  # of which the harness would make all
+            return {"samples": {task.task_name: []}, "versions": {task.task_name: task.VERSION}}
+        tasks, samples = {"tasks": {task.task_name: task}}, {task.task_name: documents}
+        return lm_eval.evaluate(self, tasks, samples=samples, bootstrap_iters=0, log_samples=True)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         requests = [self._bounded(request) for request in requests]
@@ -157,7 +164,8 @@ class Asker(HFLM):
         causal = self.backend == "causal"
         room = self.max_length + 1 if causal else self.max_length
         lengths = {i: len(requests[i][1]) + (len(requests[i][2]) if causal else 0) for i in kept}
-        self.truncated = sum(lengths[i] > room or len(requests[i][2]) > self.max_length for i in kept)
+        cut = [i for i in kept if lengths[i] > room or len(requests[i][2]) > self.max_length]
+        self.truncated = [self._facts[i] for i in cut]
         self.contexts.learn(self._facts, requests)
         requests = [self._ended(request) for request in requests]
         self._progress = Progress(log)
@@ -189,7 +197,7 @@ class Asker(HFLM):
         found = encoded(self.tokenizer, [request.args[0] for request in requests])
         lengths = {i: len(each["input_ids"]) for i, each in enumerate(found) if each["input_ids"]}
         self.dropped = {request.doc_id: NO_TOKENS for i, request in enumerate(requests) if i not in lengths}
-        self.truncated = sum(length > room for length in lengths.values())
+        self.truncated = [requests[i].doc_id for i, length in lengths.items() if length > room]
         answers = [""] * len(requests)
         progress, done = Progress(log), 0
         with greedy(self.model, self.tokenizer.eos_token_id):

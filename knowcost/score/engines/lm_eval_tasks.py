@@ -42,17 +42,19 @@ def documents(parquet: str, **metadata: Any) -> dict[str, datasets.Dataset]:
     """What the harness calls for a task's data (the `custom_dataset` of tasks/*.yaml): {split: datasets.Dataset}."""
     table, about = prepared.read(parquet)
     document = KINDS[about["kind"]].document
-    rows = askable(about["kind"], table.to_pylist())
-    return {"validation": datasets.Dataset.from_list([{**row, **document(row)} for row in rows])}
+    rows = table.to_pylist()
+    asked = [rows[place] for place in askable(about["kind"], rows)]
+    return {"validation": datasets.Dataset.from_list([{**row, **document(row)} for row in asked])}
 
 
-def askable(kind: str, facts: list[Row]) -> list[Row]:
-    """Those of a kind's facts that the harness can be asked, whatever the model. Raises InputError if none is."""
+def askable(kind: str, facts: list[Row]) -> list[int]:
+    """The places of those of a kind's facts that the harness can be asked, whatever the model. Raises InputError if
+    none is."""
     found, why = [], None
-    for fact in facts:
+    for place, fact in enumerate(facts):
         try:
             KINDS[kind].document(fact)
-            found.append(fact)
+            found.append(place)
         except InputError as error:
             why = why or error
     if why and not found:
@@ -80,15 +82,16 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
         return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
 
 
-def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """(rows of rows.FACTS, how many had a log-likelihood that is not finite) from the harness's samples of facts.
+def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[int]]:
+    """(rows of rows.FACTS, numbers of facts with a log-likelihood that is not finite) from the harness's samples.
 
-    samples: their `doc_id` is the place among the facts. A fact with such a log-likelihood has no prediction (""), no
+    samples: their `doc_id` is the number of their fact. A fact with such a log-likelihood has no prediction (""), no
     log-probability, and is not correct. Raises RuntimeError if the harness's verdict does not follow from its answers
     and the kind.
     """
     about = KINDS[kind]
-    made, not_finite = [], 0
+    made: list[dict[str, Any]] = []
+    not_finite: list[int] = []
     for sample in samples:
         fact = facts[sample["doc_id"]]
         found = sample["filtered_resps"]
@@ -107,7 +110,7 @@ def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple
         if sample["doc"]["id"] != fact["id"] or bool(sample[about.metric]) != right:
             raise RuntimeError(f"{kind} {fact['id']}: lm_eval {lm_eval.__version__} reads it differently from knowcost")
         finite = bool(np.isfinite(row.pop("logprobs")).all())
-        not_finite += not finite
+        not_finite += [] if finite else [sample["doc_id"]]
         row |= {"id": fact["id"], "relation": fact["relation"], "correct": finite and right}
         made.append(row if finite else row | NOTHING)
     return made, not_finite

@@ -10,6 +10,7 @@ choose, and are not scored: such a perplexity is over fewer tokens.
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
+from knowcost.benchmarks.sample import places
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, encoded
 from knowcost.recover import dynamic
+from knowcost.score.engines import Told
 from knowcost.score.engines.cloze import batches
+from knowcost.score.places import Places, rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import WINDOWS
@@ -40,16 +44,14 @@ CHOOSING = 64  # tokens at the start of a window that choose among prompts, or a
 MOST = 256  # windows of a running text, as SparseGPT's code takes of C4; WikiText-2's test split has fewer
 
 
-def ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
-) -> tuple[pa.Table, dict[str, Any]]:
+def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
     """The log-likelihood of every window of a text benchmark.
 
     respondent: with a causal transformers model. benchmark_file: parquet of a kind whose rows make one running text
-    (Kind.running), or of one whose rows are each a window. limit: only the first so many windows. plan: its
-    harness_tokens and one_length count; a longer window is alone.
+    (Kind.running), or of one whose rows are each a window. part: of its windows, those of a running text in the order
+    of benchmarks/sample.py. plan: its harness_tokens and one_length count; a longer window is alone.
 
-    Returns (pyarrow.Table of WINDOWS, dict with window, unscored, asked, dropped, truncated, batch_plan, limit).
+    Returns (pyarrow.Table of WINDOWS; Told, also of window and unscored).
     logprob: natural log-likelihood of all tokens but the first (of dynamic prompts, the first CHOOSING: unscored, as
     many of the longest window); tokens, words, bytes: how many these are. A line longer than the model's context, or of
     one token, is dropped and counted. Windows and lines are the same whether there are virtual tokens or not; of one
@@ -65,39 +67,36 @@ def ask(
     room = respondent.room or context
     table, about = prepared.read(benchmark_file)
     running = KINDS[about["kind"]].running
-    texts, ids = table.column("text").to_pylist(), table.column("id").to_pylist()
+    dropped: dict[str, list[int]] = {}
     if running:
         size = min(WINDOW, context)
-        dropped: dict[str, int] = {}
-        windows = _running("".join(texts), tokenizer, size, min(limit or MOST, MOST))
-        if not windows:
+        every = _running("".join(table.column("text").to_pylist()), tokenizer, size)
+        if not every:
             raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
+        available = len(every)
+        windows = [every[number] | {"place": place} for place, number in list(enumerate(places(available)))[part]]
     else:
-        size = context
-        windows, dropped = _lines(texts[:limit], ids, table.column("relation").to_pylist(), tokenizer, size)
+        size, available = context, len(table)
+        windows, dropped = _lines(rows_in(table, part), tokenizer, size)
     cut = f"windows of {size} tokens" if running else "lines by themselves"
     length = ", of one length" if plan.one_length else ""
-    truncated = sum(len(each["tokens"]) > room for each in windows)
+    truncated = [each["place"] for each in windows if len(each["tokens"]) > room]
     windows = [_read(each, room, CHOOSING if dynamic.of(model) else 1) for each in windows]
     _predict(model, windows, plan)
     rows = [{**each, "tokens": len(each["tokens"]) - each["unscored"]} for each in windows]
-    return pa.Table.from_pylist(rows, schema=WINDOWS), {
-        "window": min(size, room),
-        "unscored": max((each["unscored"] for each in windows), default=1),
-        "asked": len(windows),
-        "dropped": dropped,
-        "truncated": truncated,
-        "batch_plan": f"{cut}, at most {plan.harness_tokens} padded tokens a batch{length}",
-        "limit": limit,
-    }
+    found: Places = {"rows": [each["place"] for each in windows], "dropped": dropped, "truncated": truncated}
+    batched = f"{cut}, at most {plan.harness_tokens} padded tokens a batch{length}"
+    unscored = max((each["unscored"] for each in windows), default=1)
+    told = Told(found, available, batched, {"window": min(size, room), "unscored": unscored})
+    return pa.Table.from_pylist(rows, schema=WINDOWS), told
 
 
-def _running(text: str, tokenizer: PreTrainedTokenizerBase, size: int, most: int) -> list[Window]:
-    """At most so many windows of `size` tokens of one text, without the odd tokens at the end."""
-    text = beginning(tokenizer, text, size * most)
+def _running(text: str, tokenizer: PreTrainedTokenizerBase, size: int) -> list[Window]:
+    """The first windows of `size` tokens of one text, MOST at most, without the odd tokens at its end."""
+    text = beginning(tokenizer, text, size * MOST)
     found = tokenizer(text, return_offsets_mapping=True, verbose=False)
     ids, places = found["input_ids"], found["offset_mapping"]
-    starts = range(0, len(ids) - size + 1, size)[:most]
+    starts = range(0, len(ids) - size + 1, size)[:MOST]
     return [
         _window(str(number), None, text, ids[start : start + size], places[start : start + size])
         for number, start in enumerate(starts)
@@ -105,20 +104,20 @@ def _running(text: str, tokenizer: PreTrainedTokenizerBase, size: int, most: int
 
 
 def _lines(
-    texts: list[str], ids: list[str], relations: list[str | None], tokenizer: PreTrainedTokenizerBase, most: int
-) -> tuple[list[Window], dict[str, int]]:
-    """(windows, {reason: how many lines were dropped}) of lines by themselves."""
-    begun = [beginning(tokenizer, text, most) for text in texts]
+    rows: Sequence[tuple[int, dict[str, Any]]], tokenizer: PreTrainedTokenizerBase, most: int
+) -> tuple[list[Window], dict[str, list[int]]]:
+    """(windows, {reason: places of the lines that were dropped}) of lines by themselves."""
+    begun = [beginning(tokenizer, row["text"], most) for _, row in rows]
     read = encoded(tokenizer, begun, return_offsets_mapping=True)
     windows: list[Window] = []
-    dropped: dict[str, int] = {}
-    for name, relation, text, start, found in zip(ids, relations, texts, begun, read, strict=False):
-        size = len(found["input_ids"]) if len(start) == len(text) else inf
+    dropped: dict[str, list[int]] = {}
+    for (place, row), start, found in zip(rows, begun, read, strict=False):
+        size = len(found["input_ids"]) if len(start) == len(row["text"]) else inf
         if 2 <= size <= most:
-            windows.append(_window(name, relation, text, found["input_ids"], found["offset_mapping"]))
+            window = _window(row["id"], row["relation"], row["text"], found["input_ids"], found["offset_mapping"])
+            windows.append(window | {"place": place})
         else:
-            reason = "too_long" if size > most else "one_token"
-            dropped[reason] = dropped.get(reason, 0) + 1
+            dropped.setdefault("too_long" if size > most else "one_token", []).append(place)
     return windows, dropped
 
 
@@ -133,7 +132,7 @@ def _read(window: Window, room: int, most: int) -> Window:
     unscored = max(1, min(most, len(tokens) // 4))
     said = window["text"][places[unscored][0] : places[-1][1]]
     counts = {"words": len(said.split()), "bytes": len(said.encode()), "unscored": unscored}
-    return {"id": window["id"], "relation": window["relation"], "tokens": tokens, **counts}
+    return {name: window[name] for name in ("id", "relation", "place")} | {"tokens": tokens, **counts}
 
 
 @torch.inference_mode()

@@ -22,9 +22,11 @@ from torch.nn.functional import cosine_similarity
 from transformers import PreTrainedModel
 
 from knowcost.benchmarks import prepared
+from knowcost.benchmarks.sample import places
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning
+from knowcost.score.engines import Told
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import LAYERS
@@ -38,40 +40,36 @@ SILENT = ("sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")  #
 States = list[tuple[torch.Tensor, torch.Tensor]]  # of each layer: attention (heads, tokens, tokens), states (tokens, n)
 
 
-def ask(
-    respondent: Respondent, benchmark_file: str | Path, limit: int | None, plan: Plan
-) -> tuple[pa.Table, dict[str, Any]]:
-    """The similarity of a model to the dense one, on every window of a running text and in every layer.
+def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
+    """The similarity of a model to the dense one, on windows of a running text and in every layer.
 
-    respondent: with a causal model, and what gives the dense one. limit: only the first so many windows, which are read
-    one by one, whatever the plan.
+    respondent: with a causal model, and what gives the dense one. part: of the windows in the order of
+    benchmarks/sample.py, which are read one by one, whatever the plan.
 
-    Returns (pyarrow.Table of LAYERS, dict with window, asked, dropped, batch_plan, limit). Raises InputError for a text
-    that is shorter than a window, and for a model that does not give its attention.
+    Returns (pyarrow.Table of LAYERS; Told, also of window). Raises InputError for a text that is shorter than a window,
+    and for a model that does not give its attention.
     """
     table, _ = prepared.read(benchmark_file)
     size = min(WINDOW, respondent.room or WINDOW)
-    windows = _windows(respondent, "".join(table.column("text").to_pylist()), size, min(limit or MOST, MOST))
-    dense, rows, progress = respondent.dense(), [], Progress(log)
-    for number, ids in enumerate(windows):
-        mine = _states(respondent.model, ids)
-        theirs = mine if dense is respondent.model else _states(dense, ids)
-        rows += [{"id": str(number), "tokens": size, **row} for row in _rows(mine, theirs)]
-        progress.say("read %d of %d windows", number + 1, len(windows))
-    return pa.Table.from_pylist(rows, schema=LAYERS), {
-        "window": size,
-        "asked": len(rows),
-        "dropped": {},
-        "batch_plan": f"windows of {size} tokens, one by one",
-        "limit": limit,
-    }
+    windows = _windows(respondent, "".join(table.column("text").to_pylist()), size)
+    asked = list(enumerate(places(len(windows))))[part]
+    dense, rows, rows_of, progress = respondent.dense(), [], [], Progress(log)
+    for done, (place, number) in enumerate(asked, 1):
+        mine = _states(respondent.model, windows[number])
+        theirs = mine if dense is respondent.model else _states(dense, windows[number])
+        made = [{"id": str(number), "tokens": size, **row} for row in _rows(mine, theirs)]
+        rows, rows_of = rows + made, rows_of + [place] * len(made)
+        progress.say("read %d of %d windows", done, len(asked))
+    told = Told({"rows": rows_of, "dropped": {}}, len(windows), f"windows of {size} tokens, one by one")
+    told.about["window"] = size
+    return pa.Table.from_pylist(rows, schema=LAYERS), told
 
 
-def _windows(respondent: Respondent, text: str, size: int, most: int) -> torch.Tensor:
-    """At most so many windows of a text (number, size), without the odd tokens at the end."""
+def _windows(respondent: Respondent, text: str, size: int) -> torch.Tensor:
+    """The first windows of a text, MOST at most (number, size), without the odd tokens at its end."""
     tokenizer = respondent.tokenizer
-    ids = tokenizer(beginning(tokenizer, text, size * most), verbose=False)["input_ids"]
-    count = min(len(ids) // size, most)
+    ids = tokenizer(beginning(tokenizer, text, size * MOST), verbose=False)["input_ids"]
+    count = min(len(ids) // size, MOST)
     if not count:
         raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
     device = next(respondent.model.parameters()).device

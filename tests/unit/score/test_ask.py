@@ -12,6 +12,7 @@ from knowcost.score import ask as asking
 from knowcost.score import cells
 from knowcost.score.engines import perplexity
 from knowcost.score.measures import MEASURES
+from knowcost.score.places import ALL
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 
@@ -31,7 +32,7 @@ FACTS = questions.FACTS | {
 ])  # fmt: skip
 def test_decoders(tmp_path, kind, says):
     path = questions.write(tmp_path / "b.parquet", kind, FACTS[kind])
-    rows, about = asking.ask(respondent(questions.make_llama(), questions.word_tokenizer()), path, None, PLAN)
+    rows, about = asking.ask(respondent(questions.make_llama(), questions.word_tokenizer()), path, ALL, PLAN)
     assert about["kind"] == kind and about["batch_plan"].startswith(says)
     measured = MEASURES[KINDS[kind].measure]
     assert rows.select(measured.schema.names).schema.remove_metadata() == measured.schema
@@ -43,7 +44,7 @@ def test_encoders(tmp_path, kind):
     model = tiny.fetched("bert", tmp_path / "m")
     path = questions.write(tmp_path / "b.parquet", kind, CLOZE)
     who = respondent(model, transformers.AutoTokenizer.from_pretrained(tmp_path / "m"))
-    rows, about = asking.ask(who, path, None, PLAN)
+    rows, about = asking.ask(who, path, ALL, PLAN)
     assert about["kind"] == kind and len(rows) == 2 and (rows["rank"].null_count == 2) == (kind == "cloze_published")
     assert MEASURES[KINDS[kind].measure].summary(rows) == f"{sum(rows['correct'].to_pylist())} of 2 facts right"
 
@@ -56,10 +57,10 @@ def test_a_cell_s_key_knows_the_engine_that_asks(tmp_path, family):
     asked_by_harness = cells.harness("cloze", family) is not None
     assert asked_by_harness == (KINDS["cloze"].engine_for(family) == HARNESS) == (family == "decoder")
     if asked_by_harness:
-        assert "harness" in asking.ask(who, path, None, PLAN)[1]
+        assert "harness" in asking.ask(who, path, ALL, PLAN)[1]
     else:
         with pytest.raises(InputError, match="no mask token"):
-            asking.ask(who, path, None, PLAN)
+            asking.ask(who, path, ALL, PLAN)
 
 
 def test_rows_that_are_not_their_measure_s_break_a_promise(tmp_path, monkeypatch):
@@ -67,7 +68,7 @@ def test_rows_that_are_not_their_measure_s_break_a_promise(tmp_path, monkeypatch
     monkeypatch.setattr(perplexity, "ask", lambda *args: (made(*args)[0].drop(["words"]), made(*args)[1]))
     path = questions.write(tmp_path / "b.parquet", "lines", TEXT)
     with pytest.raises(BrokenPromise, match=r"engines\.perplexity: rows of kind lines are not those of its measure"):
-        asking.ask(respondent(questions.make_llama(), questions.word_tokenizer()), path, None, PLAN)
+        asking.ask(respondent(questions.make_llama(), questions.word_tokenizer()), path, ALL, PLAN)
 
 
 def test_only_rows_with_verdicts_are_asked_twice():

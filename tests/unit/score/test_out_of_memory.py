@@ -14,6 +14,7 @@ from helpers.asking import PLAN, respondent
 
 from knowcost.benchmarks import prepared
 from knowcost.score import ask as asking
+from knowcost.score.places import ALL
 
 CLOZES = [{"id": str(i), "cloze": "w1 " * (i % 5) + f"w{i} [MASK]", "answer": f"w{i + 9}"} for i in range(12)]
 QUESTIONS = [
@@ -64,7 +65,7 @@ def asker(model, tmp_path, path, key):
     who = respondent(model, transformers.AutoTokenizer.from_pretrained(tmp_path / "m"))
 
     def ask(size=1024, twice=False, **changes):
-        return asking.ask(who, path, None, replace(PLAN, **{key: size}, **changes), twice=twice)
+        return asking.ask(who, path, ALL, replace(PLAN, **{key: size}, **changes), twice=twice)
 
     return ask
 

@@ -15,6 +15,7 @@ from knowcost.compress.archive import make as archive
 from knowcost.models import int8_linear
 from knowcost.models.load import load
 from knowcost.score import ask as asking
+from knowcost.score.places import ALL
 from knowcost.score.plan import Plan, plan
 
 OPTIONS = {"tokens_per_batch": 64, "batch_size": "auto", "int8_activations": "batch"}
@@ -39,7 +40,7 @@ def scores(module, tokenizer, file, activations, tokens):
     options = OPTIONS | {"int8_activations": activations, "tokens_per_batch": tokens}
     int8_linear.set_activations(module, activations)
     batches = replace(plan("cpu", options, int8=True), harness_tokens=tokens)
-    rows, _ = asking.ask(respondent(module, tokenizer), file, None, batches)
+    rows, _ = asking.ask(respondent(module, tokenizer), file, ALL, batches)
     return torch.tensor(rows["logprob"].to_pylist())
 
 
@@ -57,9 +58,9 @@ def test_asked_twice_in_half_the_size(quantized, monkeypatch):
     assert batches.halved() == Plan(32, 512, 2048, prompts=2, one_length=False)
     plans, once = [], asking._ask
     monkeypatch.setattr(asking, "_ask", lambda *args: plans.append(args[-1]) or once(*args))
-    rows, _ = asking.ask(respondent(module, tokenizer), file, None, batches)
+    rows, _ = asking.ask(respondent(module, tokenizer), file, ALL, batches)
     assert rows["again"].null_count == len(rows) and plans == [batches]
-    rows, _ = asking.ask(respondent(module, tokenizer), file, None, batches, twice=True)
+    rows, _ = asking.ask(respondent(module, tokenizer), file, ALL, batches, twice=True)
     assert (
         plans == [batches, batches, batches.again()]
         and rows["again"].type == pa.bool_()

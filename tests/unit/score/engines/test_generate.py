@@ -28,6 +28,7 @@ from knowcost.recover import prompted
 from knowcost.recover.dynamic import Dynamic
 from knowcost.score import ask as asking
 from knowcost.score.engines import generate
+from knowcost.score.places import ALL
 from knowcost.score.plan import Sampling
 from knowcost.spec.architectures import family_of
 
@@ -263,8 +264,8 @@ def test_asked_once_more_in_half_of_what_fits_into_memory(place, temperature):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     model.register_forward_pre_hook(check, with_kwargs=True)
-    rows, about = asking.ask(respondent(model, words), path, None, plan, twice=True)
+    rows, about = asking.ask(respondent(model, words), path, ALL, plan, twice=True)
     assert about["batch_plan"] == "transformers, batches of at most 64 tokens, halved when memory ran out"
     assert (rows["again"] == rows["text"]) == (temperature == 0)
-    once, _ = asking.ask(respondent(model, words), path, None, plan)
+    once, _ = asking.ask(respondent(model, words), path, ALL, plan)
     assert once["again"].null_count == 8 and once["text"] == rows["text"]

@@ -10,6 +10,7 @@ from helpers.written import WORDS, by_hand, messages, plain, tokenizer
 from knowcost.benchmarks.kinds import SUMMARISE
 from knowcost.common.errors import InputError
 from knowcost.score.engines import generate
+from knowcost.score.places import ALL
 from knowcost.score.respondent import Respondent
 
 
@@ -51,7 +52,7 @@ def test_a_window_without_room_is_refused(place):
     for new, asked in ((59, respondent(model, words, 5)), (64, respondent(model, words))):
         path = messages(place, "w1", new_tokens=new)
         with pytest.raises(InputError, match=rf"messages.parquet: .* has no room for an answer of {new}; say fewer in"):
-            generate.ask(asked, path, None, PLAN)
+            generate.ask(asked, path, ALL, PLAN)
     rows, _ = rows_of(generate, model, words, messages(place, "w1", new_tokens=58), virtual_tokens=who.virtual_tokens)
     assert rows["prompt_tokens"].to_pylist() == [1]
     asked = len(words(SUMMARISE)["input_ids"])

@@ -15,6 +15,7 @@ from knowcost.common.parquet import KEY
 from knowcost.score import ask as asking
 from knowcost.score import measures
 from knowcost.score.engines import perplexity
+from knowcost.score.places import ALL
 from knowcost.score.plan import plan
 
 TEXT = "Rome is the capital of Italy . Oslo is not a big city in France , is Paris the city ? no"
@@ -107,7 +108,7 @@ def test_asked_through_a_benchmark_file(tmp_path):
     prepared.prepare({"name": "own", "format": "text"}, tmp_path / "own.txt", tmp_path / "own.parquet")
     model = make_llama(positions=16)
     batches = plan("cpu", OPTIONS, int8=False)
-    rows, about = asking.ask(respondent(model, word_tokenizer()), tmp_path / "own.parquet", None, batches, twice=True)
+    rows, about = asking.ask(respondent(model, word_tokenizer()), tmp_path / "own.parquet", ALL, batches, twice=True)
     assert "again" not in rows.column_names and about["kind"] == "text"
     value = measures.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
     assert measures.MEASURES["perplexity"].summary(rows) == f"perplexity {value:.4g}"

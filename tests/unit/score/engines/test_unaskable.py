@@ -17,6 +17,7 @@ from knowcost.common.errors import InputError
 from knowcost.score import ask as asking
 from knowcost.score.engines import cloze_published
 from knowcost.score.engines import lm_eval as harness
+from knowcost.score.places import ALL
 
 NOTHING = "\u200b"  # which the tokenizer below makes no token of
 GREEDY = {"do_sample": False, "num_beams": 1, "max_new_tokens": 32}
@@ -136,9 +137,9 @@ def test_a_token_without_a_row_is_named_with_its_tokenizer(llama, tmp_path):
         ("lines", [{"text": "Rome is <15>"}]),
     ):
         with pytest.raises(InputError, match=r"tokenizer the/folder: .*'<15>', whose id 40 is beyond the 40 rows"):
-            asking.ask(who, write(tmp_path / "f.parquet", kind, rows), None, PLAN)
+            asking.ask(who, write(tmp_path / "f.parquet", kind, rows), ALL, PLAN)
     rows = [FACTS["question"][0] | {"question": "is <14> big"}]
-    assert len(asking.ask(who, write(tmp_path / "f.parquet", "question", rows), None, PLAN)[0]) == 1
+    assert len(asking.ask(who, write(tmp_path / "f.parquet", "question", rows), ALL, PLAN)[0]) == 1
 
 
 HABITS = {

@@ -24,6 +24,7 @@ EXPORTS = "exports"
 TABLES = "results/tables"
 FIGURES = "results/figures"
 REPORT = "results/report.html"
+ASKED = "results/.asked.json"  # what is kept of all variants (knowcost/score/index.py)
 
 
 def given(path: str) -> str:

@@ -47,6 +47,14 @@ def seal(path: str | Path) -> str:
     return digest
 
 
+def pass_on(path: str | Path, to: str | Path) -> None:
+    """Seal what is about to be a link or a copy of a sealed file. Raises InputError where that has no seal."""
+    digest = _sums(beside(path)).get(Path(path).name)
+    if digest is None:
+        raise _damaged(Path(path), f"its seal {beside(path)} is missing or torn", None)
+    _write(beside(to), {Path(to).name: digest})
+
+
 def check(path: str | Path, delete: str | Path | None = None) -> str:
     """The digest of a sealed file, which was read for it.
 

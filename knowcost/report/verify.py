@@ -19,12 +19,12 @@ from knowcost.common.errors import InputError, first_line
 from knowcost.common.log import Progress
 from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.calibration import windows
-from knowcost.judge import kept
+from knowcost.judge import kept as replies
 from knowcost.models import fetched
 from knowcost.recover import archive as recovered
 from knowcost.recover import export, registry
 from knowcost.report import page
-from knowcost.score import cells
+from knowcost.score import cells, kept
 from knowcost.spec.variants import DENSE, parse
 
 log = logging.getLogger(__name__)
@@ -93,10 +93,12 @@ def _checks(run: Run) -> Iterator[Check]:
         yield paths.calibration_texts(name), partial(seal.check, paths.calibration_texts(name))
     for model, variant in run.archives:
         yield paths.manifest(model, variant), partial(_archive, model, variant)
+        for answers in kept.listed(model, variant):
+            path = answers.path(model, variant)
+            yield str(path), partial(seal.check, path)
     yield from _exports()
     weights, facts = functools.cache(_weights), functools.cache(seal.check)  # many cells have them in common
     for place in run.cells:
-        yield paths.kept_scores(*place), partial(seal.check, paths.kept_scores(*place))
         yield paths.scores(*place), partial(_cell, place, weights, facts)
     for file in sorted(Path(paths.JUDGEMENTS).glob("*/*.json")):
         yield str(file), partial(_reply, file)
@@ -213,7 +215,7 @@ def _cell(place: tuple[str, str, str], weights: Callable[[str, str], str], facts
 
 def _reply(path: Path) -> None:
     """A judge's reply: whole, and where its question says."""
-    if kept.read(path.stem) is None:
+    if replies.read(path.stem) is None:
         raise InputError(f"{path}: a reply of a judge that belongs at {paths.judgement(path.stem)}; move it there")
 
 

@@ -77,7 +77,7 @@ def key_of(asked: Asked, settings: Settings) -> str:
     How many facts are asked is no part of it, except where an answer depends on what is asked together with it.
     """
     names = options_of(asked.kind, asked.family, asked.variant)
-    depends = {
+    depends: dict[str, Any] = {
         **asked.digests,
         "dtype": settings.dtype,
         "options": {name: settings.options[name] for name in names},

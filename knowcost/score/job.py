@@ -145,12 +145,12 @@ def _begin(name: str, cell: _Stale, manifest: Mapping[str, Any], settings: Setti
     """The place of the first fact that is to be asked; says what is kept."""
     model, variant = manifest["model"], manifest["variant"]
     if cell.kept:
-        log.info("%s %s %s: %s facts are kept, only the others are asked", model, variant, name, cell.kept.through)
+        log.info("asking %s %s of %s only what is new: %s facts are kept", model, variant, name, cell.kept.through)
         return cell.kept.through
     others = [each for each in kept.listed(model, variant) if each.benchmark == name]
     if others and depends_on_batch(variant, settings.options):
         log.info(
-            "%s %s %s: all are asked, whatever is kept: answers of such a variant depend on what is asked together",
+            "asking %s %s all of %s, whatever is kept: answers of such a variant depend on what is asked together",
             *(model, variant, name),
         )
     return None

@@ -104,21 +104,21 @@ def hand_over(place: tuple[str, str, str], kept: Kept, limit: int | None) -> Non
     model, variant, _ = place
     source, target = kept.path(model, variant), paths.scores(*place)
     rows, about = cells.read(source)
-    if about["limit"] == limit or (about["limit"] is None and limit >= about["available"]):
+    if limit is None or about["limit"] == limit or (about["limit"] is None and limit >= about["available"]):
         _link(source, target)
     else:
         parquet.write(target, *beginning(rows, about, limit))
 
 
 def _link(source: str | Path, target: str | Path) -> None:
-    """Link a file and its seal to their place, as of now; copy them where links cannot be."""
-    for of, to in ((seal.beside(source), seal.beside(target)), (source, target)):
-        Path(to).unlink(missing_ok=True)
-        try:
-            os.link(of, to)
-            os.utime(to)
-        except OSError:
-            files.copy(of, to)
+    """Link a file to another place, as of now, and seal it there; copy it where links cannot be."""
+    Path(target).unlink(missing_ok=True)
+    seal.pass_on(source, target)
+    try:
+        os.link(source, target)
+        os.utime(target)
+    except OSError:
+        files.copy(source, target)
 
 
 def beginning(rows: "pa.Table", about: Mapping[str, Any], limit: int) -> tuple["pa.Table", dict[str, Any]]:

@@ -23,6 +23,12 @@ def rows_in(table: "pa.Table", part: slice) -> list[tuple[int, dict[str, Any]]]:
     return list(zip(numbers, table.slice(numbers.start, len(numbers)).to_pylist(), strict=True))
 
 
+def windows_in(drawn: Sequence[int], part: slice) -> list[tuple[int, int]]:
+    """(place, number) of a part of a running text's windows, in the order of the text. drawn: the numbers of all in the
+    order of benchmarks/sample.py."""
+    return sorted(list(enumerate(drawn))[part], key=lambda each: each[1])
+
+
 def metadata(places: Mapping[str, Any]) -> dict[str, Any]:
     """What a cell's metadata says of its places: how many rows were asked and facts dropped, by reason, the COUNTS, and
     the places themselves, but for those that its rows have."""

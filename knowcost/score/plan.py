@@ -13,6 +13,9 @@ from knowcost.spec.variants import parse
 # reason int8 models take the CPU's everywhere.
 HARNESS_TOKENS = {"cpu": 1024, "cuda": 16384}
 GENERATED_TOKENS = {"cpu": 4096, "cuda": 16384}  # with those to come: a step of generation takes one token per prompt
+# Windows of a running text: as many as SparseGPT's code takes of C4 (WikiText-2's test split has fewer), and of those
+# in which every layer is held against the dense model's.
+MOST_WINDOWS = {"perplexity": 256, "similarity": 32}
 
 
 @dataclass(frozen=True)

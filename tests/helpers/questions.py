@@ -72,7 +72,7 @@ def word_tokenizer(ending=False):
 
 def write(path, kind, facts):
     rows = [{"id": f"{kind}-{i}", "relation": "r" if i else None, **fact} for i, fact in enumerate(facts)]
-    parquet.write(path, pa.Table.from_pylist(rows), {"kind": kind})
+    parquet.write(path, pa.Table.from_pylist(rows), {"kind": kind, "rows": len(rows)})
     return path
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 
 from helpers.workflow import AGGREGATES, SCORES
 
@@ -13,7 +14,7 @@ def test_another_mode_makes_the_archives_anew_and_asks_nothing_again(project):
     before = [cell.read_bytes() for cell in cells]
     deleted = project.folder / "results/one/magnitude-20@attention/scores/first.parquet"
     deleted.unlink()
-    (deleted.parent / ".kept" / deleted.name).unlink()
+    shutil.rmtree(deleted.parent / ".kept")
     project.write_config(lambda config: config.update(archive="recipe"))
     assert project.planned() == {"compress": 6} | SCORES | AGGREGATES
     run = project.snakemake()

@@ -211,7 +211,7 @@ def test_a_deleted_cell_comes_back_and_its_neighbours_are_kept(project):
 
 def test_a_job_that_fails_after_a_change_leaves_no_old_results_and_loses_no_new_ones(project):
     """Snakemake notes a failed job's new parameters, and with `update` puts the old files back under them."""
-    project.write_config(lambda config: config.update(limit=7))
+    project.write_config(lambda config: config.update(limit=7, score={**config["score"], "tokens_per_batch": 300}))
     code = project.folder / "knowcost/score/job.py"
     text = code.read_text()
     failing = text.replace(

@@ -2,7 +2,7 @@
 # out: results/<model>/<variant>/scores/<benchmark>.parquet, one row per fact
 #
 # One job asks several variants of a model, so that torch is imported once for all of them; the cells stay separate
-# files, and the job asks again only those whose key has changed (knowcost/score/cells.py).
+# files, and the job asks only what is not kept (knowcost/score/kept.py).
 
 
 def asked_by_harness(benchmark, model):
@@ -13,6 +13,14 @@ def asked_by_harness(benchmark, model):
 def writes(batch):
     """Whether some answers to a batch's benchmarks are texts, which depend on how these are drawn."""
     return any(KINDS[kind_of(STUDY.benchmarks[name]["format"])].writes for name in batch.benchmarks)
+
+
+def options(batch):
+    """The options of the section `score` that the answers of a batch depend on: another one asks it anew."""
+    kinds = [kind_of(STUDY.benchmarks[name]["format"]) for name in batch.benchmarks]
+    family = STUDY.models[batch.model]["family"]
+    asked = [cells.options_of(kind, family, variant) for kind in kinds for variant in batch.variants]
+    return {name: config["score"][name] for names in asked for name in names}
 
 
 def weights_beside(batch):
@@ -47,7 +55,7 @@ for batch in BATCHES:
             dtype=STUDY.checkpoints[batch.row].get("dtype") or "float32",
             remote_code="remote_code" in rows.allowed(STUDY.checkpoints[batch.row]),
             limit=config["limit"],
-            options={name: config["score"][name] for name in cells.OPTIONS},
+            options=options(batch),
             generation=config["generation"] if writes(batch) else {},
             harness=[asked_by_harness(name, batch.model) for name in batch.benchmarks],
         script:

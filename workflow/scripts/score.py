@@ -1,4 +1,4 @@
-"""Ask several variants of one model; cells that are still valid are kept."""
+"""Ask several variants of one model; what is kept is not asked again."""
 
 from knowcost.common import log
 
@@ -12,7 +12,7 @@ score.score(
     snakemake.params.variants,
     snakemake.params.benchmarks,
     Settings(
-        options=snakemake.params.options | {"device": snakemake.config["score"]["device"]},
+        options=snakemake.config["score"],
         dtype=snakemake.params.dtype,
         limit=snakemake.params.limit,
         remote_code=snakemake.params.remote_code,

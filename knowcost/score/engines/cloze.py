@@ -24,7 +24,7 @@ from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, check_asked, encoded
 from knowcost.score.classes import answers_by_relation, classes
 from knowcost.score.engines import Told
-from knowcost.score.places import placed, rows_in
+from knowcost.score.places import Places, placed, rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
@@ -73,8 +73,8 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     rows = pa.Table.from_pylist([{name: fact.get(name) for name in FACTS.names} for fact in asked], schema=FACTS)
     sorted_by = "sentences of one length" if plan.one_length else "sorted by length"
     batched = f"{sorted_by}, at most {plan.cloze_tokens} padded tokens a batch, vocabulary head at the mask only"
-    places = {"rows": [place for place, fact in facts if fact["dropped"] is None], "dropped": dropped}
-    return rows, Told(places, len(table), batched)
+    whose: Places = {"rows": [place for place, fact in facts if fact["dropped"] is None], "dropped": dropped}
+    return rows, Told(whose, len(table), batched)
 
 
 def _encode(

@@ -72,6 +72,8 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     documents = lm_eval_tasks.askable(kind, facts)
     places = [place for place in documents if place in numbers]
     first = bisect_left(documents, numbers.start)
+    if not (places or first):
+        lm_eval_tasks.askable(kind, facts[part])  # which says why
     with as_it_is(model), lm_eval_tasks.quiet():
         asker = Asker(respondent, plan, generates=task.OUTPUT_TYPE == "generate_until")
         result = asker.ask(task, range(first, first + len(places)))

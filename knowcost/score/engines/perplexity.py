@@ -29,8 +29,8 @@ from knowcost.models.tokenizers import beginning, encoded
 from knowcost.recover import dynamic
 from knowcost.score.engines import Told
 from knowcost.score.engines.cloze import batches
-from knowcost.score.places import Places, rows_in
-from knowcost.score.plan import Plan
+from knowcost.score.places import Places, rows_in, windows_in
+from knowcost.score.plan import MOST_WINDOWS, Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import WINDOWS
 from knowcost.spec.architectures import positions
@@ -41,15 +41,15 @@ Window = dict[str, Any]  # tokens and what WINDOWS says of them
 
 WINDOW = 2048  # tokens, or the model's whole context if that is shorter
 CHOOSING = 64  # tokens at the start of a window that choose among prompts, or a quarter of a shorter one
-MOST = 256  # windows of a running text, as SparseGPT's code takes of C4; WikiText-2's test split has fewer
+MOST = MOST_WINDOWS["perplexity"]
 
 
 def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
     """The log-likelihood of every window of a text benchmark.
 
     respondent: with a causal transformers model. benchmark_file: parquet of a kind whose rows make one running text
-    (Kind.running), or of one whose rows are each a window. part: of its windows, those of a running text in the order
-    of benchmarks/sample.py. plan: its harness_tokens and one_length count; a longer window is alone.
+    (Kind.running), or of one whose rows are each a window. part: of its windows, those of a running text as drawn by
+    benchmarks/sample.py. plan: its harness_tokens and one_length count; a longer window is alone.
 
     Returns (pyarrow.Table of WINDOWS; Told, also of window and unscored).
     logprob: natural log-likelihood of all tokens but the first (of dynamic prompts, the first CHOOSING: unscored, as
@@ -74,7 +74,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
         if not every:
             raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
         available = len(every)
-        windows = [every[number] | {"place": place} for place, number in list(enumerate(places(available)))[part]]
+        windows = [every[number] | {"place": place} for place, number in windows_in(places(available), part)]
     else:
         size, available = context, len(table)
         windows, dropped = _lines(rows_in(table, part), tokenizer, size)

@@ -27,14 +27,15 @@ from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning
 from knowcost.score.engines import Told
-from knowcost.score.plan import Plan
+from knowcost.score.places import windows_in
+from knowcost.score.plan import MOST_WINDOWS, Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import LAYERS
 
 log = logging.getLogger(__name__)
 
 WINDOW = 512  # tokens: the weights of all layers and heads, WINDOW x WINDOW each, are 1 GB for a Llama-7B
-MOST = 32  # windows
+MOST = MOST_WINDOWS["similarity"]
 SILENT = ("sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")  # give no weights
 
 States = list[tuple[torch.Tensor, torch.Tensor]]  # of each layer: attention (heads, tokens, tokens), states (tokens, n)
@@ -43,7 +44,7 @@ States = list[tuple[torch.Tensor, torch.Tensor]]  # of each layer: attention (he
 def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
     """The similarity of a model to the dense one, on windows of a running text and in every layer.
 
-    respondent: with a causal model, and what gives the dense one. part: of the windows in the order of
+    respondent: with a causal model, and what gives the dense one. part: of the windows as drawn by
     benchmarks/sample.py, which are read one by one, whatever the plan.
 
     Returns (pyarrow.Table of LAYERS; Told, also of window). Raises InputError for a text that is shorter than a window,
@@ -52,8 +53,10 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     table, _ = prepared.read(benchmark_file)
     size = min(WINDOW, respondent.room or WINDOW)
     windows = _windows(respondent, "".join(table.column("text").to_pylist()), size)
-    asked = list(enumerate(places(len(windows))))[part]
-    dense, rows, rows_of, progress = respondent.dense(), [], [], Progress(log)
+    asked = windows_in(places(len(windows)), part)
+    rows: list[dict[str, Any]] = []
+    rows_of: list[int] = []
+    dense, progress = respondent.dense(), Progress(log)
     for done, (place, number) in enumerate(asked, 1):
         mine = _states(respondent.model, windows[number])
         theirs = mine if dense is respondent.model else _states(dense, windows[number])

@@ -15,6 +15,7 @@ from knowcost import score
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.score import cells, task_files
+from knowcost.spec.variants import Variant
 
 OPTIONS = {"tokens_per_batch": 64, "batch_size": 8, "int8_engine": "knowcost", "int8_activations": "batch"}
 SETTINGS = cells.Settings(OPTIONS)
@@ -25,6 +26,7 @@ MANIFEST = {
     "files": {"model.safetensors": {"sha256": "a" * 64, "size": 9}, "config.json": {"sha256": "b" * 64, "size": 2}},
 }
 INT8 = MANIFEST | {"variant": "int8@overall"}
+BROUGHT = MANIFEST | {"variant": Variant(brought="theirs").slug}
 
 
 @pytest.fixture
@@ -50,13 +52,11 @@ def other(name, file="model.safetensors", **entry):
 def test_each_thing_that_rows_depend_on_is_in_the_key(benchmark, monkeypatch):
     keys = [key(), key(other("dense", sha256="c" * 64)), key(other("dense", "config.json", sha256="c" * 64))]
     keys += [key(MANIFEST | {"files": {"model.safetensors": MANIFEST["files"]["model.safetensors"]}})]
-    keys += [key(settings=replace(SETTINGS, dtype="bfloat16")), key(settings=replace(SETTINGS, limit=1))]
-    keys += [key(settings=replace(SETTINGS, limit=2))]
-    keys += [
-        key(settings=replace(SETTINGS, options=OPTIONS | {name: 3})) for name in ("tokens_per_batch", "batch_size")
-    ]
+    keys += [key(settings=replace(SETTINGS, dtype="bfloat16"))]
+    keys += [key(settings=replace(SETTINGS, options=OPTIONS | {"tokens_per_batch": 3}))]
     keys += [key(INT8)]  # which int8 engine is asked is part of the question
     keys += [key(INT8, replace(SETTINGS, options=OPTIONS | {f"int8_{n}": "else"})) for n in ("engine", "activations")]
+    keys += [key(INT8, replace(SETTINGS, limit=1)), key(BROUGHT), key(BROUGHT, replace(SETTINGS, limit=1))]
     questions.write(benchmark, "cloze", questions.FACTS["cloze"][:1])
     keys += [key()]
     monkeypatch.setattr(score, "STAGE_VERSION", "next")
@@ -65,20 +65,43 @@ def test_each_thing_that_rows_depend_on_is_in_the_key(benchmark, monkeypatch):
     assert len(set(keys)) == len(keys) == 14
 
 
+def test_how_many_facts_are_asked_is_part_of_a_key_only_where_they_depend_on_each_other(benchmark):
+    one, both, more = (replace(SETTINGS, limit=limit) for limit in (1, 2, 3))
+    assert key(settings=one) == key(settings=both) == key()
+    assert key(INT8, one) != key(INT8, both) == key(INT8, more) == key(INT8)  # the file has two
+    by_sentence = OPTIONS | {"int8_activations": "sentence"}
+    assert len({key(INT8, replace(each, options=by_sentence)) for each in (one, both, SETTINGS)}) == 1
+
+
+@pytest.mark.parametrize(("kind", "family", "of"), [
+    ("cloze", "encoder", "tokens_per_batch"), ("cloze_published", "encoder", "tokens_per_batch"),
+    ("cloze", "decoder", "batch_size"), ("boolq", "decoder", "batch_size"), ("conversation", "decoder", "batch_size"),
+    ("lines", "decoder", None), ("similarity", "decoder", None),
+])  # fmt: skip
+def test_a_key_has_the_options_that_its_engine_uses(kind, family, of):
+    asked = cells.Asked("dense", family, kind, 2, {})
+    named = {name for name in OPTIONS if cells.key_of(asked, changed(name)) != cells.key_of(asked, SETTINGS)}
+    assert named == ({of} if of else set())
+
+
+def changed(name):
+    return replace(SETTINGS, options=OPTIONS | {name: "else"})
+
+
 def test_a_key_is_a_digest_of_what_it_depends_on(benchmark, monkeypatch):
     """Other names in it would ask every cell of every study again."""
-    depends = {"weights": digest(MANIFEST["files"]), "dtype": "float16", "limit": 2, "version": score.STAGE_VERSION}
+    depends = {"weights": digest(MANIFEST["files"]), "dtype": "float16", "version": score.STAGE_VERSION}
     depends["benchmark_sha256"] = hashlib.sha256(benchmark.read_bytes()).hexdigest()
-    wanted = cells.Settings(OPTIONS, "float16", 2)
-    some = {"tokens_per_batch": 64, "batch_size": 8}
-    assert key(MANIFEST, wanted) == digest(depends | {"options": some})
-    assert key(INT8, wanted) == digest(depends | {"options": OPTIONS})
+    wanted = cells.Settings(OPTIONS, "float16", 1)
+    assert key(MANIFEST, wanted) == digest(depends | {"options": {"tokens_per_batch": 64}})
+    int8 = {name: value for name, value in OPTIONS.items() if name != "batch_size"}
+    assert key(INT8, wanted) == digest(depends | {"options": int8, "limit": 1})
     monkeypatch.setattr(task_files, "harness_version", lambda: "0.0.1")
     questions.write(benchmark, "boolq", questions.FACTS["boolq"])
     depends["benchmark_sha256"] = hashlib.sha256(benchmark.read_bytes()).hexdigest()
     asked = {"version": "0.0.1", "files": task_files.digests(task_files.task_file("boolq"))}
     decoder = MANIFEST | {"family": "decoder"}
-    assert key(decoder, wanted) == digest(depends | {"options": some, "harness": asked})
+    assert key(decoder, wanted) == digest(depends | {"options": {"batch_size": 8}, "harness": asked})
     assert cells.harness("boolq", "decoder") == asked and cells.harness("cloze", "encoder") is None
 
 

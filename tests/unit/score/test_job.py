@@ -50,9 +50,9 @@ def write_benchmark(folder, rows):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The benchmark files that were asked, in order."""
+    """The parts of benchmarks that were asked, in order."""
     calls, ask = [], asking.ask
-    monkeypatch.setattr(asking, "ask", lambda *args, **more: calls.append(args[1]) or ask(*args, **more))
+    monkeypatch.setattr(asking, "ask", lambda *args, **more: calls.append(args[2]) or ask(*args, **more))
     return calls
 
 
@@ -69,11 +69,61 @@ def test_a_cell_is_asked_once_and_again_only_when_something_it_depends_on_change
     assert len(asked) == 1
     run(options=OPTIONS | {"tokens_per_batch": 64})
     assert len(asked) == 2
-    run(limit=2)
-    assert len(asked) == 3
+    run(options=OPTIONS | {"batch_size": 3})  # of the harness, which is not asked
+    run()  # what was kept before is still kept
+    assert len(asked) == 2
     write_benchmark(study, 2)
-    run(limit=2)
-    assert len(asked) == 4
+    run()
+    assert len(asked) == 3
+
+
+def test_fewer_facts_are_the_beginning_of_what_is_kept_and_of_more_only_the_new_ones_are_asked(study, asked):
+    write_benchmark(study, 9)
+    whole, about = run()
+    kept = study / paths.kept_dir("m", "dense")
+    shutil.rmtree(kept)
+    asked.clear()
+    first, said = run(limit=6)
+    fewer, less = run(limit=4)
+    assert fewer.equals(first.slice(0, 4)) and (less["asked"], less["limit"], said["limit"]) == (4, 4, 6)
+    assert less["batch_plan"] == f"{said['batch_plan']}; the first 4 of 6"
+    again, _ = run(limit=6)
+    assert again.equals(first) and asked == [slice(None, 6)]
+    every, told = run()
+    assert asked == [slice(None, 6), slice(6, None)] and told["parts"] == [6, None]
+    assert told["batch_plan"] == f"{about['batch_plan']}; in parts, up to 6, all"
+    assert every.drop(["logprob", "top_logprob", "choice_logprobs"]).equals(whole.drop(
+        ["logprob", "top_logprob", "choice_logprobs"]))  # fmt: skip
+    assert every["logprob"].to_pylist() == pytest.approx(whole["logprob"].to_pylist(), abs=1e-5)
+    assert run(limit=20)[0].equals(every) and run(limit=6)[0].equals(first) and len(asked) == 2
+    assert len([path for path in kept.iterdir() if path.suffix == ".parquet"]) == 1  # it holds the others
+
+
+def test_counts_are_of_the_facts_that_were_asked(study, asked):
+    """Of nine facts the answers to the second and the sixth are no token."""
+    lines = [{"id": str(i), "cloze": f"w{i} [MASK]", "answer": "no such" if i in (1, 5) else "w9"} for i in range(9)]
+    (study / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    prepared.prepare(ROW, study / "own.jsonl", paths.benchmark("own"))
+    order = prepared.read(paths.benchmark("own"))[0]["id"].to_pylist()
+    for limit in (7, 3, None, 5):
+        rows, about = run(limit=limit)
+        lost = len({"1", "5"} & set(order[:limit]))
+        assert rows["id"].to_pylist() == [name for name in order[:limit] if name not in ("1", "5")]
+        assert about["dropped"] == ({"answer_not_one_token": lost} if lost else {}) and about["asked"] == len(rows)
+    assert asked == [slice(None, 7), slice(7, None)]
+
+
+def test_answers_that_depend_on_their_batch_are_all_asked_again_and_kept_beside_each_other(study, asked, caplog):
+    archive.make_archive("m", "int8@final", archive.Inputs(study / "model"), Path(paths.archive_dir("m", "int8@final")))
+    with caplog.at_level("INFO"):
+        for limit in (2, None, 2):
+            score.score("m", ["int8@final"], ["own"], cells.Settings(OPTIONS, limit=limit))
+    assert asked == [slice(None, 2), slice(None, None)]
+    assert caplog.text.count("depend on what is asked together") == 1
+    by_sentence = OPTIONS | {"int8_activations": "sentence"}
+    for limit in (2, None):
+        score.score("m", ["int8@final"], ["own"], cells.Settings(by_sentence, limit=limit))
+    assert asked[2:] == [slice(None, 2), slice(2, None)]
 
 
 def test_a_cell_of_the_harness_depends_on_its_files_and_its_version(tmp_path, asked, monkeypatch):
@@ -107,15 +157,21 @@ def test_a_cell_that_the_harness_is_not_asked_does_not_depend_on_it(study, asked
     assert len(asked) == 1
 
 
+def kept_file(study):
+    [found] = (study / paths.kept_dir("m", "dense")).glob("own.*.parquet")
+    return found
+
+
 def append(path):
     path.write_text(path.read_text() + "# changed\n")
 
 
 def test_a_cell_says_what_it_is_and_holds_a_row_per_fact(study):
     table, about = run(limit=2)
-    assert table.schema.remove_metadata() == FACTS.append(pa.field("again", pa.bool_()))
+    more = [pa.field("place", pa.int32()), pa.field("again", pa.bool_())]
+    assert table.schema.remove_metadata() == pa.schema([*FACTS, *more])
     assert table["again"] == table["correct"]  # the dense model is asked twice, and float batches are alike
-    assert table["id"].to_pylist() == ["0", "1"]
+    assert table["id"].to_pylist() == prepared.read(paths.benchmark("own"))[0]["id"].to_pylist()[:2]
     assert (about["model"], about["variant"], about["benchmark"], about["limit"]) == ("m", "dense", "own", 2)
     assert len(about["key"]) == 64
 
@@ -141,12 +197,12 @@ def test_what_a_job_asked_before_it_failed_is_not_asked_again(study, asked, monk
     with pytest.raises(InputError, match=r"more\.parquet: missing"):  # there is no benchmark of the second name yet
         score.score("m", ["dense"], ["own"], cells.Settings(OPTIONS))
         score.score("m", ["dense"], ["own", "more"], cells.Settings(OPTIONS))
-    os.utime(study / paths.kept_scores("m", "dense", "own"), (1, 1))
+    os.utime(kept_file(study), (1, 1))
     files[0].unlink()  # as Snakemake does after a job failed
     shutil.copy(study / paths.benchmark("own"), study / paths.benchmark("more"))
     seal.seal(paths.benchmark("more"))
     score.score("m", ["dense"], ["own", "more"], cells.Settings(OPTIONS))
-    assert [Path(path).stem for path in asked] == ["own", "more"]
+    assert len(asked) == 2
     assert [len(cells.read(cell)[0]) for cell in files] == [3, 3]
     assert files[0].stat().st_mtime >= (study / paths.manifest("m", "dense")).stat().st_mtime
 
@@ -198,7 +254,7 @@ def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, mon
     archive.make_archive("m", "dense", inputs, paths.archive_dir("m", "dense"), storage.Keep(mode))
     run()
     assert len(asked) == 1 and path.read_bytes() == before
-    (study / paths.kept_scores("m", "dense", "own")).unlink()
+    kept_file(study).unlink()
     run()
     assert len(asked) == 2 and path.read_bytes() == before
     assert not list((study / "scratch").iterdir())
@@ -206,7 +262,8 @@ def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, mon
 
 def test_a_benchmark_that_cannot_be_asked_at_all_is_an_error(study, monkeypatch):
     empty = pa.Table.from_pylist([], schema=FACTS)
-    monkeypatch.setattr(asking, "ask", lambda *args, **more: (empty, {"dropped": {"answer_not_one_token": 3}}))
+    said = {"dropped": {"answer_not_one_token": 3}, "limit": None}
+    monkeypatch.setattr(asking, "ask", lambda *args, **more: (empty, said))
     with pytest.raises(InputError, match="answer_not_one_token"):
         run()
 

@@ -53,4 +53,4 @@ def test_from_full_archives_and_recipes_alike(tmp_path, monkeypatch):
     assert of[MASKED] != pytest.approx(of[PRUNED], abs=1e-4)
     recovered.give_other_weights(PRUNED, "magnitude-20@overall")
     with pytest.raises(InputError, match="was recovered from other weights than those of"):
-        score.score("m", [EORA], ["own"], cells.Settings(OPTIONS, limit=2))
+        score.score("m", [EORA], ["own"], cells.Settings(OPTIONS | {"batch_size": 1}))

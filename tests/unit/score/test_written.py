@@ -48,7 +48,7 @@ def test_what_a_cell_of_texts_says_and_when_it_is_asked_anew(asked):
     rows, about = run()
     assert asked == [paths.benchmark(name) for name in NAMES]
     again = [TEXTS.field(name).with_name(column) for name, column in AGAIN.items()]
-    assert rows.schema.remove_metadata() == pa.schema([*TEXTS, *again])
+    assert rows.schema.remove_metadata() == pa.schema([*TEXTS, pa.field("place", pa.int32()), *again])
     assert all(rows[name] == rows[column] for name, column in AGAIN.items())
     assert rows["turn"].to_pylist() == [1, 2, 1, 2]
     assert about["sampling"] == GREEDY and about["asked"] == 4 and about["template"] == "the tokenizer's"

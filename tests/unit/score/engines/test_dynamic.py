@@ -189,7 +189,7 @@ def test_rows_that_questions_share_are_asked_apart_where_their_contexts_differ()
             with contexts.reading(len(rows), window=8):
                 pass
     assert told.contexts == [[2, 1], [1]]
-    assert contexts.chosen == {0: [2], 1: [1]} and contexts.about == {"own_contexts": 0}
+    assert contexts.chosen == {0: [2], 1: [1]} and contexts.own == []
 
 
 def test_what_the_window_cuts_off_does_not_choose():
@@ -209,5 +209,5 @@ def test_a_beginning_without_a_word_does_not_choose():
     contexts = Contexts(Told(), special=[0])
     contexts.learn([0, 0], [("", [0, 1], [3]), ("", [0, 2, 2], [3])])
     assert contexts.rounds([0, 1]) == [[0, 1]]
-    assert contexts.about == {"own_contexts": 1}
+    assert contexts.own == [0]
     assert contexts._lengths == [2, 3]

@@ -12,8 +12,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-# There is no `configfile:`. common.smk puts the workflow's own config/config.yaml under what is given, in whatever folder
-# it runs (--directory), and also where another Snakefile uses it as a module.
+# The configuration, from below: this workflow's own config/config.yaml, that of the folder in which it runs (which is a
+# `configfile:` in common.smk), --configfile, --config. Where another Snakefile uses this one as a module, its `config:`
+# stands on the first.
 
 
 report: "workflow/report/workflow.rst"
@@ -31,6 +32,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/verify.smk"
 include: "workflow/rules/stale.smk"
+include: "workflow/rules/ending.smk"
 
 
 localrules:

@@ -107,6 +107,8 @@ def _where(environment: Mapping[str, str]) -> str:
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, InputError):
         message = str(error)
+    elif isinstance(error, KeyboardInterrupt):
+        message = "stopped (Ctrl-C)"
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         message = f"The disk is full ({error}). Nothing half-written was kept: free some space and run again."
     else:

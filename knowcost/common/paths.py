@@ -25,6 +25,7 @@ TABLES = "results/tables"
 FIGURES = "results/figures"
 REPORT = "results/report.html"
 ASKED = "results/.asked.json"  # what is kept of all variants (knowcost/score/index.py)
+STUDY = "results/study.json"  # what the page is about
 
 
 def given(path: str) -> str:

@@ -17,15 +17,13 @@ from knowcost.common.errors import InputError
 from knowcost.common.records import table, without_tabs
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
-from knowcost.plan import judges, names, schema
+from knowcost.plan import judges, names, origin, schema
 from knowcost.plan.brought import parted
+from knowcost.plan.origin import DEFAULTS, ROOT, Origin
 from knowcost.recover import registry as recoveries
 from knowcost.spec import levels
 from knowcost.spec.recoveries import parse as parse_recovery
 from knowcost.spec.variants import LOST, SCOPES
-
-ROOT = Path(__file__).resolve().parents[2]
-DEFAULTS = ROOT / "config/config.yaml"
 
 Row = Mapping[str, str]  # of a table: {column: cell}
 
@@ -36,7 +34,7 @@ class Study:
 
     models: the dense ones; brought: compressed versions of them that people already have (rows with a parent).
     gpu_memory_gb: of one GPU of the cluster; None where no job is to ask for one. secret: in full the sources with a
-    query, which is hidden everywhere else (common/addresses.py).
+    query, which is hidden everywhere else (common/addresses.py). tables: {`models`, `benchmarks`: the file of each}.
     """
 
     config: dict[str, Any]
@@ -45,6 +43,7 @@ class Study:
     gpu_memory_gb: float | None = None
     secret: list[str] = field(default_factory=list, repr=False)
     brought: dict[str, Row] = field(default_factory=dict)
+    tables: dict[str, Path] = field(default_factory=dict)
 
     @property
     def checkpoints(self) -> dict[str, Row]:
@@ -59,21 +58,22 @@ def use_this_package() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
+def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None, by: Origin | None = None) -> Study:
     """The Study of what a user configures, and for the rest the defaults of config/config.yaml.
 
-    site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. Raises InputError on the first
-    thing that is wrong.
+    site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. by: who gave what; None where
+    that is not known any more. Raises InputError on the first thing that is wrong.
     """
-    config = _merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
+    config = origin.merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
     config["study"]["experiments"] = [_with_levels(experiment) for experiment in config["study"]["experiments"]]
     secret: list[str] = []
     config["calibration"] = _with_path(config["calibration"], "calibration", secret)
     others = config["other_calibrations"].items()
     config["other_calibrations"] = {n: _with_path(data, f"other_calibrations.{n}", secret) for n, data in others}
-    checkpoints = _table(config["models"], "models", secret)
-    benchmarks = _table(config["benchmarks"], "benchmarks", secret)
+    tables = {kind: origin.find(config[kind], kind, given, by) for kind in ("models", "benchmarks")}
+    checkpoints = _table(tables["models"], "models", secret)
+    benchmarks = _table(tables["benchmarks"], "benchmarks", secret)
     calibrations = texts.every(config)
     names.check(config, checkpoints, benchmarks, calibrations)
     models, brought = parted(config["models"], checkpoints)
@@ -96,7 +96,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None) -> Study:
             "set it to batch, or int8_engine to knowcost"
         )
     memory = _gpu_memory_gb(config["gpu"]["memory_gb"], site_gpu_memory_gb)
-    return Study(config, models, benchmarks, memory, secret, brought)
+    return Study(config, models, benchmarks, memory, secret, brought, tables)
 
 
 def refuse_secrets_in(command: Sequence[str], study: Study) -> None:
@@ -130,16 +130,6 @@ def _gpu_memory_gb(configured: Any, of_site: Any) -> float | None:
             f"gpu_memory_gb in the profile's default-resources: {of_site!r}; expected gigabytes, such as 40"
         )
     return found
-
-
-def _merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults, changed as given: sections key by key, lists whole. Keys that have no default stay: the schema
-    knows which may."""
-    merged = {**defaults, **given}
-    for key in defaults.keys() & given.keys():
-        if isinstance(defaults[key], dict) and isinstance(given[key], dict):
-            merged[key] = _merged(defaults[key], given[key])
-    return merged
 
 
 def archive_mode(study: Study, model: str) -> str:
@@ -244,15 +234,11 @@ def _check_recoveries(where: str, experiment: Mapping[str, Any], calibrations: C
             )
 
 
-def _table(path: str, kind: str, secret: list[str]) -> dict[str, Row]:
+def _table(file: Path, kind: str, secret: list[str]) -> dict[str, Row]:
     """Rows of a tab-separated table by name, each checked against the schema; absent cells are empty strings.
 
     secret: as in `_with_path`.
     """
-    file = Path(paths.given(path))
-    file = file if os.path.exists(file) else ROOT / file
-    if not os.path.exists(file):  # which, unlike Path.exists, has an answer to paths that are too long
-        raise InputError(f"{kind}: no table {path!r}, neither here nor in the workflow's folder")
     rows: dict[str, Row] = {}
     for where, row in table(file):
         _check_row(row, kind, where)
@@ -260,7 +246,7 @@ def _table(path: str, kind: str, secret: list[str]) -> dict[str, Row]:
             raise InputError(f"{where}: two rows are named {row['name']!r}")
         rows[row["name"]] = _with_path(row, f"{where}: row {row['name']!r}", secret)
     if not rows:
-        raise InputError(f"{path}: no rows")
+        raise InputError(f"{file}: no rows")
     return rows
 
 

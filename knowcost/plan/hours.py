@@ -1,15 +1,15 @@
 """What a study asks of a cluster in all: GPU-hours and hours of CPU threads, stage by stage. Imports no torch."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-import yaml
-
 from knowcost.common.errors import InputError
-from knowcost.plan import config, design, resources
+from knowcost.plan import config, design, origin, resources
 from knowcost.plan.config import Study
+from knowcost.plan.origin import Origin
 from knowcost.plan.resources import Job
 from knowcost.spec.variants import parse
 
@@ -57,7 +57,9 @@ def asked(study: Study) -> list[Asked]:
 def main(configfile: str, gpu_memory_gb: str = "") -> None:
     """Print what the study of a configuration asks for. gpu_memory_gb: of one GPU, where the configuration and a site
     do not say it. Raises InputError for what is wrong with either."""
-    study = config.load(_read(Path(configfile)), _gigabytes(gpu_memory_gb) if gpu_memory_gb else None)
+    by = Origin([file for file in (origin.here(), Path(configfile)) if file])  # as Snakemake reads them
+    given = functools.reduce(origin.merged, map(origin.read, by.files))
+    study = config.load(given, _gigabytes(gpu_memory_gb) if gpu_memory_gb else None, by)
     print(f"{'stage':<10}{'jobs':>7}{'GPU-hours':>12}{'thread-hours':>15}{'longest (h)':>13}{'GPUs a job':>12}")
     for each in (found := asked(study)):
         print(
@@ -80,14 +82,3 @@ def _gigabytes(given: str) -> float:
     if not 0 < found < inf:
         raise InputError(f"GPU_MEMORY_GB {given!r}: expected gigabytes of one GPU, such as 80")
     return found
-
-
-def _read(path: Path) -> dict[str, object]:
-    """The keys of a configuration file. Raises InputError where it is none."""
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: is no readable configuration: {' '.join(str(error).split())}") from None
-    if not isinstance(given, dict):
-        raise InputError(f"{path}: expected the keys of a configuration, such as `models:`, found none")
-    return given

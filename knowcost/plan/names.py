@@ -8,7 +8,8 @@ from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 
 # What lies in results/ beside the models' folders.
-OURS = {Path(path).name for path in (paths.TABLES, paths.FIGURES, paths.REPORT, seal.beside(paths.REPORT))}
+_PAGE = [path for file in (paths.REPORT, paths.STUDY) for path in (file, seal.beside(file))]
+OURS = {Path(path).name for path in (paths.TABLES, paths.FIGURES, *_PAGE)}
 
 
 def check(

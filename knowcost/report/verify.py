@@ -49,7 +49,7 @@ class Run:
         """What is there when the study is finished."""
         made = [paths.manifest(*place) for place in self.archives] + [paths.scores(*place) for place in self.cells]
         made += [paths.judgements(*place) for place in self.judged]
-        return [*made, paths.TABLES, paths.FIGURES, paths.REPORT]
+        return [*made, paths.TABLES, paths.FIGURES, paths.REPORT, paths.STUDY]
 
 
 def verify(run: Run) -> None:
@@ -107,6 +107,7 @@ def _checks(run: Run) -> Iterator[Check]:
     yield paths.TABLES, partial(_tables, run)
     yield paths.FIGURES, _figures
     yield paths.REPORT, _report
+    yield paths.STUDY, partial(seal.check, paths.STUDY)
 
 
 def _of_model(model: str, run: Run) -> Iterator[Check]:

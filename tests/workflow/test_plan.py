@@ -144,7 +144,7 @@ def test_what_planning_imports_is_light(root):
     """The package's modules that the workflow itself imports, without Snakemake, which loads pandas on its own."""
     lines = (root / "workflow/rules/common.smk").read_text().splitlines()
     imports = [line for line in lines if line.startswith(("from knowcost", "import knowcost"))]
-    assert "from knowcost.plan import design, fitting, judges, place, resources" in imports
+    assert any(line.startswith("from knowcost.plan import design, ") for line in imports)
     heavy = "{'pandas', 'pyarrow', 'scipy', 'matplotlib', 'torch', 'transformers'}"
     code = "\n".join(["import sys", *imports, f"print(*({heavy} & sys.modules.keys()))"])
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)

@@ -19,7 +19,7 @@ from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
-from knowcost.plan import design, experiments, fitting, judges, place, resources
+from knowcost.plan import design, experiments, fitting, judges, origin, place, resources, start
 from knowcost.recover import registry as recoveries
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES
@@ -39,13 +39,41 @@ def say(message):
     print(visible(message), file=sys.stderr)
 
 
+def unlocking():
+    """Whether nothing is asked but --unlock, which needs neither a plan nor a configuration that can be read."""
+    return "--unlock" in sys.argv
+
+
+def config_here():
+    """The configuration of the folder in which this runs, if it has one; a workflow that uses this one has its own."""
+    if unlocking() or not workflow.modifier.is_main_snakefile():
+        return None
+    try:
+        return origin.here()
+    except InputError as error:
+        raise WorkflowError(visible(str(error))) from None
+
+
+HERE = config_here()
+if HERE:
+
+    configfile: HERE
+
+
+def given_by():
+    """Who gave the configuration. Snakemake lists files of --configfile first, and those lie over the others."""
+    last = workflow.config_settings.configfiles
+    first = [Path(file) for file in workflow.configfiles if file not in last]
+    return origin.Origin([*first, *last], workflow.config_settings.config)
+
+
 def study():
     """The checked study. Unlocking needs no plan, so there nothing that a configuration refers to is read."""
-    if "--unlock" in sys.argv:
+    if unlocking():
         return configuration.nothing()
     if workflow.is_main_process:
         place.check(configuration.ROOT)
-    checked = configuration.load(config, gpu_memory_of_site())
+    checked = configuration.load(config, gpu_memory_of_site(), given_by())
     if workflow.is_main_process:  # not again in every job
         configuration.refuse_secrets_in(sys.argv, checked)
         for sentence in experiments.check(checked) + fitting.check(checked):
@@ -71,6 +99,11 @@ BROUGHT = [variant for _, variant in ARCHIVES if parse_variant(variant).brought]
 RECOVERED = [variant for _, variant in ARCHIVES if parse_variant(variant).recovery]
 CELLS = design.cells(STUDY)
 CALIBRATIONS = texts.every(config)
+
+if workflow.is_main_process and not unlocking():
+    say(start.line(STUDY, given_by(), CELLS))
+    for sentence in start.replaced(STUDY):
+        say(sentence)
 
 
 def one_of(values):

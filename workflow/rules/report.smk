@@ -1,5 +1,5 @@
 # in:  results/tables/, results/figures/, manifests, benchmarks and sources; calibration texts where they are still here
-# out: results/report.html, one self-contained page
+# out: results/report.html, one self-contained page, and results/study.json, what it is about
 
 
 rule report:
@@ -11,6 +11,7 @@ rule report:
         sources=[paths.model_source(model) for model in STUDY.checkpoints],
     output:
         report(paths.REPORT, caption="../report/report.rst", category="Report"),
+        paths.STUDY,
     log:
         paths.log("report"),
     resources:
@@ -18,5 +19,6 @@ rule report:
     params:
         version=report_stage.STAGE_VERSION,
         config=config,
+        study=start.about(STUDY),
     script:
         "../scripts/report.py"

@@ -6,6 +6,7 @@ from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
+from knowcost.common import seal
 from knowcost.common.paths import calibration_texts
 from knowcost.compress.calibration import texts
 from knowcost.report.page import Inputs, write
@@ -25,3 +26,4 @@ write(
     ),
     snakemake.output[0],
 )
+seal.write_json(snakemake.output[1], snakemake.params.study)

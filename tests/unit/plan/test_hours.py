@@ -50,6 +50,14 @@ def test_the_command_prints_a_line_for_each_stage(configured, capsys):
     assert lines[1][2:] == ["4", "10", "4.5", "1"]
 
 
+def test_the_folder_s_own_configuration_lies_under_the_file_as_in_a_run(configured, tmp_path, capsys):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text((tmp_path / "study.yaml").read_text())
+    (tmp_path / "study.yaml").write_text("limit: 3\n")
+    assert main(["hours", "study.yaml", "80"]) == 0
+    assert capsys.readouterr().out.splitlines()[4].split()[:2] == ["all", "6"]
+
+
 @pytest.mark.parametrize(
     ("text", "memory", "words"),
     [

@@ -1,0 +1,85 @@
+"""What is said before anything is planned: what is to be run, and whether another study's page is in its place."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from knowcost.common import paths, seal
+from knowcost.common.errors import InputError
+from knowcost.plan import design
+from knowcost.plan.config import Study
+from knowcost.plan.design import Cell
+from knowcost.plan.origin import Origin, shown
+
+FEW = 3  # names in a sentence
+
+
+def line(study: Study, by: Origin, cells: Sequence[Cell]) -> str:
+    """The study in one line: its tables and its size; cells: all of the study."""
+    tables = ", ".join(
+        f"{kind} {shown(study.tables[kind])} ({len(rows)})"
+        for kind, rows in (("models", study.checkpoints), ("benchmarks", study.benchmarks))
+    )
+    what = f"{_count(len({(cell.model, cell.variant) for cell in cells}), 'variant')}, {_count(len(cells), 'cell')}"
+    page = f". Page of the last run: {paths.REPORT}" if os.path.exists(paths.REPORT) else ""
+    return f"knowcost: {by.words()}; {tables}, {what}, {_limit(study.config['limit'])}{page}"
+
+
+def about(study: Study) -> dict[str, Any]:
+    """What is kept beside the page of a study (paths.STUDY), so that the next start can tell what it would replace."""
+    return {
+        "title": study.config["title"],
+        "models": list(study.checkpoints),
+        "benchmarks": list(study.benchmarks),
+        "variants": design.variants_by_family(study),
+        "limit": study.config["limit"],
+    }
+
+
+def replaced(study: Study) -> Iterator[str]:
+    """Sentences on what the page in this folder has and this study has not; none where it would lose nothing."""
+    if not os.path.exists(paths.REPORT) or not os.path.exists(paths.STUDY):
+        return
+    try:
+        there = seal.read_json(paths.STUDY)
+    except InputError:
+        return  # `verify` speaks of what is damaged
+    now = about(study)
+    fewer = {slug for slugs in there["variants"].values() for slug in slugs}
+    fewer -= {slug for slugs in now["variants"].values() for slug in slugs}
+    renamed, more = there["title"] != now["title"], "; ".join(_more(there, now))
+    if renamed or more:
+        yield (
+            f"{paths.REPORT} here is of the study {there['title']!r}"
+            + (f", not of {now['title']!r}" if renamed else "")
+            + (f"; it has what this one has not: {more}" if more else "")
+            + f". A run to the end replaces it, {paths.TABLES} and {paths.FIGURES}; archives and answers stay. To keep "
+            "both, give this study a folder of its own (--directory)."
+        )
+    elif fewer:
+        yield (
+            f"{paths.REPORT} has {_count(len(fewer), 'variant')} that this study does not name any more "
+            f"({_few(sorted(fewer))}): the next one is without them, and their archives and answers stay."
+        )
+
+
+def _more(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What a page has of another study: models and benchmarks that this one does not name, more facts."""
+    for kind in ("models", "benchmarks"):
+        if names := [name for name in there[kind] if name not in now[kind]]:
+            yield f"{kind} {_few(names)}"
+    if now["limit"] is not None and (there["limit"] is None or there["limit"] > now["limit"]):
+        yield f"more facts ({_limit(there['limit'])}, this one: {_limit(now['limit'])})"
+
+
+def _limit(limit: int | None) -> str:
+    return "no limit" if limit is None else f"limit {limit:,}"
+
+
+def _few(names: Collection[str]) -> str:
+    shown_ones = ", ".join(list(names)[:FEW])
+    return shown_ones if len(names) <= FEW else f"{shown_ones} and {len(names) - FEW} more"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

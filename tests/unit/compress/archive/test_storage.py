@@ -75,12 +75,12 @@ def test_a_manifest_that_lacks_what_each_has_is_of_an_older_version(made, key):
 
 
 @pytest.mark.parametrize(("said", "match"), [
-    ({"steps": ["magnitud-40@attention"]}, r"its steps are \['magnitud-40@attention'\], those of .* \['int8@attention'\]"),
+    ({"steps": ["magnitud-40@attention"]}, r"its steps are \['magnitud-40@attention'\], those of variant 'int8"),
     ({"family": "diffusion"}, r"no family 'diffusion'; known: encoder, encoder_decoder, decoder"),
 ])  # fmt: skip
 def test_a_manifest_that_names_what_there_is_not_is_refused(made, said, match):
-    path = change(made, **said)
-    with pytest.raises(InputError, match=rf"manifest\.json: {match}; use the version of knowcost that made it, or delete"):
+    change(made, **said)
+    with pytest.raises(InputError, match=rf"manifest\.json: {match}.*; use the version of knowcost that made it"):
         storage.verify(made, ("m", "int8@attention"))
 
 

@@ -1,54 +1,55 @@
-"""The `knowcost` command (also `python -m knowcost`): small things to ask of a run, in the folder where it was made."""
+"""The `knowcost` command (also `python -m knowcost`): small things to ask of a run, in the folder where it was made.
+
+docs/command-line.md has every command with its options.
+"""
 
 import argparse
-import inspect
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import knowcost
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
-from knowcost.report import answer
+
+# What a command needs is imported when it runs: each is wanted without what another one takes.
 
 
-def _propose(folder: str) -> None:
-    from knowcost.fetch import propose  # imports torch and transformers
+def _answer(given: argparse.Namespace) -> None:
+    from knowcost.report import answer
 
-    propose.main(folder)
+    answer.main()
 
 
-def _hours(configfile: str, gpu_memory_gb: str = "") -> None:
+def _facts(given: argparse.Namespace) -> None:
+    from knowcost.report import facts
+
+    facts.main(facts.Asked(given.model, given.variant, given.benchmark, given.verdict), given.csv)
+
+
+def _hours(given: argparse.Namespace) -> None:
     from knowcost.plan import hours
 
-    hours.main(configfile, gpu_memory_gb)
+    hours.main(given.configfile, given.gpu_memory_gb)
+
+
+def _propose(given: argparse.Namespace) -> None:
+    from knowcost.fetch import propose  # imports torch and transformers
+
+    propose.main(given.folder)
 
 
 UNREAD = 141  # what a shell says of a command that SIGPIPE ended
-
-COMMANDS: dict[str, tuple[Callable[..., None], str]] = {  # a function's arguments are the command's
-    "answer": (answer.main, "print what compression cost in the last run, in a few sentences"),
-    "hours": (
-        _hours,
-        "print what the study of CONFIGFILE asks of a cluster in all, with GPUs of GPU_MEMORY_GB gigabytes if they are "
-        "not configured",
-    ),
-    "propose": (
-        _propose,
-        "print the block that the model in FOLDER, or its config.json alone, takes in architectures.yaml",
-    ),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong input is shown without a traceback, and who reads what is said
     may stop reading (`| head`)."""
     speak_anyhow()
-    given = vars(_parser().parse_args(arguments))
-    run, _ = COMMANDS[given.pop("command")]
+    given = parser().parse_args(arguments)
     try:
-        run(**given)
+        given.run(given)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
@@ -66,16 +67,39 @@ def speak_anyhow() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="knowcost", description=knowcost.__doc__)
-    parser.add_argument("--version", action="version", version=f"knowcost {knowcost.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (run, words) in COMMANDS.items():
-        command = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-        for argument, about in inspect.signature(run).parameters.items():
-            optional = {} if about.default is about.empty else {"nargs": "?", "default": about.default}
-            command.add_argument(argument, metavar=argument.upper(), **optional)
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """Of the whole command line."""
+    made = argparse.ArgumentParser(prog="knowcost", description=knowcost.__doc__)
+    made.add_argument("--version", action="version", version=f"knowcost {knowcost.__version__}")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, run: object, words: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        added.set_defaults(run=run)
+        return added
+
+    command("answer", _answer, "print what compression cost in the last run, in a few sentences")
+    _add_facts(command("facts", _facts, "list the facts that a variant of a model was asked, beside the dense model"))
+    of = command("hours", _hours, "print what the study of a configuration asks of a cluster in all")
+    of.add_argument("configfile", metavar="CONFIGFILE", help="of the study")
+    words = "memory of one GPU in gigabytes, if it is not configured"
+    of.add_argument("gpu_memory_gb", metavar="GPU_MEMORY_GB", nargs="?", default="", help=words)
+    of = command("propose", _propose, "print the block that a model takes in architectures.yaml")
+    of.add_argument("folder", metavar="FOLDER", help="of the model, or of its config.json alone")
+    return made
+
+
+def _add_facts(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", help="as the model table calls it")
+    command.add_argument("variant", metavar="VARIANT", help="a slug, such as magnitude-50@overall")
+    command.add_argument("--benchmark", metavar="BENCHMARK", help="only of this one")
+    which = command.add_mutually_exclusive_group()
+    for verdict, words in (
+        ("forgotten", "those that the dense model knew and the variant does not"),
+        ("gained", "those that the variant knows and the dense model did not"),
+    ):
+        which.add_argument(f"--{verdict}", dest="verdict", action="store_const", const=verdict, help=f"only {words}")
+    command.add_argument("--csv", action="store_true", help="all columns, as CSV, with nothing shortened")
 
 
 if __name__ == "__main__":

@@ -40,11 +40,12 @@ localrules:
 
 
 rule all:
+    """Everything, as without a target."""
     default_target: True
     input:
         paths.REPORT,
         # What `verify` needs, too: where it says of a damaged one to delete it and run again, that makes it again.
-        paths.TABLES,
+        names.FILES,
         paths.FIGURES,
         [paths.manifest(*archive) for archive in ARCHIVES],
         [cell.path for cell in CELLS],

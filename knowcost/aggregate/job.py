@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,7 @@ from knowcost.aggregate import (
     judgement_rows,
     judges,
     matching,
+    names,
     noise,
     paper_tables,
     phrasings,
@@ -46,6 +48,7 @@ from knowcost.papers.claim import JUDGED
 from knowcost.papers.cost_of_compression import claims
 from knowcost.papers.forget_knowledge import claims as claims_forget
 from knowcost.papers.llm_kick import claims as claims_kick
+from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import AS_PUBLISHED, GROUPINGS
 
 log = logging.getLogger(__name__)
@@ -74,7 +77,7 @@ def aggregate(
     settings: Settings,
     judgements: Sequence[str | Path] = (),
 ) -> list[str]:
-    """Write every table of a run into `out_dir`, as Parquet and CSV, seal it, and return their names.
+    """Write every table of a run (names.TABLES) into `out_dir`, as Parquet and CSV, seal it, and return their names.
 
     cells: paths of scores files; manifests: paths of manifest.json; benchmarks: paths of benchmark files; judgements:
     paths of what judges say of cells. Models and benchmarks keep their order. Raises InputError when there is nothing
@@ -109,6 +112,9 @@ def aggregate(
     made["training"] = training.training(files.trainings, files.models)
     counted = pd.concat([scores, never, perplexity, near, pd.DataFrame(about)])
     made |= _papers(scores, files) | _benchmarks(counted, files)
+    if set(made) != set(names.TABLES):
+        raise BrokenPromise(f"tables made and names.TABLES differ: {sorted(set(made) ^ set(names.TABLES))}")
+    tables.clear(out_dir)
     for name, frame in made.items():
         tables.write(tables.with_experiments(frame, settings.experiments), out_dir, name)
     tables.finish(out_dir, files.digests | of_said)
@@ -186,11 +192,8 @@ def _papers(scores: pd.DataFrame, files: inputs.Files) -> Frames:
         "audit_published": audit.beside_published(paper_tables.grid(scores)),
     }
     corrected = _corrected(scores)
-    for family in dict.fromkeys(files.models.values()):
-        for grouping in GROUPINGS:
-            wide = paper_tables.int8(corrected, family, grouping)
-            if wide is not None:
-                made[paper_tables.int8_name(family, grouping)] = wide
+    for family, grouping in product(FAMILIES, GROUPINGS):
+        made[names.int8(family, grouping)] = paper_tables.int8(corrected, family, grouping)
     return made
 
 

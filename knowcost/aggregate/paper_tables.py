@@ -124,24 +124,19 @@ def parameters(models: Mapping[str, str], manifests: Sequence[Mapping[str, Any]]
     return frame.drop(columns=[name for name in variants.ATTENTION_PARTS if frame[name].isna().all()])
 
 
-def int8_name(family: str, grouping: str) -> str:
-    """The name of the table that `int8` makes for a family under a grouping."""
-    return f"int8_{family}" if grouping == variants.GROUPINGS[0] else f"int8_{family}_{grouping}"
-
-
-def int8(scores: pd.DataFrame, family: str, grouping: str) -> pd.DataFrame | None:
+def int8(scores: pd.DataFrame, family: str, grouping: str) -> pd.DataFrame:
     """Tables 3 to 5 for one family: accuracy in percent of dense, int8 and prune + int8, model x benchmark.
 
     Columns: baseline, int8_<scope>..., then prune<level>_int8_<scope>... for the scopes and levels that were run (L1
     pruning), and each again with the printed value where there is one. A row for every model and benchmark of the
-    family; a missing cell is empty. None if nothing was quantized.
+    family; a missing cell is empty. No row if nothing was quantized.
     """
     rows = grid(scores[scores["family"] == family])
     rows = rows[rows["method"].isin([variants.DENSE, "int8", "magnitude+int8"])]
     kinds = ["quantize", "prune_quantize"]
     treated = rows[rows["experiment"].isin(kinds)]
     if grouping not in set(treated["grouping"]):
-        return None
+        return pd.DataFrame(columns=["model", "benchmark", "baseline"])
     treated = under(treated, grouping)
     columns = treated[["experiment", "scope", "level", "variant"]].drop_duplicates("variant")
     columns = columns.assign(a=columns["experiment"].map(kinds.index), b=columns["scope"].map(SHOWN_SCOPES.index))

@@ -5,6 +5,7 @@ rounded, and texts such that no spreadsheet computes them and no terminal obeys 
 numbers how it is rounded; one of counts holds whole numbers or nothing.
 """
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from knowcost.aggregate import STAGE_VERSION
+from knowcost.aggregate.names import MADE_FROM
 from knowcost.common import display, seal
 from knowcost.common.errors import InputError
 from knowcost.common.files import atomic, read_json, write_json
@@ -92,7 +94,6 @@ TEXT = {
     "against", "answered_by", "ended", "id", "judge", "question", "relation", "rubric", "second_judge", "text",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself
-MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 TREATMENT = ["variant", "method", "experiment", "grouping", "scope", "level", "strength"]
 STUDY_EXPERIMENTS = "study_experiments"  # beside `experiment` in every table with a variant a row
 HOW = ["batch_plan", "dtype", "int8_engine", "int8_activations"]  # of a scores file's metadata
@@ -160,6 +161,15 @@ def counts(reasons: Mapping[str, int] | None) -> str:
     return "; ".join(f"{reason}: {count}" for reason, count in sorted((reasons or {}).items()))
 
 
+def clear(folder: str | Path) -> None:
+    """Remove what lies in a folder of tables, but for hidden files: a table of another run is none of this one's."""
+    for path in Path(folder).glob("[!.]*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     """Write a frame as <name>.parquet and <name>.csv, each atomically.
 
@@ -219,7 +229,7 @@ def read(folder: str | Path) -> dict[str, pd.DataFrame]:
 def _read(path: Path) -> pd.DataFrame:
     table = parquet.read_table(path)
     if table.schema.metadata != {name.encode(): version.encode() for name, version in VERSION.items()}:
-        raise InputError(f"{path}: made by another version of knowcost; run Snakemake again, which makes it anew")
+        raise InputError(f"{path}: made by another version of knowcost; run `snakemake -R tables`, which makes it anew")
     return table.to_pandas()
 
 

@@ -121,6 +121,11 @@ def cell_at(scores: str | Path) -> tuple[str, str, str]:
     return model, variant, Path(scores).stem
 
 
+def table(name: str, kind: str) -> str:
+    """One of a run's tables; kind: parquet, with exact types, or csv, for people."""
+    return f"{TABLES}/{name}.{kind}"
+
+
 def kept_dir(model: str, variant: str) -> str:
     """Folder of all that a variant ever answered (knowcost/score/kept.py)."""
     return f"{archive_dir(model, variant)}/{SCORES}/.kept"

@@ -10,6 +10,7 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
+from knowcost.compress.calibration import texts
 from knowcost.compress.methods import magnitude
 from knowcost.judge import rubric
 from knowcost.plan import config, judges
@@ -151,6 +152,18 @@ def recovery_data(study: Study, variant: Variant) -> str:
     """The name of the texts that a recovered variant is trained on, or would be by default: those that its recovery
     names, else those that its compression looked at, else the study's main ones."""
     return variant.recovered_on or study.config["calibration"]["name"]
+
+
+def calibration_texts(study: Study) -> list[str]:
+    """The names of the texts that the study's compressions look at, or its recoveries are trained on."""
+    names = []
+    for _, slug in archives(study):
+        variant = parse(slug)
+        if any(registry.METHODS[step.method].needs_data for step in variant.steps):
+            names.append(variant.calibration or study.config["calibration"]["name"])
+        if variant.recovery:
+            names.append(recovery_data(study, variant))
+    return list(dict.fromkeys(texts.texts_of(study.config, name) for name in names))
 
 
 def _variant(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from knowcost.aggregate import names
 from knowcost.aggregate.asked import asked
-from knowcost.aggregate.paper_tables import PRINTED, grid, int8_name
+from knowcost.aggregate.paper_tables import PRINTED, grid
 from knowcost.papers.cost_of_compression import index as paper
 from knowcost.report.table import GONE, Cell, Column, Table, columns, number, row, whole
 from knowcost.spec.families import LABELS
@@ -40,14 +41,14 @@ def tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
     made = [_weights(data["parameters"])]
     for grouping in GROUPINGS:
         for family, theirs in numbers.items():
-            if int8_name(family, grouping) in data:
+            if len(data[names.int8(family, grouping)]):
                 made.append(_int8(data, family, grouping, theirs if grouping == GROUPINGS[0] else None))
     return made
 
 
 def _int8(data: Mapping[str, pd.DataFrame], family: str, grouping: str, theirs: int | None) -> Table:
     """One of Tables 3 to 5, or its like under another grouping; theirs: its number, if the paper has it."""
-    frame = data[int8_name(family, grouping)]
+    frame = data[names.int8(family, grouping)]
     note = f"Table {theirs} of the thesis. " if theirs else ""
     note += "Accuracy in percent of the dense model (baseline), after int8, and after pruning followed by int8. "
     note += _asked(data, family) + _printed_too(frame)
@@ -163,7 +164,7 @@ def index(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any]]
 
 
 def _table(entry: Mapping[str, Any], data: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
-    if "family" in entry and int8_name(entry["family"], GROUPINGS[0]) not in data:
+    if "family" in entry and data[names.int8(entry["family"], GROUPINGS[0])].empty:
         return []
     return [(f"table-{entry['number']}", PLACES[entry["shown"]])]
 

@@ -16,7 +16,7 @@ def test_another_mode_makes_the_archives_anew_and_asks_nothing_again(project):
     deleted.unlink()
     shutil.rmtree(deleted.parent / ".kept")
     project.write_config(lambda config: config.update(archive="recipe"))
-    assert project.planned() == {"compress": 6} | SCORES | AGGREGATES
+    assert project.planned() == {"compress_variant": 6} | SCORES | AGGREGATES
     run = project.snakemake()
     assert re.findall(r"one (\S+) first: ", run.stderr) == ["magnitude-20@attention"]
     assert [cell.read_bytes() for cell in cells] == before
@@ -46,4 +46,4 @@ def test_a_model_s_own_mode_and_another_shard_size(project):
     (project.folder / "models.tsv").write_text(
         "name\tfamily\tsource\tarchive\none\tencoder\t./checkpoints/bert\tchanged\n"
     )
-    assert project.planned() == {"compress": 6} | SCORES | AGGREGATES
+    assert project.planned() == {"compress_variant": 6} | SCORES | AGGREGATES

@@ -38,11 +38,11 @@ def weights(project):
 
 
 def test_archives_of_a_project_copied_without_times_are_kept(copied):
-    assert copied.planned()["compress"] == 6
+    assert copied.planned()["compress_variant"] == 6
     before, inode = weights(copied), (copied.folder / "resources/models/one/tokenizer.json").stat().st_ino
     manifests = sorted(path.relative_to(copied.folder) for path in copied.folder.glob("results/one/*/manifest.json"))
     run = copied.snakemake(*map(str, manifests))
-    assert jobs(run) == {"fetch_model": 1, "thresholds": 1, "compress": 6}
+    assert jobs(run) == {"fetch_model": 1, "thresholds": 1, "compress_variant": 6}
     assert weights(copied) == before and len(before) == 6
     assert (copied.folder / "resources/models/one/tokenizer.json").stat().st_ino == inode
     assert run.stderr.count("so it is kept") == 7, "six archives and a model"
@@ -57,6 +57,6 @@ def test_links_of_a_project_lead_into_it_wherever_it_stands(project):
 
 def test_a_link_that_leads_nowhere_is_named(project):
     shutil.rmtree(project.folder / "checkpoints/bert")
-    run = project.snakemake("results/one/dense/manifest.json", "--forcerun", "compress", check=False)
+    run = project.snakemake("results/one/dense/manifest.json", "--forcerun", "compress_variant", check=False)
     assert run.returncode
     assert "resources/models/one/model.safetensors: a link to ../../../checkpoints/bert/model.safetensors" in run.stderr

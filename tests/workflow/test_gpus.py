@@ -25,7 +25,7 @@ def gpus(run):
 def test_the_paper_s_13_models_ask_for_gpus_on_slurm_and_a_dry_run_shows_all_jobs(root, tmp_path):
     preset = root / "config/presets/paper.yaml"
     run = planned(root, tmp_path, "--configfile", str(preset))
-    assert jobs(run)["compress"] == len(design.archives(config.load(yaml.safe_load(preset.read_text()))))
+    assert jobs(run)["compress_variant"] == len(design.archives(config.load(yaml.safe_load(preset.read_text()))))
     by_model = {}
     for rule, count in gpus(run).items():
         by_model.setdefault(re.fullmatch(r"score_(.+)-(?:float|int8)(?:-[01]+)?", rule)[1], set()).add(count)

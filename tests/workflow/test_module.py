@@ -30,7 +30,7 @@ def test_a_module_needs_only_the_keys_that_differ(root, tmp_path):
     planned = jobs(snakemake(tmp_path, "-n", "--quiet", "reason"))
     # The benchmarks are those of the workflow's own table.
     assert planned["fetch_benchmark"] == 8
-    assert (planned["compress"], planned["score_mine-float"], planned["report"]) == (2, 1, 1)
+    assert (planned["compress_variant"], planned["score_mine-float"], planned["report"]) == (2, 1, 1)
 
 
 def test_a_module_s_scripts_read_the_defaults_too(project):

@@ -113,7 +113,7 @@ def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path):
     """The paper's is in test_gpus.py, the demo's below."""
     options = ["--directory", str(tmp_path), "--quiet", "reason", "--configfile", "config/presets/compressors.yaml"]
     run = snakemake(root, "-n", *options, **OFFLINE)
-    assert jobs(run)["compress"] == len(design.archives(study(root, "compressors")))
+    assert jobs(run)["compress_variant"] == len(design.archives(study(root, "compressors")))
 
 
 def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):
@@ -129,7 +129,7 @@ def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):
         [sys.executable, "-c", code], cwd=root, env=os.environ | OFFLINE, capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
-    assert jobs(run)["compress"] + jobs(run)["recover"] == len(design.archives(study(root, "demo")))
+    assert jobs(run)["compress_variant"] + jobs(run)["recover_variant"] == len(design.archives(study(root, "demo")))
     assert run.stdout.splitlines()[-1] == "", run.stdout
 
 

@@ -40,7 +40,7 @@ def test_raising_a_stage_version_reruns_that_stage_and_what_follows(project):
     version_of(project, "score/__init__.py", "next")
     assert project.planned() == SCORES | AGGREGATES
     version_of(project, "compress/__init__.py", "next")
-    assert project.planned() == {"thresholds": 1, "compress": 6} | SCORES | AGGREGATES
+    assert project.planned() == {"thresholds": 1, "compress_variant": 6} | SCORES | AGGREGATES
 
 
 def test_another_name_of_an_experiment_makes_the_tables_anew_and_nothing_else(project):
@@ -54,7 +54,7 @@ def test_another_name_of_an_experiment_makes_the_tables_anew_and_nothing_else(pr
 def test_a_new_model_runs_its_own_cells_and_the_aggregates(project):
     project.add_row("models.tsv", "two", "encoder", "./checkpoints/distilbert")
     scores = {rule.replace("one", "two"): 1 for rule in SCORES}
-    assert project.planned() == {"fetch_model": 1, "thresholds": 1, "compress": 6} | scores | AGGREGATES
+    assert project.planned() == {"fetch_model": 1, "thresholds": 1, "compress_variant": 6} | scores | AGGREGATES
 
 
 def test_a_version_that_was_compressed_elsewhere_runs_its_own_jobs_and_the_aggregates(project):
@@ -91,13 +91,13 @@ def test_a_new_level_plans_only_the_batches_that_its_variants_fall_into(project,
     middle: below.)"""
     project.write_config(with_levels(*levels))
     scores = {f"score_one-float-{bits}": 1 for bits in batches}
-    assert project.planned() == ({"compress": 2} | scores | AGGREGATES if batches else {"report": 1})
+    assert project.planned() == ({"compress_variant": 2} | scores | AGGREGATES if batches else {"report": 1})
 
 
 def test_a_new_level_compresses_and_asks_only_its_variants(project):
     project.write_config(with_levels(20, 30, 40))
     run = project.snakemake("--omit-from", "tables")
-    assert jobs(run) == {"compress": 2, "score_one-float-00": 1, "score_one-float-01": 1}
+    assert jobs(run) == {"compress_variant": 2, "score_one-float-00": 1, "score_one-float-01": 1}
     asked = re.findall(r"one (\S+) first: ", run.stderr)
     assert sorted(asked) == ["magnitude-30@attention", "magnitude-30@overall"]
     assert project.planned() == AGGREGATES
@@ -141,14 +141,14 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
     project.write_config(with_data)
     halved = {"score_one-float-10": 1, "score_one-float-11": 1}
     run = project.snakemake("--omit-from", "tables")
-    assert jobs(run) == {"fetch_calibration": 1, "calibrate": 1, "compress": 1} | halved
+    assert jobs(run) == {"fetch_calibration": 1, "calibrate": 1, "compress_variant": 1} | halved
     assert project.planned() == AGGREGATES
     manifests = project.folder / "results/one"
     about = json.loads((manifests / "wanda-2of4@overall/manifest.json").read_text())["calibration"]
     assert (about["samples"], about["length"], len(about["sha256"])) == (4, 16, 64)
     assert "calibration" not in json.loads((manifests / "magnitude-20@overall/manifest.json").read_text())
     project.write_config(lambda config: (with_data(config), config["calibration"].update(seed=5)))
-    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-float-10": 1} | AGGREGATES
+    assert project.planned() == {"calibrate": 1, "compress_variant": 1, "score_one-float-10": 1} | AGGREGATES
 
     def with_two(config):
         with_data(config)
@@ -156,7 +156,7 @@ def test_only_methods_that_look_at_data_depend_on_it(project):
         config["study"]["experiments"][-1]["calibrations"] = ["mine", "again"]
 
     project.write_config(with_two)
-    assert project.planned() == {"calibrate": 1, "compress": 1, "score_one-float-0": 1} | AGGREGATES
+    assert project.planned() == {"calibrate": 1, "compress_variant": 1, "score_one-float-0": 1} | AGGREGATES
     manifest = manifests / "wanda-2of4@overall~again/manifest.json"
     project.snakemake(str(manifest.relative_to(project.folder)))
     assert project.planned() == {"score_one-float-0": 1} | AGGREGATES
@@ -170,7 +170,7 @@ def test_a_tokenizer_that_is_edited_in_place_is_fetched_and_asked_again(project)
     for path in folder.iterdir():
         os.utime(path)
     assert project.planned() == {}  # touched, and the same
-    again = {"fetch_model": 1, "thresholds": 1, "compress": 6} | SCORES | AGGREGATES
+    again = {"fetch_model": 1, "thresholds": 1, "compress_variant": 6} | SCORES | AGGREGATES
     (folder / "added_tokens.json").write_text("{}")
     assert project.planned() == again
     (folder / "added_tokens.json").unlink()
@@ -264,7 +264,7 @@ def test_recoveries_run_what_is_new_and_depend_on_what_they_are_made_of(project)
 
     project.write_config(with_recoveries)
     run = project.snakemake(*(f"results/one/{slug}/manifest.json" for slug in slugs))
-    assert jobs(run) == {"fetch_calibration": 1, "calibrate": 1, "recover": 2}
+    assert jobs(run) == {"fetch_calibration": 1, "calibrate": 1, "recover_variant": 2}
     project.write_config(lambda config: with_recoveries(config, learning_rate=0.1))
     # EoRA is not trained, nothing is compressed, and what was asked before is not asked again.
-    assert project.planned() == {"recover": 1, "score_one-recovered": 1} | AGGREGATES
+    assert project.planned() == {"recover_variant": 1, "score_one-recovered": 1} | AGGREGATES

@@ -1,15 +1,19 @@
 # in:  results/<model>/<variant>/scores/*.parquet, judgements/*.parquet and manifests
 # out: results/tables/*.parquet and *.csv, results/figures/*.svg and *.png
+#
+# Which tables there are is known beforehand (knowcost/aggregate/names.py), so each is a target; figures depend on what
+# was found, and have none but their folder.
 
 
 rule tables:
+    """All tables; or one: results/tables/scores.csv"""
     input:
         cells=[cell.path for cell in CELLS],
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
         judgements=[paths.judgements(*place) for place in JUDGED],
     output:
-        directory(paths.TABLES),
+        names.FILES,
     log:
         paths.log("aggregate", "tables"),
     benchmark:
@@ -27,8 +31,9 @@ rule tables:
 
 
 rule figures:
+    """All figures."""
     input:
-        paths.TABLES,
+        tables=names.SEAL,
     output:
         directory(paths.FIGURES),
     log:

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parents[1]))
 
 from knowcost import aggregate, benchmarks, compress, draw, fetch, judge, recover, score, world
 from knowcost import report as report_stage
+from knowcost.aggregate import names
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import addresses, paths

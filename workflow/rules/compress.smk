@@ -43,6 +43,12 @@ rule calibrate:
 
 
 rule compress:
+    """All compressed models, but not the recovered ones; or one: results/<model>/<variant>/manifest.json"""
+    input:
+        [paths.manifest(*archive) for archive in ARCHIVES if archive[1] not in RECOVERED],
+
+
+rule compress_variant:
     input:
         model=paths.model_source("{model}"),
         thresholds=thresholds_input,

@@ -11,6 +11,7 @@ if JUDGED:
         judge,
 
     rule judge:
+        """What judges say of all texts that were written."""
         input:
             cells=[paths.scores(*place) for place in JUDGED],
             benchmarks=sorted({paths.benchmark(name) for _, _, name in JUDGED}),

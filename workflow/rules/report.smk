@@ -3,8 +3,9 @@
 
 
 rule report:
+    """The page, and all that it is made from."""
     input:
-        tables=paths.TABLES,
+        tables=names.SEAL,
         figures=paths.FIGURES,
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],

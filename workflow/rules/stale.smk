@@ -9,6 +9,7 @@ localrules:
 
 
 rule stale:
+    """What lies in this folder that the study no longer names."""
     log:
         paths.log("stale"),
     script:

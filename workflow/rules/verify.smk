@@ -5,6 +5,7 @@
 
 
 rule verify:
+    """Whether all that there is of this study is what it was when it was made."""
     log:
         paths.log("verify"),
     resources:

@@ -1,9 +1,11 @@
 """Figures from the tables."""
 
+from pathlib import Path
+
 from knowcost.common import log
 
 log.setup(snakemake.log[0])
 
 from knowcost.draw import job as draw
 
-draw.draw(snakemake.input[0], snakemake.output[0])
+draw.draw(Path(snakemake.input.tables).parent, snakemake.output[0])

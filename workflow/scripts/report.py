@@ -15,7 +15,7 @@ config = snakemake.params.config
 
 write(
     Inputs(
-        tables=snakemake.input.tables,
+        tables=Path(snakemake.input.tables).parent,
         figures=snakemake.input.figures,
         manifests=snakemake.input.manifests,
         sources=snakemake.input.sources,

@@ -1,5 +1,7 @@
 """Tables from the per-fact rows of all cells."""
 
+from pathlib import Path
+
 from knowcost.common import log
 
 log.setup(snakemake.log[0])
@@ -10,7 +12,7 @@ aggregate.aggregate(
     list(snakemake.input.cells),
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
-    snakemake.output[0],
+    Path(snakemake.output[0]).parent,
     aggregate.Settings(**{name: snakemake.params[name] for name in ("tolerance", "margin", "domains", "experiments")}),
     list(snakemake.input.judgements),
 )

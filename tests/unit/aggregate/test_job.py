@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from helpers import fake_results
 
-from knowcost.aggregate import gather, tables
+from knowcost.aggregate import gather, names, tables
 from knowcost.aggregate.job import aggregate
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import parquet, paths, seal
@@ -38,12 +38,18 @@ def tiny(folder, right, limit=None, ids=None):
 
 
 def test_aggregate_by_hand(tmp_path):
+    old = tmp_path / "tables/of_another_run.parquet"
+    old.parent.mkdir()
+    old.touch()
     inputs = tiny(tmp_path, {"dense": [1, 1, 1, 0], "magnitude-40@attention": [1, 0, 0, 1]})
     made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
+    assert not old.exists()
     assert sorted(made) == [
         "answer_bias", "audit_final", "audit_published", "benchmarks", "capacity", "cheapest", "claims",
         "claims_levels", "controls", "disciplines", "domains", "drops", "drops_by_model", "examples", "facts",
-        "forgotten_by", "forgotten_first", "halves", "how_asked", "judged", "judges", "matching",
+        "forgotten_by", "forgotten_first", "halves", "how_asked", "int8_decoder", "int8_decoder_canonical",
+            "int8_encoder", "int8_encoder_canonical", "int8_encoder_decoder", "int8_encoder_decoder_canonical",
+            "judged", "judges", "matching",
         "matching_levels", "noise", "overlap",
         "parameters", "perplexity", "phrasings", "probabilities", "recovered", "recovered_overlap", "relearned",
         "scores", "similarity", "training", "written",
@@ -70,7 +76,9 @@ def test_aggregate_by_hand(tmp_path):
     assert (row["kept"], row["forgotten"], row["gained"], row["never_known"]) == (1, 2, 1, 0)
     assert (row["drop_points"], row["macro_points"], row["mcnemar_p"], row["clusters"]) == (25, 25, 1, 4)
     assert set(found["claims"]["verdict"]) == {"not run"}
-    assert found["overlap"].empty
+    assert found["overlap"].empty and found["int8_decoder"].empty
+    files = {path.name for path in (tmp_path / "tables").iterdir()}
+    assert files == {path.rpartition("/")[2] for path in names.FILES}  # which Snakemake waits for
 
 
 def test_probabilities_are_those_of_each_cell_beside_the_dense_models(tmp_path, monkeypatch):

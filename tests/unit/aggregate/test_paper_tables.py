@@ -22,8 +22,8 @@ def test_int8_table_has_the_papers_shape():
     assert wide.iloc[0, 2:].tolist() == pytest.approx([50, 25, 45, 20])
     assert wide.iloc[1, 2] == pytest.approx(40)
     assert wide.iloc[1, 3:].isna().all()  # not run: empty
-    assert paper_tables.int8(drops.scores(rows), "decoder", "paper") is None
-    assert paper_tables.int8(drops.scores(rows), "encoder", "canonical") is None
+    assert paper_tables.int8(drops.scores(rows), "decoder", "paper").empty
+    assert paper_tables.int8(drops.scores(rows), "encoder", "canonical").empty
 
 
 def test_canonical_grouping_borrows_the_scopes_it_draws_alike():

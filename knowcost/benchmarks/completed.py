@@ -26,7 +26,7 @@ def check(row: Mapping[str, str], facts: Sequence[Record], places: Mapping[str, 
         if why := no_completion(fact):
             lacking.setdefault(why, []).append(places.get(fact["id"], fact["id"]))
     count = sum(map(len, lacking.values()))
-    said = "; ".join(f"{len(found)} {why} ({_some(found)})" for why, found in lacking.items())
+    said = "; ".join(f"{len(found)} {why} ({some(found)})" for why, found in lacking.items())
     whom = f"models of family {' or '.join(families)}, which are asked clozes as completions"
     if count == len(facts):
         raise InputError(
@@ -37,5 +37,6 @@ def check(row: Mapping[str, str], facts: Sequence[Record], places: Mapping[str, 
         log.warning("%s: %d of %d clozes will be left out for %s: %s", row["name"], count, len(facts), whom, said)
 
 
-def _some(places: Sequence[str]) -> str:
+def some(places: Sequence[str]) -> str:
+    """The first of some places, as a message names them."""
     return ", ".join(places[:SHOWN]) + (", ..." if len(places) > SHOWN else "")

@@ -28,6 +28,11 @@ def files_of(format: str, source: str | Path) -> list[Path]:
         return [source]
 
 
+def takes_folders(format: str) -> bool:
+    """Whether a source of the format may be a folder."""
+    return format in _LAYOUTS
+
+
 def lama(part: str, source: Path) -> list[Path]:
     """The files of a part of LAMA (a key of FOLDERS), T-REx's templates last. Raises InputError where some are missing.
 

@@ -8,14 +8,14 @@ on first use.
 import importlib
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowcost.benchmarks import completed, expected, ids, sizes
+from knowcost.benchmarks import completed, expected, ids, layouts, sizes
 from knowcost.benchmarks.formats import FORMATS, kind_of
-from knowcost.benchmarks.kinds import COMMON, KINDS, Kind
+from knowcost.benchmarks.kinds import COMMON, KINDS, NEVER, Kind
 from knowcost.common import files, parquet
 from knowcost.common.errors import InputError
 from knowcost.common.records import Record
@@ -43,11 +43,11 @@ class Loaded:
     places: dict[str, str] = field(default_factory=dict)
 
 
-def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None:
+def prepare(row: Mapping[str, str], source: str | Path, out: str | Path, texts: Collection[str] = ()) -> None:
     """Read the official files of one benchmark and write its facts to the parquet file `out`.
 
     row: the benchmark's row of the config table (`name`, `format`, `families` and what it has of OPTIONAL are read).
-    source: local file or folder.
+    source: local file or folder. texts: the names that `stated_in` may have beside NEVER; none if they are not known.
     Logs and records in the metadata how many rows were dropped, by reason. Raises InputError for files that are not
     what the format promises, naming file and line.
     """
@@ -55,6 +55,12 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
     source = Path(source)
     if not source.exists():
         raise InputError(f"benchmark {row['name']}: {source} does not exist; check `source` in the benchmark table")
+    if source.is_dir() and not layouts.takes_folders(row["format"]):
+        held = completed.some(sorted(path.name for path in source.iterdir())) or "nothing"
+        raise InputError(
+            f"benchmark {row['name']}: {source} is a folder, and format {row['format']!r} reads one file; name that in "
+            f"`source` (the folder holds {held})"
+        )
     module, function = FORMATS[row["format"]][1].split(".")
     loaded = getattr(importlib.import_module(f"knowcost.benchmarks.loaders.{module}"), function)(source)
     repeated = ids.settle(loaded.rows)
@@ -63,6 +69,8 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path) -> None
     if not loaded.rows:
         raise InputError(f"benchmark {row['name']}: no usable row in {source} (dropped: {dict(loaded.dropped)})")
     _log_two_right(row["name"], loaded.rows, KINDS[kind])
+    if texts:
+        _log_other_texts(row["name"], loaded, texts)
     chosen = _choose(row, loaded, KINDS[kind])
     completed.check(row, loaded.rows, loaded.places)
 
@@ -156,6 +164,19 @@ def _log_two_right(name: str, rows: list[Record], kind: Kind) -> None:
             count += said.count(said[right]) > 1
     if count:
         log.warning("%s: %d facts offer the right answer twice; only one of the two counts as right", name, count)
+
+
+def _log_other_texts(name: str, loaded: Loaded, texts: Collection[str]) -> None:
+    """Say which facts are stated in texts that the study does not have, perhaps misspelt: nothing comes of that."""
+    others: dict[str, list[str]] = {}
+    for row in loaded.rows:
+        if (said := row.get("stated_in")) and said not in (*texts, NEVER):
+            others.setdefault(said, []).append(loaded.places.get(row["id"]) or row["id"])
+    for said, places in others.items():
+        log.warning(
+            "%s: `stated_in` of %d rows is %r, which is none of this study's texts: %s (%s)",
+            *(name, len(places), said, ", ".join([*texts, NEVER]), completed.some(places)),
+        )
 
 
 def _write(rows: list[Record], kind: str, metadata: Mapping[str, Any], out: str | Path) -> None:

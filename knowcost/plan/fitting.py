@@ -26,7 +26,7 @@ from knowcost.models.headers import read_config
 from knowcost.plan import design
 from knowcost.plan.config import Row, Study
 from knowcost.recover.method import SHORTEST
-from knowcost.recover.registry import method_of
+from knowcost.recover.registry import check_rank, method_of
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
 from knowcost.spec.variants import Step, Variant, parse
@@ -131,11 +131,14 @@ def _check_recoveries(where: str, found: Checkpoint, variants: Iterable[Variant]
     """Raise InputError for the first variant whose recovery the model cannot have, or whose virtual tokens leave
     nothing of its positions."""
     rows = _positions(found.config)
+    layers = [name for name in found.modules if scopes.in_block(found.model_type, name)]
+    sides = [min(found.tensors[f"{name}.weight"].shape) for name in layers]
     for variant in variants:
         if variant.recovery is None:
             continue
         method = method_of(variant.recovery)
         try:
+            check_rank(variant.recovery, sides)
             method.check_config(found.config)
         except InputError as error:
             raise InputError(f"{where}variant {variant.slug!r}: {error}") from None

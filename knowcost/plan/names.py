@@ -7,6 +7,8 @@ from typing import Any
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 
+MAIN = "main"  # of aggregate/relearning.py, which loads pandas
+
 # What lies in results/ beside the models' folders.
 _PAGE = [path for file in (paths.REPORT, paths.STUDY) for path in (file, seal.beside(file))]
 OURS = {Path(path).name for path in (paths.TABLES, paths.FIGURES, *_PAGE)}
@@ -22,6 +24,8 @@ def check(
     _check(config["models"], "model", models, OURS)
     _check(config["benchmarks"], "benchmark", benchmarks)
     _check("other_calibrations", "calibration data", calibrations)
+    if MAIN in config["other_calibrations"]:
+        raise InputError(f"other_calibrations: {MAIN!r} is what the tables call the study's main texts; rename it")
 
 
 def _check(where: str, what: str, names: Iterable[str], ours: Collection[str] = ()) -> None:

@@ -49,6 +49,14 @@ def check(recovery: Recovery) -> None:
         raise InputError(f"{where}: {method.name} takes the options {known}, each once and in alphabetical order")
 
 
+def check_rank(recovery: Recovery, sides: Sequence[int]) -> None:
+    """Raise InputError for a rank that no layer can have. sides: of each layer of the blocks the smaller one."""
+    if sides and method_of(recovery).takes_rank and recovery.sizes[0] > max(sides):
+        raise InputError(
+            f"recovery {str(recovery)!r}: no layer of the blocks has a rank above {max(sides):,}; name a smaller one"
+        )
+
+
 def check_variant(variant: Variant, family: str) -> None:
     """Raise InputError for a recovered variant of a family that there cannot be."""
     if variant.recovery is None:

@@ -5,8 +5,10 @@ from knowcost.common import log
 log.setup(snakemake.log[0], online=True)
 
 from knowcost.benchmarks import prepared
+from knowcost.compress.calibration import texts
 from knowcost.fetch.source import fetch_benchmark_source
 
 most = snakemake.config["download_gb"] * 1e9
 source = fetch_benchmark_source(snakemake.params.row, snakemake.params.downloads, most)
-prepared.prepare(snakemake.params.row, source, snakemake.output[0])
+known = texts.every(snakemake.config) if snakemake.config["other_calibrations"] else ()
+prepared.prepare(snakemake.params.row, source, snakemake.output[0], known)

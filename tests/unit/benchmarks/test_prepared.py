@@ -102,6 +102,25 @@ def test_missing_or_empty_source(tmp_path):
         prepare(tmp_path / "empty.jsonl", tmp_path / "out.parquet")
 
 
+def test_a_folder_where_one_file_is_read_is_named_with_what_it_holds(tmp_path):
+    source = lines(tmp_path / "lambada" / "test.jsonl", {"text": "a b"}).parent
+    with pytest.raises(InputError, match=r"lambada is a folder, .*'lambada' reads one file; .*holds test\.jsonl"):
+        prepare(source, tmp_path / "mine.parquet", "lambada")
+    with pytest.raises(InputError, match=r"expected valid\.jsonl or dev\.jsonl in this folder"):  # PIQA's own
+        prepare(source, tmp_path / "mine.parquet", "piqa")
+
+
+def test_texts_that_the_study_does_not_have_are_named(tmp_path, caplog):
+    told = ["half", "hafl", "never", None, "hafl"]
+    rows = [{**ROW, "id": str(number), "stated_in": said} for number, said in enumerate(told)]
+    source, row = lines(tmp_path / "mine.jsonl", *rows), {"name": "mine", "format": "cloze"}
+    prepared.prepare(row, source, tmp_path / "mine.parquet")
+    assert "stated_in" not in caplog.text
+    prepared.prepare(row, source, tmp_path / "mine.parquet", ["c4", "half"])
+    (said,) = [each.getMessage() for each in caplog.records if "stated_in" in each.getMessage()]
+    assert "of 2 rows is 'hafl'" in said and f"c4, half, never ({source}:2, {source}:5)" in said
+
+
 def test_broken_parquet(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(InputError, match="not a readable parquet file"):

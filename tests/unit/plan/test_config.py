@@ -92,6 +92,7 @@ def experiment(key, value):
         (lambda c: c.update(calibration={"length": 1}), ["calibration.length: 1 is less than the minimum of 2"]),
         (lambda c: c.update(other_calibrations={"b": {"sead": 1}}), ["other_calibrations.b", "'sead' was unexpected"]),
         (lambda c: c.update(other_calibrations={"c4": {"seed": 1}}), ["'c4' is already the name of the main ones"]),
+        (lambda c: c.update(other_calibrations={"main": {"seed": 1}}), ["other_calibrations: 'main' is", "rename it"]),
         (experiment("calibrations", ["c4"]), ["'prune': none of magnitude looks at data; remove `calibrations`"]),
         (
             lambda c: c["study"]["experiments"][0].update(steps=["wanda"], calibrations=["b"]),

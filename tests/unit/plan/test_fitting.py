@@ -147,8 +147,17 @@ def test_prompts_longer_than_the_window_are_refused(here, kind):
             InputError, match=rf"row 'm': variant .*{recovery}.* leave nothing of the model's 64 positions"
         ):
             fitting.check(asked)
-    asked.config["study"]["experiments"][0]["recover"] = ["prompt-62", "lora-r100"]
+    asked.config["study"]["experiments"][0]["recover"] = ["prompt-62", "lora-r16"]
     assert fitting.check(asked) == []
+
+
+@pytest.mark.parametrize("recovery", ["lora-r17", "eora-r999999"])
+def test_a_rank_that_no_layer_has_is_refused(here, recovery):
+    """The layers are 16 x 16, 24 x 16 and 16 x 24; the head, 120 x 16, is in no block."""
+    asked = study(here / "llama", ["gptq"], ["3bit"])
+    asked.config["study"]["experiments"][0]["recover"] = [recovery]
+    with pytest.raises(InputError, match=rf"row 'm': variant .*{recovery}.*: no layer .* has a rank above 16; name a"):
+        fitting.check(asked)
 
 
 def test_answers_as_long_as_the_window_are_refused(here):

@@ -19,10 +19,12 @@ from knowcost.compress.archive.write import SCRATCH
 from knowcost.fetch.alone import LOCK
 from knowcost.recover.export import ADAPTER
 from knowcost.recover.job import STATE
+from knowcost.score import kept
 
 RESULTS, RESOURCES, EXPORTS = "results", "resources", "exports"
 _DOWNLOAD = re.compile("[0-9a-f]{16}")  # as fetch/source.py calls the folder of an address
-_OF_CELLS = (f"{paths.SCORES}/.kept", paths.SCORES, paths.JUDGED)
+KEPT = Path(paths.kept_dir("", "")).name
+_OF_CELLS = (f"{paths.SCORES}/{KEPT}", paths.SCORES, paths.JUDGED)
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +109,12 @@ def remove(found: Sequence[Found]) -> None:
 
 def kept_answers(named: Named) -> list[Path]:
     """Answers that are kept of what the study names, under whatever limit or options they were asked."""
-    folders = [Path(paths.archive_dir(*place)) / _OF_CELLS[0] for place in named.archives]
     known = set(named.cells)
     return [
         path
-        for place, folder in zip(named.archives, folders, strict=True)
-        for path in _files(folder)
-        if any((*place, name) in known for name in _benchmark_of(path))
+        for model, variant in named.archives
+        for path in _files(Path(paths.kept_dir(model, variant)))
+        if (model, variant, _benchmark_of(path)) in known
     ]
 
 
@@ -151,21 +152,21 @@ def _cells(named: Named) -> Iterator[Found]:
     for model, variant in named.archives:
         for inside in _OF_CELLS:
             for path in _files(Path(paths.archive_dir(model, variant), inside)):
-                names = _benchmark_of(path)
-                if names and not any((model, variant, name) in known for name in names):
-                    found.setdefault((model, names[-1]), []).append(path)
+                name = _benchmark_of(path)
+                if name and (model, variant, name) not in known:
+                    found.setdefault((model, name), []).append(path)
     for (model, benchmark), files in found.items():
         yield Found("cells", paths.scores(model, "*", benchmark), files)
 
 
-def _benchmark_of(path: Path) -> list[str]:
-    """What the benchmark of a cell's file may be called: kept answers have a key and a count behind its name, and a
-    benchmark may have dots in its own. [] for what is no such file."""
+def _benchmark_of(path: Path) -> str | None:
+    """The benchmark of a cell's file, or of its seal; None for what is no such file. (Kept answers of earlier versions
+    have its name alone.)"""
     name = path.name.removesuffix(seal.SUFFIX)
     if not name.endswith(".parquet") or name.startswith("."):
-        return []
-    stem = name.removesuffix(".parquet")
-    return [stem, *([stem.rsplit(".", 2)[0]] if path.parent.name == ".kept" and stem.count(".") >= 2 else [])]
+        return None
+    found = kept.parse(name) if path.parent.name == KEPT else None
+    return found.benchmark if found else name.removesuffix(".parquet")
 
 
 def _benchmarks(named: Named) -> Iterator[Found]:

@@ -27,7 +27,7 @@ from knowcost.compress.archive import rebuild, storage
 from knowcost.compress.registry import is_dynamic
 from knowcost.recover import archive
 from knowcost.score import STAGE_VERSION, kept
-from knowcost.score.cells import Settings, asked_of, cell_key, depends_on_batch, is_beside_dense, is_valid, read
+from knowcost.score.cells import Settings, asked_of, cell_key, depends_on_batch, is_beside_dense, read
 from knowcost.score.plan import Sampling, asked_twice, plan
 from knowcost.spec.variants import DENSE
 
@@ -46,9 +46,12 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
         stale = {}
         for name in names:
             key = cell_key(manifest, name, settings, dense.of(name))
-            found = _kept((model, variant, name), key)
+            place = model, variant, name
+            found = kept.whole(place, key)
+            if not (found and found.covers(settings.limit)):
+                found = kept.take_over(place, key, found.facts if found else 0) or found
             if found and found.covers(settings.limit):
-                kept.hand_over((model, variant, name), found, settings.limit)
+                kept.hand_over(place, found, settings.limit)
             else:
                 stale[name] = _Stale(key, found)
         if not stale:
@@ -66,13 +69,6 @@ class _Stale:
 
     key: str
     kept: kept.Kept | None
-
-
-def _kept(place: tuple[str, str, str], key: str) -> kept.Kept | None:
-    """What is kept of a cell to the most facts, whole and of this key."""
-    model, variant, name = place
-    found = kept.widest(kept.listed(model, variant), name, key)
-    return next((each for each in found if is_valid(each.path(model, variant), key)), None)
 
 
 class _Dense:

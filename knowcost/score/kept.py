@@ -11,6 +11,8 @@ of their own, and the two are put together. Snakemake knows nothing of this fold
 written, and a cell that went on to other facts.
 """
 
+import glob
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 DIGITS = 16  # of a key in a file's name; the file itself has all
 ALL = "all"
+
+log = logging.getLogger(__name__)
+
 _NAME = re.compile(rf"(?P<benchmark>.+)\.(?P<key>[0-9a-f]{{{DIGITS}}})\.(?P<through>{ALL}|[1-9][0-9]*)\.parquet")
 
 
@@ -95,6 +100,31 @@ def keep(place: tuple[str, str, str], rows: "pa.Table", about: Mapping[str, Any]
             for path in (other.path(model, variant), seal.beside(other.path(model, variant))):
                 path.unlink(missing_ok=True)
     return made
+
+
+def whole(place: tuple[str, str, str], key: str) -> Kept | None:
+    """What is kept of a cell to the most facts, undamaged and of this key."""
+    model, variant, benchmark = place
+    found = widest(listed(model, variant), benchmark, key)
+    return next((each for each in found if cells.is_valid(each.path(model, variant), key)), None)
+
+
+def take_over(place: tuple[str, str, str], key: str, more_than: float) -> Kept | None:
+    """Keep what the same variant of another model was asked under the same key, of more facts than these: the model was
+    renamed, or is a second row of its checkpoint. None where there is no such thing."""
+    model, variant, benchmark = place
+    widest_of: tuple[str, Kept] | None = None
+    for folder in sorted(Path().glob(paths.kept_dir("*", glob.escape(variant)))):
+        other, _ = paths.archive_at(folder.parent)
+        found = whole((other, variant, benchmark), key) if other != model else None
+        if found and found.facts > more_than:
+            widest_of, more_than = (other, found), found.facts
+    if widest_of is None:
+        return None
+    other, found = widest_of
+    rows, about = cells.read(found.path(other, variant))
+    log.info("%s %s %s: taken over from %s, whose weights are the same", *place, other)
+    return keep(place, rows, about | {"model": model})
 
 
 def hand_over(place: tuple[str, str, str], kept: Kept, limit: int | None) -> None:

@@ -13,6 +13,7 @@ from knowcost.report import unnamed
 from knowcost.report.stale import stale
 from knowcost.report.unnamed import Named
 
+KEY = "0123456789abcdef"
 PRUNED = "magnitude-40@overall"
 NAMED = Named(
     models=["one", "brought"],
@@ -33,9 +34,10 @@ KEPT = [  # of the study, of somebody, and what is never removed
     "results/one/dense/manifest.json",
     "results/one/dense/scores/boolq.parquet",
     "results/one/dense/scores/notes.csv",
-    "results/one/dense/scores/.kept/boolq.0f.20.parquet",
-    "results/one/dense/scores/.kept/boolq.1f.all.parquet",
-    "results/one/dense/scores/.kept/a.b.c.0f.all.parquet",
+    f"results/one/dense/scores/.kept/boolq.{KEY}.20.parquet",
+    f"results/one/dense/scores/.kept/boolq.{KEY}.all.parquet",
+    "results/one/dense/scores/.kept/boolq.parquet",  # of an earlier version
+    f"results/one/dense/scores/.kept/a.b.c.{KEY}.all.parquet",
     "results/one/brought-brought/manifest.json",
     "results/old/drawings/magnitude.svg",
     "resources/models/one/source.json",
@@ -59,7 +61,7 @@ STALE = {
     "resources/models/old": ["source.json", ".source.json", ".lock", "model.safetensors", ".cache/hub/a"],
     "resources/revisions/old.json": [""],
     "results/old": ["thresholds.json", ".thresholds.json", "calibration/c4.parquet", "dense/manifest.json",
-                    "dense/config.json", "dense/scores/boolq.parquet", "dense/scores/.kept/boolq.0f.all.parquet",
+                    "dense/config.json", "dense/scores/boolq.parquet", f"dense/scores/.kept/boolq.{KEY}.all.parquet",
                     "dense/judgements/boolq.parquet", f"{PRUNED}/.manifest.json"],
     f"results/one/{PRUNED}": ["manifest.json", "model.safetensors", "scores/boolq.parquet"],
     f"results/one/{PRUNED}^lora-r4": [".training/state.bin"],
@@ -71,7 +73,7 @@ STALE = {
     f"exports/one/{PRUNED}": ["manifest.json", "model.safetensors"],
     f"exports/one/{PRUNED}^lora-r4": ["SHA256SUMS", "manifest.json", "adapter/adapter_model.safetensors"],
 }  # fmt: skip
-PIQA = ["scores/piqa.parquet", "scores/.kept/piqa.0f.20.parquet", "judgements/piqa.parquet"]
+PIQA = ["scores/piqa.parquet", f"scores/.kept/piqa.{KEY}.20.parquet", "judgements/piqa.parquet"]
 UNSEALED = ("web", "SHA256SUMS", ".lock", ".training", "notes", "lora-r4")
 
 
@@ -222,7 +224,7 @@ def test_nothing_is_removed_while_another_snakemake_is_at_work(folder, caplog):
 
 def test_kept_answers_and_what_is_missing_are_said(folder, caplog):
     said = lines(caplog)
-    assert any(line.startswith("Never removed: 3 kept answers of what the study names") for line in said)
+    assert any(line.startswith("Never removed: 4 kept answers of what the study names") for line in said)
     missing = [line for line in said if "are not made yet" in line]
     assert missing[0].startswith(
         "3 results of this study are not made yet, the first is results/one/dense/scores/a.b.c"

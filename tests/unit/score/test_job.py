@@ -99,6 +99,24 @@ def test_fewer_facts_are_the_beginning_of_what_is_kept_and_of_more_only_the_new_
     assert len([path for path in kept.iterdir() if path.suffix == ".parquet"]) == 1  # it holds the others
 
 
+def test_a_renamed_model_is_not_asked_what_was_asked_of_the_same_weights(study, asked):
+    def renamed(limit):
+        score.score("n", ["dense"], ["own"], cells.Settings(options=OPTIONS, limit=limit))
+        return cells.read(paths.scores("n", "dense", "own"))
+
+    write_benchmark(study, 9)
+    rows, about = run(limit=6)
+    archive.make_archive("n", "dense", archive.Inputs(study / "model"), paths.archive_dir("n", "dense"))
+    first, said = renamed(4)
+    assert first.equals(rows.slice(0, 4)) and asked == [slice(None, 6)]
+    assert (about["model"], said["model"], said["limit"], said["asked"]) == ("m", "n", 4, 4)
+    cells.check_place(paths.scores("n", "dense", "own"), said)
+    shutil.rmtree("results/m")
+    assert renamed(6)[0].equals(rows) and len(asked) == 1, "all of it was taken over"
+    renamed(None)
+    assert asked == [slice(None, 6), slice(6, None)], "only what nobody was asked"
+
+
 def test_counts_are_of_the_facts_that_were_asked(study, asked):
     """Of nine facts the answers to the second and the sixth are no token."""
     lines = [{"id": str(i), "cloze": f"w{i} [MASK]", "answer": "no such" if i in (1, 5) else "w9"} for i in range(9)]

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from helpers import explained
 from helpers.copies import ROOT, copy_workflow
 from helpers.flips import check_flips, handed_on, run_of
 
@@ -198,3 +200,30 @@ def test_a_flipped_bit_in_any_of_fifty_files_is_named(demo):
     found = handed_on(demo)
     assert {path.suffix for path in found} >= {".arrow", ".csv", ".html", ".jsonl", ".parquet", ".png", ".svg"}
     check_flips(demo, run_of(demo, yaml.safe_load((demo / "small.yaml").read_text())), count=50)
+
+
+def test_every_column_and_every_key_of_every_file_is_explained(demo):
+    """docs/files.md beside what a run writes; beside the schemas: tests/unit/docs/test_files.py."""
+    told, itself = explained.names(ROOT / "docs/files.md"), "what a file says of itself"
+    scores = set().union(*(names for title, names in told.items() if title.startswith("Scores: ")))
+    kinds = told["Prepared benchmarks: columns of all kinds"] | told["Prepared benchmarks: columns of a kind"]
+    files = {
+        "resources/benchmarks/*.parquet": (kinds, told[f"Prepared benchmarks: {itself}"]),
+        "results/*/*/scores/*.parquet": (scores, told[f"Scores: {itself}"]),
+        "results/*/*/judgements/*.parquet": (told["Judgements"], told[f"Judgements: {itself}"]),
+        "results/*/calibration/*.parquet": (told["Calibration windows"], told[f"Calibration windows: {itself}"]),
+        "results/*/*/training.parquet": (told["Training of a recovery"], told[f"Training of a recovery: {itself}"]),
+    }
+    for pattern, (columns, keys) in files.items():
+        found = list(demo.glob(pattern))
+        assert found
+        for path in found:
+            schema = pq.read_schema(path)
+            assert set(schema.names) <= columns and json.loads(schema.metadata[b"knowcost"]).keys() <= keys, path
+    for name in ("manifest", "source", "study"):
+        found = list(demo.glob(f"re*/**/{name}.json"))
+        assert found
+        for path in found:
+            assert json.loads(path.read_text()).keys() <= told[f"`{name}.json`"], path
+    for path in demo.glob("resources/calibration/*.arrow"):
+        assert set(pa.ipc.open_file(path).schema.names) == told["Calibration texts"]

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers import fake_results
+from helpers import explained, fake_results
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.job import aggregate
@@ -26,12 +26,8 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def told(root):
     """{tables that a section is about: columns that it explains}; () for those that all share."""
-    found = {}
-    for section in (root / "docs/results.md").read_text().split("\n## ")[1:]:
-        firsts = re.findall(r"^\| (`[^|]+) \| \S", section, re.M)
-        names = {name for first in firsts for name in re.findall(r"`(\w+)`", first)}
-        found[tuple(re.findall(r"`(\w+)`", section.split("\n")[0]))] = names
-    return found
+    found = explained.names(root / "docs/results.md")
+    return {tuple(re.findall(r"`(\w+)`", title)): names for title, names in found.items()}
 
 
 def test_every_column_of_a_told_table_is_explained(made, told):

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 from knowcost.common import files, parquet, paths, seal
 from knowcost.score import cells
 from knowcost.score.places import before, joined, metadata
+from knowcost.spec.variants import Variant
+from knowcost.spec.variants import parse as parse_variant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,20 +113,22 @@ def whole(place: tuple[str, str, str], key: str) -> Kept | None:
 
 def take_over(place: tuple[str, str, str], key: str, more_than: float) -> Kept | None:
     """Keep what the same variant of another model was asked under the same key, of more facts than these: the model was
-    renamed, or is a second row of its checkpoint. None where there is no such thing."""
+    renamed, or is a second row of its checkpoint (so may be a version that was compressed elsewhere, whose name is its
+    variant's). None where there is no such thing."""
     model, variant, benchmark = place
-    widest_of: tuple[str, Kept] | None = None
-    for folder in sorted(Path().glob(paths.kept_dir("*", glob.escape(variant)))):
-        other, _ = paths.archive_at(folder.parent)
-        found = whole((other, variant, benchmark), key) if other != model else None
+    slugs = Variant(brought="*").slug if parse_variant(variant).brought else glob.escape(variant)
+    best: tuple[tuple[str, str], Kept] | None = None
+    for folder in sorted(Path().glob(paths.kept_dir("*", slugs))):
+        other = paths.archive_at(folder.parent)
+        found = whole((*other, benchmark), key) if other != (model, variant) else None
         if found and found.facts > more_than:
-            widest_of, more_than = (other, found), found.facts
-    if widest_of is None:
+            best, more_than = (other, found), found.facts
+    if best is None:
         return None
-    other, found = widest_of
-    rows, about = cells.read(found.path(other, variant))
-    log.info("%s %s %s: taken over from %s, whose weights are the same", *place, other)
-    return keep(place, rows, about | {"model": model})
+    other, found = best
+    rows, about = cells.read(found.path(*other))
+    log.info("%s %s %s: taken over from %s %s, whose weights are the same", *place, *other)
+    return keep(place, rows, about | {"model": model, "variant": variant})
 
 
 def hand_over(place: tuple[str, str, str], kept: Kept, limit: int | None) -> None:

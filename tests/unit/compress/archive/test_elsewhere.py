@@ -102,6 +102,21 @@ def test_a_version_of_our_own_making_gets_the_rows_of_our_own_variant(run):
     assert about["weights"] == cells.weights_of(storage.read_manifest(paths.manifest(*PLACE)))
 
 
+def test_a_version_under_another_name_is_not_asked_again(run, monkeypatch):
+    bring()
+    settings = cells.Settings({"device": "cpu", **OPTIONS})
+    job.score("one", [PLACE[1]], ["own"], settings)
+    fetch("again", "./checkpoints/back", parent="one")
+    versions = [brought.Fetched(Path(paths.model_dir(name))) for name in ("again", "one")]
+    brought.describe(("one", "brought-again"), *versions, Path(paths.archive_dir("one", "brought-again")))
+    monkeypatch.setattr(job, "_score_variant", None)
+    job.score("one", ["brought-again"], ["own"], settings)
+    (rows, about), (again, said) = (
+        cells.read(paths.scores("one", slug, "own")) for slug in (PLACE[1], "brought-again")
+    )
+    assert again.equals(rows) and said == about | {"variant": "brought-again"}
+
+
 def test_another_tokenizer_is_said_and_makes_other_cells(run, caplog):
     bring()
     before = storage.read_manifest(paths.manifest(*PLACE))

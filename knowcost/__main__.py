@@ -34,6 +34,12 @@ def _hours(given: argparse.Namespace) -> None:
     hours.main(given.configfile, given.gpu_memory_gb)
 
 
+def _status(given: argparse.Namespace) -> None:
+    from knowcost.plan import status
+
+    status.main(given.configfile)
+
+
 def _propose(given: argparse.Namespace) -> None:
     from knowcost.fetch import propose  # imports torch and transformers
 
@@ -84,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
     of.add_argument("configfile", metavar="CONFIGFILE", help="of the study")
     words = "memory of one GPU in gigabytes, if it is not configured"
     of.add_argument("gpu_memory_gb", metavar="GPU_MEMORY_GB", nargs="?", default="", help=words)
+    of = command("status", _status, "print how far the study in this folder has come")
+    of.add_argument("--configfile", metavar="FILE", help="of the study, as it was given to Snakemake")
     of = command("propose", _propose, "print the block that a model takes in architectures.yaml")
     of.add_argument("folder", metavar="FOLDER", help="of the model, or of its config.json alone")
     return made

@@ -16,3 +16,11 @@ def visible(text: str) -> str:
 def cell(text: str) -> str:
     """`text` as a cell for a spreadsheet: visible, and behind an apostrophe where it would be taken for a formula."""
     return f"'{visible(text)}" if text.startswith(_FORMULA) else visible(text)
+
+
+def size(count: int) -> str:
+    """Bytes in words: "3.2 GB", "12.0 MB", "7 kB", in powers of ten."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6)):
+        if count >= 0.95 * least:
+            return f"{count / least:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"

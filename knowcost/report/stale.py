@@ -1,11 +1,13 @@
 """The target `stale`: lists what the study no longer names, and removes it when it is told the number of that list."""
 
+import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from knowcost.common import paths
+from knowcost.common.display import size
 from knowcost.common.errors import InputError
 from knowcost.report import unnamed
 from knowcost.report.unnamed import Found, Named
@@ -33,8 +35,17 @@ def stale(named: Named, confirmed: str | None) -> None:
         log.info("To remove these, with the options of this run: snakemake --cores 1 stale --config delete=%s", number)
 
 
+def is_at_work() -> bool:
+    """Whether a Snakemake makes something in this folder, or was killed when it did."""
+    for path in Path(LOCKS).glob("*"):
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            if path.read_text(encoding="utf-8").strip():
+                return True
+    return False
+
+
 def _remove(found: Sequence[Found]) -> None:
-    if any(path.read_text(encoding="utf-8").strip() for path in Path(LOCKS).glob("*")):
+    if is_at_work():
         raise InputError(
             "another Snakemake is at work in this folder, or other targets were asked for beside `stale`: nothing was "
             "removed. Run `stale` alone, when that has ended (and `snakemake --unlock` first, if it was killed)"
@@ -42,7 +53,7 @@ def _remove(found: Sequence[Found]) -> None:
     files = unnamed.removable(found)
     freed = unnamed.size(files) - unnamed.size_elsewhere(files)
     unnamed.remove(found)
-    log.info("Removed %d files; %s are free.", len(files), _bytes(freed))
+    log.info("Removed %d files; %s are free.", len(files), size(freed))
 
 
 def _listed(found: Sequence[Found], named: Named) -> Iterable[str]:
@@ -54,20 +65,20 @@ def _listed(found: Sequence[Found], named: Named) -> Iterable[str]:
         yield f"{what}:"
         for each in some:
             said = "; ".join(filter(None, [each.holds, each.stays and f"not removed: {each.stays}"]))
-            yield f"{_bytes(unnamed.size(each.files)):>10}  {each.path}{f' ({said})' if said else ''}"
+            yield f"{size(unnamed.size(each.files)):>10}  {each.path}{f' ({said})' if said else ''}"
     files = [path for each in found for path in each.files]
     if files:
-        yield f"{_bytes(unnamed.size(files)):>10}  in all"
+        yield f"{size(unnamed.size(files)):>10}  in all"
     if linked := unnamed.size_elsewhere(files):
-        yield f"{_bytes(linked):>10}  of it have other names too, of a renamed model perhaps, and stay on the disk"
+        yield f"{size(linked):>10}  of it have other names too, of a renamed model perhaps, and stay on the disk"
     if any(each.path.startswith(unnamed.RESOURCES) and not each.stays for each in found):
         yield "Studies whose `resources` is a link to the one here may still use what is listed of it."
     if any(each.path.startswith(unnamed.EXPORTS) and not each.stays for each in found):
         yield "Move away an export that you want to keep."
     kept = unnamed.kept_answers(named)
     count = sum(path.suffix == ".parquet" for path in kept)
-    size = _bytes(unnamed.size(kept))
-    yield f"Never removed: {count} kept answers of what the study names ({size}), judges' replies, logs."
+    of_kept = size(unnamed.size(kept))
+    yield f"Never removed: {count} kept answers of what the study names ({of_kept}), judges' replies, logs."
     if absent := [path for path in _results(named) if not Path(path).exists()]:
         yield (
             f"{len(absent)} results of this study are not made yet, the first is {absent[0]}. A model that was only "
@@ -77,10 +88,3 @@ def _listed(found: Sequence[Found], named: Named) -> Iterable[str]:
 
 def _results(named: Named) -> list[str]:
     return [paths.manifest(*place) for place in named.archives] + [paths.scores(*place) for place in named.cells]
-
-
-def _bytes(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if count >= 0.95 * size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count / 1e3:.0f} kB"

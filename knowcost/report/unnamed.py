@@ -279,7 +279,10 @@ def _by_inode(files: Iterable[Path]) -> list[tuple[int, bool]]:
     """(bytes on the disk, whether it has other names than these) of each file."""
     names, about = Counter[tuple[int, int]](), {}
     for path in set(files):
-        stat = path.lstat()
+        try:
+            stat = path.lstat()
+        except FileNotFoundError:  # of a run that is at work
+            continue
         names[stat.st_dev, stat.st_ino] += 1
         about[stat.st_dev, stat.st_ino] = stat
     return [(512 * stat.st_blocks, stat.st_nlink > names[key]) for key, stat in about.items()]

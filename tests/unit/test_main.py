@@ -21,7 +21,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     said = capsys.readouterr().out
     assert ended.value.code == 0 and said.startswith("usage: knowcost")
-    assert all(name in said for name in ("answer", "facts", "hours", "propose"))
+    assert all(name in said for name in ("answer", "facts", "status", "hours", "propose"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowcost.benchmarks import completed, expected, ids, layouts, sizes
+from knowcost.benchmarks import completed, expected, ids, layouts, sample, sizes
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import COMMON, KINDS, NEVER, Kind
 from knowcost.common import files, parquet
@@ -44,7 +44,7 @@ class Loaded:
 
 
 def prepare(row: Mapping[str, str], source: str | Path, out: str | Path, texts: Collection[str] = ()) -> None:
-    """Read the official files of one benchmark and write its facts to the parquet file `out`.
+    """Read the official files of one benchmark and write its facts to the parquet file `out`, in the sample's order.
 
     row: the benchmark's row of the config table (`name`, `format`, `families` and what it has of OPTIONAL are read).
     source: local file or folder. texts: the names that `stated_in` may have beside NEVER; none if they are not known.
@@ -115,7 +115,8 @@ def check_kind(path: str | Path, about: Mapping[str, Any]) -> None:
 
 
 def _choose(row: Mapping[str, str], loaded: Loaded, kind: Kind) -> dict[str, Any]:
-    """Do with the rows what the benchmark's row says, in place; returns what the metadata say of it."""
+    """Do with the rows what the benchmark's row says, and put them in the sample's order, in place; returns what the
+    metadata say of it."""
     said: dict[str, Any] = {}
     if most := expected.new_tokens(row):
         said["new_tokens"] = most
@@ -125,6 +126,7 @@ def _choose(row: Mapping[str, str], loaded: Loaded, kind: Kind) -> dict[str, Any
         sizes.classify(loaded.rows, kind.shortened, bounds)
         said["size_bounds"] = list(bounds)
         _log_empty_classes(row["name"], loaded.rows, bounds)
+    loaded.rows[:] = sample.order(loaded.rows, kind)
     if row.get("per_relation"):
         said["per_relation"] = int(row["per_relation"])
         loaded.rows[:] = _first_of_each(loaded.rows, said["per_relation"])

@@ -91,7 +91,7 @@ def _cluster(row: Record) -> str:
 def _label(row: Record, kind: Kind) -> str | None:
     if kind.majority == "place" and kind.choices:
         return str(kind.choices(row)[1])
-    return row["answer"] if kind.majority == "answer" and row["candidates"] else None
+    return row["answer"] if kind.majority == "answer" and row.get("candidates") else None
 
 
 Taken = Counter[Hashable]  # how many facts of each cluster were taken

@@ -8,10 +8,10 @@ SHARED = ("cluster", "fact", "phrasing", "popularity", "stated_in")  # what says
 
 
 def prepare_whole(format, source, out):
-    """(rows, metadata) of what is made of the files at `source`."""
+    """(rows, metadata) of what is made of the files at `source`, by id instead of in the sample's order."""
     prepared.prepare({"name": format, "format": format}, source, out)
     table, metadata = prepared.read(out)
-    return table.to_pylist(), metadata
+    return sorted(table.to_pylist(), key=lambda row: (len(row["id"]), row["id"])), metadata
 
 
 def prepare(format, source, out):

@@ -2,13 +2,11 @@
 
 Either the official folder, of test/<subject>_test.csv and dev/<subject>_dev.csv without header (question, four answers,
 a letter), or one file as the hub has it: `question`, `subject`, `choices`, `answer` (an index). The subject is the
-row's relation. Subjects take turns (the first question of each, then the second, ...), so that a limit asks about as
-many of each.
+row's relation.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
-from itertools import zip_longest
 from pathlib import Path
 
 from knowcost.benchmarks import clusters, layouts
@@ -28,7 +26,7 @@ def without_examples(source: Path) -> Loaded:
         asked, read = _folder(source, "test")
     else:
         asked, read = _file(source), [source]
-    return Loaded(_in_turns(asked, dict.fromkeys(asked, "")), read)
+    return Loaded(_rows(asked, dict.fromkeys(asked, "")), read)
 
 
 def with_examples(source: Path) -> Loaded:
@@ -41,16 +39,16 @@ def with_examples(source: Path) -> Loaded:
         if len(shown.get(subject, ())) < SHOTS:
             raise InputError(f"{source / 'dev'}: expected {SHOTS} examples of {subject}")
     examples = {subject: "".join(map(_solved, shown[subject][:SHOTS])) for subject in asked}
-    return Loaded(_in_turns(asked, examples), [*read, *also])
+    return Loaded(_rows(asked, examples), [*read, *also])
 
 
-def _in_turns(asked: Mapping[str, list[Record]], examples: Mapping[str, str]) -> list[Record]:
-    rows = []
-    for number, turn in enumerate(zip_longest(*asked.values())):
-        for subject, row in zip(asked, turn, strict=True):
-            if row:
-                about = {"id": f"{subject}-{number}", "relation": subject, "examples": examples[subject]}
-                rows.append(about | row)
+def _rows(asked: Mapping[str, list[Record]], examples: Mapping[str, str]) -> list[Record]:
+    """The questions of all subjects, each with its subject's examples and an id out of its number there."""
+    rows = [
+        {"id": f"{subject}-{number}", "relation": subject, "examples": examples[subject]} | row
+        for subject, found in asked.items()
+        for number, row in enumerate(found)
+    ]
     clusters.by_relation(rows)
     return rows
 

@@ -2,8 +2,7 @@
 
 Both choose among the answers of the relation, as in their papers: BEAR among its published answer space, ParaRel among
 the objects of the relation's facts. Of more than CANDIDATES (ParaRel has up to 396) so many are drawn, the same for all
-phrasings and all models, so that a decoder can be asked. Relations take turns (the first fact of each in all its
-phrasings, then the second, ...), so that a limit asks about as many of each. What is left out, counted in the metadata:
+phrasings and all models, so that a decoder can be asked. What is left out, counted in the metadata:
 - a fact or a template that the relation has before (`duplicate`, `same_template`: BEAR has such), a relation with fewer
   than two answers (`no_choice`);
 - a phrasing whose subject holds a mask itself (`several_masks`);
@@ -14,7 +13,6 @@ phrasings, then the second, ...), so that a limit asks about as many of each. Wh
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from knowcost.benchmarks import clusters, layouts
@@ -48,7 +46,6 @@ def bear(source: Path) -> Loaded:
     *paths, metadata = layouts.bear(source)
     about = document(metadata)
     loaded = Loaded([], [*paths, metadata])
-    asked = []
     for path in paths:
         said = about.get(path.stem) if isinstance(about, Mapping) else None
         if not isinstance(said, Mapping):
@@ -57,8 +54,8 @@ def bear(source: Path) -> Loaded:
         facts = _read(path, ("sub_id", "obj_id"), loaded)
         answers = texts(where, said, "answer_space_labels") if "answer_space_labels" in said else _objects(facts)
         relation = Relation(path.stem, [checked(where, each) for each in texts(where, said, "templates")], answers)
-        asked.append(list(_asked(relation, facts, loaded)))
-    return _in_turns(asked, loaded)
+        loaded.rows += _asked(relation, facts, loaded)
+    return _finished(loaded)
 
 
 def pararel(source: Path) -> Loaded:
@@ -69,15 +66,14 @@ def pararel(source: Path) -> Loaded:
     """
     paths = layouts.pararel(source)
     loaded = Loaded([], paths)
-    asked = []
     for facts_of, patterns in zip(paths[::2], paths[1::2], strict=True):
         templates = [checked(where, text(where, record, "pattern")) for where, record in records(patterns)]
         if not templates:
             raise InputError(f"{patterns}: no pattern in it; fetch ParaRel again, or delete the file")
         facts = _read(facts_of, ("uuid",), loaded)
         relation = Relation(facts_of.stem, templates, _objects(facts))
-        asked.append(list(_asked(relation, facts, loaded, article=True)))
-    return _in_turns(asked, loaded)
+        loaded.rows += _asked(relation, facts, loaded, article=True)
+    return _finished(loaded)
 
 
 def checked(where: str, template: str) -> str:
@@ -114,8 +110,8 @@ def _objects(facts: Iterable[tuple[str, Record]]) -> list[str]:
 
 def _asked(
     relation: Relation, facts: list[tuple[str, Record]], loaded: Loaded, article: bool = False
-) -> Iterator[list[Record]]:
-    """For each fact of a relation its rows, one for each template in which it can be asked."""
+) -> Iterator[Record]:
+    """Of each fact of a relation its rows, one for each template in which it can be asked."""
     answers, templates = set(relation.answers), list(dict.fromkeys(relation.templates))
     loaded.dropped["same_template"] += len(facts) * (len(relation.templates) - len(templates))
     for where, fact in facts:
@@ -125,14 +121,14 @@ def _asked(
                 f"{shown(relation.answers)}"
             )
         candidates = draw(fact["fact"], fact["answer"], answers, CANDIDATES)
-        rows = []
         for number, template in enumerate(templates):
             row = {"id": f"{fact['fact']}-{number}", "relation": relation.name, "phrasing": template, **fact}
             row |= {"cloze": filled(template, fact["subject"]), "candidates": candidates}
             why = _unusable(row, article)
-            loaded.dropped.update([why] if why else [])
-            rows += [] if why else [row]
-        yield rows
+            if why:
+                loaded.dropped[why] += 1
+            else:
+                yield row
 
 
 def _unusable(row: Record, article: bool) -> str | None:
@@ -145,10 +141,7 @@ def _unusable(row: Record, article: bool) -> str | None:
     return "article" if article and wrong else None
 
 
-def _in_turns(asked: list[list[list[Record]]], loaded: Loaded) -> Loaded:
-    for turn in zip_longest(*asked, fillvalue=[]):
-        for rows in turn:
-            loaded.rows += rows
+def _finished(loaded: Loaded) -> Loaded:
     clusters.by_relation(loaded.rows)
     loaded.dropped = +loaded.dropped
     return loaded

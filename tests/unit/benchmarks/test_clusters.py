@@ -130,10 +130,8 @@ def test_squad_by_the_second_its_questions_were_made_in(tmp_path):
     names = ["56bf41013aeaaa14008c959b_0", "56bf41013aeaaa14008c959e_0", "56bf57043aeaaa14008c95da_0", "of one's own"]
     rows = [{"id": name, "obj_label": "x", "masked_sentences": [f"{name} [MASK]"]} for name in names]
     jsonl(tmp_path / "Squad" / "test.jsonl", *rows)
-    assert list(clusters("lama_squad", tmp_path, tmp_path / "out").values()) == ["56bf4101"] * 2 + [
-        "56bf5704",
-        "of one's own",
-    ]
+    found = clusters("lama_squad", tmp_path, tmp_path / "out")
+    assert [found[name] for name in names] == ["56bf4101", "56bf4101", "56bf5704", "of one's own"]
 
 
 def test_names_of_texts():

@@ -81,14 +81,14 @@ def official(folder, **subjects):
 LINE = "{},1,2,3,4,{}"
 
 
-def test_mmlu_asks_subjects_in_turns(tmp_path):
+def test_mmlu_of_the_folder_and_of_the_hub(tmp_path):
     source = official(
         tmp_path / "m",
         law=([LINE.format("l0", "A"), LINE.format("l1", "D"), LINE.format('"l2, or ""x"""', "B")], []),
         art=([LINE.format("a0", "C"), LINE.format("a1", "C")], []),
     )
     rows, about = prepare("mmlu", source, tmp_path / "out.parquet")
-    assert [row["id"] for row in rows] == ["art-0", "law-0", "art-1", "law-1", "law-2"]
+    assert [row["id"] for row in rows] == ["art-0", "art-1", "law-0", "law-1", "law-2"]
     assert rows[4] == {"id": "law-2", "relation": "law", "examples": "", "question": 'l2, or "x"',
                        "options": ["1", "2", "3", "4"], "label": 1}  # fmt: skip
     assert list(about["source_sha256"]) == ["test/art_test.csv", "test/law_test.csv"]
@@ -165,5 +165,5 @@ def test_the_real_files(shared, tmp_path):
     labels = Counter(row["label"] for row in prepare("hellaswag", data / "hellaswag/validation.jsonl.gz", out)[0])
     assert sum(labels.values()) == 10042 and set(labels) == {0, 1, 2, 3}
     rows, _ = prepare("mmlu_5shot", data / "mmlu", out)
-    assert len(rows) == 14042 and len({row["relation"] for row in rows[:57]}) == 57
+    assert len(rows) == 14042 and len({row["relation"] for row in rows}) == 57
     assert json.dumps(rows[0]["examples"]).count("Answer:") == 5

@@ -108,8 +108,8 @@ def test_conceptnet_reasons_and_ids(tmp_path):
     )
     rows, metadata = prepare("lama_conceptnet", tmp_path, tmp_path / "out.parquet")
     assert metadata["dropped"] == {"no_mask": 1, "several_masks": 1, "no_answer": 1, "duplicate": 1}
-    assert [r["id"] for r in rows] == ["a", "e:AtLocation:0", "e:AtLocation:1", "e:UsedFor"]
-    assert [r["subject"] for r in rows] == ["pillow", "label", "pillow", "pillow"]
+    assert [r["id"] for r in rows] == ["a", "e:UsedFor", "e:AtLocation:0", "e:AtLocation:1"]
+    assert [r["subject"] for r in rows] == ["pillow", "pillow", "label", "pillow"]
     assert rows[0]["cloze"] == "A pillow is on the [MASK]." and rows[0]["relation"] == "AtLocation"
 
 

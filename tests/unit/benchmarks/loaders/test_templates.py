@@ -45,17 +45,14 @@ def test_bear_asks_every_fact_in_every_template_among_its_answer_space(bear):
     assert belonging(rows) == [
         ("P1-S1-Q1-0", "P1-S1-Q1", "[X] is [Y].", "Blood"),
         ("P1-S1-Q1-1", "P1-S1-Q1", "[Y] is the colour of [X].", "Blood"),
-        ("P2-S1-Q1-0", "P2-S1-Q1", "[X] feels [Y] .", "Blood"),
         ("P1-S2-Q1-0", "P1-S2-Q1", "[X] is [Y].", "Grass"),
         ("P1-S2-Q1-1", "P1-S2-Q1", "[Y] is the colour of [X].", "Grass"),
+        ("P2-S1-Q1-0", "P2-S1-Q1", "[X] feels [Y] .", "Blood"),
     ]
-    assert [row["cloze"] for row in rows[:3]] == [
-        "Blood is [MASK].",
-        "[MASK] is the colour of Blood.",
-        "Blood feels [MASK] .",
-    ]
+    assert [row["cloze"] for row in rows[:2]] == ["Blood is [MASK].", "[MASK] is the colour of Blood."]
+    assert rows[4]["cloze"] == "Blood feels [MASK] ."
     assert rows[0]["answer"] == "red" and rows[0]["candidates"] == ["blue", "green", "red"]
-    assert rows[2]["relation"] == "P2" and rows[2]["candidates"] == ["dry", "wet"]
+    assert rows[4]["relation"] == "P2" and rows[4]["candidates"] == ["dry", "wet"]
     assert about["kind"] == "cloze" and about["dropped"] == {"same_template": 2}  # P1's first template stands twice
     assert sorted(about["source_sha256"]) == ["P1.jsonl", "P2.jsonl", "metadata_relations.json"]
 

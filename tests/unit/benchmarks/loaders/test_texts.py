@@ -37,7 +37,7 @@ def test_c4_is_joined_by_spaces_and_cut(tmp_path, monkeypatch):
 def test_lines_keep_their_ids(tmp_path):
     source = jsonl(tmp_path / "l.jsonl", {"text": "a b", "id": "x", "relation": "r"}, {"text": "c d"})
     rows, about = prepare("lines", source, tmp_path / "out.parquet")
-    assert [(row["id"], row["relation"]) for row in rows] == [("x", "r"), ("1", None)] and about["kind"] == "lines"
+    assert [(row["id"], row["relation"]) for row in rows] == [("1", None), ("x", "r")] and about["kind"] == "lines"
 
 
 @pytest.mark.parametrize("name", ["w.RAW", "w.txt"])

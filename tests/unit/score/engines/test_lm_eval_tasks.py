@@ -79,13 +79,13 @@ def plain(model, file, rows, folder, **more):
 
 
 def ours(model, format, rows, folder, **options):
-    """(rows, metadata) of the same hub rows through the loader and the harness module."""
+    """(rows, metadata) of the same hub rows through the loader and the harness module, in the order of their ids."""
     source, out = folder / "ours.jsonl", folder / "ours.parquet"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     prepared.prepare({"name": format, "format": format}, source, out)
     ending = model.config.is_encoder_decoder
     table, metadata = rows_of(harness, model, word_tokenizer(ending), out, **options)
-    return table, metadata
+    return table.sort_by("id"), metadata
 
 
 @pytest.mark.parametrize("format", TASKS)
@@ -157,7 +157,8 @@ def greedy(model, text, count, ends=(1,)):
 
 
 def trivia(question, *aliases):
-    return {"question_id": question, "question": question, "answer": {"value": aliases[0], "aliases": list(aliases)}}
+    name = str(ASKED.index(question)) if question in ASKED else question
+    return {"question_id": name, "question": question, "answer": {"value": aliases[0], "aliases": list(aliases)}}
 
 
 ASKED = ["capital of Italy", "is Oslo a city in Norway", "Bonn"]

@@ -16,13 +16,15 @@ log = logging.getLogger(__name__)
 def check(row: Mapping[str, str], facts: Sequence[Record], places: Mapping[str, str]) -> None:
     """Log which facts will be left out for the decoders and encoder-decoders that a benchmark's row names, and why.
 
-    places: {id: file and line} of facts, as far as they are known. Raises InputError where none is left.
+    places: {id: file and line} of facts in the file's order, as far as they are known. Raises InputError
+    where none is left.
     """
     families = expected.completers(row)
     if not families:
         return
     lacking: dict[str, list[str]] = {}
-    for fact in facts:
+    line = {name: number for number, name in enumerate(places)}
+    for fact in sorted(facts, key=lambda fact: line.get(fact["id"], 0)):  # people read their file from its top
         if why := no_completion(fact):
             lacking.setdefault(why, []).append(places.get(fact["id"], fact["id"]))
     count = sum(map(len, lacking.values()))

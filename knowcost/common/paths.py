@@ -3,6 +3,7 @@
 Paths are relative to the working directory and plain strings, so that Snakemake's wildcards ("{model}") pass through.
 """
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -138,3 +139,9 @@ def log(stage: str, *parts: str) -> str:
 def timing(stage: str, *parts: str) -> str:
     """Where Snakemake's `benchmark:` writes the seconds and peak memory of a job."""
     return "logs/" + "/".join((stage, *parts)) + ".timing.tsv"
+
+
+def asked_beside(log_or_timing: str | Path) -> Path:
+    """What a job was predicted to take and asked for, beside its log and its timing."""
+    stem = re.sub(r"(\.timing\.tsv|\.log)$", "", str(log_or_timing))
+    return Path(f"{stem}.asked.json")

@@ -1,11 +1,10 @@
-"""The report's account of what was run: models, benchmarks, time, versions, configuration."""
+"""The report's account of what was run: models, benchmarks, versions, configuration."""
 
 import importlib.metadata
 import json
 import platform
 import textwrap
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,7 +15,7 @@ from knowcost import aggregate, report
 from knowcost.compress.registry import methods_of
 from knowcost.recover.registry import method_of, recoveries_of
 from knowcost.report.saying import listed
-from knowcost.report.table import Table, columns, number, row, whole
+from knowcost.report.table import number, whole
 from knowcost.spec.families import LABELS
 from knowcost.spec.recoveries import parse
 from knowcost.spec.variants import DENSE
@@ -94,25 +93,6 @@ def benchmarks(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
         }
         rows.append(benchmark | about)
     return rows
-
-
-def timings(paths: Iterable[str | Path]) -> Table | None:
-    """A row per stage: jobs, seconds, and peak memory in MB, from Snakemake's benchmark files; None without any."""
-    rows = []
-    for path in map(Path, paths):
-        if path.is_file():
-            frame = pd.read_csv(path, sep="\t")
-            stage = path.parts[path.parts.index("logs") + 1].split(".")[0]
-            memory = pd.to_numeric(frame["max_rss"], errors="coerce")  # "-" or "NA" for a job too short to be seen
-            rows.append({"stage": stage, "seconds": frame["s"].sum(), "memory": memory.max()})
-    if not rows:
-        return None
-    made = []
-    for name, jobs in pd.DataFrame(rows).groupby("stage", sort=False):
-        seconds = [number(jobs["seconds"].sum()), number(jobs["seconds"].max())]
-        made.append(row([str(name)], [whole(len(jobs)), *seconds, whole(jobs["memory"].max())]))
-    heads = columns(["stage"], ["jobs", "seconds in all", "longest job", "peak memory (MB)"])
-    return Table("Time", "", heads, made)
 
 
 def versions(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:

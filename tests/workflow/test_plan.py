@@ -9,10 +9,12 @@ from dataclasses import replace
 import yaml
 from helpers.workflow import OFFLINE, jobs, snakemake
 
+from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS
 from knowcost.compress.calibration import texts
 from knowcost.papers.forget_knowledge import printed
 from knowcost.papers.forget_knowledge.domains import COMMON, LANGUAGE, WORLD
-from knowcost.plan import config, design, hours, resources
+from knowcost.plan import asking, config, design, hours, resources, writing
 from knowcost.plan.writing import Written
 
 
@@ -79,11 +81,12 @@ def test_what_texts_take_is_in_the_hours_and_in_the_jobs(root):
     kick = study(root, "llm-kick")
     kick = replace(kick, gpu_memory_gb=80)
     batch = design.batches(kick)[0]
-    job = resources.of_batch(kick, batch)
+    job = resources.of_batch(kick, batch, asking.to_ask(kick, batch.cells))
     asked = sum(1 + (slug == "dense") for slug in batch.variants)
-    assert job.written == Written(asked * (2 * 90 * 256 + (160 + 80) * 1024))
+    assert writing.written(kick, job.asked) == Written(asked * (2 * 90 * 256 + (160 + 80) * 1024))
     assert job in list(hours.jobs(kick))
-    silent = replace(job, written=Written())
+    kinds = {cell: KINDS[kind_of(kick.benchmarks[cell.benchmark]["format"])] for cell in batch.cells}
+    silent = replace(job, asked={cell: 0 if kinds[cell].writes else facts for cell, facts in job.asked.items()})
     assert resources.counted(kick, job)["runtime"] > resources.counted(kick, silent)["runtime"]
 
 
@@ -144,7 +147,7 @@ def test_what_planning_imports_is_light(root):
     """The package's modules that the workflow itself imports, without Snakemake, which loads pandas on its own."""
     lines = (root / "workflow/rules/common.smk").read_text().splitlines()
     imports = [line for line in lines if line.startswith(("from knowcost", "import knowcost"))]
-    assert any(line.startswith("from knowcost.plan import design, ") for line in imports)
+    assert any(line.startswith("from knowcost.plan import asking, design, ") for line in imports)
     heavy = "{'pandas', 'pyarrow', 'scipy', 'matplotlib', 'torch', 'transformers'}"
     code = "\n".join(["import sys", *imports, f"print(*({heavy} & sys.modules.keys()))"])
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)

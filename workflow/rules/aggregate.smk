@@ -19,7 +19,7 @@ rule tables:
     benchmark:
         paths.timing("aggregate", "tables")
     resources:
-        **asks("aggregate"),
+        **asks("tables"),
     params:
         version=aggregate.STAGE_VERSION,
         domains={name: row["domain"] for name, row in STUDY.benchmarks.items() if row.get("domain")},
@@ -41,7 +41,7 @@ rule figures:
     benchmark:
         paths.timing("aggregate", "figures")
     resources:
-        **asks("aggregate"),
+        **asks("figures"),
     params:
         version=draw.STAGE_VERSION,
     script:

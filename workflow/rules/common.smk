@@ -1,5 +1,6 @@
 # What every stage's rules need: the checked configuration and the constraints that close the wildcards over it.
 
+import functools
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
-from knowcost.plan import design, experiments, fitting, judges, origin, place, resources, start
+from knowcost.plan import asking, design, experiments, fitting, judges, origin, place, resources, start
 from knowcost.recover import registry as recoveries
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES
@@ -99,6 +100,8 @@ ARCHIVES = design.archives(STUDY)
 BROUGHT = [variant for _, variant in ARCHIVES if parse_variant(variant).brought]
 RECOVERED = [variant for _, variant in ARCHIVES if parse_variant(variant).recovery]
 CELLS = design.cells(STUDY)
+TO_ASK = asking.to_ask(STUDY) if workflow.is_main_process else {}  # a job looks at its own cells
+AWAITED = [name for name in STUDY.benchmarks if not Path(paths.benchmark(name)).exists()]
 CALIBRATIONS = texts.every(config)
 
 if workflow.is_main_process and not unlocking():
@@ -161,12 +164,13 @@ def exported(wildcards):
 
 
 def asks(stage, batch=None):
-    """{resource: function} of a rule: what each of its jobs asks a cluster for (knowcost/plan/resources.py)."""
+    """{resource: function} of a rule: what each of its jobs asks a cluster for, and the seconds that it is thought to
+    take (knowcost/plan/resources.py)."""
 
     def one(name):
-        return lambda wildcards, attempt: of_job(stage, batch, wildcards, attempt).get(name)
+        return lambda wildcards, attempt, threads: of_job(stage, batch, wildcards, attempt, threads).get(name)
 
-    return {name: one(name) for name in ("mem_mb", "runtime", "nodes", "gpu", "gpu_model", "gres")}
+    return {name: one(name) for name in ("mem_mb", "runtime", "nodes", "gpu", "gpu_model", "gres", "predicted_s")}
 
 
 def threads_of(stage, batch=None):
@@ -174,13 +178,25 @@ def threads_of(stage, batch=None):
     return lambda wildcards, attempt: of_job(stage, batch, wildcards, attempt)["threads"]
 
 
-def of_job(stage, batch, wildcards, attempt):
+def to_ask(batch):
+    """How much is still to be asked of each cell of a batch, once more when benchmarks are here that were awaited."""
+    here = tuple(name for name in AWAITED if name in batch.benchmarks and Path(paths.benchmark(name)).exists())
+    return to_ask_now(batch, here) if here or not TO_ASK else TO_ASK
+
+
+@functools.cache
+def to_ask_now(batch, here):
+    return asking.to_ask(STUDY, batch.cells)
+
+
+def of_job(stage, batch, wildcards, attempt, threads=None):
+    """threads: as many as there are for the job; None: not known yet."""
     if batch:
-        job = resources.of_batch(STUDY, batch)
+        job = resources.of_batch(STUDY, batch, to_ask(batch))
     else:
         variants = [wildcards.variant] if "variant" in wildcards.keys() else []
         job = resources.Job(stage, wildcards.get("model"), variants, len(CELLS))
-    return resources.of_job(STUDY, job, attempt)
+    return resources.of_job(STUDY, job, attempt, threads)
 
 
 wildcard_constraints:

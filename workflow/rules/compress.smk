@@ -32,6 +32,8 @@ rule calibrate:
         paths.calibration("{model}", "{calibration}"),
     log:
         paths.log("compress", "{model}", "calibration-{calibration}"),
+    benchmark:
+        paths.timing("compress", "{model}", "calibration-{calibration}")
     resources:
         **asks("calibrate"),
     params:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0])
+log.setup(snakemake.log[0], asked=snakemake.resources)
 
 from knowcost.world import facts, questions
 

@@ -3,13 +3,10 @@
 import pytest
 
 from knowcost.__main__ import main
-from knowcost.plan import config, hours, resources
-from knowcost.plan.resources import Size, Work
-from knowcost.plan.training import Training
+from knowcost.plan import config, hours
 
 EXPERIMENT = {"name": "few", "families": ["decoder"], "steps": ["gptq"], "scopes": ["overall"], "levels": ["3bit"],
               "recover": ["lora-r2", "lora-r4"]}  # fmt: skip
-SEVEN = Size(7_000_000_000, 14.0)  # what a model is taken for that is not here
 
 
 @pytest.fixture
@@ -27,27 +24,33 @@ def configured(tmp_path, monkeypatch):
 
 
 def test_gpu_hours_by_hand(configured):
-    """Compress: the dense copy without a GPU, GPTQ 60 + 30 x 7 minutes. Score: two of the compressed or dense and two
-    recovered variants, in jobs of 30 minutes and, a cell, 4 + 7 + 2 x 7e9 x 5e5 / 2e13 / 60."""
+    """Compress: the dense copy without a GPU, 1 + 5 x 14 seconds; GPTQ 79, 3 x 2 x 7e9 x 262,144 / 1e14 and a sweep of
+    1e-7 x 7e9 x 4.21 / 20. Recover: 65 and 7e9 x (6 x 40.96e6 + 2 x 11 x 65,536) / 2e13, of which the first hour is
+    asked for three times. Score: dense (twice) and compressed, and two recovered variants, of 10,000 facts with 120
+    tokens and 10 prompts each."""
     compress, recover, score = hours.asked(configured(80))
-    assert (compress.jobs, compress.gpu_hours, compress.gpus) == (2, 270 / 60, 1)
-    assert compress.thread_hours == pytest.approx((43 * 1 + 270 * 2) / 60) and compress.longest == 4.5
-    minutes = resources.needs(
-        Work("recover", SEVEN, "float32", gpu_memory_gb=80, training=Training(40_960_000, 2 * 1024, 64 * 1024))
-    )["runtime"]
-    assert (recover.jobs, recover.gpu_hours) == (2, pytest.approx(2 * minutes / 60)) and minutes > 900
-    assert (score.jobs, score.gpu_hours) == (2, pytest.approx(2 * 64 / 60))  # 30 + 2 x 16.83
+    gptq = 79 + 110.1 + 147.4
+    assert (compress.jobs, compress.gpus) == (2, 1)
+    assert compress.gpu_hours == pytest.approx(gptq / 3600, rel=5e-3)
+    assert compress.thread_hours == pytest.approx((71 + 2 * gptq) / 3600, rel=5e-3)
+    assert (compress.asked_gpu_hours, compress.asked_thread_hours) == (27 / 60, (14 + 2 * 27) / 60)
+    trained = 65 + 7e9 * (6 * 40.96e6 + 22 * 65_536) / 2e13
+    assert (recover.jobs, recover.gpu_hours) == (2, pytest.approx(2 * trained / 3600, rel=1e-3))
+    assert recover.longest == pytest.approx((600 + 1.5 * trained + 1.5 * 3600) / 3600, abs=1 / 60)
+    told = 10_000 * (120 * 14e9 / 1e14 + 10 * 0.002)  # seconds, once
+    expected = 3 * told + 2 * told + 2 * (9 + 2 * (14 + 56) + 2 * 0.5)
+    assert (score.jobs, score.gpu_hours) == (2, pytest.approx(expected / 3600, rel=1e-3))
 
 
 def test_without_gpus_threads_work(configured):
-    assert all(each.gpu_hours == 0 and each.gpus == 0 for each in hours.asked(configured(None)))
+    assert all(each.gpu_hours == each.asked_gpu_hours == each.gpus == 0 for each in hours.asked(configured(None)))
 
 
 def test_the_command_prints_a_line_for_each_stage(configured, capsys):
     assert main(["hours", "study.yaml", "80"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [line[:2] for line in lines[1:5]] == [["compress", "2"], ["recover", "2"], ["score", "2"], ["all", "6"]]
-    assert lines[1][2:] == ["4", "10", "4.5", "1"]
+    assert [line[:2] for line in lines[2:6]] == [["compress", "2"], ["recover", "2"], ["score", "2"], ["all", "6"]]
+    assert lines[2][2:] == ["0", "0", "0", "1", "0.5", "1"]
 
 
 def test_the_folder_s_own_configuration_lies_under_the_file_as_in_a_run(configured, tmp_path, capsys):

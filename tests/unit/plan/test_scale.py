@@ -8,7 +8,7 @@ from helpers.counting import growth
 from helpers.workflow import CONFIG, facts
 
 from knowcost.common import paths
-from knowcost.plan import config, design, fitting, resources
+from knowcost.plan import config, design, fitting, sizes
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def test_a_model_that_is_here_is_opened_once(here, monkeypatch):
 def test_a_size_is_read_anew_only_when_the_model_changes(here):
     """Every resource of every job asks for it."""
     row = config.load(of_models(here, 1)).models["m0"]
-    before = resources._read_local.cache_info().misses
-    found = {resources.size(row) for _ in range(10)}
+    before = sizes._read_local.cache_info().misses
+    found = {sizes.size(row) for _ in range(10)}
     assert len(found) == 1
-    assert resources._read_local.cache_info().misses == before + 1
+    assert sizes._read_local.cache_info().misses == before + 1
     source = here / "bert/config.json"
     source.write_text(source.read_text().replace('"float32"', '"float16"'))
-    assert resources.size(row).parameters == 2 * found.pop().parameters
+    assert sizes.size(row).parameters == 2 * found.pop().parameters
     assert not (here / paths.model_dir("m0")).exists()

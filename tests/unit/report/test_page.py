@@ -131,7 +131,7 @@ def test_page_says_what_was_run(run):
     )  # shortened on the page, whole in titles
     for words in ("someone/a", "several masks: 3", "models: config/models.tsv", "limit: null", "python", "pandas"):
         assert words in parsed.text
-    assert re.search(r"score 2 42\.5 30\.0 512", parsed.text)
+    assert re.search(r"score 2 42\.5 30\.0 – – 512 –", parsed.text)
     assert "Not the whole benchmarks" not in parsed.text
 
 

@@ -1,0 +1,50 @@
+"""What is read of facts that are asked, against sums done by hand."""
+
+from typing import ClassVar
+
+import pytest
+
+from knowcost.benchmarks.formats import FORMATS
+from knowcost.plan import reading
+from knowcost.plan.design import Cell
+from knowcost.plan.reading import Read
+
+
+class Study:
+    models: ClassVar = {"d": {"family": "decoder"}, "t": {"family": "encoder_decoder"}, "e": {"family": "encoder"}}
+    benchmarks: ClassVar = {
+        name: {"format": name} for name in ("boolq", "sciq", "lama_trex", "lama_trex_ranked", "text", "question")
+    }
+
+
+PRUNED, DENSE, INT8 = "magnitude-20@overall", "dense", "int8@overall"
+
+
+@pytest.mark.parametrize(
+    ("asked", "tokens", "prompts"),
+    [
+        ({("d", PRUNED, "boolq"): 30}, 30 * 145, 60),
+        ({("d", PRUNED, "boolq"): 30, ("d", PRUNED, "sciq"): 10}, 30 * 145 + 10 * 288, 100),
+        ({("d", DENSE, "boolq"): 30}, 2 * 30 * 145, 120),  # asked twice
+        ({("d", INT8, "boolq"): 30}, 2 * 30 * 145, 120),
+        ({("d", DENSE, "text"): 40}, 40 * 2048, 40),  # windows are read once
+        ({("t", PRUNED, "boolq"): 30}, 30 * 304 / 2, 60),  # by half of the parameters each
+        ({("e", PRUNED, "lama_trex"): 100}, 100 * 17, 100),
+        ({("e", PRUNED, "lama_trex_ranked"): 100}, 100 * 17, 100),  # one sentence, however many candidates
+        ({("d", PRUNED, "lama_trex_ranked"): 100}, 100 * 122, 5000),
+        ({("d", PRUNED, "question"): 8}, 8 * 120, 80),
+    ],
+)
+def test_tokens_and_prompts_by_hand(asked, tokens, prompts):
+    found = reading.read(Study(), {Cell(*cell): facts for cell, facts in asked.items()})
+    assert found == Read(tokens, prompts, len(asked), 1)
+
+
+def test_cells_of_which_everything_is_kept_count_for_nothing():
+    asked = {Cell("d", DENSE, "boolq"): 0, Cell("d", PRUNED, "boolq"): 0, Cell("d", PRUNED, "sciq"): 1}
+    assert reading.read(Study(), asked) == Read(288, 4, 1, 1)
+    assert reading.read(Study(), dict.fromkeys(asked, 0)) == reading.NOTHING
+
+
+def test_what_is_read_of_a_fact_is_said_of_formats_that_there_are():
+    assert reading.TOKENS.keys() <= FORMATS.keys()

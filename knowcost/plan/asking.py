@@ -15,8 +15,6 @@ from knowcost.score.cells import Asked, Settings
 from knowcost.score.plan import MOST_WINDOWS
 from knowcost.spec.variants import DENSE, parse
 
-UNKNOWN = 10_000  # facts of a benchmark that is not here yet and of which nothing else tells
-
 
 def to_ask(study: Study, of: Iterable[Cell] | None = None) -> dict[Cell, int]:
     """{cell: how many of its facts are still to be asked}, 0 where all that it needs is kept; of: only these cells.
@@ -75,5 +73,4 @@ def _facts(study: Study, name: str, looked: index.Index) -> int:
         return int(min(limit or inf, MOST_WINDOWS[kind.engine]))
     if here:
         return int(min(limit or inf, here.rows))
-    known = expected.most_rows(row, limit)
-    return UNKNOWN if known is None else known
+    return expected.rows(row, limit)

@@ -49,13 +49,19 @@ def asked(study: Study) -> list[Asked]:
 
 
 def _asked(stage: str, needs: Sequence[Mapping[str, int]]) -> Asked:
-    hours = [
-        sum(each[time] / unit * each[what] for each in needs)
-        for time, unit in (("predicted_s", 3600), ("runtime", 60))
-        for what in ("gpu", "threads")
-    ]
-    longest = max(each["runtime"] for each in needs) / 60
-    return Asked(stage, len(needs), *hours, longest, max(each["gpu"] for each in needs))
+    def hours(time: str, unit: float, what: str) -> float:
+        return sum(each[time] / unit * each[what] for each in needs)
+
+    return Asked(
+        stage,
+        len(needs),
+        gpu_hours=hours("predicted_s", 3600, "gpu"),
+        thread_hours=hours("predicted_s", 3600, "threads"),
+        asked_gpu_hours=hours("runtime", 60, "gpu"),
+        asked_thread_hours=hours("runtime", 60, "threads"),
+        longest=max(each["runtime"] for each in needs) / 60,
+        gpus=max(each["gpu"] for each in needs),
+    )
 
 
 def main(configfile: str, gpu_memory_gb: str = "") -> None:

@@ -19,7 +19,9 @@ START, TORCH, LOAD, HASH, STREAM = 1, 8, 4, 1, 5
 # Of a cell that is asked, of a prompt (the harness's own work), of one without the harness.
 CELL, PROMPT = 0.5, 0.002
 INT8 = 1.2  # how many times longer than in float32 its simulation on a CPU takes
-SOLVED = 1e-7  # seconds for a weight and a thousand of its layer's inputs, swept by a solver in one thread
+# Seconds for a weight and a thousand of its layer's inputs, swept by a solver in one thread; how many threads a GPU is
+# worth there (GPTQ's paper has 21 minutes for a 13B on one A100).
+SOLVED, GPU_THREADS = 1e-7, 8
 # Seconds of jobs without a model, and for each cell of the study.
 FIXED = {"world": 60, "tables": 10, "figures": 20, "report": 5, "verify": 5, "calibrate": 8}
 EACH = {"tables": 0.1, "figures": 0.02, "report": 0.02, "verify": 0.02}
@@ -73,7 +75,8 @@ def _of_calibrated(work: Work, size: Size, machine: Machine) -> Predicted:
 
 
 def _sweep(size: Size, machine: Machine) -> float:
-    return SOLVED * size.parameters * depth_of(size.parameters).width / 1000 / (20 if machine.gpus else machine.threads)
+    threads = GPU_THREADS if machine.gpus else machine.threads
+    return SOLVED * size.parameters * depth_of(size.parameters).width / 1000 / threads
 
 
 def _of_scoring(work: Work, size: Size, machine: Machine) -> Predicted:

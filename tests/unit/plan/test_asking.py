@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny
 
-from knowcost.benchmarks import prepared
+from knowcost.benchmarks import expected, prepared
 from knowcost.common import paths
 from knowcost.compress.archive import make as archive
 from knowcost.plan import asking, config
@@ -54,7 +54,7 @@ def left(study):
 
 
 def test_facts_that_are_kept_are_not_to_be_asked(study):
-    assert left(study(limit=4)) == [4, 4, 4] and left(study())[0] == asking.UNKNOWN
+    assert left(study(limit=4)) == [4, 4, 4] and left(study())[0] == expected.UNKNOWN
     prepare()
     assert left(study()) == [9, 9, 9]
     whole = study(limit=6)

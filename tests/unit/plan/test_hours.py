@@ -25,15 +25,15 @@ def configured(tmp_path, monkeypatch):
 
 def test_gpu_hours_by_hand(configured):
     """Compress: the dense copy without a GPU, 1 + 5 x 14 seconds; GPTQ 79, 3 x 2 x 7e9 x 262,144 / 1e14 and a sweep of
-    1e-7 x 7e9 x 4.21 / 20. Recover: 65 and 7e9 x (6 x 40.96e6 + 2 x 11 x 65,536) / 2e13, of which the first hour is
+    1e-7 x 7e9 x 4.21 / 8. Recover: 65 and 7e9 x (6 x 40.96e6 + 2 x 11 x 65,536) / 2e13, of which the first hour is
     asked for three times. Score: dense (twice) and compressed, and two recovered variants, of 10,000 facts with 120
     tokens and 10 prompts each."""
     compress, recover, score = hours.asked(configured(80))
-    gptq = 79 + 110.1 + 147.4
+    gptq = 79 + 110.1 + 368.4
     assert (compress.jobs, compress.gpus) == (2, 1)
     assert compress.gpu_hours == pytest.approx(gptq / 3600, rel=5e-3)
     assert compress.thread_hours == pytest.approx((71 + 2 * gptq) / 3600, rel=5e-3)
-    assert (compress.asked_gpu_hours, compress.asked_thread_hours) == (27 / 60, (14 + 2 * 27) / 60)
+    assert (compress.asked_gpu_hours, compress.asked_thread_hours) == (38 / 60, (14 + 2 * 38) / 60)
     trained = 65 + 7e9 * (6 * 40.96e6 + 22 * 65_536) / 2e13
     assert (recover.jobs, recover.gpu_hours) == (2, pytest.approx(2 * trained / 3600, rel=1e-3))
     assert recover.longest == pytest.approx((600 + 1.5 * trained + 1.5 * 3600) / 3600, abs=1 / 60)
@@ -50,7 +50,7 @@ def test_the_command_prints_a_line_for_each_stage(configured, capsys):
     assert main(["hours", "study.yaml", "80"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [line[:2] for line in lines[2:6]] == [["compress", "2"], ["recover", "2"], ["score", "2"], ["all", "6"]]
-    assert lines[2][2:] == ["0", "0", "0", "1", "0.5", "1"]
+    assert lines[2][2:] == ["0", "0", "1", "2", "0.6", "1"]
 
 
 def test_the_folder_s_own_configuration_lies_under_the_file_as_in_a_run(configured, tmp_path, capsys):
@@ -58,7 +58,7 @@ def test_the_folder_s_own_configuration_lies_under_the_file_as_in_a_run(configur
     (tmp_path / "config/config.yaml").write_text((tmp_path / "study.yaml").read_text())
     (tmp_path / "study.yaml").write_text("limit: 3\n")
     assert main(["hours", "study.yaml", "80"]) == 0
-    assert capsys.readouterr().out.splitlines()[4].split()[:2] == ["all", "6"]
+    assert capsys.readouterr().out.splitlines()[5].split()[:2] == ["all", "6"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from knowcost.common.files import read_json, write_json
 from knowcost.report import answer
 from knowcost.report import page as report
 from knowcost.report.run import methods
+from knowcost.report.table import GONE
 
 HOSTILE = {"family": "decoder", "model": "b", "benchmark": "talk", "id": "<i>", "relation": "", "turn": 1,
            "question": "<b>?</b>", "question_length": 8, "variant": "dense", "length": 31, "ended": "ended",
@@ -131,7 +132,7 @@ def test_page_says_what_was_run(run):
     )  # shortened on the page, whole in titles
     for words in ("someone/a", "several masks: 3", "models: config/models.tsv", "limit: null", "python", "pandas"):
         assert words in parsed.text
-    assert re.search(r"score 2 42\.5 30\.0 – – 512 –", parsed.text)
+    assert re.search(rf"score 2 42\.5 30\.0 {GONE} {GONE} 512 {GONE}", parsed.text)
     assert "Not the whole benchmarks" not in parsed.text
 
 

@@ -31,6 +31,7 @@ include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/verify.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/stale.smk"
 include: "workflow/rules/ending.smk"
 

@@ -49,5 +49,5 @@ def test_judging_is_one_job_and_runs_again_by_what_is_asked_alone(study, monkeyp
     faster = {"requests": 9, "tokens": 10**6, "parallel": 1, "seconds": 9, "allow_self": True}
     made, said = planned(study, *CELLS, **faster)
     assert made == {} and "judge judge: all of 4 judgements are kept; nothing is asked\n" in said
-    made, said = planned(study, paths.TABLES, rubrics=["mt_bench_pair", "mt_bench_single"])
+    made, said = planned(study, "tables", rubrics=["mt_bench_pair", "mt_bench_single"])
     assert made["judge"] == made["tables"] == 1 and "judge judge: 2 of 6 judgements are missing." in said

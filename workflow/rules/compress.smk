@@ -44,12 +44,6 @@ rule calibrate:
         "../scripts/calibrate.py"
 
 
-rule compress:
-    """All compressed models, but not the recovered ones; or one: results/<model>/<variant>/manifest.json"""
-    input:
-        [paths.manifest(*archive) for archive in ARCHIVES if archive[1] not in RECOVERED],
-
-
 rule compress_variant:
     input:
         model=paths.model_source("{model}"),

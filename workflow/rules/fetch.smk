@@ -9,14 +9,6 @@ localrules:
     fetch_calibration,
 
 
-rule fetch:
-    """All models, benchmarks and calibration texts that the study takes."""
-    input:
-        [paths.model_source(model) for model in STUDY.checkpoints],
-        [paths.benchmark(name) for name in STUDY.benchmarks],
-        [paths.calibration_texts(name) for name in design.calibration_texts(STUDY)],
-
-
 rule fetch_model:
     input:
         lambda wildcards: rows.local_inputs(STUDY.checkpoints[wildcards.model]),

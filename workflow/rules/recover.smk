@@ -3,14 +3,6 @@
 # out: results/<model>/<variant>/: an adapter and its manifest, which names the archive it stands on
 
 
-if RECOVERED:
-
-    rule recover:
-        """All recovered models; or one: results/<model>/<variant>/manifest.json"""
-        input:
-            [paths.manifest(*archive) for archive in ARCHIVES if archive[1] in RECOVERED],
-
-
 rule recover_variant:
     input:
         manifests=recovered_from,

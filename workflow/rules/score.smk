@@ -29,12 +29,6 @@ def weights_beside(batch):
     return [] if kept_in_full else paths.model_source(batch.row)
 
 
-rule score:
-    """All cells, asked by the jobs score_...; or one: results/<model>/<variant>/scores/<benchmark>.parquet"""
-    input:
-        [cell.path for cell in CELLS],
-
-
 for batch in BATCHES:
 
     rule:

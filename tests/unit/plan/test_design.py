@@ -178,3 +178,13 @@ def test_calibration_data_other_than_the_main_are_variants_of_their_own():
         "wanda-50@overall+int8@overall",
         "wanda-50@overall~wikitext2+int8@overall",
     ]
+
+
+def test_the_texts_that_a_study_takes_are_those_of_methods_that_look_at_data():
+    asked = study()
+    asked.config["other_calibrations"] = {"again": {"seed": 5}, "books": {"source": "books.txt"}}
+    pruned = {"name": "p", "steps": ["magnitude"], "scopes": ["overall"], "levels": [40]}
+    looking = pruned | {"name": "w", "steps": ["wanda"], "calibrations": ["again", "books"]}
+    for experiments, texts in (([pruned], []), ([looking], ["c4", "books"])):
+        asked.config["study"]["experiments"] = experiments
+        assert design.calibration_texts(asked) == texts  # `again` draws from the main ones

@@ -1,7 +1,7 @@
 """What is said before anything is planned: what is to be run, and whether another study's page is in its place."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from knowcost.common import paths, seal
@@ -14,15 +14,34 @@ from knowcost.plan.origin import Origin, shown
 FEW = 3  # names in a sentence
 
 
-def line(study: Study, by: Origin, cells: Sequence[Cell]) -> str:
-    """The study in one line: its tables and its size; cells: all of the study."""
+def line(study: Study, by: Origin, asked: Mapping[Cell, int]) -> str:
+    """The study in one line: its tables, its size, and how much of it is still to be asked.
+
+    asked: {each of its cells: facts that are still to be asked of it}.
+    """
     tables = ", ".join(
         f"{kind} {shown(study.tables[kind])} ({len(rows)})"
         for kind, rows in (("models", study.checkpoints), ("benchmarks", study.benchmarks))
     )
-    what = f"{_count(len({(cell.model, cell.variant) for cell in cells}), 'variant')}, {_count(len(cells), 'cell')}"
+    variants = len({(cell.model, cell.variant) for cell in asked})
+    missing = _missing(asked)
+    kept = f"{missing:,} to be asked, {len(asked) - missing:,} kept" if missing else "all kept"
     page = f". Page of the last run: {paths.REPORT}" if os.path.exists(paths.REPORT) else ""
-    return f"knowcost: {by.words()}; {tables}, {what}, {_limit(study.config['limit'])}{page}"
+    return (
+        f"knowcost: {by.words()}; {tables}, {_count(variants, 'variant')}, {_limit(study.config['limit'])}; "
+        f"{_count(len(asked), 'cell')}: {kept}{page}"
+    )
+
+
+def stopped(asked: Mapping[Cell, int]) -> str:
+    """What is said when a run was stopped; asked: as of `line`."""
+    kept = len(asked) - _missing(asked)
+    return f"knowcost: stopped; {kept:,} of {_count(len(asked), 'cell')} kept, the same command goes on from there"
+
+
+def _missing(asked: Mapping[Cell, int]) -> int:
+    """How many cells are still to be asked, in part or whole."""
+    return sum(1 for facts in asked.values() if facts)
 
 
 def about(study: Study) -> dict[str, Any]:

@@ -104,8 +104,10 @@ TO_ASK = asking.to_ask(STUDY) if workflow.is_main_process else {}  # a job looks
 AWAITED = [name for name in STUDY.benchmarks if not Path(paths.benchmark(name)).exists()]
 CALIBRATIONS = texts.every(config)
 
-if workflow.is_main_process and not unlocking():
-    say(start.line(STUDY, given_by(), CELLS))
+# Not again in every job.
+SPEAKS = workflow.is_main_process and not unlocking()
+if SPEAKS:
+    say(start.line(STUDY, given_by(), asking.to_ask(STUDY)))
     for sentence in start.replaced(STUDY):
         say(sentence)
 

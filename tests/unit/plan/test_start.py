@@ -36,15 +36,17 @@ def finished(study):
 
 def test_the_study_in_one_line(study, tmp_path):
     of = study(limit=30)
-    said = start.line(of, Origin([tmp_path / "config/config.yaml"], {"limit": 30}), design.cells(of))
-    assert said == (
+    asked = dict.fromkeys(design.cells(of), 0)
+    asked |= dict.fromkeys(list(asked)[:5], 30)
+    assert start.line(of, Origin([tmp_path / "config/config.yaml"], {"limit": 30}), asked) == (
         "knowcost: config/config.yaml, --config; models models.tsv (2), benchmarks benchmarks.tsv (1), 12 variants, "
-        "12 cells, limit 30"
+        "limit 30; 12 cells: 5 to be asked, 7 kept"
     )
+    assert start.stopped(asked) == "knowcost: stopped; 7 of 12 cells kept, the same command goes on from there"
     finished(of)
-    said = start.line(study(), Origin([tmp_path / "mine.yaml"]), design.cells(of)[:1])
+    said = start.line(study(), Origin([tmp_path / "mine.yaml"]), {design.cells(of)[0]: 0})
     assert said.startswith("knowcost: mine.yaml; ")
-    assert said.endswith("1 variant, 1 cell, no limit. Page of the last run: results/report.html")
+    assert said.endswith("1 variant, no limit; 1 cell: all kept. Page of the last run: results/report.html")
 
 
 def test_a_study_that_grows_replaces_nothing_that_is_missed(study):

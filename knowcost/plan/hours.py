@@ -1,15 +1,12 @@
 """What a study asks of a cluster in all: GPU-hours and hours of CPU threads, stage by stage. Imports no torch."""
 
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 
 from knowcost.common.errors import InputError
 from knowcost.plan import asking, config, design, origin, resources
 from knowcost.plan.config import Study
-from knowcost.plan.origin import Origin
 from knowcost.plan.resources import Job
 from knowcost.spec.variants import parse
 
@@ -67,8 +64,7 @@ def _asked(stage: str, needs: Sequence[Mapping[str, int]]) -> Asked:
 def main(configfile: str, gpu_memory_gb: str = "") -> None:
     """Print what the study of a configuration takes and asks for. gpu_memory_gb: of one GPU, where the configuration
     and a site do not say it. Raises InputError for what is wrong with either."""
-    by = Origin([file for file in (origin.here(), Path(configfile)) if file])  # as Snakemake reads them
-    given = functools.reduce(origin.merged, map(origin.read, by.files))
+    given, by = origin.with_file(configfile)
     study = config.load(given, _gigabytes(gpu_memory_gb) if gpu_memory_gb else None, by)
     print(f"{'':<17}{'predicted':>26}{'asked for':>26}")
     hours = f"{'GPU-hours':>11}{'thread-hours':>15}"

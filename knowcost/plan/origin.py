@@ -1,5 +1,6 @@
 """Where a configuration comes from: who named a key, and in which folders a table is looked for."""
 
+import functools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,13 @@ def here() -> Path | None:
         return None
     read(CONFIG)
     return CONFIG
+
+
+def with_file(configfile: str | None) -> tuple[dict[str, Any], Origin]:
+    """All that a configuration file (None: no further one) and that of this folder under it give, as Snakemake merges
+    them, and that they gave it."""
+    by = Origin([file for file in (here(), configfile and Path(configfile)) if file])
+    return functools.reduce(merged, map(read, by.files), {}), by
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -2,15 +2,15 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from knowcost.aggregate import names
 from knowcost.common import paths
 from knowcost.common.display import size, visible
 from knowcost.plan import asking, config, design, origin, start
 from knowcost.plan.config import Study
+from knowcost.plan.design import Cell
 from knowcost.plan.named import named
 from knowcost.report import stale, unnamed
 from knowcost.spec.variants import parse
@@ -22,13 +22,10 @@ ORDER = ("models", "downloads", "benchmarks and texts", "archives", "answers", "
 def main(configfile: str | None = None) -> None:
     """Print how far the study of this folder has come. configfile: above the folder's own configuration, as Snakemake
     takes it. Raises InputError for a configuration that is wrong."""
-    files = [path for path in (origin.here(), configfile and Path(configfile)) if path]
-    by = origin.Origin(files)
-    given: dict[str, Any] = {}
-    for file in files:
-        given = origin.merged(given, origin.read(file))
+    given, by = origin.with_file(configfile)
     study = config.load(given, by=by)
-    lines = [start.line(study, by, design.cells(study)), *start.replaced(study), *_made(study), _kept(study), _disk()]
+    asked = asking.to_ask(study)
+    lines = [start.line(study, by, asked), *start.replaced(study), *_made(study, asked), _kept(study), _disk()]
     if stale.is_at_work():
         lines.append("Snakemake is at work in this folder; if it was killed, run `snakemake --unlock` first.")
     print(visible("\n".join(lines)))
@@ -51,8 +48,8 @@ def results(study: Study) -> dict[str, list[str]]:
     return {what: files for what, files in found.items() if files}
 
 
-def _made(study: Study) -> Iterator[str]:
-    left = [facts for facts in asking.to_ask(study).values() if facts]
+def _made(study: Study, to_ask: Mapping[Cell, int]) -> Iterator[str]:
+    left = [facts for facts in to_ask.values() if facts]
     asked = f"; {sum(left):,} facts of {len(left):,} cells are still to be asked" if left else ""
     for what, files in results(study).items():
         there = sum(map(os.path.exists, files))

@@ -27,6 +27,8 @@ def test_a_module_needs_only_the_keys_that_differ(root, tmp_path):
     (tmp_path / "mine.yaml").write_text(
         yaml.safe_dump({"models": "models.tsv", "study": {"experiments": [experiment]}})
     )
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("samples: of the other workflow, which is none of ours\n")
     planned = jobs(snakemake(tmp_path, "-n", "--quiet", "reason"))
     # The benchmarks are those of the workflow's own table.
     assert planned["fetch_benchmark"] == 8

@@ -27,6 +27,26 @@ def test_another_folder_for_the_run(finished, root, tmp_path):
     assert planned["fetch_model"] == planned["report"] == 1
 
 
+def test_a_folder_with_a_configuration_is_a_study_of_its_own(project, root):
+    """A finished project, run again by the repository's workflow: its start says that nothing is to be asked, where the
+    page is, and what another study would take away."""
+    (project.folder / "config").rename(project.folder / "before")
+    (project.folder / "config").mkdir()
+    (project.folder / "config.yaml").rename(project.folder / "config/config.yaml")
+    plain = ["-s", root / "Snakefile", "--directory", project.folder, "-n"]
+    run = snakemake(root, *plain, "--quiet", "all")
+    assert run.stderr.splitlines()[-1] == (
+        "knowcost: config/config.yaml; models models.tsv (1), benchmarks benchmarks.tsv (1), 6 variants, no limit; "
+        "6 cells: all kept. Page of the last run: results/report.html"
+    )
+    assert jobs(snakemake(root, *plain)) == {}
+    run = snakemake(root, *plain, "--quiet", "all", "--config", "limit=7")
+    assert "limit 7; 6 cells: 1 to be asked, 5 kept" in run.stderr  # int8, whose answers depend on what is asked together
+    assert "more facts (no limit, this one: limit 7). A run to the end replaces it" in run.stderr
+    run = snakemake(root, *plain, "--config", "models=config/models.tsv", check=False)
+    assert f"no table 'config/models.tsv' in {project.folder}" in run.stdout + run.stderr
+
+
 def test_results_that_are_no_folder_start_no_job(project):
     (project.folder / "results").rename(project.folder / "before")
     (project.folder / "results").touch()

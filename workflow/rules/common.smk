@@ -107,7 +107,7 @@ CALIBRATIONS = texts.every(config)
 # Not again in every job.
 SPEAKS = workflow.is_main_process and not unlocking()
 if SPEAKS:
-    say(start.line(STUDY, given_by(), asking.to_ask(STUDY)))
+    say(start.line(STUDY, given_by(), TO_ASK))
     for sentence in start.replaced(STUDY):
         say(sentence)
 

@@ -78,7 +78,7 @@ def replaced(study: Study) -> Iterator[str]:
     elif fewer:
         yield (
             f"{paths.REPORT} has {_count(len(fewer), 'variant')} that this study does not name any more "
-            f"({_few(sorted(fewer))}): the next one is without them, and their archives and answers stay."
+            f"({_few(sorted(fewer))}). The next page leaves that out; archives and answers stay."
         )
 
 

@@ -60,8 +60,8 @@ def test_a_level_less_is_one_short_sentence(study):
     finished(study(study=experiments([20, 30, 40, 50, 60])))
     assert list(start.replaced(study(study=experiments([20])))) == [
         "results/report.html has 4 variants that this study does not name any more (magnitude-30@overall, "
-        "magnitude-40@overall, magnitude-50@overall and 1 more): the next one is without them, and their archives and "
-        "answers stay."
+        "magnitude-40@overall, magnitude-50@overall and 1 more). The next page leaves that out; archives and answers "
+        "stay."
     ]
 
 

@@ -15,6 +15,7 @@ from knowcost.aggregate import (
     by_task,
     capacity,
     comparisons,
+    drawn,
     drops,
     examples,
     forgotten,
@@ -111,7 +112,7 @@ def aggregate(
     made |= _recovered(everything.groups, settings.margin)
     made["training"] = training.training(files.trainings, files.models)
     counted = pd.concat([scores, never, perplexity, near, pd.DataFrame(about)])
-    made |= _papers(scores, files) | _benchmarks(counted, files)
+    made |= _papers(scores, files) | _benchmarks(counted, files, drawn.facts_to_see(everything.groups))
     if set(made) != set(names.TABLES):
         raise BrokenPromise(f"tables made and names.TABLES differ: {sorted(set(made) ^ set(names.TABLES))}")
     tables.clear(out_dir)
@@ -197,11 +198,16 @@ def _papers(scores: pd.DataFrame, files: inputs.Files) -> Frames:
     return made
 
 
-def _benchmarks(cells: pd.DataFrame, files: inputs.Files) -> Frames:
+def _benchmarks(cells: pd.DataFrame, files: inputs.Files, to_see: Mapping[str, float]) -> Frames:
     """The table of benchmarks; cells: those of drops.scores, by_task.perplexity, similarity.similarity and
-    written.asked."""
+    written.asked; to_see: of drawn.facts_to_see."""
+    limits = pd.to_numeric(cells["limit"]).groupby(cells["benchmark"]).max()
+    drawn_of = {
+        name: drawn.of(path, limits.get(name)) | {"facts_for_2_points": to_see.get(name)}
+        for name, path in files.benchmarks.items()
+    }
     examples = {name: paper_tables.example(path) for name, path in files.benchmarks.items()}
-    return {"benchmarks": paper_tables.benchmarks(cells, files.about, examples)}
+    return {"benchmarks": paper_tables.benchmarks(cells, files.about, examples, drawn_of)}
 
 
 def _corrected(scores: pd.DataFrame) -> pd.DataFrame:

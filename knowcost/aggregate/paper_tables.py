@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from knowcost.aggregate import drawn
 from knowcost.aggregate.tables import TREATMENT, counts, describe, ordered, under
 from knowcost.benchmarks.formats import is_published
 from knowcost.benchmarks.kinds import KINDS
@@ -48,13 +49,17 @@ def grid(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def benchmarks(
-    scores: pd.DataFrame, metadata: Mapping[str, Mapping[str, Any]], examples: Mapping[str, tuple[str, str]]
+    scores: pd.DataFrame,
+    metadata: Mapping[str, Mapping[str, Any]],
+    examples: Mapping[str, tuple[str, str]],
+    drawn_of: Mapping[str, Mapping[str, Any]],
 ) -> pd.DataFrame:
     """Table 1, a row per benchmark: its facts, the first of them with its answer, how many were asked (least and most
     over the cells), what was left out and why: from the benchmark (dropped), or because some models could not be asked
     (not_asked). Printed: type, number of examples, majority baseline (captions of Tables 4 and 5).
 
-    metadata: {name: the metadata of its parquet file}; examples: {name: (question, answer)}.
+    metadata: {name: the metadata of its parquet file}; examples: {name: (question, answer)}; drawn_of: {name: what
+    drawn.of says of it}, and `facts_for_2_points`.
     """
     printed = {row["benchmark"]: row for row in published.table("table1")}
     baselines = {row["benchmark"]: float(row["value"]) for row in published.table("majority")}
@@ -76,6 +81,8 @@ def benchmarks(
                 "asked_most": cells["n"].max(),
                 "limit": cells["limit"].max(),
                 "majority": cells["majority"].mean(),
+                **dict.fromkeys([*drawn.COLUMNS, "facts_for_2_points"]),
+                **drawn_of.get(name, {}),
                 "dropped": counts(about.get("dropped")),
                 "not_asked": "; ".join(f"{why} ({', '.join(models)})" for why, models in unasked.items()),
                 "sources": "; ".join(f"{file} {sha}" for file, sha in sources),

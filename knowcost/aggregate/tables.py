@@ -34,6 +34,7 @@ FORMATS = {
     **dict.fromkeys(("small", "leads", "needed", "clusters"), COUNT),
     **dict.fromkeys(("touched_parameters", "zeros", "nominal_bytes", "disk_bytes", "keep_at_least"), COUNT),
     **dict.fromkeys(("n_as_published", "facts", "asked_least", "asked_most", "limit"), COUNT),
+    **dict.fromkeys(("drawn", "relations_drawn", "clusters_drawn", "facts_for_2_points"), COUNT),
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),
     **dict.fromkeys(("majority_drop_points", "majority_drop_percent", "bytes_saved_percent"), POINTS),
     **dict.fromkeys((*SHOWN_SCOPES, "linear", "total"), POINTS),
@@ -88,9 +89,9 @@ TEXT = {
     "example_answer", "experiment", "family", "gaps", "grouping", "int8_activations", "int8_engine", "kind",
     "lead_border", "lead_match", "left_out", "match", "matching", "measure", "measured", "method", "missing", "model",
     "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
-    "recovery", "scope", "section", "sentence", "shares", "shown", "sources", "strength", "strongest",
-    "study_experiments", "subject",
-    "texts", "told_by", "unit", "variant", "verdict", "why", "worst_benchmark",
+    "recovery", "right_choices", "right_choices_drawn", "scope", "section", "sentence", "shares", "shown",
+    "sources", "strength", "strongest", "study_experiments", "subject", "texts", "told_by", "unit", "variant",
+    "verdict", "why", "worst_benchmark",
     "against", "answered_by", "ended", "id", "judge", "question", "relation", "rubric", "second_judge", "text",
 }  # fmt: skip
 VERSION = {"stage_version": STAGE_VERSION}  # what a Parquet file says of itself

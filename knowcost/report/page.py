@@ -138,6 +138,7 @@ def _run(data: Mapping[str, pd.DataFrame], inputs: Inputs) -> dict[str, Any]:
         "saw": calibrated.saw(manifests, inputs.calibrations, inputs.benchmarks),
         "models": run.models(manifests, [fetched.read_source(Path(path).parent) for path in inputs.sources]),
         "benchmarks": run.benchmarks(data["benchmarks"]),
+        "drawn": run.drawn(data["benchmarks"]),
         "timings": times.timings(inputs.timings),
         "versions": run.versions(manifests),
         "config": run.configuration(inputs.config),

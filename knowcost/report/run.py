@@ -90,9 +90,26 @@ def benchmarks(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
             "facts": whole(benchmark["facts"]),
             "asked": most if least == most else f"{least} to {most}",
             "majority": number(100 * benchmark["majority"]),
+            "facts_for_2_points": whole(benchmark["facts_for_2_points"]),
         }
         rows.append(benchmark | about)
     return rows
+
+
+def drawn(frame: pd.DataFrame) -> list[str]:
+    """A line per benchmark of which a limit cut something: how much of what was drawn."""
+    return [_drawn(row) for row in frame.to_dict("records") if not pd.isna(row["drawn"])]
+
+
+def _drawn(row: Mapping[Hashable, Any]) -> str:
+    said = [f"{whole(row['drawn'])} of {whole(row['facts'])} facts"]
+    if not pd.isna(row["relations"]):
+        said.append(f"of {whole(row['relations_drawn'])} of {whole(row['relations'])} relations")
+    if row["clusters"] not in (row["facts"], row["relations"]):
+        said.append(f"in {whole(row['clusters_drawn'])} of {whole(row['clusters'])} clusters")
+    if row["right_choices"]:
+        said.append(f"right is {row['right_choices_drawn']} (of all: {row['right_choices']})")
+    return f"{row['benchmark']}: {', '.join(said)}"
 
 
 def versions(manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -118,7 +118,7 @@ def test_printed_parameters_stand_beside_ours():
 
 def asked(*names):
     rows = [cell("m", "dense", name, 0.5, 0.5, dropped="", limit=None, majority=0.6) for name in names]
-    return paper_tables.benchmarks(drops.scores(rows), {}, {"boolq": ("Is it?", "yes")}).set_index("benchmark")
+    return paper_tables.benchmarks(drops.scores(rows), {}, {"boolq": ("Is it?", "yes")}, {}).set_index("benchmark")
 
 
 def test_printed_benchmarks_stand_beside_ours():

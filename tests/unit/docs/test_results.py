@@ -11,7 +11,8 @@ from knowcost.aggregate.job import aggregate
 TOLD = {"drops_by_model", "drops", "cheapest", "halves", "facts", "scores", "matching", "matching_levels", "claims",
         "claims_levels", "answer_bias", "phrasings", "probabilities", "forgotten_by", "forgotten_first",
         "overlap", "recovered", "recovered_overlap", "relearned", "training", "controls", "domains", "disciplines",
-        "similarity", "audit_final", "noise", "capacity", "written", "judged", "judges", "examples"}  # fmt: skip
+        "similarity", "audit_final", "noise", "capacity", "written", "judged", "judges", "examples",
+        "benchmarks"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

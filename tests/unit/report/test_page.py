@@ -4,6 +4,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from helpers import fake_results, wrote
 
@@ -14,7 +15,7 @@ from knowcost.common.errors import InputError
 from knowcost.common.files import read_json, write_json
 from knowcost.report import answer
 from knowcost.report import page as report
-from knowcost.report.run import methods
+from knowcost.report.run import drawn, methods
 from knowcost.report.table import GONE
 
 HOSTILE = {"family": "decoder", "model": "b", "benchmark": "talk", "id": "<i>", "relation": "", "turn": 1,
@@ -143,6 +144,17 @@ def changed(run, root, name, frame):
     tables.finish(root / paths.TABLES, {})
     tables.finish(root / paths.FIGURES, {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)})
     return root
+
+
+def test_a_line_for_each_benchmark_of_which_a_limit_cut_something():
+    trex = {"benchmark": "trex", "facts": 22881, "drawn": 30, "relations": 28, "relations_drawn": 28, "clusters": 28}
+    boolq = {"benchmark": "boolq", "facts": 3270, "drawn": 100, "clusters": 2932, "clusters_drawn": 100}
+    boolq |= {"right_choices": "no 38%, yes 62%", "right_choices_drawn": "no 38%, yes 62%"}
+    lines = [trex | {"right_choices": ""}, boolq, {"benchmark": "own", "facts": 9, "clusters": 9, "right_choices": ""}]
+    assert drawn(pd.DataFrame(lines)) == [
+        "trex: 30 of 22,881 facts, of 28 of 28 relations",
+        "boolq: 100 of 3,270 facts, in 100 of 2,932 clusters, right is no 38%, yes 62% (of all: no 38%, yes 62%)",
+    ]
 
 
 def test_page_warns_of_a_limit(run, tmp_path):

@@ -24,14 +24,27 @@ def stale(named: Named, confirmed: str | None) -> None:
     """
     found = unnamed.find(named)
     number = unnamed.digest(found)
-    if confirmed == number and unnamed.removable(found):
+    made = [path for path in _results(named) if Path(path).exists()]
+    may_go = bool(made and unnamed.removable(found))
+    if confirmed == number and may_go:
         _remove(found)
         return
     if confirmed:
-        log.warning("delete: %s is not the number of this list, so nothing was removed:", confirmed)
+        log.warning("delete: %s is not the number of a list that may go, so nothing was removed:", confirmed)
     for line in _listed(found, named):
         log.info(line)
-    if unnamed.removable(found):
+    if found and not made:
+        log.info(
+            "Nothing is removed before any result of this study is here. Is this its configuration, and its folder? "
+            "Run `snakemake` first; a model that was only renamed takes over what lies here."
+        )
+    elif absent := len(_results(named)) - len(made):
+        log.info(
+            "%d results of this study are not made yet. A model that was only renamed takes over what lies here when "
+            "`snakemake` runs, so run that first.",
+            absent,
+        )
+    if may_go:
         log.info("To remove these, with the options of this run: snakemake --cores 1 stale --config delete=%s", number)
 
 
@@ -79,11 +92,6 @@ def _listed(found: Sequence[Found], named: Named) -> Iterable[str]:
     count = sum(path.suffix == ".parquet" for path in kept)
     of_kept = size(unnamed.size(kept))
     yield f"Never removed: {count} kept answers of what the study names ({of_kept}), judges' replies, logs."
-    if absent := [path for path in _results(named) if not Path(path).exists()]:
-        yield (
-            f"{len(absent)} results of this study are not made yet, the first is {absent[0]}. A model that was only "
-            "renamed takes over what lies here when `snakemake` runs, so run that first."
-        )
 
 
 def _results(named: Named) -> list[str]:

@@ -138,7 +138,7 @@ def test_another_list_has_another_number_and_removes_nothing(folder, caplog):
     write("resources/benchmarks/winogrande.parquet")
     files = there()
     said = lines(caplog, before)
-    assert said[0] == f"delete: {before} is not the number of this list, so nothing was removed:"
+    assert said[0] == f"delete: {before} is not the number of a list that may go, so nothing was removed:"
     assert there() == files and number(said) != before
 
 
@@ -225,7 +225,13 @@ def test_nothing_is_removed_while_another_snakemake_is_at_work(folder, caplog):
 def test_kept_answers_and_what_is_missing_are_said(folder, caplog):
     said = lines(caplog)
     assert any(line.startswith("Never removed: 4 kept answers of what the study names") for line in said)
-    missing = [line for line in said if "are not made yet" in line]
-    assert missing[0].startswith(
-        "3 results of this study are not made yet, the first is results/one/dense/scores/a.b.c"
-    )
+    assert any(line.startswith("3 results of this study are not made yet. A model that was only") for line in said)
+
+
+def test_nothing_is_removed_with_a_configuration_of_which_nothing_is_here(folder, caplog):
+    other = Named(["b"], ["boolq"], ["c4"], [("b", "dense")], [("b", "dense", "boolq")])
+    said, files = lines(caplog, named=other), there()
+    assert any("results/one" in line for line in said)
+    assert said[-1].startswith("Nothing is removed before any result of this study is here. Is this its configuration")
+    lines(caplog, unnamed.digest(unnamed.find(other)), other)
+    assert there() == files

@@ -23,7 +23,7 @@ INT8 = 1.2  # how many times longer than in float32 its simulation on a CPU take
 # worth there (GPTQ's paper has 21 minutes for a 13B on one A100).
 SOLVED, GPU_THREADS = 1e-7, 8
 # Seconds of jobs without a model, and for each cell of the study.
-FIXED = {"world": 60, "tables": 10, "figures": 20, "report": 5, "verify": 5, "calibrate": 8}
+FIXED = {"world": 3, "teach": 120, "tables": 10, "figures": 20, "report": 5, "verify": 5, "calibrate": 8}
 EACH = {"tables": 0.1, "figures": 0.02, "report": 0.02, "verify": 0.02}
 
 # Gigabytes of memory: a script's, and one's with torch and the harness.
@@ -43,10 +43,10 @@ def predicted(work: Work, machine: Machine) -> Predicted:
     """What one job takes. With P parameters, S gigabytes on disk, W gigabytes of weights when computing (`weights_gb`;
     S where a version that was compressed elsewhere stays packed):
 
-    thresholds, compress: START + STREAM x S; both stream in blocks of 16 MB, and a few methods hold their largest
-    tensor twice, which is seldom a tenth of a large model.
+    thresholds, compress, bring, export: START + STREAM x S; they stream in blocks of 16 MB, and a few methods hold
+    their largest tensor twice, which is seldom a tenth of a large model.
     compress with calibration data: `_of_calibrated`; score: `_of_scoring`; recover: `_of_recovery`.
-    all others: FIXED + EACH for a cell; 0.5 MB of memory a cell.
+    all others: FIXED + EACH for a cell, and HASH for a gigabyte of archives that is read; 0.5 MB of memory a cell.
     """
     size = work.size
     if work.stage == "score" and size:
@@ -55,10 +55,11 @@ def predicted(work: Work, machine: Machine) -> Predicted:
         return _of_recovery(work, size, machine)
     if work.calibrated and size:
         return _of_calibrated(work, size, machine)
-    if work.stage in ("thresholds", "compress", "bring") and size:
+    if work.stage in ("thresholds", "compress", "bring", "export") and size:
         torch = work.solves * 4
         return Predicted(START + torch + STREAM * size.stored_gb, SMALL + size.stored_gb / 10 + work.solves * 0.5)
-    return Predicted(FIXED[work.stage] + EACH.get(work.stage, 0) * work.cells, 1 + work.cells / 2000)
+    seconds = FIXED[work.stage] + EACH.get(work.stage, 0) * work.cells + HASH * work.archives_gb
+    return Predicted(seconds, 1 + work.cells / 2000)
 
 
 def _of_calibrated(work: Work, size: Size, machine: Machine) -> Predicted:

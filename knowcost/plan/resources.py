@@ -111,14 +111,20 @@ def _work(study: Study, job: Job) -> Work:
         variants=len(job.variants),
         cells=job.cells,
         gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
-        brought=any(parse(slug).brought for slug in job.variants),
         rebuilt=job.model in study.models and configuration.archive_mode(study, job.model) != "full",
+        archives_gb=_archives_gb(study) if job.stage == "verify" else 0,
         windows=_windows(study, job.variants[0]) if job.stage in ("compress", "recover") else 0,
         training=training_of(config["recovery"], job.variants[0]) if recovering else None,
         beside_dense=job.beside_dense or (recovering and any(map(beside_dense, job.variants))),
         read=reading.read(study, job.asked),
         written=writing.written(study, job.asked),
     )
+
+
+def _archives_gb(study: Study) -> float:
+    """Gigabytes of all archives of a study, were they kept in full."""
+    sizes = {name: size(row).stored_gb for name, row in study.models.items()}
+    return sum(sizes[model] for model, _ in design.archives(study))
 
 
 def _windows(study: Study, slug: str) -> int:

@@ -19,10 +19,10 @@ class Work:
 
     stage: of the workflow's rule; size: of its model, None where it has none; dtype: what it computes in; methods: the
     names of its variants' methods; variants, cells: how many it has (of tables, figures, report: the study's);
-    gpu_memory_gb: of one GPU, None where it takes none; brought: whether it asks a version that was compressed
-    elsewhere; rebuilt: whether archives are not kept in full; windows: tokens of calibration data; training: of a
-    recovery, None where nothing is trained; beside_dense: whether the dense model is in memory too; read, written: what
-    a scoring job reads and has written.
+    gpu_memory_gb: of one GPU, None where it takes none; rebuilt: whether archives are not kept in full; archives_gb: of
+    all archives, where those are read; windows: tokens of calibration data; training: of a recovery, None where nothing
+    is trained; beside_dense: whether the dense model is in memory too; read, written: what a scoring job reads and has
+    written.
     """
 
     stage: str
@@ -32,8 +32,8 @@ class Work:
     variants: int = 1
     cells: int = 1
     gpu_memory_gb: float | None = None
-    brought: bool = False
     rebuilt: bool = False
+    archives_gb: float = 0
     windows: int = 0
     training: Training | None = None
     beside_dense: bool = False
@@ -54,8 +54,8 @@ class Work:
 
     @property
     def solves(self) -> bool:
-        """Whether a method of it computes with torch."""
-        return any(registry.METHODS[name].solves for name in self.methods)
+        """Whether a method computes with torch, of a job that compresses."""
+        return self.stage == "compress" and any(registry.METHODS[name].solves for name in self.methods)
 
     @property
     def dynamic(self) -> bool:

@@ -14,6 +14,6 @@ rule export:
     log:
         paths.log("export", "{model}", "{variant}"),
     resources:
-        **asks("compress"),
+        **asks("export"),
     script:
         "../scripts/export.py"

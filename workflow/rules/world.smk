@@ -29,7 +29,7 @@ rule teach:
     benchmark:
         paths.timing("world", "teach-{family}")
     resources:
-        **asks("world"),
+        **asks("teach"),
     params:
         version=world.STAGE_VERSION,
         seed=config["world"]["seed"],

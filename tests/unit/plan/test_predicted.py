@@ -69,6 +69,8 @@ def seconds(stage, size, machine, **options):
         ("recover", LLAMA_7B, Machine(1, 2), {"windows": 128 * 2048}, 62.91 + 529.95 + 350.2),
         ("tables", None, ONE, {"cells": 200}, 10 + 20),
         ("calibrate", SMOL, ONE, {"cells": 200}, 8),
+        ("export", SMOL, ONE, {"methods": ["gptq"]}, 1 + 2.69),
+        ("verify", None, ONE, {"cells": 200, "archives_gb": 3200}, 5 + 4 + 3200),
     ],
 )
 def test_seconds_by_hand(stage, size, machine, options, expected):
@@ -93,7 +95,7 @@ def test_seconds_by_hand(stage, size, machine, options, expected):
         # int8 computes in float32 and is built from float32 copies
         ("score", LLAMA_7B, {"dtype": "float16", "methods": ["int8"]}, 0.5 + 3 * 26.954),
         # compressed elsewhere, and computing on the 39 GB as they are
-        ("score", LLAMA_70B, {"dtype": "bfloat16", "brought": True}, 39.5),
+        ("score", LLAMA_70B, {"dtype": "bfloat16"}, 39.5),
         # 13.48 + 26.95, 1.10 for what 32.5 blocks of 4,158 read of 2,048 tokens, 0.82 for one that is computed again,
         # 1.23 of logits
         ("recover", LLAMA_7B, {"training": PAPER}, 0.5 + 13.477 + 26.954 + 3.152),

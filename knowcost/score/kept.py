@@ -179,7 +179,4 @@ def together(
     places = joined({**about["places"], "rows": []}, {**said["places"], "rows": every["place"].to_pylist()})
     parts = [*about.get("parts", [about["limit"]]), said["limit"]]
     plan = f"{said['batch_plan']}; in parts, up to {', '.join(str(part or ALL) for part in parts)}"
-    made = {**about, **said, **metadata(places), "parts": parts, "batch_plan": plan}
-    if "prompts_sha256" in about and about["prompts_sha256"] != said["prompts_sha256"]:
-        made["prompts_sha256"] = seal.of_values([about["prompts_sha256"], said["prompts_sha256"]])
-    return every, made
+    return every, {**about, **said, **metadata(places), "parts": parts, "batch_plan": plan}

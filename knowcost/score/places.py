@@ -24,9 +24,9 @@ def rows_in(table: "pa.Table", part: slice) -> list[tuple[int, dict[str, Any]]]:
 
 
 def windows_in(drawn: Sequence[int], part: slice) -> list[tuple[int, int]]:
-    """(place, number) of a part of a running text's windows, in the order of the text. drawn: the numbers of all in the
-    order of benchmarks/sample.py."""
-    return sorted(list(enumerate(drawn))[part], key=lambda each: each[1])
+    """(place, number) of a part of a running text's windows, in their order. drawn: the numbers of all in the order of
+    benchmarks/sample.py."""
+    return list(enumerate(drawn))[part]
 
 
 def metadata(places: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ module hands it a ready model; what is asked, and how answers become rows, is in
 on disk. It calls `lm_eval.evaluate`, not `simple_evaluate`, which adds a second of collecting facts on the machine.
 """
 
-import hashlib
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
@@ -76,6 +75,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
         lm_eval_tasks.askable(kind, facts[part])  # which says why
     with as_it_is(model), lm_eval_tasks.quiet():
         asker = Asker(respondent, plan, generates=task.OUTPUT_TYPE == "generate_until")
+        prompts = lm_eval_tasks.prompts_digest(task)
         result = asker.ask(task, range(first, first + len(places)))
     samples = {sample["doc_id"] - first: sample for sample in result["samples"][kind]}
     samples = {number: sample for number, sample in samples.items() if number not in asker.dropped}
@@ -92,7 +92,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     about = {
         "harness": f"lm_eval {lm_eval.__version__}",
         "task_version": result["versions"][kind],
-        "prompts_sha256": hashlib.sha256("".join(s["prompt_hash"] for s in samples.values()).encode()).hexdigest(),
+        "prompts_sha256": prompts,
     }
     return pa.Table.from_pylist(rows, schema=FACTS), Told(found, len(facts), asker.plan, about)
 

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import HARNESS, KINDS, Row
+from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.score import task_files
 
@@ -35,6 +36,7 @@ lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_strin
 lm_eval.api.task.tqdm = functools.partial(tqdm, disable=True)
 
 
+COMPARED = 100  # documents by whose prompts cells are seen to be asked alike
 NOTHING = {"prediction": "", "rank": None, "logprob": None, "choice_logprobs": None, "top_logprob": None}
 
 
@@ -80,6 +82,13 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
         Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted), encoding="utf-8")
         manager = TaskManager(include_path=folder, include_defaults=False)
         return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
+
+
+def prompts_digest(task: ConfigurableTask) -> str:
+    """The sha256 of a task's first prompts, whichever of its documents are asked: the same for all variants that are
+    asked the same, in one part or in several."""
+    task.build_all_requests(limit=COMPARED)
+    return seal.of_values([request.arguments[0] for request in task.instances])
 
 
 def rows(kind: str, facts: list[Row], samples: list[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[int]]:

@@ -217,6 +217,16 @@ def test_limit_asks_the_first_questions_only(llama, parquet):
     assert table.select(columns).equals(whole.slice(0, 2).select(columns))
 
 
+@pytest.mark.parametrize("kind", FACTS)
+def test_prompts_are_the_same_whichever_questions_are_asked(kind, llama, parquet, tmp_path):
+    """Else a model that was asked in parts cannot be compared to one that was asked at once."""
+    path = parquet(kind)
+    said = {rows_of(harness, llama, word_tokenizer(), path, limit=limit)[1]["prompts_sha256"] for limit in (1, 2, None)}
+    assert len(said) == 1
+    write(path, kind, FACTS[kind][::-1])
+    assert rows_of(harness, llama, word_tokenizer(), path)[1]["prompts_sha256"] not in said
+
+
 def test_nothing_but_our_own_log_is_written(llama, parquet, capfd, caplog):
     caplog.set_level("WARNING")
     rows_of(harness, llama, word_tokenizer(), parquet("piqa"))

@@ -10,6 +10,7 @@ import transformers
 from helpers.asking import respondent, rows_of
 from helpers.questions import make_llama, make_t5, word_tokenizer
 
+from knowcost.benchmarks import sample
 from knowcost.common.errors import InputError
 from knowcost.common.parquet import KEY
 from knowcost.score import ask as asking
@@ -48,10 +49,10 @@ def test_running_text_is_measured_as_published(monkeypatch):
     texts = [f"{TEXT}\n\n", f"{TEXT} .\n\n", TEXT]
     ids = tokenizer("".join(texts))["input_ids"]
     rows, about = rows_of(perplexity, model, tokenizer, table("text", *texts), harness_tokens=40)
+    rows = rows.take([rows["id"].to_pylist().index(str(number)) for number in range(len(rows))])
     found = measures.perplexity(rows["logprob"].to_pylist(), rows["tokens"].to_pylist())
     assert found == pytest.approx(published(model, ids, 16), rel=1e-5)
     assert len(ids) % 16 and len(rows) == len(ids) // 16 == about["asked"]
-    assert rows["id"].to_pylist() == [str(i) for i in range(len(rows))]
     assert set(rows["tokens"].to_pylist()) == {15} and about["window"] == 16
     first = TEXT.split()[1:16]
     assert rows["words"][0].as_py() == len(first) and rows["bytes"][0].as_py() == len(" ".join(first).encode())
@@ -71,6 +72,15 @@ def test_a_limit_is_of_windows_and_a_running_text_has_a_most(monkeypatch):
         monkeypatch.setattr(perplexity, "MOST", most)
         rows, about = rows_of(perplexity, make_llama(), word_tokenizer(), table("text", TEXT), limit=limit)
         assert len(rows) == expected and about["limit"] == (limit if limit == 2 else None)
+
+
+def test_windows_come_in_the_order_in_which_they_are_drawn_in_one_part_or_several(monkeypatch):
+    """Else windows of two variants, one of which was asked in parts, are not compared one by one."""
+    monkeypatch.setattr(perplexity, "WINDOW", 4)
+    rows, about = rows_of(perplexity, make_llama(), word_tokenizer(), table("text", TEXT * 3))
+    assert rows["id"].to_pylist() == [str(number) for number in sample.places(about["available"])]
+    first, _ = rows_of(perplexity, make_llama(), word_tokenizer(), table("text", TEXT * 3), limit=3)
+    assert first["id"].to_pylist() == rows["id"].to_pylist()[:3]
 
 
 def test_lines_stand_for_themselves_however_they_are_batched():

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from knowcost.benchmarks import expected
 from knowcost.benchmarks.kinds import no_completion
+from knowcost.common.display import some
 from knowcost.common.errors import InputError
 from knowcost.common.records import Record
-
-SHOWN = 3  # places of each reason
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +36,3 @@ def check(row: Mapping[str, str], facts: Sequence[Record], places: Mapping[str, 
         )
     if count:
         log.warning("%s: %d of %d clozes will be left out for %s: %s", row["name"], count, len(facts), whom, said)
-
-
-def some(places: Sequence[str]) -> str:
-    """The first of some places, as a message names them."""
-    return ", ".join(places[:SHOWN]) + (", ..." if len(places) > SHOWN else "")

@@ -17,6 +17,7 @@ from knowcost.benchmarks import completed, expected, ids, layouts, sample, sizes
 from knowcost.benchmarks.formats import FORMATS, kind_of
 from knowcost.benchmarks.kinds import COMMON, KINDS, NEVER, Kind
 from knowcost.common import files, parquet
+from knowcost.common.display import some
 from knowcost.common.errors import InputError
 from knowcost.common.records import Record
 
@@ -56,7 +57,7 @@ def prepare(row: Mapping[str, str], source: str | Path, out: str | Path, texts: 
     if not source.exists():
         raise InputError(f"benchmark {row['name']}: {source} does not exist; check `source` in the benchmark table")
     if source.is_dir() and not layouts.takes_folders(row["format"]):
-        held = completed.some(sorted(path.name for path in source.iterdir())) or "nothing"
+        held = some(sorted(path.name for path in source.iterdir())) or "nothing"
         raise InputError(
             f"benchmark {row['name']}: {source} is a folder, and format {row['format']!r} reads one file; name that in "
             f"`source` (the folder holds {held})"
@@ -177,7 +178,7 @@ def _log_other_texts(name: str, loaded: Loaded, texts: Collection[str]) -> None:
     for said, places in others.items():
         log.warning(
             "%s: `stated_in` of %d rows is %r, which is none of this study's texts: %s (%s)",
-            *(name, len(places), said, ", ".join([*texts, NEVER]), completed.some(places)),
+            *(name, len(places), said, ", ".join([*texts, NEVER]), some(places)),
         )
 
 

@@ -1,6 +1,7 @@
 """Text that others wrote (facts, names, answers of servers) made fit for the eyes of people."""
 
 import re
+from collections.abc import Sequence
 
 # All control characters but tab and line feed; halves of surrogate pairs, which no encoding holds; separators of lines
 # that are none to those who read line by line; and what makes text be shown in another order than it is written in.
@@ -16,6 +17,12 @@ def visible(text: str) -> str:
 def cell(text: str) -> str:
     """`text` as a cell for a spreadsheet: visible, and behind an apostrophe where it would be taken for a formula."""
     return f"'{visible(text)}" if text.startswith(_FORMULA) else visible(text)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of names or places, as a message says them, and how many more there are."""
+    rest = f" and {len(names) - 4} more" if len(names) > 5 else ""
+    return ", ".join(names[: 4 if rest else 5]) + rest
 
 
 def size(count: int) -> str:

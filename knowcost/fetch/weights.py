@@ -9,12 +9,13 @@ import numpy as np
 import torch
 import transformers
 
+from knowcost.common.display import some
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models import checkpoint
 from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import FLOATS, Checkpoint, Tensor
-from knowcost.models.names import Names, resolve, some, tied
+from knowcost.models.names import Names, resolve, tied
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture, family_of
 

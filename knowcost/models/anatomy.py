@@ -14,8 +14,9 @@ from torch import nn
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.pytorch_utils import Conv1D
 
+from knowcost.common.display import some
 from knowcost.common.errors import InputError
-from knowcost.models.names import some, tied
+from knowcost.models.names import tied
 from knowcost.spec.patterns import unnumbered
 
 _ATTENTION = re.compile(r"attention|attn", re.IGNORECASE)

@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from knowcost.common import paths, seal
+from knowcost.common.display import some
 from knowcost.common.errors import InputError
 from knowcost.models import brought, fetched, gpus, load_brought
 from knowcost.models.blueprint import AUTO, configuration, model_class
@@ -20,7 +21,7 @@ from knowcost.models.generation import tokens_only
 from knowcost.models.headers import read_config
 from knowcost.models.int8_linear import ENGINES
 from knowcost.models.layout import folded
-from knowcost.models.names import resolve, some
+from knowcost.models.names import resolve
 from knowcost.models.tokenizers import load_tokenizer
 from knowcost.models.torch_tensors import to_torch
 from knowcost.spec.architectures import family_of

@@ -8,7 +8,7 @@ PreTrainedModel.tie_weights), but reads no weights. What these tables put togeth
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import transformers
@@ -62,12 +62,6 @@ def resolve(model: transformers.PreTrainedModel, names: Iterable[str]) -> Names:
         and not any(re.search(each, parameter) for each in optional)
     ]
     return Names(sources, shared, ignored, missing)
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few of names, as a message says them, and how many more there are."""
-    rest = f" and {len(names) - 4} more" if len(names) > 5 else ""
-    return ", ".join(names[: 4 if rest else 5]) + rest
 
 
 def tied(model: transformers.PreTrainedModel) -> list[list[str]]:

@@ -7,8 +7,6 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from knowcost.benchmarks import sizes
 from knowcost.benchmarks.formats import CHOSEN, kind_of, with_companions
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, Kind
@@ -64,7 +62,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None, by: Origin | 
     site_gpu_memory_gb: what `gpu.memory_gb: auto` means, as the site's profile has it. by: who gave what; None where
     that is not known any more. Raises InputError on the first thing that is wrong.
     """
-    config = origin.merged(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), schema.typed(dict(given), "config"))
+    config = origin.merged(origin.read(DEFAULTS), schema.typed(dict(given), "config"))
     schema.check(config, "config", "the configuration")
     config["study"]["experiments"] = [_with_levels(experiment) for experiment in config["study"]["experiments"]]
     secret: list[str] = []
@@ -112,7 +110,7 @@ def refuse_secrets_in(command: Sequence[str], study: Study) -> None:
 
 def nothing() -> Study:
     """A Study of no models and no benchmarks, configured by the defaults alone."""
-    return Study(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")), {}, {})
+    return Study(origin.read(DEFAULTS), {}, {})
 
 
 def _gpu_memory_gb(configured: Any, of_site: Any) -> float | None:

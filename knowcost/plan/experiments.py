@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from knowcost.common.errors import InputError
-from knowcost.plan.config import DEFAULTS, Study
+from knowcost.plan import origin
+from knowcost.plan.config import Study
+from knowcost.plan.origin import DEFAULTS
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.scopes import scopes_of
 
@@ -50,5 +50,4 @@ def _there_are(families: list[str]) -> str:
 def _is_ours(experiment: Mapping[str, Any]) -> bool:
     """Whether the defaults or a preset have an experiment word for word."""
     files = [DEFAULTS, *sorted((DEFAULTS.parent / "presets").glob("*.yaml"))]
-    configured = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
-    return any(experiment in each.get("study", {}).get("experiments", []) for each in configured)
+    return any(experiment in origin.read(file).get("study", {}).get("experiments", []) for file in files)

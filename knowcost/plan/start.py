@@ -1,17 +1,16 @@
 """What is said before anything is planned: what is to be run, and whether another study's page is in its place."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from knowcost.common import paths, seal
+from knowcost.common.display import some
 from knowcost.common.errors import InputError
 from knowcost.plan import design
 from knowcost.plan.config import Study
 from knowcost.plan.design import Cell
 from knowcost.plan.origin import Origin, shown
-
-FEW = 3  # names in a sentence
 
 
 def line(study: Study, by: Origin, asked: Mapping[Cell, int]) -> str:
@@ -78,7 +77,7 @@ def replaced(study: Study) -> Iterator[str]:
     elif fewer:
         yield (
             f"{paths.REPORT} has {_count(len(fewer), 'variant')} that this study does not name any more "
-            f"({_few(sorted(fewer))}). The next page leaves that out; archives and answers stay."
+            f"({some(sorted(fewer))}). The next page leaves that out; archives and answers stay."
         )
 
 
@@ -86,18 +85,13 @@ def _more(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """What a page has of another study: models and benchmarks that this one does not name, more facts."""
     for kind in ("models", "benchmarks"):
         if names := [name for name in there[kind] if name not in now[kind]]:
-            yield f"{kind} {_few(names)}"
+            yield f"{kind} {some(names)}"
     if now["limit"] is not None and (there["limit"] is None or there["limit"] > now["limit"]):
         yield f"more facts ({_limit(there['limit'])}, this one: {_limit(now['limit'])})"
 
 
 def _limit(limit: int | None) -> str:
     return "no limit" if limit is None else f"limit {limit:,}"
-
-
-def _few(names: Collection[str]) -> str:
-    shown_ones = ", ".join(list(names)[:FEW])
-    return shown_ones if len(names) <= FEW else f"{shown_ones} and {len(names) - FEW} more"
 
 
 def _count(number: int, what: str) -> str:

@@ -4,7 +4,7 @@ With them a cell that was asked the first so many facts says what one of fewer w
 facts are one (score/kept.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ def placed(facts: Iterable[tuple[int, str | None]]) -> dict[str, list[int]]:
 
 def before(places: Mapping[str, Any], stop: int) -> Places:
     """Those before a place."""
-    return _each(lambda each: [place for place in each if place < stop], places)
+
+    def first(each: Sequence[int]) -> list[int]:
+        return [place for place in each if place < stop]
+
+    dropped = {reason: first(each) for reason, each in places["dropped"].items()}
+    return {name: first(each) for name, each in places.items() if name != "dropped"} | {"dropped": dropped}
 
 
 def joined(first: Mapping[str, Any], more: Mapping[str, Any]) -> Places:
@@ -59,8 +64,3 @@ def joined(first: Mapping[str, Any], more: Mapping[str, Any]) -> Places:
     dropped = {reason: [*first["dropped"].get(reason, []), *more["dropped"].get(reason, [])] for reason in reasons}
     names = [name for name in ("rows", *COUNTS) if name in first or name in more]
     return {name: [*first.get(name, []), *more.get(name, [])] for name in names} | {"dropped": dropped}
-
-
-def _each(change: Callable[[Sequence[int]], list[int]], places: Mapping[str, Any]) -> Places:
-    dropped = {reason: change(each) for reason, each in places["dropped"].items()}
-    return {name: change(each) for name, each in places.items() if name != "dropped"} | {"dropped": dropped}

@@ -31,7 +31,7 @@ def test_those_that_will_be_left_out_are_counted_and_placed(tmp_path, caplog):
     (sentence,) = said(tmp_path, caplog, "decoder", GOOD, *4 * [BLANK_FIRST], NO_CHOICE)
     assert sentence == (
         "mine: 5 of 6 clozes will be left out for models of family decoder, which are asked clozes as completions: "
-        f"4 with nothing before the blank ({file}:2, {file}:3, {file}:4, ...); "
+        f"4 with nothing before the blank ({file}:2, {file}:3, {file}:4, {file}:5); "
         f"1 without `candidates` to choose from ({file}:6)"
     )
 

@@ -5,7 +5,8 @@ import yaml
 
 from knowcost.common.errors import InputError
 from knowcost.plan import experiments
-from knowcost.plan.config import DEFAULTS, ROOT, Study
+from knowcost.plan.config import Study
+from knowcost.plan.origin import DEFAULTS, ROOT
 
 PARTS = ["self_attention", "cross_attention", "encoder_attention", "decoder_attention"]
 

@@ -57,11 +57,11 @@ def test_a_study_that_grows_replaces_nothing_that_is_missed(study):
 
 
 def test_a_level_less_is_one_short_sentence(study):
-    finished(study(study=experiments([20, 30, 40, 50, 60])))
+    finished(study(study=experiments([20, 30, 40, 50, 60, 70, 80])))
     assert list(start.replaced(study(study=experiments([20])))) == [
-        "results/report.html has 4 variants that this study does not name any more (magnitude-30@overall, "
-        "magnitude-40@overall, magnitude-50@overall and 1 more). The next page leaves that out; archives and answers "
-        "stay."
+        "results/report.html has 6 variants that this study does not name any more (magnitude-30@overall, "
+        "magnitude-40@overall, magnitude-50@overall, magnitude-60@overall and 2 more). The next page leaves that out; "
+        "archives and answers stay."
     ]
 
 

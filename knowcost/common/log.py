@@ -21,24 +21,24 @@ EVERY = 5  # seconds between two lines on the same work
 CHATTY = "httpx2"  # a line per request, of which a judge's job makes thousands
 UNUSED = "bitsandbytes.backends.cpu.ops"  # warns of a kernel that it lacks wherever PEFT is imported
 BY_PEFT = ("`is_gradient_checkpointing` is deprecated", "fan_in_fan_out is set to False but")  # of how it calls others
-ASKED = ("predicted_s", "runtime", "mem_mb")  # seconds, minutes, MB
+REQUESTED = ("predicted_s", "runtime", "mem_mb")  # seconds, minutes, MB
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE")  # transformers goes by the first
 
 
 def setup(
-    path: str | Path, threads: int | None = None, online: bool = False, asked: Mapping[str, Any] | None = None
+    path: str | Path, threads: int | None = None, online: bool = False, resources: Mapping[str, Any] | None = None
 ) -> None:
     """Send this process's logging, warnings and uncaught errors to `path`, and progress lines to stderr too.
 
     threads: how many the numerical libraries may use. online: whether the job may ask the hub for anything; only those
     that fetch may, since a cluster's compute nodes often have no network, and a job that waits for one holds a GPU.
-    Both are set before the libraries are imported. asked: the job's resources, of which what was predicted and asked
-    for is kept beside the log, for the report's table of times. An InputError is shown as its message alone: the
+    Both are set before the libraries are imported. resources: the job's, of which what was predicted and asked for
+    is kept beside the log, for the report's table of times. An InputError is shown as its message alone: the
     traceback would point into the program, and the mistake is in the input.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    if asked is not None:
-        files.write_json(paths.asked_beside(path), {name: asked.get(name) for name in ASKED})
+    if resources is not None:
+        files.write_json(paths.requested_beside(path), {name: resources.get(name) for name in REQUESTED})
     if threads:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = str(threads)

@@ -18,15 +18,20 @@ INDEX = "model.safetensors.index.json"
 SCORES = "scores"  # folder in an archive's, of what its model answered
 JUDGED = "judgements"  # likewise, of what judges say of that
 BESIDE = (SCORES, JUDGED)  # folders in an archive's that are no part of it
+KEPT = ".kept"  # folder in that of the answers, of all that were ever given (knowcost/score/kept.py)
 
-DOWNLOADS = "resources/downloads"
+RESOURCES = "resources"
+MODELS = f"{RESOURCES}/models"
+DOWNLOADS = f"{RESOURCES}/downloads"
 JUDGEMENTS = "judgements"  # what was replied by judges, a file each
 EXPORTS = "exports"
-TABLES = "results/tables"
-FIGURES = "results/figures"
-REPORT = "results/report.html"
-ASKED = "results/.asked.json"  # what is kept of all variants (knowcost/score/index.py)
-STUDY = "results/study.json"  # what the page is about
+LOGS = "logs"
+RESULTS = "results"
+TABLES = f"{RESULTS}/tables"
+FIGURES = f"{RESULTS}/figures"
+REPORT = f"{RESULTS}/report.html"
+ASKED = f"{RESULTS}/.asked.json"  # what is kept of all variants (knowcost/score/index.py)
+STUDY = f"{RESULTS}/study.json"  # what the page is about
 
 
 def given(path: str) -> str:
@@ -53,7 +58,7 @@ def given(path: str) -> str:
 
 def model_dir(model: str) -> str:
     """Folder of a fetched model: config.json, tokenizer, *.safetensors and source.json."""
-    return f"resources/models/{model}"
+    return f"{MODELS}/{model}"
 
 
 def model_source(model: str) -> str:
@@ -62,29 +67,29 @@ def model_source(model: str) -> str:
 
 def revision_lock(model: str) -> str:
     """The commit that a floating revision was first resolved to; survives a deleted model folder."""
-    return f"resources/revisions/{model}.json"
+    return f"{RESOURCES}/revisions/{model}.json"
 
 
 def benchmark(name: str) -> str:
-    return f"resources/benchmarks/{name}.parquet"
+    return f"{RESOURCES}/benchmarks/{name}.parquet"
 
 
 def calibration_texts(name: str) -> str:
-    return f"resources/calibration/{name}.arrow"
+    return f"{RESOURCES}/calibration/{name}.arrow"
 
 
 def calibration(model: str, name: str) -> str:
     """The windows of tokens over which methods with calibration data run a model."""
-    return f"results/{model}/calibration/{name}.parquet"
+    return f"{RESULTS}/{model}/calibration/{name}.parquet"
 
 
 def thresholds(model: str) -> str:
-    return f"results/{model}/thresholds.json"
+    return f"{RESULTS}/{model}/thresholds.json"
 
 
 def archive_dir(model: str, variant: str) -> str:
     """Folder of a compressed model: manifest.json, and what else is kept (knowcost/compress/archive/storage.py)."""
-    return f"results/{model}/{variant}"
+    return f"{RESULTS}/{model}/{variant}"
 
 
 def manifest(model: str, variant: str) -> str:
@@ -129,19 +134,19 @@ def table(name: str, kind: str) -> str:
 
 def kept_dir(model: str, variant: str) -> str:
     """Folder of all that a variant ever answered (knowcost/score/kept.py)."""
-    return f"{archive_dir(model, variant)}/{SCORES}/.kept"
+    return f"{archive_dir(model, variant)}/{SCORES}/{KEPT}"
 
 
 def log(stage: str, *parts: str) -> str:
-    return "logs/" + "/".join((stage, *parts)) + ".log"
+    return "/".join((LOGS, stage, *parts)) + ".log"
 
 
 def timing(stage: str, *parts: str) -> str:
     """Where Snakemake's `benchmark:` writes the seconds and peak memory of a job."""
-    return "logs/" + "/".join((stage, *parts)) + ".timing.tsv"
+    return "/".join((LOGS, stage, *parts)) + ".timing.tsv"
 
 
-def asked_beside(log_or_timing: str | Path) -> Path:
+def requested_beside(log_or_timing: str | Path) -> Path:
     """What a job was predicted to take and asked for, beside its log and its timing."""
     stem = re.sub(r"(\.timing\.tsv|\.log)$", "", str(log_or_timing))
-    return Path(f"{stem}.asked.json")
+    return Path(f"{stem}.requested.json")

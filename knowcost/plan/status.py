@@ -64,7 +64,7 @@ def _kept(study: Study) -> str:
 def _disk() -> str:
     """What the folder takes on the disk, kind by kind; what links lead to is elsewhere."""
     found: dict[str, list[Path]] = defaultdict(list)
-    for folder in ("resources", "results", paths.EXPORTS, paths.JUDGEMENTS, "logs"):
+    for folder in (paths.RESOURCES, paths.RESULTS, paths.EXPORTS, paths.JUDGEMENTS, paths.LOGS):
         for at, _, files in os.walk(folder):
             for name in files:
                 found[_kind(Path(at, name))].append(Path(at, name))
@@ -75,10 +75,10 @@ def _disk() -> str:
 def _kind(path: Path) -> str:
     """Which of ORDER a file belongs to."""
     first, *rest = path.parts
-    if first == "resources":
+    if first == paths.RESOURCES:
         return rest[0] if rest[0] in ("models", "downloads") else "benchmarks and texts"
-    if first != "results":
+    if first != paths.RESULTS:
         return first
-    if len(rest) == 1 or f"results/{rest[0]}" in (paths.TABLES, paths.FIGURES):
+    if len(rest) == 1 or f"{first}/{rest[0]}" in (paths.TABLES, paths.FIGURES):
         return "tables, figures and page"
     return {paths.SCORES: "answers", paths.JUDGED: "judgements"}.get(rest[2] if len(rest) > 3 else "", "archives")

@@ -84,9 +84,9 @@ def _listed(found: Sequence[Found], named: Named) -> Iterable[str]:
         yield f"{size(unnamed.size(files)):>10}  in all"
     if linked := unnamed.size_elsewhere(files):
         yield f"{size(linked):>10}  of it have other names too, of a renamed model perhaps, and stay on the disk"
-    if any(each.path.startswith(unnamed.RESOURCES) and not each.stays for each in found):
+    if any(each.path.startswith(paths.RESOURCES) and not each.stays for each in found):
         yield "Studies whose `resources` is a link to the one here may still use what is listed of it."
-    if any(each.path.startswith(unnamed.EXPORTS) and not each.stays for each in found):
+    if any(each.path.startswith(paths.EXPORTS) and not each.stays for each in found):
         yield "Move away an export that you want to keep."
     kept = unnamed.kept_answers(named)
     count = sum(path.suffix == ".parquet" for path in kept)

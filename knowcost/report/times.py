@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from knowcost.common import files
-from knowcost.common.paths import asked_beside
+from knowcost.common.paths import LOGS, requested_beside
 from knowcost.report.saying import listed
 from knowcost.report.table import GONE, Cell, Table, columns, number, row, whole
 
@@ -80,9 +80,9 @@ def _ratio(jobs: Sequence[Job]) -> float:
 
 def _job(path: Path) -> Job:
     frame = pd.read_csv(path, sep="\t")
-    stage, *name = path.parts[path.parts.index("logs") + 1 :]
+    stage, *name = path.parts[path.parts.index(LOGS) + 1 :]
     memory = pd.to_numeric(frame["max_rss"], errors="coerce").max()  # "-" or "NA" for a job too short to be seen
-    beside = asked_beside(path)
+    beside = requested_beside(path)
     asked = files.read_json(beside) if beside.is_file() else {}
     return Job(
         stage.split(".")[0],

@@ -21,10 +21,8 @@ from knowcost.recover.export import ADAPTER
 from knowcost.recover.job import STATE
 from knowcost.score import kept
 
-RESULTS, RESOURCES, EXPORTS = "results", "resources", "exports"
 _DOWNLOAD = re.compile("[0-9a-f]{16}")  # as fetch/source.py calls the folder of an address
-KEPT = Path(paths.kept_dir("", "")).name
-_OF_CELLS = (f"{paths.SCORES}/{KEPT}", paths.SCORES, paths.JUDGED)
+_OF_CELLS = (f"{paths.SCORES}/{paths.KEPT}", paths.SCORES, paths.JUDGED)
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +118,7 @@ def kept_answers(named: Named) -> list[Path]:
 
 def _models(named: Named) -> Iterator[Found]:
     what = "models that were fetched"
-    for folder in _others(f"{RESOURCES}/models", named.models):
+    for folder in _others(paths.MODELS, named.models):
         if folder.is_symlink() or any((folder / name).exists() for name in (LOCK, paths.SOURCE)):
             files = _files(folder) + _tree(folder / ".cache") if not folder.is_symlink() else [folder]
             yield Found(what, str(folder), files)
@@ -130,7 +128,7 @@ def _models(named: Named) -> Iterator[Found]:
 def _results(named: Named) -> Iterator[Found]:
     """What was made of models: all of those that are not named, and variants, windows and cells of those that are."""
     models = {model for model, _ in named.archives}
-    for folder in _others(RESULTS, models):
+    for folder in _others(paths.RESULTS, models):
         variants = [variant for variant in _folders(folder) if _is_ours(variant)]
         files = [path for variant in variants for path in _of_archive(variant)]
         files += _of_model(folder)
@@ -138,7 +136,7 @@ def _results(named: Named) -> Iterator[Found]:
             yield Found("what was made of models", str(folder), [folder] if folder.is_symlink() else files)
     known = set(named.archives)
     for model in sorted(models):
-        for variant in _folders(Path(RESULTS, model)):
+        for variant in _folders(Path(paths.RESULTS, model)):
             if (model, variant.name) not in known and _is_ours(variant):
                 yield Found("variants", str(variant), _of_archive(variant))
         windows = paths.calibration(model, "x")
@@ -165,7 +163,7 @@ def _benchmark_of(path: Path) -> str | None:
     name = path.name.removesuffix(seal.SUFFIX)
     if not name.endswith(".parquet") or name.startswith("."):
         return None
-    found = kept.parse(name) if path.parent.name == KEPT else None
+    found = kept.parse(name) if path.parent.name == paths.KEPT else None
     return found.benchmark if found else name.removesuffix(".parquet")
 
 
@@ -183,7 +181,7 @@ def _downloads(named: Named) -> Iterator[Found]:
 
 def _exports(named: Named) -> Iterator[Found]:
     known = set(named.archives)
-    for model in _folders(Path(EXPORTS)):
+    for model in _folders(Path(paths.EXPORTS)):
         for folder in _folders(model):
             if (model.name, folder.name) not in known and _is_export(folder):
                 files = [folder] if folder.is_symlink() else [*_files(folder), *_files(folder / ADAPTER)]
@@ -214,7 +212,7 @@ def _of_model(folder: Path) -> list[Path]:
     """What lies in a model's folder beside its variants."""
     thresholds = folder / Path(paths.thresholds("x")).name
     copy = thresholds.with_name(f".{thresholds.name}")
-    drawn = [path for path in _files(folder / "calibration") if ".parquet" in path.suffixes]
+    drawn = [path for path in _files(Path(paths.calibration(folder.name, "x")).parent) if ".parquet" in path.suffixes]
     return [path for one in (thresholds, copy) for path in (one, *_beside(one)) if path.exists()] + drawn
 
 
@@ -262,7 +260,9 @@ def _beside(path: Path) -> list[Path]:
 def _behind(files: Iterable[Path]) -> str:
     """Why what lies behind a link is not removed; "" for what does not. (results and exports may be links: to where a
     study has room, and nobody else's.)"""
-    for folder in sorted({parent for path in files for parent in path.parents} - {Path(RESULTS), Path(EXPORTS)}):
+    for folder in sorted(
+        {parent for path in files for parent in path.parents} - {Path(paths.RESULTS), Path(paths.EXPORTS)}
+    ):
         if folder.is_symlink():
             return f"{folder} is a link to {os.readlink(folder)}, where others may use it"
     return ""

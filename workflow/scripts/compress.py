@@ -4,7 +4,7 @@ from pathlib import Path
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0], threads=snakemake.threads, asked=snakemake.resources)
+log.setup(snakemake.log[0], threads=snakemake.threads, resources=snakemake.resources)
 
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0], asked=snakemake.resources)
+log.setup(snakemake.log[0], resources=snakemake.resources)
 
 from knowcost.world import facts, questions
 

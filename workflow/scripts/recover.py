@@ -4,7 +4,7 @@ from pathlib import Path
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0], threads=snakemake.threads, asked=snakemake.resources)
+log.setup(snakemake.log[0], threads=snakemake.threads, resources=snakemake.resources)
 
 from knowcost.recover import job
 from knowcost.recover.method import Settings

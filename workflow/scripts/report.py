@@ -4,10 +4,10 @@ from pathlib import Path
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0], asked=snakemake.resources)
+log.setup(snakemake.log[0], resources=snakemake.resources)
 
 from knowcost.common import seal
-from knowcost.common.paths import calibration_texts
+from knowcost.common.paths import LOGS, calibration_texts
 from knowcost.compress.calibration import texts
 from knowcost.report.page import Inputs, write
 
@@ -19,7 +19,7 @@ write(
         figures=snakemake.input.figures,
         manifests=snakemake.input.manifests,
         sources=snakemake.input.sources,
-        timings=sorted(Path("logs").glob("**/*.timing.tsv")),
+        timings=sorted(Path(LOGS).glob("**/*.timing.tsv")),
         benchmarks=snakemake.input.benchmarks,
         calibrations={name: calibration_texts(texts.texts_of(config, name)) for name in texts.every(config)},
         config=config,

@@ -2,7 +2,7 @@
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0], threads=snakemake.threads, asked=snakemake.resources)
+log.setup(snakemake.log[0], threads=snakemake.threads, resources=snakemake.resources)
 
 from knowcost.score import job as score
 from knowcost.score.cells import Settings

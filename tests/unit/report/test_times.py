@@ -24,7 +24,7 @@ def table(folder, jobs=JOBS):
         timing.parent.mkdir(parents=True, exist_ok=True)
         timing.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{memory}\n")
         if asked:
-            (folder / paths.log(stage, *job)).with_suffix(".asked.json").write_text(json.dumps(asked))
+            (folder / paths.log(stage, *job)).with_suffix(".requested.json").write_text(json.dumps(asked))
         made.append(timing)
     return times.timings(made)
 
@@ -47,4 +47,4 @@ def test_a_stage_that_is_off_by_more_than_three_is_said(tmp_path):
 
 def test_what_was_asked_for_lies_beside_log_and_timing():
     places = [paths.log("score", "m.log-int8"), paths.timing("score", "m.log-int8")]
-    assert [str(paths.asked_beside(place)) for place in places] == ["logs/score/m.log-int8.asked.json"] * 2
+    assert [str(paths.requested_beside(place)) for place in places] == ["logs/score/m.log-int8.requested.json"] * 2

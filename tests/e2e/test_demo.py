@@ -2,11 +2,7 @@
 
 import csv
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +11,7 @@ import yaml
 from helpers import explained
 from helpers.copies import ROOT, copy_workflow
 from helpers.flips import check_flips, handed_on, run_of
+from helpers.workflow import snakemake
 
 from knowcost.world.relations import RELATIONS
 
@@ -30,6 +27,10 @@ def demo(tmp_path_factory):
     """The folder of a run of the demo's preset, fewer levels and people."""
     folder = tmp_path_factory.mktemp("demo")
     copy_workflow(folder)
+    teach = folder / "knowcost/world/teach.py"
+    text = teach.read_text()
+    assert "\nFEWEST_STEPS = 150\n" in text
+    teach.write_text(text.replace("FEWEST_STEPS = 150", "FEWEST_STEPS = 50"))  # so few people are known after these
     preset = yaml.safe_load((ROOT / "config/presets/demo.yaml").read_text())
     preset["study"]["experiments"] = [
         small for each in preset["study"]["experiments"] if (small := smaller(each))["scopes"]
@@ -55,12 +56,7 @@ def smaller(experiment):
 
 
 def run(folder, *options):
-    environment = os.environ | {"PYTHONPATH": str(folder), "HF_HUB_OFFLINE": "1"}
-    snakemake = str(Path(sys.executable).with_name("snakemake"))
-    done = subprocess.run(
-        [snakemake, *options], cwd=folder, env=environment, capture_output=True, text=True, timeout=500
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    done = snakemake(folder, *options, PYTHONPATH=str(folder), HF_HUB_OFFLINE="1")
     return done.stdout + done.stderr
 
 

@@ -1,7 +1,8 @@
 """Snakemake without its start: each run is a fork of one process that has loaded all that Snakemake imports.
 
 Loading takes a second of a CPU; what a dry run of a small project does itself takes half of one. The process has loaded
-nothing of knowcost, so each run reads the package beside its own Snakefile, as any run does.
+nothing of knowcost, so each run reads the package beside its own Snakefile, as any run does. The scripts of jobs are
+forks too (helpers/warm_scripts.py).
 """
 
 import atexit
@@ -9,13 +10,17 @@ import functools
 import importlib
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-LONGEST = 300  # seconds
+LONGEST = 900  # seconds, a guard against what hangs
+SCRIPTS = Path(__file__).with_name("warm_scripts.py")
+DRY = {"-n", "--unlock"}  # no script runs
 BESIDE = ("jsonschema", "nbformat", "smart_open", "snakemake.report", "yte")  # what snakemake.cli loads later on
 
 
@@ -26,6 +31,7 @@ def snakemake(folder, *options, **environment):
             "options": list(map(str, options)),
             "folder": str(folder),
             "said": said,
+            "scripts": None if DRY & set(map(str, options)) else _scripts(),
             "environment": os.environ | environment,
         }
         server = _server()
@@ -39,10 +45,26 @@ def snakemake(folder, *options, **environment):
 @functools.cache
 def _server():
     """The process that is forked, where a workflow finds it hard: without a home folder, in a locale of C."""
-    hard = os.environ | {"LC_ALL": "C", "HOME": "/proc/nothing"}
-    server = subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=hard
-    )
+    return _started(__file__)
+
+
+@functools.cache
+def _scripts():
+    """Where the process that is forked for scripts is asked: the path of a socket, in a folder of its own."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    address = os.path.join(folder, "scripts")
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # fit to be forked
+    server = _started(SCRIPTS, "serve", address, XDG_CACHE_HOME=folder, HF_HUB_OFFLINE="1", **one_thread)
+    assert server.stdout.readline() == "ready\n"
+    return address
+
+
+def _started(program, *arguments, **environment):
+    """A process that ends with this one, where a workflow finds it hard: without a home folder, in a locale of C."""
+    command, pipes = [sys.executable, program, *arguments], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    hard = {"LC_ALL": "C", "HOME": "/proc/nothing"}
+    server = subprocess.Popen(command, **pipes, text=True, env=os.environ | hard | environment)
     atexit.register(server.stdin.close)
     return server
 
@@ -72,6 +94,16 @@ def _become(request):
     os.chdir(request["folder"])
     sys.argv = ["snakemake", *request["options"]]
     sys.path[:1] = os.environ.get("PYTHONPATH", "").split(os.pathsep)  # in place of this file's folder
+    if request["scripts"]:
+        from snakemake.script import PythonScript
+
+        PythonScript.execute_script = functools.partialmethod(_execute_script, request["scripts"])
+
+
+def _execute_script(script, server, fname, edit=False):
+    """In place of Snakemake's own method, which starts a new Python for each script."""
+    command = shlex.join([sys.executable, "-I", "-S", str(SCRIPTS), server])
+    script._execute_cmd("{command} {fname:q}", command=command, fname=fname, is_python_script=True)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ ARCHIVED = r"^results/one/([^/]+/)?[^/]+$"  # thresholds and archives, which are
 
 
 def digests(project):
-    """{file: sha256} of every result; the report is left out, for it says how long jobs took."""
+    """{file: sha256} of every result; left out are the report and the index of what is kept, which hold times."""
     files = [path for path in (project.folder / "results").rglob("*") if path.is_file()]
     return {
         str(path.relative_to(project.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
-        if path.name not in ("report.html", "report.html.sha256", "keep")
+        if path.name not in ("report.html", "report.html.sha256", ".asked.json", "keep")
     }
 
 

@@ -21,7 +21,7 @@ same facts, as far as these have the same ids. Phrasings of one fact stay togeth
 import hashlib
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knowcost.benchmarks.kinds import Kind
@@ -94,21 +94,20 @@ def _label(row: Record, kind: Kind) -> str | None:
     return row["answer"] if kind.majority == "answer" and row.get("candidates") else None
 
 
+_Cluster = tuple[int, bytes, list[_Fact]]  # how many turns it had, the hash of its next fact, what is left of it
 Taken = Counter[Hashable]  # how many facts of each cluster were taken
 Owed = dict[str | None, float]  # how many facts of each label are missing among those that were taken
 
 
 class _Relation:
-    """What is left of a relation's facts, label by label: those whose cluster had least turns first, then by hash."""
+    """What is left of a relation's facts, label by label: the cluster that had least turns first, then by hash."""
 
     def __init__(self, facts: Sequence[_Fact]) -> None:
-        self._left: dict[str | None, list[tuple[int, bytes, _Fact]]] = defaultdict(list)
+        found: dict[str | None, dict[Hashable, list[_Fact]]] = defaultdict(lambda: defaultdict(list))
         for fact in facts:
-            self._left[fact.label].append((0, _hash("fact", _name(fact.rows[0])), fact))
-        self._left = {
-            label: sorted(self._left[label], key=lambda each: each[:2]) for label in sorted(self._left, key=str)
-        }
-        self._shares = {label: len(each) / len(facts) for label, each in self._left.items()}
+            found[fact.label][fact.shares].append(fact)
+        self._left = {label: _clusters(found[label].values()) for label in sorted(found, key=str)}
+        self._shares = {label: sum(map(len, found[label].values())) / len(facts) for label in self._left}
 
     def take(self, taken: Taken, owed: Owed) -> _Fact:
         """The next fact, of which `taken` and `owed` take notice."""
@@ -116,7 +115,10 @@ class _Relation:
             owed[label] += share
         least = {label: self._least(label, taken) for label in self._left}
         label = max((each for each in least if least[each] == min(least.values())), key=lambda each: owed[each])
-        _, _, fact = heapq.heappop(self._left[label])
+        turns, _, facts = heapq.heappop(self._left[label])
+        fact = facts.pop()
+        if facts:
+            heapq.heappush(self._left[label], (turns + 1, _hash_of(facts[-1]), facts))
         if not self._left[label]:
             del self._left[label]
         owed[label] -= 1
@@ -126,12 +128,18 @@ class _Relation:
     def _least(self, label: str | None, taken: Taken) -> int:
         """How many turns the cluster of a label's next fact had."""
         left = self._left[label]
-        while (now := taken[left[0][2].shares]) > left[0][0]:  # others of its cluster were taken since
+        while (now := taken[left[0][2][-1].shares]) > left[0][0]:  # others of it were taken since
             heapq.heapreplace(left, (now, *left[0][1:]))
         return left[0][0]
 
     def __bool__(self) -> bool:
         return bool(self._left)
+
+
+def _clusters(every: Iterable[list[_Fact]]) -> list[_Cluster]:
+    """A heap of clusters, each with its facts in the order of their hashes, the first at the end."""
+    ordered = [sorted(facts, key=_hash_of, reverse=True) for facts in every]
+    return sorted(((0, _hash_of(facts[-1]), facts) for facts in ordered), key=lambda each: each[1])
 
 
 def _turns(relations: list[_Relation]) -> Iterator[_Fact]:
@@ -141,6 +149,10 @@ def _turns(relations: list[_Relation]) -> Iterator[_Fact]:
         for relation in relations:
             yield relation.take(taken, owed)
         relations = [relation for relation in relations if relation]
+
+
+def _hash_of(fact: _Fact) -> bytes:
+    return _hash("fact", _name(fact.rows[0]))
 
 
 def _hash(what: str, name: str) -> bytes:

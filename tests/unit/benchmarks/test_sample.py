@@ -119,3 +119,11 @@ def test_windows_are_drawn_all_over_a_text():
     assert sorted(drawn) == list(range(100)) and drawn == sample.places(100) and drawn != sorted(drawn)
     assert all(sum(place // 25 == quarter for place in drawn[:20]) >= 2 for quarter in range(4))
     assert sample.places(0) == []
+
+
+def test_few_large_clusters_take_no_longer_than_many_small_ones(monkeypatch):
+    """A file of 30,000 questions on ten texts would take minutes if every fact were looked at in every turn."""
+    looked, replace = [], sample.heapq.heapreplace
+    monkeypatch.setattr(sample.heapq, "heapreplace", lambda *args: looked.append(1) or replace(*args))
+    rows = [question(f"q{number}", number % 2, f"r{number % 3}", cluster=f"c{number % 5}") for number in range(600)]
+    assert len(names(rows)) == 600 and len(looked) <= 6 * 600  # relations and labels that share a cluster

@@ -51,9 +51,12 @@ def here() -> Path | None:
 
     Raises InputError where there is a file of that name which is no configuration.
     """
-    if not CONFIG.exists() or CONFIG.samefile(DEFAULTS):
-        return None
-    read(CONFIG)
+    try:
+        if not os.path.lexists(CONFIG) or (CONFIG.exists() and CONFIG.samefile(DEFAULTS)):
+            return None
+    except OSError as error:
+        raise InputError(f"{CONFIG}: cannot be read ({error.strerror}); mend that, or move it away") from None
+    read(CONFIG)  # a link to nothing, too, was meant to be one
     return CONFIG
 
 

@@ -63,6 +63,8 @@ def replaced(study: Study) -> Iterator[str]:
     except InputError:
         return  # `verify` speaks of what is damaged
     now = about(study)
+    if not isinstance(there, dict) or there.keys() != now.keys():
+        return  # of another version
     fewer = {slug for slugs in there["variants"].values() for slug in slugs}
     fewer -= {slug for slugs in now["variants"].values() for slug in slugs}
     renamed, more = there["title"] != now["title"], "; ".join(_more(there, now))

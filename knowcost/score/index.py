@@ -8,7 +8,9 @@ all else is read again. It is only a cache, and may be deleted at any time.
 """
 
 import functools
+import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,10 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
 from knowcost.score import cells, kept
 from knowcost.score.kept import Kept
+
+SETTLED = 2 * 10**9  # nanoseconds after which a file that changes has another time, on any file system
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,14 +77,19 @@ class Index:
                 said = read()
             except InputError:  # the job that needs it will say so
                 return None
+            if about.st_mtime_ns > time.time_ns() - SETTLED:
+                return said  # what changes in the same tick of the file system's clock has the same stamp
             entry = self._known[path] = {"stamp": stamp, "said": said}
             self._changed = True
         return entry["said"]
 
     def save(self) -> None:
-        """Write it, if anything is new and the folder of results is there to write into."""
+        """Write it, if anything is new and the folder of results is there to write into. No run fails for it."""
         if self._changed and os.access(Path(paths.ASKED).parent, os.W_OK | os.X_OK):
-            files.write_json(paths.ASKED, self._known)
+            try:
+                files.write_json(paths.ASKED, self._known)
+            except OSError as error:
+                log.warning("%s: not written (%s), so the next start looks at every file", paths.ASKED, error.strerror)
             self._changed = False
 
 

@@ -21,7 +21,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowcost.common import files, parquet, paths, seal
+from knowcost.common import files, paths, seal
 from knowcost.score import cells
 from knowcost.score.places import before, joined, metadata
 from knowcost.spec.variants import Variant
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DIGITS = 16  # of a key in a file's name; the file itself has all
 ALL = "all"
+_IN_PARTS = "; in parts, up to "
 
 log = logging.getLogger(__name__)
 
@@ -134,14 +135,14 @@ def take_over(place: tuple[str, str, str], key: str, more_than: float) -> Kept |
 def hand_over(place: tuple[str, str, str], kept: Kept, limit: int | None) -> None:
     """Put a cell of so many facts where Snakemake looks for it, as of now: a link to what is kept, or its beginning.
 
-    Raises InputError where what is kept is damaged."""
+    Raises InputError where what is kept is damaged, and where none of these facts could be asked."""
     model, variant, _ = place
     source, target = kept.path(model, variant), paths.scores(*place)
     rows, about = cells.read(source)
     if limit is None or about["limit"] == limit or (about["limit"] is None and limit >= about["available"]):
         _link(source, target)
     else:
-        parquet.write(target, *beginning(rows, about, limit))
+        cells.write(target, *beginning(rows, about, limit))
 
 
 def _link(source: str | Path, target: str | Path) -> None:
@@ -178,5 +179,7 @@ def together(
     every = pa.concat_tables([rows, new])
     places = joined({**about["places"], "rows": []}, {**said["places"], "rows": every["place"].to_pylist()})
     parts = [*about.get("parts", [about["limit"]]), said["limit"]]
-    plan = f"{said['batch_plan']}; in parts, up to {', '.join(str(part or ALL) for part in parts)}"
+    earlier, now = about["batch_plan"].partition(_IN_PARTS)[0], said["batch_plan"]
+    plan = now if earlier == now else f"{earlier}, then {now}"
+    plan += f"{_IN_PARTS}{', '.join(str(part or ALL) for part in parts)}"
     return every, {**about, **said, **metadata(places), "parts": parts, "batch_plan": plan}

@@ -17,6 +17,7 @@ from knowcost.score import index
 from knowcost.score import job as score
 
 OPTIONS = {"tokens_per_batch": 512, "device": "cpu"}
+SETTLED = index.SETTLED
 INT8, HALF, DENSE = "int8@overall", "magnitude-50@overall", "dense"
 EXPERIMENTS = [
     {"name": "quantize", "steps": ["int8"], "scopes": ["overall"]},
@@ -28,6 +29,7 @@ EXPERIMENTS = [
 def study(tmp_path, monkeypatch):
     """A function that loads the study of one encoder and nine clozes, with what is changed in it."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(index, "SETTLED", 0)  # what was made just now is as it stays
     tiny.fetched("bert", tmp_path / "model")
     for slug in (DENSE, INT8):
         archive.make_archive("m", slug, archive.Inputs(tmp_path / "model"), Path(paths.archive_dir("m", slug)))
@@ -91,6 +93,24 @@ def test_an_index_that_is_spoilt_is_made_anew(study, spoilt):
     assert left(study()) == expected and json.loads(Path(paths.ASKED).read_text()).keys() > {
         "results/m/dense/manifest.json"
     }
+
+
+def test_what_changes_in_the_same_tick_of_the_clock_is_seen(study, monkeypatch):
+    monkeypatch.setattr(index, "SETTLED", SETTLED)
+    prepare()
+    folder = Path(paths.kept_dir("m", DENSE))
+    folder.mkdir(parents=True)
+    before = folder.stat()
+    assert left(study()) == [9, 9, 9]
+    score.score("m", [DENSE], ["own"], asking.settings(study(), "m"))
+    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert left(study()) == [0, 9, 9]
+
+
+def test_an_index_that_cannot_be_written_stops_nothing(study):
+    prepare()
+    Path(paths.ASKED).mkdir()
+    assert left(study()) == [9, 9, 9]
 
 
 def test_without_results_nothing_is_written(study):

@@ -92,6 +92,15 @@ def test_whose_configuration_it_is_in_words(here, repository, monkeypatch):
     assert Origin().words() == "config/config.yaml"
 
 
+def test_a_link_to_nothing_is_not_passed_over_for_the_workflow_s_own_study(here, repository):
+    own(here).unlink()
+    for leads_to in ("nowhere.yaml", "config.yaml"):
+        (here / "config/config.yaml").symlink_to(leads_to)
+        with pytest.raises(InputError, match=r"^config/config\.yaml: (is no readable configuration|cannot be read)"):
+            origin.here()
+        (here / "config/config.yaml").unlink()
+
+
 @pytest.mark.parametrize("text", ["a: [", "- models\n", "# all commented out\n", None])
 def test_what_is_no_configuration_is_said_with_its_name(here, repository, text):
     own(here, text or "")

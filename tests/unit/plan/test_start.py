@@ -84,5 +84,8 @@ def test_what_is_damaged_or_not_there_says_nothing(study, tmp_path):
     finished(study(title="The other"))
     (tmp_path / paths.STUDY).write_text("{}")
     assert list(start.replaced(study())) == []
+    for older in ({"title": "The other"}, ["The other"]):
+        seal.write_json(tmp_path / paths.STUDY, older)
+        assert list(start.replaced(study())) == []
     (tmp_path / paths.STUDY).unlink()
     assert list(start.replaced(study())) == []

@@ -131,6 +131,31 @@ def test_counts_are_of_the_facts_that_were_asked(study, asked):
     assert asked == [slice(None, 7), slice(7, None)]
 
 
+def test_a_beginning_in_which_nothing_could_be_asked_is_no_cell(study):
+    """As when it is asked by itself: a cell without rows has no accuracy."""
+    lines = [{"id": str(i), "cloze": f"w{i} [MASK]", "answer": "w9"} for i in range(9)]
+    (study / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    prepared.prepare(ROW, study / "own.jsonl", paths.benchmark("own"))
+    first = prepared.read(paths.benchmark("own"))[0]["id"][0].as_py()
+    lines[int(first)]["answer"] = "no such"
+    (study / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    prepared.prepare(ROW, study / "own.jsonl", paths.benchmark("own"))
+    assert run()[1]["asked"] == 8
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"none of the benchmark's facts can be asked .*answer_not_one_token': 1"):
+            run(limit=1)
+
+
+def test_the_batch_plan_of_every_part_is_recorded(study, monkeypatch):
+    write_benchmark(study, 9)
+    plan = run(limit=3)[1]["batch_plan"]
+    ask = asking.ask
+    monkeypatch.setattr(
+        asking, "ask", lambda *args, **more: ((found := ask(*args, **more))[0], found[1] | {"batch_plan": "x"})
+    )
+    assert run(limit=6)[1]["batch_plan"] == f"{plan}, then x; in parts, up to 3, 6"
+
+
 def test_answers_that_depend_on_their_batch_are_all_asked_again_and_kept_beside_each_other(study, asked, caplog):
     archive.make_archive("m", "int8@final", archive.Inputs(study / "model"), Path(paths.archive_dir("m", "int8@final")))
     with caplog.at_level("INFO"):

@@ -45,7 +45,7 @@ def order(rows: Sequence[Record], kind: Kind) -> list[Record]:
     return [row for fact in _turns([_Relation(of_relation[each]) for each in in_turn]) for row in fact.rows]
 
 
-def places(count: int) -> list[int]:
+def windows(count: int) -> list[int]:
     """The numbers 0 to count - 1 in the order in which windows of a running text are drawn."""
     return sorted(range(count), key=lambda number: _hash("window", str(number)))
 

@@ -43,28 +43,28 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
     for variant in variants:
         folder = Path(paths.archive_dir(model, variant))
         manifest = storage.verify(folder, of=(model, variant))
-        stale = {}
+        lacking = {}
         for name in names:
             key = cell_key(manifest, name, settings, dense.of(name))
-            place = model, variant, name
-            found = kept.whole(place, key)
+            cell = model, variant, name
+            found = kept.whole(cell, key)
             if not (found and found.covers(settings.limit)):
-                found = kept.take_over(place, key, found.facts if found else 0) or found
+                found = kept.take_over(cell, key, found.facts if found else 0) or found
             if found and found.covers(settings.limit):
-                kept.hand_over(place, found, settings.limit)
+                kept.hand_over(cell, found, settings.limit)
             else:
-                stale[name] = _Stale(key, found)
-        if not stale:
+                lacking[name] = _Lacking(key, found)
+        if not lacking:
             log.info("%s %s: up to date", model, variant)
             continue
         whole = archive.stands_on(manifest) if archive.is_recovered(manifest) else manifest
         beneath = Path(paths.archive_dir(model, whole["variant"]))
         with rebuild.full(whole, beneath, Path(paths.model_dir(model))) as checkpoint:
-            _score_variant(manifest, checkpoint, stale, settings, dense)
+            _score_variant(manifest, checkpoint, lacking, settings, dense)
 
 
 @dataclass(frozen=True)
-class _Stale:
+class _Lacking:
     """A cell that lacks answers. kept: those that it has, to fewer facts, or None."""
 
     key: str
@@ -98,9 +98,9 @@ class _Dense:
 
 
 def _score_variant(
-    manifest: Mapping[str, Any], folder: str | Path, stale: Mapping[str, _Stale], settings: Settings, dense: _Dense
+    manifest: Mapping[str, Any], folder: str | Path, lacking: Mapping[str, _Lacking], settings: Settings, dense: _Dense
 ) -> None:
-    """Ask one variant, whose whole checkpoint is in `folder`, the benchmarks of `stale`."""
+    """Ask one variant, whose whole checkpoint is in `folder`, the benchmarks of `lacking`."""
     import torch
 
     from knowcost.models import int8_linear
@@ -120,29 +120,29 @@ def _score_variant(
     load_dense = None if variant == DENSE else lambda: dense.module
     respondent = Respondent(module, tokenizer, manifest["family"], taken, load_dense)
     twice = asked_twice(variant)
-    for name, cell in stale.items():
+    for name, lacks in lacking.items():
         start = time.perf_counter()
-        part = slice(_begin(name, cell, manifest, settings), settings.limit)
+        part = slice(_begin(name, lacks, manifest, settings), settings.limit)
         try:
             rows, metadata = asking.ask(respondent, paths.benchmark(name), part, batches, twice=twice)
         except InputError as error:
             raise InputError(f"{model} {variant}, benchmark {name}: {error}") from error
-        if cell.kept:
-            rows, metadata = kept.together(read(cell.kept.path(model, variant)), (rows, metadata))
-        metadata |= {"key": cell.key, "version": STAGE_VERSION, "benchmark": name}
+        if lacks.kept:
+            rows, metadata = kept.together(read(lacks.kept.path(model, variant)), (rows, metadata))
+        metadata |= {"key": lacks.key, "version": STAGE_VERSION, "benchmark": name}
         metadata |= asked_of(manifest, name, dense.of(name)) | _about(manifest, settings)
-        place = model, variant, name
-        kept.hand_over(place, kept.keep(place, rows, metadata), metadata["limit"])
+        cell = model, variant, name
+        kept.hand_over(cell, kept.keep(cell, rows, metadata), metadata["limit"])
         found = MEASURES[KINDS[metadata["kind"]].measure].summary(rows)
         log.info("%s %s %s: %s, %.1f s", model, variant, name, found, time.perf_counter() - start)
 
 
-def _begin(name: str, cell: _Stale, manifest: Mapping[str, Any], settings: Settings) -> int | None:
+def _begin(name: str, lacks: _Lacking, manifest: Mapping[str, Any], settings: Settings) -> int | None:
     """The place of the first fact that is to be asked; says what is kept."""
     model, variant = manifest["model"], manifest["variant"]
-    if cell.kept:
-        log.info("asking %s %s of %s only what is new: %s facts are kept", model, variant, name, cell.kept.through)
-        return cell.kept.through
+    if lacks.kept:
+        log.info("asking %s %s of %s only what is new: %s facts are kept", model, variant, name, lacks.kept.through)
+        return lacks.kept.through
     others = [each for each in kept.listed(model, variant) if each.benchmark == name]
     if others and depends_on_batch(variant, settings.options):
         log.info(

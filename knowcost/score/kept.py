@@ -93,9 +93,9 @@ def widest(found: Iterable[Kept], benchmark: str, key: str) -> list[Kept]:
     return sorted(mine, key=lambda kept: -kept.facts)
 
 
-def keep(place: tuple[str, str, str], rows: "pa.Table", about: Mapping[str, Any]) -> Kept:
+def keep(cell: tuple[str, str, str], rows: "pa.Table", about: Mapping[str, Any]) -> Kept:
     """Write what was asked of a cell (model, variant, benchmark) and remove what of the same key holds fewer facts."""
-    model, variant, benchmark = place
+    model, variant, benchmark = cell
     made = of_key(benchmark, about["key"], about["limit"])
     cells.write(made.path(model, variant), rows, about)
     for other in widest(listed(model, variant), benchmark, about["key"]):
@@ -105,18 +105,18 @@ def keep(place: tuple[str, str, str], rows: "pa.Table", about: Mapping[str, Any]
     return made
 
 
-def whole(place: tuple[str, str, str], key: str) -> Kept | None:
+def whole(cell: tuple[str, str, str], key: str) -> Kept | None:
     """What is kept of a cell to the most facts, undamaged and of this key."""
-    model, variant, benchmark = place
+    model, variant, benchmark = cell
     found = widest(listed(model, variant), benchmark, key)
     return next((each for each in found if cells.is_valid(each.path(model, variant), key)), None)
 
 
-def take_over(place: tuple[str, str, str], key: str, more_than: float) -> Kept | None:
+def take_over(cell: tuple[str, str, str], key: str, more_than: float) -> Kept | None:
     """Keep what the same variant of another model was asked under the same key, of more facts than these: the model was
     renamed, or is a second row of its checkpoint (so may be a version that was compressed elsewhere, whose name is its
     variant's). None where there is no such thing."""
-    model, variant, benchmark = place
+    model, variant, benchmark = cell
     slugs = Variant(brought="*").slug if parse_variant(variant).brought else glob.escape(variant)
     best: tuple[tuple[str, str], Kept] | None = None
     for folder in sorted(Path().glob(paths.kept_dir("*", slugs))):
@@ -128,16 +128,16 @@ def take_over(place: tuple[str, str, str], key: str, more_than: float) -> Kept |
         return None
     other, found = best
     rows, about = cells.read(found.path(*other))
-    log.info("%s %s %s: taken over from %s %s, whose weights are the same", *place, *other)
-    return keep(place, rows, about | {"model": model, "variant": variant})
+    log.info("%s %s %s: taken over from %s %s, whose weights are the same", *cell, *other)
+    return keep(cell, rows, about | {"model": model, "variant": variant})
 
 
-def hand_over(place: tuple[str, str, str], kept: Kept, limit: int | None) -> None:
+def hand_over(cell: tuple[str, str, str], kept: Kept, limit: int | None) -> None:
     """Put a cell of so many facts where Snakemake looks for it, as of now: a link to what is kept, or its beginning.
 
     Raises InputError where what is kept is damaged, and where none of these facts could be asked."""
-    model, variant, _ = place
-    source, target = kept.path(model, variant), paths.scores(*place)
+    model, variant, _ = cell
+    source, target = kept.path(model, variant), paths.scores(*cell)
     rows, about = cells.read(source)
     if limit is None or about["limit"] == limit or (about["limit"] is None and limit >= about["available"]):
         _link(source, target)

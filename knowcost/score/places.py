@@ -7,6 +7,8 @@ facts are one (score/kept.py).
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from knowcost.benchmarks import sample
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -23,10 +25,9 @@ def rows_in(table: "pa.Table", part: slice) -> list[tuple[int, dict[str, Any]]]:
     return list(zip(numbers, table.slice(numbers.start, len(numbers)).to_pylist(), strict=True))
 
 
-def windows_in(drawn: Sequence[int], part: slice) -> list[tuple[int, int]]:
-    """(place, number) of a part of a running text's windows, in their order. drawn: the numbers of all in the order of
-    benchmarks/sample.py."""
-    return list(enumerate(drawn))[part]
+def windows_in(count: int, part: slice) -> list[tuple[int, int]]:
+    """(place, number in the text) of a part of a running text's windows, in the order in which they are drawn."""
+    return list(enumerate(sample.windows(count)))[part]
 
 
 def metadata(places: Mapping[str, Any]) -> dict[str, Any]:

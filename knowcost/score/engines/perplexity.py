@@ -22,7 +22,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
-from knowcost.benchmarks.sample import places
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, encoded
@@ -74,7 +73,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
         if not every:
             raise InputError(f"the text is shorter than one window of {size} tokens; take a longer text")
         available = len(every)
-        windows = [every[number] | {"place": place} for place, number in windows_in(places(available), part)]
+        windows = [every[number] | {"place": place} for place, number in windows_in(available, part)]
     else:
         size, available = context, len(table)
         windows, dropped = _lines(rows_in(table, part), tokenizer, size)

@@ -22,7 +22,6 @@ from torch.nn.functional import cosine_similarity
 from transformers import PreTrainedModel
 
 from knowcost.benchmarks import prepared
-from knowcost.benchmarks.sample import places
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning
@@ -53,7 +52,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     table, _ = prepared.read(benchmark_file)
     size = min(WINDOW, respondent.room or WINDOW)
     windows = _windows(respondent, "".join(table.column("text").to_pylist()), size)
-    asked = windows_in(places(len(windows)), part)
+    asked = windows_in(len(windows), part)
     rows: list[dict[str, Any]] = []
     rows_of: list[int] = []
     dense, progress = respondent.dense(), Progress(log)

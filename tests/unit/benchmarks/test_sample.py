@@ -115,10 +115,10 @@ def test_the_lines_of_a_running_text_stay_as_they_are():
 
 
 def test_windows_are_drawn_all_over_a_text():
-    drawn = sample.places(100)
-    assert sorted(drawn) == list(range(100)) and drawn == sample.places(100) and drawn != sorted(drawn)
+    drawn = sample.windows(100)
+    assert sorted(drawn) == list(range(100)) and drawn == sample.windows(100) and drawn != sorted(drawn)
     assert all(sum(place // 25 == quarter for place in drawn[:20]) >= 2 for quarter in range(4))
-    assert sample.places(0) == []
+    assert sample.windows(0) == []
 
 
 def test_few_large_clusters_take_no_longer_than_many_small_ones(monkeypatch):

@@ -78,7 +78,7 @@ def test_windows_come_in_the_order_in_which_they_are_drawn_in_one_part_or_severa
     """Else windows of two variants, one of which was asked in parts, are not compared one by one."""
     monkeypatch.setattr(perplexity, "WINDOW", 4)
     rows, about = rows_of(perplexity, make_llama(), word_tokenizer(), table("text", TEXT * 3))
-    assert rows["id"].to_pylist() == [str(number) for number in sample.places(about["available"])]
+    assert rows["id"].to_pylist() == [str(number) for number in sample.windows(about["available"])]
     first, _ = rows_of(perplexity, make_llama(), word_tokenizer(), table("text", TEXT * 3), limit=3)
     assert first["id"].to_pylist() == rows["id"].to_pylist()[:3]
 

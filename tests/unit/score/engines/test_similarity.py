@@ -99,7 +99,7 @@ def test_equal_models_are_one_and_compute_afterwards_as_before(kind, monkeypatch
 
 def test_a_model_without_a_dense_one_is_held_against_itself():
     found, _ = rows_of(similarity, make_llama(), word_tokenizer(), table(TEXT, TEXT), limit=2)
-    first, second = sample.places(2 * len(word_tokenizer().encode(TEXT)) // 8)[:2]
+    first, second = sample.windows(2 * len(word_tokenizer().encode(TEXT)) // 8)[:2]
     assert found["id"].to_pylist() == [str(first)] * 2 + [str(second)] * 2
     assert found["layer"].to_pylist() == [1, 2, 1, 2]
     assert found["attention"].to_pylist() == pytest.approx([1] * 4)

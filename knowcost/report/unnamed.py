@@ -158,12 +158,15 @@ def _cells(named: Named) -> Iterator[Found]:
 
 
 def _benchmark_of(path: Path) -> str | None:
-    """The benchmark of a cell's file, or of its seal; None for what is no such file. (Kept answers of earlier versions
-    have its name alone.)"""
+    """The benchmark of a cell's file, or of its seal; None for what is no such file, as one without a seal, which
+    people put there. (Kept answers of earlier versions have its name alone.)"""
     name = path.name.removesuffix(seal.SUFFIX)
     if not name.endswith(".parquet") or name.startswith("."):
         return None
-    found = kept.parse(name) if path.parent.name == paths.KEPT else None
+    among_kept = path.parent.name == paths.KEPT
+    if not among_kept and not seal.beside(path.with_name(name)).exists():
+        return None
+    found = kept.parse(name) if among_kept else None
     return found.benchmark if found else name.removesuffix(".parquet")
 
 
@@ -224,11 +227,12 @@ def _others(folder: str, names: Collection[str]) -> list[Path]:
 
 
 def _other_files(what: str, example: str, names: Collection[str]) -> Iterator[Found]:
-    """Files beside `example`, with its suffix, of other names; each with its seal."""
+    """Files beside `example`, with its suffix, of other names; each with its seal, without which it is not ours."""
     lower = {name.lower() for name in names}
     for path in _files(Path(example).parent):
-        if path.suffix == Path(example).suffix and path.stem.lower() not in lower and not path.name.startswith("."):
-            yield Found(what, str(path), [path, *_beside(path)])
+        ours = path.suffix == Path(example).suffix and not path.name.startswith(".")
+        if ours and path.stem.lower() not in lower and (beside := _beside(path)):
+            yield Found(what, str(path), [path, *beside])
 
 
 def _folders(folder: Path) -> list[Path]:

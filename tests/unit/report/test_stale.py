@@ -34,6 +34,7 @@ KEPT = [  # of the study, of somebody, and what is never removed
     "results/one/dense/manifest.json",
     "results/one/dense/scores/boolq.parquet",
     "results/one/dense/scores/notes.csv",
+    "results/one/dense/scores/my-notes.parquet",
     f"results/one/dense/scores/.kept/boolq.{KEY}.20.parquet",
     f"results/one/dense/scores/.kept/boolq.{KEY}.all.parquet",
     "results/one/dense/scores/.kept/boolq.parquet",  # of an earlier version
@@ -46,6 +47,7 @@ KEPT = [  # of the study, of somebody, and what is never removed
     "resources/revisions/one.json",
     "resources/benchmarks/boolq.parquet",
     "resources/benchmarks/mine.csv",
+    "resources/benchmarks/my-notes.parquet",
     "resources/calibration/c4.arrow",
     "resources/downloads/00000000000000aa/.lock",
     "resources/downloads/00000000000000aa/boolq.jsonl",

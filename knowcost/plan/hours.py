@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from knowcost.common.errors import InputError
-from knowcost.plan import asking, config, design, origin, resources
+from knowcost.plan import asking, batching, config, design, origin, resources
 from knowcost.plan.config import Study
 from knowcost.plan.resources import Job
 from knowcost.spec.variants import parse
@@ -33,7 +33,7 @@ def jobs(study: Study) -> Iterator[Job]:
     for model, slug in design.archives(study):
         yield Job("recover" if parse(slug).recovery else "compress", model, [slug])
     to_ask = asking.to_ask(study)
-    for batch in design.batches(study):
+    for batch in batching.batches(study):
         yield resources.of_batch(study, batch, to_ask)
 
 

@@ -12,8 +12,8 @@ from math import ceil
 
 from knowcost.compress.calibration import texts
 from knowcost.models.gpus import ACTIVATIONS_GB, gpus_for
+from knowcost.plan import batching, design, reading, writing
 from knowcost.plan import config as configuration
-from knowcost.plan import design, reading, writing
 from knowcost.plan.config import Study
 from knowcost.plan.design import Cell
 from knowcost.plan.machine import Machine
@@ -72,9 +72,9 @@ def _gpus_and_threads(work: Work) -> tuple[int, int]:
     return 0, max(1, min(8, ceil(work.size.parameters / 5e8)))
 
 
-def of_batch(study: Study, batch: design.Batch, asked: Mapping[Cell, int]) -> Job:
+def of_batch(study: Study, batch: batching.Batch, asked: Mapping[Cell, int]) -> Job:
     """The scoring job of a batch. asked: how many facts are still to be asked of each of the study's cells."""
-    beside = len(design.looked_at(study, batch)) > len(batch.variants)
+    beside = len(batching.looked_at(study, batch)) > len(batch.variants)
     facts = {cell: asked[cell] for cell in batch.cells}
     return Job("score", batch.row, batch.variants, len(facts), beside, facts)
 

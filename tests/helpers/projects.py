@@ -16,7 +16,7 @@ from knowcost.benchmarks import prepared
 from knowcost.common import paths
 from knowcost.compress.archive import make as archive
 from knowcost.fetch import model as fetch
-from knowcost.plan import config, design
+from knowcost.plan import batching, config
 
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 BENCHMARKS = ("first", "second")
@@ -115,7 +115,7 @@ class Project:
 
     def batch(self, variant):
         """The name of a variant's scoring job."""
-        return next(batch.name for batch in design.batches(self.study()) if variant in batch.variants)
+        return next(batch.name for batch in batching.batches(self.study()) if variant in batch.variants)
 
     def log(self, variant):
         return self.folder / paths.log("score", self.batch(variant))

@@ -14,7 +14,7 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.compress.calibration import texts
 from knowcost.papers.forget_knowledge import printed
 from knowcost.papers.forget_knowledge.domains import COMMON, LANGUAGE, WORLD
-from knowcost.plan import asking, config, design, hours, resources, writing
+from knowcost.plan import asking, batching, config, design, hours, resources, writing
 from knowcost.plan.writing import Written
 
 
@@ -80,7 +80,7 @@ def test_what_texts_take_is_in_the_hours_and_in_the_jobs(root):
     """The same job in both, and longer than one of the same cells without texts."""
     kick = study(root, "llm-kick")
     kick = replace(kick, gpu_memory_gb=80)
-    batch = design.batches(kick)[0]
+    batch = batching.batches(kick)[0]
     job = resources.of_batch(kick, batch, asking.to_ask(kick, batch.cells))
     asked = sum(1 + (slug == "dense") for slug in batch.variants)
     assert writing.written(kick, job.asked) == Written(asked * (2 * 90 * 256 + (160 + 80) * 1024))
@@ -101,7 +101,7 @@ def test_both_groupings_add_only_the_scopes_they_draw_apart(root):
 
 def test_batches_hold_every_cell_once(root):
     demo = study(root, "demo")
-    cells = [cell for batch in design.batches(demo) for cell in batch.cells]
+    cells = [cell for batch in batching.batches(demo) for cell in batch.cells]
     # in all families dense, 3 levels, int8 and 2 levels of both in 3 scopes, 4 of the final layer, 3 of other methods
     whole = 1 + 9 + 3 + 6 + 4 + 3
     # the encoder-decoder's 4 parts of attention, 4 lost heads, 3 recovered; the decoder's 6 more of other
@@ -109,7 +109,7 @@ def test_batches_hold_every_cell_once(root):
     encoder_decoder, decoder = whole + 4 + 4 + 3, whole + 6 + 4 + 12
     assert len(cells) == len(set(cells)) == whole * 3 + encoder_decoder * 4 + decoder * 7
     assert set(cells) == set(design.cells(demo))
-    assert max(len(batch.variants) for batch in design.batches(demo)) <= 40  # score.variants_per_job
+    assert max(len(batch.variants) for batch in batching.batches(demo)) <= 40  # score.variants_per_job
 
 
 def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path):
@@ -147,7 +147,7 @@ def test_what_planning_imports_is_light(root):
     """The package's modules that the workflow itself imports, without Snakemake, which loads pandas on its own."""
     lines = (root / "workflow/rules/common.smk").read_text().splitlines()
     imports = [line for line in lines if line.startswith(("from knowcost", "import knowcost"))]
-    assert any(line.startswith("from knowcost.plan import asking, design, ") for line in imports)
+    assert any(line.startswith("from knowcost.plan import asking, batching, ") for line in imports)
     heavy = "{'pandas', 'pyarrow', 'scipy', 'matplotlib', 'torch', 'transformers'}"
     code = "\n".join(["import sys", *imports, f"print(*({heavy} & sys.modules.keys()))"])
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)

@@ -21,7 +21,7 @@ from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
-from knowcost.plan import asking, design, experiments, fitting, judges, origin, place, resources, start
+from knowcost.plan import asking, batching, design, experiments, fitting, judges, origin, place, resources, start
 from knowcost.recover import registry as recoveries
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES
@@ -85,7 +85,7 @@ def study():
 
 try:
     STUDY = study()
-    BATCHES = design.batches(STUDY)
+    BATCHES = batching.batches(STUDY)
     JUDGED = [(cell.model, cell.variant, cell.benchmark) for cell in design.judged(STUDY)]
     if JUDGED and workflow.is_main_process:
         for sentence in judges.announce(STUDY.config, STUDY.benchmarks, JUDGED):

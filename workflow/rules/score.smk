@@ -35,7 +35,7 @@ for batch in BATCHES:
         name:
             f"score_{batch.name}"
         input:
-            manifests=[paths.manifest(batch.model, variant) for variant in design.looked_at(STUDY, batch)],
+            manifests=[paths.manifest(batch.model, variant) for variant in batching.looked_at(STUDY, batch)],
             benchmarks=[paths.benchmark(name) for name in batch.benchmarks],
             base=weights_beside(batch),
         output:

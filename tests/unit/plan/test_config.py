@@ -10,7 +10,7 @@ from helpers.workflow import CONFIG, facts
 
 from knowcost.common import addresses
 from knowcost.common.errors import InputError
-from knowcost.plan import config, design, fitting
+from knowcost.plan import batching, config, fitting
 
 
 class Study:
@@ -47,7 +47,7 @@ def project(tmp_path, checkpoints, monkeypatch):
 def plan(project):
     """What the workflow does before anything else (workflow/rules/common.smk)."""
     study = config.load(project.config)
-    batches = design.batches(study)
+    batches = batching.batches(study)
     assert fitting.check(study) == []
     return batches
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from knowcost.compress import registry
-from knowcost.plan import design
+from knowcost.plan import batching, design
 from knowcost.plan.config import Study
 
 EXPERIMENTS = [
@@ -82,11 +82,11 @@ def test_a_threshold_for_a_level_that_is_no_percentage_is_an_error(monkeypatch):
 def test_a_job_looks_at_the_dense_model_where_a_benchmark_holds_others_against_it():
     made = study(variants_per_job=100)
     made.benchmarks.update(x={"format": "cloze"}, y={"format": "similarity"})
-    batch = design.Batch("m", "int8", ("int8@overall",), ("x",))
-    assert design.looked_at(made, batch) == ["int8@overall"]
-    assert design.looked_at(made, replace(batch, benchmarks=("x", "y"))) == ["int8@overall", "dense"]
+    batch = batching.Batch("m", "int8", ("int8@overall",), ("x",))
+    assert batching.looked_at(made, batch) == ["int8@overall"]
+    assert batching.looked_at(made, replace(batch, benchmarks=("x", "y"))) == ["int8@overall", "dense"]
     both = replace(batch, benchmarks=("y",), variants=("dense", "int8@overall"))
-    assert design.looked_at(made, both) == ["dense", "int8@overall"]
+    assert batching.looked_at(made, both) == ["dense", "int8@overall"]
 
 
 def test_what_was_compressed_elsewhere_is_a_variant_of_its_parent_with_a_job_of_its_own():
@@ -97,8 +97,8 @@ def test_what_was_compressed_elsewhere_is_a_variant_of_its_parent_with_a_job_of_
     new = [place for place in design.archives(here) if place not in design.archives(before)]
     assert new == [("b", "brought-one"), ("b", "brought-two")]
     assert set(design.archives(before)) < set(design.archives(here))
-    made = {batch.name: batch for batch in design.batches(here)}
-    assert [batch for name, batch in made.items() if "brought" not in name] == design.batches(before)
+    made = {batch.name: batch for batch in batching.batches(here)}
+    assert [batch for name, batch in made.items() if "brought" not in name] == batching.batches(before)
     batch = made["b-brought-two"]
     assert (batch.model, batch.row, batch.variants, batch.benchmarks) == ("b", "two", ("brought-two",), ("x", "y"))
     assert {cell for b in made.values() for cell in b.cells} == set(design.cells(here))
@@ -106,7 +106,7 @@ def test_what_was_compressed_elsewhere_is_a_variant_of_its_parent_with_a_job_of_
 
 
 def test_every_variant_is_in_one_batch_and_none_is_too_large():
-    batches = design.batches(study(variants_per_job=4))
+    batches = batching.batches(study(variants_per_job=4))
     encoder = [batch for batch in batches if batch.model == "b"]
     assert max(len(batch.variants) for batch in encoder) <= 4
     assert sorted(slug for batch in encoder for slug in batch.variants) == sorted(design.variants(study(), "encoder"))
@@ -117,19 +117,19 @@ def test_every_variant_is_in_one_batch_and_none_is_too_large():
 
 
 def test_variants_in_int8_have_batches_of_their_own():
-    for batch in design.batches(study(variants_per_job=4)):
+    for batch in batching.batches(study(variants_per_job=4)):
         assert all(("int8" in slug) == batch.part.startswith("int8") for slug in batch.variants)
 
 
 def test_what_fits_one_job_is_one_job():
-    names = [batch.name for batch in design.batches(study(variants_per_job=20))]
+    names = [batch.name for batch in batching.batches(study(variants_per_job=20))]
     assert names == ["b-float", "b-int8", "t-float", "t-int8"]
 
 
 def plan(levels, size):
     """{name: (variants, benchmarks)} of the scoring jobs of one model, pruned to these levels."""
     experiment = {"name": "p", "steps": ["magnitude"], "scopes": ["attention"], "levels": levels}
-    made = design.batches(study(experiments=[experiment], variants_per_job=size))
+    made = batching.batches(study(experiments=[experiment], variants_per_job=size))
     return {batch.name: (batch.variants, batch.benchmarks) for batch in made if batch.model == "t"}
 
 
@@ -157,7 +157,7 @@ def test_the_order_of_the_lists_makes_no_other_batches():
     assert plan(levels, 4) == plan(levels[::-1], 4)
     other = study(variants_per_job=4)
     other.benchmarks["w"] = other.benchmarks.pop("x")
-    assert design.batches(other)[0].benchmarks == ("w", "y")
+    assert batching.batches(other)[0].benchmarks == ("w", "y")
 
 
 def test_the_published_protocol_adds_the_lost_final_layers_of_decoders_and_encoder_decoders():

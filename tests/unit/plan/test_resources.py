@@ -7,7 +7,8 @@ import pytest
 
 from knowcost.compress import registry
 from knowcost.plan import resources, training
-from knowcost.plan.design import Batch, Cell
+from knowcost.plan.batching import Batch
+from knowcost.plan.design import Cell
 from knowcost.plan.machine import Machine
 from knowcost.plan.predicted import predicted
 from knowcost.plan.resources import Job

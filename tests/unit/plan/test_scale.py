@@ -8,7 +8,7 @@ from helpers.counting import growth
 from helpers.workflow import CONFIG, facts
 
 from knowcost.common import paths
-from knowcost.plan import config, design, fitting, sizes
+from knowcost.plan import batching, config, design, fitting, sizes
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_plan_grows_with_its_models(here, monkeypatch):
         def plan():
             study = config.load(given)
             assert fitting.check(study) == []
-            assert len(design.batches(study)) == 3 * count
+            assert len(batching.batches(study)) == 3 * count
             assert len(design.archives(study)) == len(design.cells(study)) == 6 * count
 
         return plan

@@ -1,0 +1,107 @@
+"""The scoring jobs of a study: which variants of a model are asked together. Imports no torch: every job parses it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from knowcost.benchmarks.formats import kind_of
+from knowcost.benchmarks.kinds import KINDS
+from knowcost.compress import registry
+from knowcost.plan import design
+from knowcost.plan.config import Study
+from knowcost.plan.design import Cell
+from knowcost.spec.variants import Variant, parse
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The variants of one model that one scoring job takes, so that it imports torch once for all of them.
+
+    part: `float` or `int8`, what its variants compute in, or `recovered`, and where there are too many for one job the
+    first bits of their hashes: `float-011`; of a version that was compressed elsewhere its slug.
+    """
+
+    model: str
+    part: str
+    variants: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}-{self.part}"
+
+    @property
+    def row(self) -> str:
+        """The row of the model table that says how it is asked."""
+        return parse(self.variants[0]).brought or self.model
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [Cell(self.model, variant, benchmark) for variant in self.variants for benchmark in self.benchmarks]
+
+
+def batches(study: Study) -> list[Batch]:
+    """The scoring jobs, each with at most score.variants_per_job variants of one model.
+
+    Snakemake runs a job again when its name or its variants are others, so neither may depend on what else stands in
+    the lists of the configuration, or in which order. Variants in int8, which need more memory, and recovered ones,
+    which need what they stand on, are parted from the others; what is too many for one job is halved by the first bit
+    of the variants' hashes, each half by the second, and so on. A variant that is added changes the batch that it falls
+    into, or splits it, and no other one. The price: jobs are about two thirds full. A version that was compressed
+    elsewhere has a job to itself: its size is another, it computes in what its own row says, and a package that it
+    takes may be missing.
+    """
+    size = study.config["score"]["variants_per_job"]
+    made = design.variants_by_family(study)
+    parted = {family: _parted(slugs, size) for family, slugs in made.items()}
+    asked = {family: tuple(sorted(design.benchmarks(study, family))) for family in made}
+    ours = [
+        Batch(model, part, slugs, asked[row["family"]])
+        for model, row in study.models.items()
+        for part, slugs in parted[row["family"]].items()
+    ]
+    slugs = {name: Variant(brought=name).slug for name in study.brought}
+    return ours + [
+        Batch(row["parent"], slugs[name], (slugs[name],), asked[row["family"]]) for name, row in study.brought.items()
+    ]
+
+
+def _parted(slugs: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
+    """{Batch.part: its variants}."""
+    parts: dict[str, list[str]] = {}
+    for slug in slugs:
+        parts.setdefault(_part(slug), []).append(slug)
+    return {
+        f"{kind}-{bits}" if bits else kind: tuple(sorted(few))
+        for kind, found in parts.items()
+        for bits, few in _halved(found, size)
+    }
+
+
+def _part(slug: str) -> str:
+    if parse(slug).recovery:
+        return "recovered"
+    return "int8" if registry.is_dynamic(slug) else "float"
+
+
+def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[str, Sequence[str]]]:
+    """(first bits that their hashes share, slugs) of groups of at most `size`; no empty ones."""
+    if len(slugs) <= size:
+        if slugs:
+            yield bits, slugs
+        return
+    for bit in "01":
+        yield from _halved([slug for slug in slugs if _bits(slug)[len(bits)] == bit], size, bits + bit)
+
+
+def _bits(slug: str) -> str:
+    digest = hashlib.sha256(slug.encode()).digest()
+    return f"{int.from_bytes(digest, 'big'):0256b}"
+
+
+def looked_at(study: Study, batch: Batch) -> list[str]:
+    """The variants whose archives a scoring job reads: its own, and the dense model's where a benchmark holds them
+    against it."""
+    kinds = [kind_of(study.benchmarks[name]["format"]) for name in batch.benchmarks]
+    dense = [Variant().slug] if any(KINDS[kind].beside_dense for kind in kinds) else []
+    return list(dict.fromkeys([*batch.variants, *dense]))

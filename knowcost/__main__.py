@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
 
     command("answer", _answer, "print what compression cost in the last run, in a few sentences")
     _add_facts(command("facts", _facts, "list the facts that a variant of a model was asked, beside the dense model"))
-    of = command("hours", _hours, "print what the study of a configuration asks of a cluster in all")
+    of = command("hours", _hours, "print what the study of a configuration takes and asks of a cluster in all")
     of.add_argument("configfile", metavar="CONFIGFILE", help="of the study")
     words = "memory of one GPU in gigabytes, if it is not configured"
     of.add_argument("gpu_memory_gb", metavar="GPU_MEMORY_GB", nargs="?", default="", help=words)

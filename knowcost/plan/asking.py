@@ -7,6 +7,7 @@ from pathlib import Path
 from knowcost.benchmarks import expected
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS
+from knowcost.plan import config as configuration
 from knowcost.plan import design
 from knowcost.plan.config import Study
 from knowcost.plan.design import Cell
@@ -33,7 +34,7 @@ def to_ask(study: Study, of: Iterable[Cell] | None = None) -> dict[Cell, int]:
 def settings(study: Study, row: str) -> Settings:
     """How the cells of a row of the model table are asked."""
     config = study.config
-    dtype = study.checkpoints[row].get("dtype") or "float32"
+    dtype = configuration.dtype(study, row)
     return Settings(config["score"], dtype, config["limit"], generation=config["generation"])
 
 

@@ -135,6 +135,11 @@ def archive_mode(study: Study, model: str) -> str:
     return study.models[model].get("archive") or study.config["archive"]
 
 
+def dtype(study: Study, row: str) -> str:
+    """What a row of the model table is asked in, where nothing of it is int8."""
+    return study.checkpoints[row].get("dtype") or "float32"
+
+
 def _kind(row: Row) -> Kind:
     """What a benchmark row is. Raises InputError for a format that is not known."""
     return KINDS[kind_of(row["format"])]

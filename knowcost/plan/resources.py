@@ -106,7 +106,7 @@ def _work(study: Study, job: Job) -> Work:
     return Work(
         job.stage,
         size(row) if row else None,
-        dtype=config["recovery"]["dtype"] if recovering else (row or {}).get("dtype") or "float32",
+        dtype=_dtype(study, job),
         methods=[step.method for slug in job.variants for step in parse(slug).steps],
         variants=len(job.variants),
         cells=job.cells,
@@ -119,6 +119,12 @@ def _work(study: Study, job: Job) -> Work:
         read=reading.read(study, job.asked),
         written=writing.written(study, job.asked),
     )
+
+
+def _dtype(study: Study, job: Job) -> str:
+    if job.stage == "recover":
+        return str(study.config["recovery"]["dtype"])
+    return configuration.dtype(study, job.model) if job.model else "float32"
 
 
 def _archives_gb(study: Study) -> float:

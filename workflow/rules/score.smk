@@ -52,7 +52,7 @@ for batch in BATCHES:
             model=batch.model,
             variants=batch.variants,
             benchmarks=batch.benchmarks,
-            dtype=STUDY.checkpoints[batch.row].get("dtype") or "float32",
+            dtype=configuration.dtype(STUDY, batch.row),
             remote_code="remote_code" in rows.allowed(STUDY.checkpoints[batch.row]),
             limit=config["limit"],
             options=options(batch),

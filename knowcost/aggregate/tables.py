@@ -5,6 +5,7 @@ rounded, and texts such that no spreadsheet computes them and no terminal obeys 
 numbers how it is rounded; one of counts holds whole numbers or nothing.
 """
 
+import csv
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -178,32 +179,30 @@ def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     float64), in FORMATS' fixed formats in CSV (POINTS for those that it does not list), where texts are display.cell's.
     Raises ValueError or TypeError when a count is not a whole number, or another column no number.
     """
-    frame = _typed(frame)
+    made = pa.table({str(name): _typed(str(name), frame[name]) for name in frame.columns})
     with atomic(Path(folder) / f"{name}.parquet") as temporary:
-        types = {"Int64": pa.int64(), "float64": pa.float64()}
-        schema = pa.schema([(column, types.get(str(kind), pa.string())) for column, kind in frame.dtypes.items()])
-        made = pa.Table.from_pandas(frame, schema, preserve_index=False)
-        parquet.write_table(made.replace_schema_metadata(VERSION), temporary)  # instead of the version of pandas
-    for column in frame.columns:
-        if pd.api.types.is_numeric_dtype(frame[column]):
-            frame[column] = [_number(FORMATS.get(column, POINTS), value) for value in frame[column]]
-        else:
-            frame[column] = frame[column].map(display.cell)
-    with atomic(Path(folder) / f"{name}.csv") as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")
+        parquet.write_table(made.replace_schema_metadata(VERSION), temporary)
+    texts = [_texts(name, made[name].to_pylist()) for name in made.column_names]
+    with atomic(Path(folder) / f"{name}.csv") as temporary, open(temporary, "w", encoding="utf-8", newline="") as f:
+        rows = csv.writer(f, lineterminator="\n")
+        rows.writerow(made.column_names)
+        rows.writerows(zip(*texts, strict=True))
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    columns: dict[str, pd.Series] = {}
-    for name in map(str, frame.columns):
-        column = frame[name]
-        if FORMATS.get(name) == COUNT:
-            columns[name] = pd.to_numeric(column).astype("Int64")
-        elif name in TEXT:
-            columns[name] = column.astype(object).where(column.notna(), "").astype(str)
-        else:
-            columns[name] = pd.to_numeric(column).astype("float64")
-    return pd.DataFrame(columns)
+def _typed(name: str, column: pd.Series) -> pa.Array:
+    if FORMATS.get(name) == COUNT:
+        return pa.array(pd.to_numeric(column).astype("Int64"), pa.int64())
+    if name in TEXT:
+        values = ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+        return pa.array(values, pa.string())
+    return pa.array(pd.to_numeric(column).astype("float64"), pa.float64())
+
+
+def _texts(name: str, values: list[Any]) -> list[str]:
+    """The cells of a column of a CSV file."""
+    if name in TEXT and FORMATS.get(name) != COUNT:
+        return [display.cell(value) for value in values]
+    return [_number(FORMATS.get(name, POINTS), value) for value in values]
 
 
 def finish(folder: str | Path, made_from: Mapping[str, str]) -> None:
@@ -262,9 +261,9 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.loc[places].reset_index(drop=True)
 
 
-def _number(form: str, value: float) -> str:
-    """A number as text: empty for nan, and never "-0.000"."""
-    if pd.isna(value):
+def _number(form: str, value: float | None) -> str:
+    """A number as text: empty where there is none, and never "-0.000"."""
+    if value is None:
         return ""
     text = form % value
     return text.lstrip("-") if float(text) == 0 else text

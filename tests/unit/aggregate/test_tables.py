@@ -106,7 +106,7 @@ def test_tables_of_another_version_are_refused(tmp_path):
     """Theirs have other columns: `knowcost answer` would end in a KeyError."""
     pq.write_table(pa.table({"variant": ["dense"]}), tmp_path / "drops.parquet")
     tables.finish(tmp_path, {})
-    with pytest.raises(InputError, match=r"drops.parquet: made by another version .* run Snakemake again"):
+    with pytest.raises(InputError, match=r"drops.parquet: made by another version .* run `snakemake -R tables`"):
         tables.read(tmp_path)
 
 

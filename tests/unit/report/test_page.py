@@ -72,6 +72,12 @@ def page(run, **config):
     return out.read_text()
 
 
+@pytest.fixture(scope="module")
+def plain(run):
+    """The run's page, which nothing is told of but what it was made from."""
+    return page(run)
+
+
 class Strict(HTMLParser):
     """Fails on tags that do not balance, and collects what the page refers to and says."""
 
@@ -100,20 +106,18 @@ class Strict(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-def test_page_is_whole_and_needs_nothing_from_outside(run):
-    html = page(run)
-    parsed = Strict(html)
+def test_page_is_whole_and_needs_nothing_from_outside(plain):
+    parsed = Strict(plain)
     assert parsed.links
     assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in parsed.links)
-    assert not re.search(r"@import|url\(|<script|<link", html)
-    assert "One &lt;figure&gt;" in html
-    assert {link[1:] for link in parsed.links if link[0] == "#"} <= set(re.findall(r'id="([\w-]+)"', html))
+    assert not re.search(r"@import|url\(|<script|<link", plain)
+    assert "One &lt;figure&gt;" in plain
+    assert {link[1:] for link in parsed.links if link[0] == "#"} <= set(re.findall(r'id="([\w-]+)"', plain))
 
 
-def test_what_models_write_is_text_whatever_it_is(run):
-    html = page(run)
-    assert "&lt;script&gt;x()&lt;/script&gt;\\u202egnp\\x1b[31m" in html and "&lt;b&gt;?&lt;/b&gt;" in html
-    assert "Question &lt;i&gt;" in html and "No judge was named" in html
+def test_what_models_write_is_text_whatever_it_is(plain):
+    assert "&lt;script&gt;x()&lt;/script&gt;\\u202egnp\\x1b[31m" in plain and "&lt;b&gt;?&lt;/b&gt;" in plain
+    assert "Question &lt;i&gt;" in plain and "No judge was named" in plain
 
 
 def test_page_opens_with_the_answer(run):
@@ -168,9 +172,8 @@ def test_page_warns_of_a_limit(run, tmp_path):
     assert "Time" not in parsed.text.split("Benchmarks")[-1]  # no timings, no table of them
 
 
-def test_page_says_what_the_paper_found_and_how_it_was_tested(run):
-    html = page(run)
-    parsed = Strict(html)
+def test_page_says_what_the_paper_found_and_how_it_was_tested(run, plain):
+    parsed = Strict(plain)
     claims = tables.read(run["root"] / paths.TABLES)["claims"]
     part = parsed.text.split("What the papers found, and what this run says")[1].split("Tables")[0]
     assert all(sentence in part for sentence in claims["sentence"])
@@ -218,15 +221,15 @@ def test_figures_of_a_group_are_folded_and_keep_their_size(run):
     assert re.search(r'<figure id="figure-two">.*loading="lazy" width="100" height="200"', folded, re.S)
 
 
-def test_numbers_on_the_page_come_from_the_tables(run):
-    parsed = Strict(page(run))
+def test_numbers_on_the_page_come_from_the_tables(run, plain):
+    parsed = Strict(plain)
     row = tables.read(run["root"] / paths.TABLES)["drops"].set_index("variant").loc["magnitude-40@overall"].iloc[0]
     text = parsed.text.split("Points of accuracy lost: encoder models")[1]
     assert re.search(rf"magnitude pruning everything \S+ \S+ to \S+ {row['drop_points']:.1f}", text)
 
 
-def test_methods_that_were_run_are_explained_and_no_others(run):
-    text = Strict(page(run)).text
+def test_methods_that_were_run_are_explained_and_no_others(plain):
+    text = Strict(plain).text
     part = text.split("How it was measured")[-1].split("What was run")[0]
     for words in ("Magnitude pruning. ", "Int8. ", "Activations in int8. ", "costs if the interval lies above zero"):
         assert words in part
@@ -258,8 +261,8 @@ def test_command_prints_the_answer(run, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("- a (encoder) answers ")
 
 
-def test_the_recovery_paper_s_index_stands_beside_the_other(run, monkeypatch):
-    assert "Forget Knowledge?”, " not in page(run)
+def test_the_recovery_paper_s_index_stands_beside_the_other(run, plain, monkeypatch):
+    assert "Forget Knowledge?”, " not in plain
     rows = [report.paper.Entry("Table 1", "What <it> shows", [("recovery-a", "a")], "not run: b"),
             report.paper.Entry("Figure 2", "Lengths", [], "missing: it takes prompts")]  # fmt: skip
     found = report.paper.Index(rows, 1, 1)

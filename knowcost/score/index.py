@@ -75,7 +75,7 @@ class Index:
         if not isinstance(entry, dict) or entry.get("stamp") != stamp:
             try:
                 said = read()
-            except InputError:  # the job that needs it will say so
+            except (InputError, OSError):  # the job that needs it will say so
                 return None
             if about.st_mtime_ns > time.time_ns() - SETTLED:
                 return said  # what changes in the same tick of the file system's clock has the same stamp

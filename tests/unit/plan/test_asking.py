@@ -107,6 +107,17 @@ def test_what_changes_in_the_same_tick_of_the_clock_is_seen(study, monkeypatch):
     assert left(study()) == [0, 9, 9]
 
 
+def test_what_cannot_be_read_is_to_be_asked(study, monkeypatch):
+    prepare()
+    Path(paths.kept_dir("m", DENSE)).mkdir(parents=True)
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(index.kept, "listed", refused)
+    assert left(study()) == [9, 9, 9]
+
+
 def test_an_index_that_cannot_be_written_stops_nothing(study):
     prepare()
     Path(paths.ASKED).mkdir()

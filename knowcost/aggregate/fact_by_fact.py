@@ -29,7 +29,7 @@ COLUMNS = ["benchmark", "id", "fact", "relation", "question", "answer", "dense_p
 
 
 def facts(model: str, variant: str, benchmark: str | None = None, folder: str | Path = ".") -> pd.DataFrame:
-    """One row per fact that both were asked, in the benchmark's order: COLUMNS.
+    """One row per fact (of a cloze as published, per mask) that both were asked, in the benchmark's order: COLUMNS.
 
     benchmark: None for all that `benchmarks` gives no reason against. folder: of the run. question: the column that is
     shown of the benchmark's kind (Kind.shown). prediction: missing where only its being wrong is known (of answers that
@@ -101,7 +101,10 @@ def _of_benchmark(model: str, variant: str, benchmark: str, folder: Path) -> pd.
     own, dense = (_cell(folder, (model, slug, benchmark)) for slug in (variant, DENSE))
     before = dense[["id", "prediction", "correct", "rank", "probability"]]
     before = before.rename(columns={name: f"dense_{name}" for name in before.columns[1:]})
-    found = asked.merge(own, on="id").merge(before, on="id")
+    both = own.merge(before, on="id")
+    known = set(asked["id"])  # further masks of a published cloze are #2, #3 of a fact
+    facts_of = [name if name in known else name.rpartition("#")[0] for name in both["id"]]
+    found = both.assign(of=facts_of).merge(asked.rename(columns={"id": "of"}), on="of")
     right, was = found["correct"].to_numpy(bool), found["dense_correct"].to_numpy(bool)
     verdicts = np.select([right & was, was, right], [KEPT, FORGOTTEN, GAINED], NEVER_KNOWN)
     return found.assign(benchmark=benchmark, verdict=verdicts)[COLUMNS]

@@ -74,6 +74,16 @@ def test_what_asks_for_no_knowledge_is_left_out_unless_it_is_named(run):
     assert len(facts("m", PRUNED, "untold", run)) == len(facts("m", PRUNED, "odds@published", run)) == 4
 
 
+def test_every_mask_of_a_published_cloze_is_listed(run):
+    for slug in RIGHT:
+        said = [answered("cloze_published", name, name != "b#2") for name in ("a", "b", "b#2", "c")]
+        named = {"model": "m", "variant": slug, "benchmark": "odds@published", "kind": "cloze_published"}
+        fake_results.write_scores(run / paths.scores("m", slug, "odds@published"), said, **named)
+    found = facts("m", PRUNED, "odds@published", run)
+    assert found["id"].tolist() == ["a", "b", "b#2", "c"] and set(found["question"]) == {"[MASK]"}
+    assert found["verdict"].tolist() == ["kept", "kept", "never known", "kept"]
+
+
 def test_only_facts_that_both_were_asked_are_listed(run):
     path = run / paths.scores("m", "dense", "odds")
     parquet.write(path, parquet.read(path)[0].slice(1), parquet.about(path) | {"asked": 3})

@@ -24,7 +24,8 @@ def line(study: Study, by: Origin, asked: Mapping[Cell, int]) -> str:
     )
     variants = len({(cell.model, cell.variant) for cell in asked})
     missing = _missing(asked)
-    kept = f"{missing:,} to be asked, {len(asked) - missing:,} kept" if missing else "all kept"
+    facts = _count(sum(asked.values()), "fact")  # of a cell that was asked fewer, only those that are new
+    kept = f"{missing:,} to be asked ({facts}), {len(asked) - missing:,} kept" if missing else "all kept"
     page = f". Page of the last run: {paths.REPORT}" if os.path.exists(paths.REPORT) else ""
     return (
         f"knowcost: {by.words()}; {tables}, {_count(variants, 'variant')}, {_limit(study.config['limit'])}; "

@@ -41,7 +41,7 @@ def test_a_folder_with_a_configuration_is_a_study_of_its_own(project, root):
     ) in run.stderr.splitlines()
     assert jobs(run) == {}
     run = snakemake(root, *plain, "--quiet", "all", "--config", "limit=7")
-    assert "limit 7; 6 cells: 1 to be asked, 5 kept" in run.stderr  # int8 with a scale per batch
+    assert "limit 7; 6 cells: 1 to be asked (7 facts), 5 kept" in run.stderr  # int8 with a scale per batch
     assert "more facts (no limit, this one: limit 7). A run to the end replaces it" in run.stderr
     run = snakemake(root, *plain, "--config", "models=config/models.tsv", check=False)
     assert f"no table 'config/models.tsv' in {project.folder}" in run.stdout + run.stderr

@@ -37,10 +37,10 @@ def finished(study):
 def test_the_study_in_one_line(study, tmp_path):
     of = study(limit=30)
     asked = dict.fromkeys(design.cells(of), 0)
-    asked |= dict.fromkeys(list(asked)[:5], 30)
+    asked |= dict.fromkeys(list(asked)[:4], 30) | {list(asked)[4]: 10}
     assert start.line(of, Origin([tmp_path / "config/config.yaml"], {"limit": 30}), asked) == (
         "knowcost: config/config.yaml, --config; models models.tsv (2), benchmarks benchmarks.tsv (1), 12 variants, "
-        "limit 30; 12 cells: 5 to be asked, 7 kept"
+        "limit 30; 12 cells: 5 to be asked (130 facts), 7 kept"
     )
     assert start.stopped(asked) == "knowcost: stopped; 7 of 12 cells kept, the same command goes on from there"
     finished(of)

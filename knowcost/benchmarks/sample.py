@@ -13,9 +13,10 @@ has relation after relation, and BoolQ begins with 25 times yes in 30. Hence:
   chance: the most frequent one of every relation would come first.
 - Everything else is chance: the order of a hash of the fact's name with a fixed seed.
 
-The first 30 of 100 are therefore the 30; the order of the file does not matter, and facts that are added to it leave
-the others in their order. Formats that read one file (a companion as published, with or without examples) ask the
-same facts, as far as these have the same ids. Phrasings of one fact stay together, in the order of the file.
+The first 30 of 100 are therefore the 30; the order of the file does not matter (but to facts without ids, whose names
+are their places in it), and facts that are added to it leave the others in their order. Formats that read one file (a
+companion as published, with or without examples) ask the same facts, as far as these have the same ids. Phrasings of
+one fact stay together, in the order of the file.
 """
 
 import hashlib

@@ -13,17 +13,18 @@ from knowcost.plan.sizes import Size
 from knowcost.plan.work import Work
 from knowcost.recover.memory import depth_of
 
-# Seconds. START: of a script; TORCH: torch, transformers and the harness imported; of each GB of weights, LOAD: read
-# into a model, HASH: read against its hash, STREAM: read, changed, written, read back and hashed.
-START, TORCH, LOAD, HASH, STREAM = 1, 8, 4, 1, 5
-# Of a cell that is asked, of a prompt (the harness's own work), of one without the harness.
-CELL, PROMPT = 0.5, 0.002
+# Seconds. START: of a script; TORCH: torch and transformers imported, HARNESS: lm-evaluation-harness beside them; of
+# each GB of weights, LOAD: read into a model, HASH: read against its hash, STREAM: read, changed, written, read back.
+START, TORCH, HARNESS, LOAD, HASH, STREAM = 0.4, 5, 3, 4, 1, 5
+# Of a cell that is asked, and of a prompt: the harness's own work.
+CELL, PROMPT = 0.3, 0.0008
+TRAINED = 0.05  # of a step of training, however small
 INT8 = 1.2  # how many times longer than in float32 its simulation on a CPU takes
 # Seconds for a weight and a thousand of its layer's inputs, swept by a solver in one thread; how many threads a GPU is
 # worth there (GPTQ's paper has 21 minutes for a 13B on one A100).
 SOLVED, GPU_THREADS = 1e-7, 8
 # Seconds of jobs without a model, and for each cell of the study.
-FIXED = {"world": 3, "teach": 120, "tables": 10, "figures": 20, "report": 5, "verify": 5, "calibrate": 8}
+FIXED = {"world": 3, "teach": 120, "tables": 10, "figures": 20, "report": 5, "verify": 5, "calibrate": 4}
 EACH = {"tables": 0.1, "figures": 0.02, "report": 0.02, "verify": 0.02}
 
 # Gigabytes of memory: a script's, and one's with torch and the harness.
@@ -56,8 +57,8 @@ def predicted(work: Work, machine: Machine) -> Predicted:
     if work.calibrated and size:
         return _of_calibrated(work, size, machine)
     if work.stage in ("thresholds", "compress", "bring", "export") and size:
-        torch = work.solves * 4
-        return Predicted(START + torch + STREAM * size.stored_gb, SMALL + size.stored_gb / 10 + work.solves * 0.5)
+        seconds = START + (TORCH / 2 if work.solves else 0) + STREAM * size.stored_gb
+        return Predicted(seconds, (IMPORTS if work.solves else SMALL) + size.stored_gb / 10)
     seconds = FIXED[work.stage] + EACH.get(work.stage, 0) * work.cells + HASH * work.archives_gb
     return Predicted(seconds, 1 + work.cells / 2000)
 
@@ -86,7 +87,7 @@ def _of_scoring(work: Work, size: Size, machine: Machine) -> Predicted:
     seconds = START + HASH * size.stored_gb * work.variants
     if work.read.cells:
         loads = work.read.variants + work.beside_dense
-        seconds += TORCH + loads * (LOAD * size.stored_gb + STREAM * size.stored_gb * work.rebuilt)
+        seconds += TORCH + HARNESS + loads * (LOAD * size.stored_gb + STREAM * size.stored_gb * work.rebuilt)
         seconds += CELL * work.read.cells + PROMPT * work.read.prompts
         slower = INT8 if work.dynamic else 1
         seconds += slower * work.read.tokens * 2 * size.parameters / machine.speed
@@ -107,5 +108,6 @@ def _of_recovery(work: Work, size: Size, machine: Machine) -> Predicted:
         return Predicted(seconds, IMPORTS + size.stored_gb + 2 * work.weights_gb)
     weights = work.weights_gb * (2 if work.beside_dense else 1)
     seconds += training.operations(size.parameters, work.dtype, work.beside_dense) / machine.speed
+    seconds += TRAINED * training.steps
     kept = training.memory_gb(size.parameters, work.dtype)
     return Predicted(seconds, IMPORTS + size.stored_gb + weights + kept)

@@ -19,15 +19,16 @@ WINDOW, COMPARED = 2048, 512  # tokens of a window of a text, and of one whose l
 
 @dataclass(frozen=True)
 class Fact:
-    """What is read of one: prompts with an answer each, and tokens of a decoder and of an encoder-decoder."""
+    """What is read of one: the harness's prompts with an answer each, and tokens of a decoder and of an
+    encoder-decoder."""
 
     prompts: int
     decoder: int
     encoder_decoder: int
 
 
-SENTENCE = Fact(1, 17, 17)  # a cloze that an encoder fills
-OWN = Fact(10, 120, 500)  # of a format whose files are anybody's
+SENTENCE = Fact(0, 17, 17)  # a cloze that an encoder fills, without the harness
+OWN = Fact(5, 80, 100)  # of a format whose files are anybody's
 
 TOKENS = {
     "boolq": Fact(2, 145, 304),

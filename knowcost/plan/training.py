@@ -10,16 +10,24 @@ from knowcost.recover import registry as recoveries
 from knowcost.recover.method import PARTS
 from knowcost.spec.variants import parse
 
+PADDED = 0.25  # of a window is text, where each text is a window of its own: in the demo a sixth
+
 
 @dataclass(frozen=True)
 class Training:
     """tokens: that are trained on; batch: tokens in a batch; held_out: tokens that are asked PARTS times and once more;
-    recomputes: whether blocks may compute twice to save memory."""
+    recomputes: whether blocks may compute twice to save memory; full: the share of a batch that is no padding."""
 
     tokens: int
     batch: int
     held_out: int = 0
     recomputes: bool = True
+    full: float = 1
+
+    @property
+    def steps(self) -> float:
+        """Batches that are trained on."""
+        return self.tokens / (self.full * self.batch)
 
     def memory_gb(self, parameters: int, dtype: str) -> float:
         """Gigabytes beyond the weights of a model with so many parameters."""
@@ -45,9 +53,8 @@ def training_of(section: Mapping[str, Any], slug: str) -> Training | None:
     if recovery is None or not (method := recoveries.method_of(recovery)).trained:
         return None
     length = section["length"]
-    return Training(
-        section["tokens"], section["batch_size"] * length, section["validation"] * length, method.recomputes
-    )
+    batch, held_out = section["batch_size"] * length, section["validation"] * length
+    return Training(section["tokens"], batch, held_out, method.recomputes, 1 if section["join"] else PADDED)
 
 
 def beside_dense(slug: str) -> bool:

@@ -24,21 +24,21 @@ def configured(tmp_path, monkeypatch):
 
 
 def test_gpu_hours_by_hand(configured):
-    """Compress: the dense copy without a GPU, 1 + 5 x 14 seconds; GPTQ 79, 3 x 2 x 7e9 x 262,144 / 1e14 and a sweep of
-    1e-7 x 7e9 x 4.21 / 8. Recover: 65 and 7e9 x (6 x 40.96e6 + 2 x 11 x 65,536) / 2e13, of which the first hour is
-    asked for three times. Score: dense (twice) and compressed, and two recovered variants, of 10,000 facts with 120
-    tokens and 10 prompts each."""
+    """Compress: the dense copy without a GPU, 0.4 + 5 x 14 seconds; GPTQ 75.4, 3 x 2 x 7e9 x 262,144 / 1e14 and a
+    sweep of 1e-7 x 7e9 x 4.21 / 8. Recover: 61.4, 1,000 and 7e9 x (6 x 40.96e6 + 2 x 11 x 65,536) / 2e13, of which the
+    first hour is asked for three times. Score: dense (twice) and compressed, and two recovered variants, of 10,000
+    facts with 80 tokens and 5 prompts each."""
     compress, recover, score = hours.asked(configured(80))
-    gptq = 79 + 110.1 + 368.4
+    gptq = 75.4 + 110.1 + 368.4
     assert (compress.jobs, compress.gpus) == (2, 1)
     assert compress.gpu_hours == pytest.approx(gptq / 3600, rel=5e-3)
     assert compress.thread_hours == pytest.approx((71 + 2 * gptq) / 3600, rel=5e-3)
     assert (compress.asked_gpu_hours, compress.asked_thread_hours) == (38 / 60, (14 + 2 * 38) / 60)
-    trained = 65 + 7e9 * (6 * 40.96e6 + 22 * 65_536) / 2e13
+    trained = 1061.4 + 7e9 * (6 * 40.96e6 + 22 * 65_536) / 2e13
     assert (recover.jobs, recover.gpu_hours) == (2, pytest.approx(2 * trained / 3600, rel=1e-3))
     assert recover.longest == pytest.approx((600 + 1.5 * trained + 1.5 * 3600) / 3600, abs=1 / 60)
-    told = 10_000 * (120 * 14e9 / 1e14 + 10 * 0.002)  # seconds, once
-    expected = 3 * told + 2 * told + 2 * (9 + 2 * (14 + 56) + 2 * 0.5)
+    told = 10_000 * (80 * 14e9 / 1e14 + 5 * 0.0008)  # seconds, once
+    expected = 3 * told + 2 * told + 2 * (8.4 + 2 * (14 + 56) + 2 * 0.3)
     assert (score.jobs, score.gpu_hours) == (2, pytest.approx(expected / 3600, rel=1e-3))
 
 

@@ -29,10 +29,10 @@ PRUNED, DENSE, INT8 = "magnitude-20@overall", "dense", "int8@overall"
         ({("d", INT8, "boolq"): 30}, 2 * 30 * 145, 120),
         ({("d", DENSE, "text"): 40}, 40 * 2048, 40),  # windows are read once
         ({("t", PRUNED, "boolq"): 30}, 30 * 304 / 2, 60),  # by half of the parameters each
-        ({("e", PRUNED, "lama_trex"): 100}, 100 * 17, 100),
-        ({("e", PRUNED, "lama_trex_ranked"): 100}, 100 * 17, 100),  # one sentence, however many candidates
+        ({("e", PRUNED, "lama_trex"): 100}, 100 * 17, 0),
+        ({("e", PRUNED, "lama_trex_ranked"): 100}, 100 * 17, 0),  # one sentence, however many candidates
         ({("d", PRUNED, "lama_trex_ranked"): 100}, 100 * 122, 5000),
-        ({("d", PRUNED, "question"): 8}, 8 * 120, 80),
+        ({("d", PRUNED, "question"): 8}, 8 * 80, 40),
     ],
 )
 def test_tokens_and_prompts_by_hand(asked, tokens, prompts):

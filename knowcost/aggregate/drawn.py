@@ -18,15 +18,12 @@ from knowcost.benchmarks.kinds import KINDS
 from knowcost.benchmarks.sample import FEW
 from knowcost.common import parquet
 
-WHOLE = ["relations", "clusters", "right_choices"]
-COLUMNS = [*WHOLE, "drawn", *(f"{name}_drawn" for name in WHOLE)]
-
 POINTS = 2.0
 RUNS = 0.8  # of those in which a difference is seen
 
 
 def of(path: str | Path, limit: float | None) -> dict[str, Any]:
-    """COLUMNS of a benchmark's file, as far as they apply: those of what was drawn only where a limit cut something.
+    """DRAWN (paper_tables.py) of a benchmark's file, as far as they apply: of what was drawn only where a limit cut.
 
     relations, clusters: how many there are; right_choices: how often which choice is right, in percent. A running text
     has none of them, since a limit is one of windows there.

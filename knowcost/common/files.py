@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ABSENT = "no file"  # in the place of a digest
 SCRATCH = "knowcost-scratch-"
 
@@ -119,6 +121,12 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML file of this package holds, by PyYAML's parser in C where there is one: the other took a fifth of the
+    time of planning."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def copy(source: str | Path, target: str | Path) -> None:

@@ -73,7 +73,7 @@ def _made_by(study: Study, experiment: Mapping[str, Any], family: str) -> list[V
 def experiments(study: Study) -> dict[str, dict[str, str]]:
     """{family: {variant: the names of the experiments that make it, joined by ", "}}, of the families that the study
     has models of. A final layer as published belongs where the pruned one does; what no experiment makes (the dense
-    model, versions that were compressed elsewhere) is not among them."""
+    model, versions that were compressed elsewhere) is not among them. Another order of levels is the same here."""
     found: dict[str, dict[str, str]] = {}
     published = "published" in study.config["study"]["protocols"]
     for family in dict.fromkeys(row["family"] for row in study.models.values()):
@@ -83,7 +83,7 @@ def experiments(study: Study) -> dict[str, dict[str, str]]:
                 lost = [_as_published(variant)] if published and _loses_its_head(variant, family) else []
                 for each in (variant, *lost):
                     names.setdefault(each.slug, {})[experiment["name"]] = None
-        found[family] = {slug: ", ".join(each) for slug, each in names.items()}
+        found[family] = {slug: ", ".join(names[slug]) for slug in sorted(names)}
     return found
 
 

@@ -12,6 +12,7 @@ import jsonschema
 import yaml
 
 from knowcost.common.errors import InputError
+from knowcost.common.files import parse_yaml
 
 SCHEMAS = Path(__file__).with_name("schemas")
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")  # to YAML a text, unless there is a point and a sign
@@ -122,7 +123,7 @@ def _wants(schema: dict[str, Any], kind: str) -> bool:
 
 @functools.cache
 def _schema(name: str) -> dict[str, Any]:
-    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    return parse_yaml((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
 
 
 def _is_number(checker: Any, value: Any) -> bool:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from knowcost.common.errors import InputError
+from knowcost.common.files import parse_yaml
 
 TABLE = Path(__file__).with_name("architectures.yaml")
 
@@ -49,7 +48,7 @@ def architectures() -> dict[str, Architecture]:
 def read(text: str) -> dict[str, Architecture]:
     """The contents of such a table. Raises InputError where `like` names no block above its own."""
     blocks: dict[str, dict[str, Any]] = {}
-    for name, block in yaml.safe_load(text).items():
+    for name, block in parse_yaml(text).items():
         model = block.pop("like", None)
         if model is not None and model not in blocks:
             raise InputError(

@@ -7,6 +7,7 @@ forks too (helpers/warm_scripts.py).
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -21,7 +22,14 @@ from pathlib import Path
 LONGEST = 900  # seconds, a guard against what hangs
 SCRIPTS = Path(__file__).with_name("warm_scripts.py")
 DRY = {"-n", "--unlock"}  # no script runs
-BESIDE = ("jsonschema", "nbformat", "smart_open", "snakemake.report", "yte")  # what snakemake.cli loads later on
+BESIDE = (  # what snakemake.cli loads later on
+    "jsonschema",
+    "nbformat",
+    "safetensors",
+    "smart_open",
+    "snakemake.report.html_reporter",
+    "yte",
+)
 
 
 def snakemake(folder, *options, **environment):
@@ -73,13 +81,15 @@ def _serve():
     for name in BESIDE:
         importlib.import_module(name)
     from snakemake.cli import main
+    from warm_scripts import to_the_end
 
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
         if not child:
             _become(request)
-            main(request["options"])  # which exits
+            to_the_end(main, request["options"])
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 

@@ -26,6 +26,7 @@ from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.experts import separate
 from knowcost.models.load import load
 from knowcost.score.ask import ask
+from knowcost.score.places import ALL
 from knowcost.spec.architectures import architectures, family_of
 from knowcost.spec.scopes import grouping_matters
 
@@ -169,7 +170,7 @@ def test_scoring(case):
     kind, facts = FACTS[case.family]
     benchmark = questions.write(case.folder / f"{kind}.parquet", kind, facts)
     model, tokenizer = load(case.folder / "model", device="cpu")
-    rows, about = ask(respondent(model, tokenizer), benchmark, None, PLAN)
+    rows, about = ask(respondent(model, tokenizer), benchmark, ALL, PLAN)
     assert len(rows) == len(facts) and not about["dropped"]
     for fact, found in zip(facts, rows.to_pylist(), strict=True):
         if case.family == "encoder":

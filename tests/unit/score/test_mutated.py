@@ -17,6 +17,7 @@ from knowcost.compress.archive import make as archive
 from knowcost.fetch.model import fetch_model
 from knowcost.models.load import load
 from knowcost.score.ask import ask
+from knowcost.score.places import ALL
 from knowcost.spec.architectures import family_of
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -54,7 +55,7 @@ def answers(kind: str, held: dict[str, bytes], place: Path) -> dict[str, object]
         starts = getattr(model.config, "decoder_start_token_id", None)
         found["ends"] = starts, getattr(getattr(model, "generation_config", None), "eos_token_id", None)
         for benchmark in KINDS[family]:
-            rows, metadata = ask(respondent(model, tokenizer), place / f"{benchmark}.parquet", None, PLAN)
+            rows, metadata = ask(respondent(model, tokenizer), place / f"{benchmark}.parquet", ALL, PLAN)
             found[f"{slug} {benchmark}"] = rows.to_pylist(), metadata["dropped"]
     return found
 

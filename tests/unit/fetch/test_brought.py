@@ -13,7 +13,7 @@ from helpers.fetching import refused
 from knowcost.common.errors import InputError
 from knowcost.fetch import brought, rows
 from knowcost.models import tokenizers
-from knowcost.plan import resources
+from knowcost.plan import sizes
 
 
 def row(source, **columns):
@@ -68,9 +68,9 @@ def test_a_folder_s_own_tokenizer_goes_before_the_one_in_its_gguf(made, get):
 
 def test_memory_is_asked_for_by_what_was_fetched(made, get, monkeypatch, tmp_path):
     source = get(row(made / "a.gguf"))
-    monkeypatch.setattr(resources.paths, "model_source", lambda name: str(get.folder / "source.json"))
-    size = resources.size(row(made / "a.gguf"))
-    assert size == resources.Size(source["parameters"], (made / "a.gguf").stat().st_size / 1e9, packed=False)
+    monkeypatch.setattr(sizes.paths, "model_source", lambda name: str(get.folder / "source.json"))
+    size = sizes.size(row(made / "a.gguf"))
+    assert size == sizes.Size(source["parameters"], (made / "a.gguf").stat().st_size / 1e9, packed=False)
 
 
 def test_the_door_for_dense_models_names_the_column(made, get, tmp_path):

@@ -24,13 +24,20 @@ def line(study: Study, by: Origin, asked: Mapping[Cell, int]) -> str:
     )
     variants = len({(cell.model, cell.variant) for cell in asked})
     missing = _missing(asked)
-    facts = _count(sum(asked.values()), "fact")  # of a cell that was asked fewer, only those that are new
-    kept = f"{missing:,} to be asked ({facts}), {len(asked) - missing:,} kept" if missing else "all kept"
+    kept = f"{missing:,} to be asked{_facts(asked)}, {len(asked) - missing:,} kept" if missing else "all kept"
     page = f". Page of the last run: {paths.REPORT}" if os.path.exists(paths.REPORT) else ""
     return (
         f"knowcost: {by.words()}; {tables}, {_count(variants, 'variant')}, {_limit(study.config['limit'])}; "
         f"{_count(len(asked), 'cell')}: {kept}{page}"
     )
+
+
+def _facts(asked: Mapping[Cell, int]) -> str:
+    """How many facts are to be asked, of a cell that was asked fewer only those that are new; nothing is said while a
+    benchmark is not here, since then nobody knows."""
+    if not all(os.path.exists(paths.benchmark(name)) for name in {cell.benchmark for cell in asked}):
+        return ""
+    return f" ({_count(sum(asked.values()), 'fact')})"
 
 
 def stopped(asked: Mapping[Cell, int]) -> str:

@@ -40,8 +40,11 @@ def test_the_study_in_one_line(study, tmp_path):
     asked |= dict.fromkeys(list(asked)[:4], 30) | {list(asked)[4]: 10}
     assert start.line(of, Origin([tmp_path / "config/config.yaml"], {"limit": 30}), asked) == (
         "knowcost: config/config.yaml, --config; models models.tsv (2), benchmarks benchmarks.tsv (1), 12 variants, "
-        "limit 30; 12 cells: 5 to be asked (130 facts), 7 kept"
+        "limit 30; 12 cells: 5 to be asked, 7 kept"
     )
+    for name in of.benchmarks:
+        seal.write_json(paths.benchmark(name), {})
+    assert start.line(of, Origin([]), asked).endswith("12 cells: 5 to be asked (130 facts), 7 kept")
     assert start.stopped(asked) == "knowcost: stopped; 7 of 12 cells kept, the same command goes on from there"
     finished(of)
     said = start.line(study(), Origin([tmp_path / "mine.yaml"]), {design.cells(of)[0]: 0})

@@ -100,7 +100,7 @@ class Kind:
 
 def no_completion(row: Row) -> str | None:
     """Why a cloze cannot be asked as a completion; None where it can."""
-    if row["candidates"] is None:
+    if row.get("candidates") is None:
         return "without `candidates` to choose from"
     return None if row["cloze"].split(MASK)[0].strip() else "with nothing before the blank"
 

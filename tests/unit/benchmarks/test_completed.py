@@ -47,3 +47,13 @@ def test_a_benchmark_of_which_nothing_is_left_is_refused(tmp_path, caplog):
     for part in ("benchmark mine: none of its 2 clozes", "family decoder", ":1)", ":2)", "`families`"):
         assert part in str(error.value)
     assert not (tmp_path / "mine.parquet").exists()
+
+
+def test_a_public_format_that_has_no_candidates_is_refused_for_decoders(tmp_path, caplog):
+    (tmp_path / "Squad").mkdir()
+    row = {"id": "1", "masked_sentences": ["Rome is in [MASK]."], "obj_label": "Italy", "sub_label": "Squad"}
+    (tmp_path / "Squad/test.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(InputError, match="none of its 1 clozes can be asked of models of family decoder"):
+        prepared.prepare(
+            {"name": "squad", "format": "lama_squad", "families": "decoder"}, tmp_path, tmp_path / "squad.parquet"
+        )

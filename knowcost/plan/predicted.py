@@ -17,15 +17,15 @@ from knowcost.recover.memory import depth_of
 # each GB of weights, LOAD: read into a model, HASH: read against its hash, STREAM: read, changed, written, read back.
 START, TORCH, HARNESS, LOAD, HASH, STREAM = 0.4, 5, 3, 4, 1, 5
 # Of a cell that is asked, and of a prompt: the harness's own work.
-CELL, PROMPT = 0.3, 0.0008
+CELL, PROMPT = 0.15, 0.0003
 TRAINED = 0.05  # of a step of training, however small
 INT8 = 1.2  # how many times longer than in float32 its simulation on a CPU takes
 # Seconds for a weight and a thousand of its layer's inputs, swept by a solver in one thread; how many threads a GPU is
 # worth there (GPTQ's paper has 21 minutes for a 13B on one A100).
 SOLVED, GPU_THREADS = 1e-7, 8
 # Seconds of jobs without a model, and for each cell of the study.
-FIXED = {"world": 3, "teach": 120, "tables": 10, "figures": 20, "report": 5, "verify": 5, "calibrate": 4}
-EACH = {"tables": 0.1, "figures": 0.02, "report": 0.02, "verify": 0.02}
+FIXED = {"world": 3, "teach": 100, "tables": 7, "figures": 12, "report": 5, "verify": 5, "calibrate": 4}
+EACH = {"tables": 0.02, "figures": 0.02, "report": 0.02, "verify": 0.02}
 
 # Gigabytes of memory: a script's, and one's with torch and the harness.
 SMALL, IMPORTS = 0.15, 0.5

@@ -2,9 +2,9 @@
 
 A text is generated token by token. For each token of a batch's answers all weights are read once from memory, while so
 few operations are done with them that reading decides: a step takes STEP for each block + W / bandwidth, for the whole
-batch. A batch has as many prompts as fit into its tokens (score/plan.py) with a window of WINDOW each: 8 on a GPU, 2
-without one, and one behind virtual tokens, where prompts are not padded. All answers are taken to be as long as they
-may be, which those of models that were compressed too far are.
+batch. A batch has as many prompts as fit into its tokens (score/plan.py) with the answers to come, and one behind
+virtual tokens, where prompts are not padded. All answers are taken to be as long as they may be, which those of models
+that were compressed too far are.
 
 The keys and values of a token that was read are kept: two vectors of a block's width in each block, 0.5 MB for a 7B in
 half precision, so 2 GB for the tokens of a batch without a GPU. On a GPU 16,384 tokens of a 7B take 9 GB; where
@@ -18,6 +18,7 @@ from knowcost.benchmarks import expected
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.models.gpus import BYTES
+from knowcost.plan import reading
 from knowcost.plan.config import Row, Study
 from knowcost.plan.design import Cell
 from knowcost.plan.machine import Machine
@@ -26,13 +27,14 @@ from knowcost.recover.memory import depth_of
 from knowcost.score.plan import GENERATED_TOKENS, asked_twice
 from knowcost.spec.variants import parse
 
-WINDOW = 2048  # tokens of a prompt and its answer
+WINDOW = 2048  # tokens of a prompt and its answers at most
 STEP = 0.001  # seconds for which a block of the model keeps the CPU busy in a step, however small it is
 
 
 @dataclass(frozen=True)
 class Written:
-    """The most tokens of texts that a job has written: together, in batches of prompts, and one prompt alone."""
+    """The most tokens of texts that a job has written: of prompts alone, and together, of those in batches, where each
+    counts for all tokens of its prompt and answers, so that divided by a batch's tokens they are steps."""
 
     together: int = 0
     alone: int = 0
@@ -43,7 +45,7 @@ NOTHING = Written()
 
 def seconds(written: Written, parameters: float, weights_gb: float, machine: Machine) -> float:
     """Seconds in which so much is written."""
-    steps = written.together / (_tokens(machine) / WINDOW) + written.alone
+    steps = written.together / _tokens(machine) + written.alone
     return steps * (STEP * depth_of(parameters).blocks + weights_gb * 1e9 / machine.bandwidth)
 
 
@@ -67,13 +69,19 @@ def written(study: Study, asked: Mapping[Cell, int]) -> Written:
         if _is_behind_virtual_tokens(cell.variant, study.models[cell.model]["family"]):
             alone += tokens
         else:
-            together += tokens * (1 + asked_twice(cell.variant))
+            together += tokens * _window(row) * (1 + asked_twice(cell.variant))
     return Written(together, alone)
 
 
 def _is_behind_virtual_tokens(slug: str, family: str) -> bool:
     recovery = parse(slug).recovery
     return recovery is not None and recoveries.method_of(recovery).positions(recovery, family) > 0
+
+
+def _window(row: Row) -> int:
+    """Tokens of a prompt and its answers."""
+    prompt = reading.TOKENS.get(row["format"], reading.OWN).decoder
+    return min(WINDOW, prompt + _turns(row) * expected.new_tokens(row))
 
 
 def _turns(row: Row) -> int:

@@ -83,7 +83,9 @@ def test_what_texts_take_is_in_the_hours_and_in_the_jobs(root):
     batch = batching.batches(kick)[0]
     job = resources.of_batch(kick, batch, asking.to_ask(kick, batch.cells))
     asked = sum(1 + (slug == "dense") for slug in batch.variants)
-    assert writing.written(kick, job.asked) == Written(asked * (2 * 90 * 256 + (160 + 80) * 1024))
+    assert writing.written(kick, job.asked) == Written(
+        asked * 1024 * (160 * 2048 + 80 * 1104) + asked * 90 * 256 * (1256 + 1356)
+    )
     assert job in list(hours.jobs(kick))
     kinds = {cell: KINDS[kind_of(kick.benchmarks[cell.benchmark]["format"])] for cell in batch.cells}
     silent = replace(job, asked={cell: 0 if kinds[cell].writes else facts for cell, facts in job.asked.items()})

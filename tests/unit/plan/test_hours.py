@@ -37,8 +37,8 @@ def test_gpu_hours_by_hand(configured):
     trained = 1061.4 + 7e9 * (6 * 40.96e6 + 22 * 65_536) / 2e13
     assert (recover.jobs, recover.gpu_hours) == (2, pytest.approx(2 * trained / 3600, rel=1e-3))
     assert recover.longest == pytest.approx((600 + 1.5 * trained + 1.5 * 3600) / 3600, abs=1 / 60)
-    told = 10_000 * (80 * 14e9 / 1e14 + 5 * 0.0008)  # seconds, once
-    expected = 3 * told + 2 * told + 2 * (8.4 + 2 * (14 + 56) + 2 * 0.3)
+    told = 10_000 * (80 * 14e9 / 1e14 + 5 * 0.0003)  # seconds, once
+    expected = 3 * told + 2 * told + 2 * (8.4 + 2 * (14 + 56) + 2 * 0.15)
     assert (score.jobs, score.gpu_hours) == (2, pytest.approx(expected / 3600, rel=1e-3))
 
 

@@ -42,32 +42,32 @@ def seconds(stage, size, machine, **options):
         ("compress", LLAMA_7B, GPU, {"methods": ["sparsegpt"], "windows": 128 * 2048}, 5.4 + 67.38 + 105.99 + 350.2),
         # nothing to be asked: four archives are read
         ("score", SMOL, ONE, {"variants": 4}, 0.4 + 4 * 0.538),
-        # 0.4 + 0.54, 8 of imports, 2.15 of loading, 0.3 a cell, 0.0008 a prompt, 2 x 134.5e6 x 8,700 / 8e10
-        ("score", SMOL, ONE, {"read": QUESTIONS}, 0.94 + 8 + 2.15 + 0.3 + 0.096 + 29.26),
-        ("score", SMOL, ONE, {"read": QUESTIONS, "methods": ["int8"]}, 0.94 + 8 + 2.15 + 0.3 + 0.096 + 1.2 * 29.26),
+        # 0.4 + 0.54, 8 of imports, 2.15 of loading, 0.15 a cell, 0.0003 a prompt, 2 x 134.5e6 x 8,700 / 8e10
+        ("score", SMOL, ONE, {"read": QUESTIONS}, 0.94 + 8 + 2.15 + 0.15 + 0.036 + 29.26),
+        ("score", SMOL, ONE, {"read": QUESTIONS, "methods": ["int8"]}, 0.94 + 8 + 2.15 + 0.15 + 0.036 + 1.2 * 29.26),
         # of four variants two are asked; archives are made again
         (
             "score",
             SMOL,
             ONE,
             {"read": replace(QUESTIONS, variants=2), "variants": 4, "rebuilt": True},
-            0.4 + 2.15 + 8 + 2 * (2.15 + 2.69) + 0.3 + 0.096 + 29.26,
+            0.4 + 2.15 + 8 + 2 * (2.15 + 2.69) + 0.15 + 0.036 + 29.26,
         ),
         # 13.48 + 53.9, and 2 x 6.738e9 x 8,700 / 1e14
-        ("score", LLAMA_7B, GPU, {"dtype": "float16", "read": QUESTIONS}, 8.4 + 13.48 + 53.91 + 0.396 + 1.17),
+        ("score", LLAMA_7B, GPU, {"dtype": "float16", "read": QUESTIONS}, 8.4 + 13.48 + 53.91 + 0.186 + 1.17),
         # the dense model beside is loaded, too
         (
             "score",
             LLAMA_7B,
             GPU,
             {"dtype": "float16", "read": QUESTIONS, "beside_dense": True},
-            8.4 + 13.48 + 107.81 + 0.396 + 1.17,
+            8.4 + 13.48 + 107.81 + 0.186 + 1.17,
         ),
         # 5.4 + 53.91, 6.738e9 x (6 x 40.96e6 + 2 x 11 x 65,536) / 2e13, and 20,000 steps of 0.05 s
         ("recover", LLAMA_7B, Machine(1, 2), {"training": PAPER}, 59.31 + 83_282 + 1000),
         # and without training what a compression with second moments takes
         ("recover", LLAMA_7B, Machine(1, 2), {"windows": 128 * 2048}, 59.31 + 529.95 + 350.2),
-        ("tables", None, ONE, {"cells": 200}, 10 + 20),
+        ("tables", None, ONE, {"cells": 200}, 7 + 4),
         ("calibrate", SMOL, ONE, {"cells": 200}, 4),
         ("export", SMOL, ONE, {"methods": ["gptq"]}, 0.4 + 2.69),
         ("verify", None, ONE, {"cells": 200, "archives_gb": 3200}, 5 + 4 + 3200),

@@ -35,13 +35,13 @@ def asked(variants, **facts):
     ("variants", "facts", "tokens"),
     [
         (["magnitude-20@overall"], {"facts": 14_042}, 0),
-        (["magnitude-20@overall"], {"talk": 80}, 160 * 1024),
-        (["magnitude-20@overall"], {"own": 10}, 20 * 1024),  # two turns, as in MT-Bench
-        (["magnitude-20@overall"], {"first": 80}, 80 * 1024),
-        (["magnitude-20@overall"], {"stories": 11_490}, 11_490 * 256),
-        (["magnitude-20@overall"], {"few": 90, "talk": 80}, 90 * 100 + 160 * 1024),
-        (["magnitude-20@overall"], {"few": 5, "talk": 0}, 5 * 100),
-        (["dense", "int8@overall", "magnitude-20@overall"], {"few": 90}, 5 * 90 * 100),  # two are asked twice
+        (["magnitude-20@overall"], {"talk": 80}, 160 * 1024 * 2048),
+        (["magnitude-20@overall"], {"own": 10}, 20 * 1024 * 2048),  # two turns, as in MT-Bench
+        (["magnitude-20@overall"], {"first": 80}, 80 * 1024 * 1104),  # prompts of 80 tokens
+        (["magnitude-20@overall"], {"stories": 11_490}, 11_490 * 256 * 1256),
+        (["magnitude-20@overall"], {"few": 90, "talk": 80}, 90 * 100 * 1200 + 160 * 1024 * 2048),
+        (["magnitude-20@overall"], {"few": 5, "talk": 0}, 5 * 100 * 1200),
+        (["dense", "int8@overall", "magnitude-20@overall"], {"few": 90}, 5 * 90 * 100 * 1200),  # two are asked twice
     ],
 )
 def test_tokens_that_are_written_at_most(variants, facts, tokens):
@@ -51,16 +51,17 @@ def test_tokens_that_are_written_at_most(variants, facts, tokens):
 def test_behind_virtual_tokens_prompts_are_asked_alone():
     """LoRA is in the weights' place and pads; and what is recovered is asked once."""
     slugs = [f"gptq-3bit@overall^{name}" for name in ("lora-r4", "prompt-50", "prefix-26", "dynamic_prompt-26+100")]
-    assert writing.written(Study(), asked(slugs, few=90)) == Written(9000, 3 * 9000)
+    assert writing.written(Study(), asked(slugs, few=90)) == Written(9000 * 1200, 3 * 9000)
     alone = writing.seconds(Written(0, 9000), 5e8, 1, Machine(1, 2))
-    assert alone == 8 * writing.seconds(Written(9000), 5e8, 1, Machine(1, 2))
+    assert alone == 8 * writing.seconds(Written(9000 * 2048), 5e8, 1, Machine(1, 2))
 
 
 def test_a_token_takes_one_reading_of_the_weights_for_a_batch():
     """MT-Bench by a 7B: 163,840 tokens in batches of 8 on a GPU, 32.48 blocks of a millisecond and 13.48e9 / 5e11
     seconds each; in batches of 2 on 8 threads, 13.48e9 / 4e10."""
     on_gpu, on_cpu = (
-        writing.seconds(Written(163_840), LLAMA_7B.parameters, 13.476831232, Machine(*has)) for has in ((1, 2), (0, 8))
+        writing.seconds(Written(163_840 * 2048), LLAMA_7B.parameters, 13.476831232, Machine(*has))
+        for has in ((1, 2), (0, 8))
     )
     assert on_gpu == pytest.approx(20_480 * (0.03248 + 0.02695), rel=1e-3) == pytest.approx(1217, abs=1)
     assert on_cpu == pytest.approx(81_920 * (0.03248 + 0.33692), rel=1e-3)
@@ -77,9 +78,9 @@ def test_keys_and_values_of_a_batch_are_kept():
 def test_a_scoring_job_takes_both(machine):
     read = reading.Read(1000, 10, 1, 1)
     without, with_texts = (
-        predicted(Work("score", LLAMA_7B, "float16", read=read, written=Written(tokens)), machine)
+        predicted(Work("score", LLAMA_7B, "float16", read=read, written=Written(2048 * tokens)), machine)
         for tokens in (0, 163_840)
     )
-    seconds = writing.seconds(Written(163_840), LLAMA_7B.parameters, 13.476831232, machine)
+    seconds = writing.seconds(Written(163_840 * 2048), LLAMA_7B.parameters, 13.476831232, machine)
     assert with_texts.seconds - without.seconds == pytest.approx(seconds)
     assert with_texts.gigabytes - without.gigabytes == pytest.approx(0 if machine.gpus else 2.19, abs=0.03)

@@ -9,20 +9,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # Of the files of tests, each more than twenty seconds of a CPU.
 LONGEST = (
-    "e2e/test_demo.py",
-    "workflow/test_reruns.py",
-    "workflow/test_faults.py",
-    "workflow/test_archives.py",
-    "workflow/test_secrets.py",
-    "unit/test_every_architecture.py",
-    "unit/draw/test_job.py",
-    "unit/world/test_teach.py",
+    "tests/e2e/test_demo.py",
+    "tests/workflow/test_reruns.py",
+    "tests/workflow/test_faults.py",
+    "tests/workflow/test_archives.py",
+    "tests/workflow/test_secrets.py",
+    "tests/unit/test_every_architecture.py",
+    "tests/unit/draw/test_job.py",
+    "tests/unit/world/test_teach.py",
 )
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that no worker waits for another at the end."""
-    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    places = {ROOT / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 

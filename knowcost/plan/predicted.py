@@ -21,7 +21,7 @@ CELL, PROMPT = 0.15, 0.0003
 TRAINED = 0.05  # of a step of training, however small
 INT8 = 1.2  # how many times longer than in float32 its simulation on a CPU takes
 # Seconds for a weight and a thousand of its layer's inputs, swept by a solver in one thread; how many threads a GPU is
-# worth there (GPTQ's paper has 21 minutes for a 13B on one A100).
+# worth there, which is a guess and was not measured (GPTQ's abstract has about four GPU hours for 175B).
 SOLVED, GPU_THREADS = 1e-7, 8
 # Seconds of jobs without a model, and for each cell of the study.
 FIXED = {"world": 3, "teach": 100, "tables": 7, "figures": 12, "report": 5, "verify": 5, "calibrate": 4}

@@ -1,5 +1,5 @@
 """The figures of a run, drawn from its tables only."""
 
-STAGE_VERSION = "6"
+STAGE_VERSION = "7"
 INDEX = "figures.json"  # what was drawn, with captions, for the report
 WRITTEN = "written_"  # how the names of figures on what models write begin

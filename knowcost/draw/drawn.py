@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 @dataclass(frozen=True)
 class Drawn:
     """name: of the file, without suffix. family: empty for a figure about all. group: the report folds figures that
-    have one. paper: the numbers of the thesis's figures that it shows."""
+    have one. paper: the numbers of the thesis's figures that it shows. linked: whether its points are links
+    (links.py), for which the page has to hold it as it is, not as an image."""
 
     name: str
     title: str
@@ -19,9 +20,10 @@ class Drawn:
     family: str = ""
     group: str = ""
     paper: Sequence[int] = ()
+    linked: bool = False
 
     @property
     def entry(self) -> dict[str, Any]:
         """Its entry in the index."""
         return {"name": self.name, "family": self.family, "title": self.title, "group": self.group,
-                "caption": self.caption, "paper": list(self.paper)}  # fmt: skip
+                "caption": self.caption, "paper": list(self.paper), "linked": self.linked}  # fmt: skip

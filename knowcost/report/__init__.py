@@ -1,3 +1,3 @@
 """The report: one self-contained page, and the answer in a few sentences."""
 
-STAGE_VERSION = "12"
+STAGE_VERSION = "13"

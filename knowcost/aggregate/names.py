@@ -24,5 +24,6 @@ TABLES = (
 )  # fmt: skip
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 SEAL = f"{paths.TABLES}/{seal.SUMS}"  # written last; other tables have another one
-FILES = [paths.table(name, kind) for name in TABLES for kind in ("csv", "parquet")]
-FILES += [f"{paths.TABLES}/{MADE_FROM}", SEAL]
+CSV = [paths.table(name, "csv") for name in TABLES]
+OTHERS = [*(paths.table(name, "parquet") for name in TABLES), f"{paths.TABLES}/{MADE_FROM}", SEAL]
+FILES = [*CSV, *OTHERS]

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -184,6 +185,19 @@ def test_the_report_is_one_page_that_needs_nothing_else(demo):
     assert "perplexity_decoder" in {figure.stem for figure in figures}
     assert len(figures) >= 9
     assert all(figure.with_suffix(".png").stat().st_size > 5000 for figure in figures)
+
+
+def test_snakemakes_own_report_has_the_page_every_figure_by_its_title_and_every_table(demo):
+    run(demo, "--configfile", "small.yaml", "--report", "own.zip")
+    with zipfile.ZipFile(demo / "own.zip") as packed:
+        text = packed.read("own/report.html").decode()
+        files = {name.rpartition("/")[2] for name in packed.namelist()}
+    (demo / "own.zip").unlink()
+    drawn = {path.name for path in (demo / "results/figures").glob("*.png")}
+    index = json.loads((demo / "results/figures/figures.json").read_text())
+    titles = [each["title"] for each in index if each["name"] + ".png" in drawn]
+    assert len(titles) > 9 and all(json.dumps(title) in text for title in titles)
+    assert {"report.html", "scores.csv", "claims.csv", *drawn} <= files
 
 
 def test_nothing_is_left_to_do_and_nothing_half_written_lies_about(demo):

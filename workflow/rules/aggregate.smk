@@ -5,6 +5,11 @@
 # was found, and have none but their folder.
 
 
+def of_figure(wildcards):
+    """What Snakemake's own report says of a figure beside its caption."""
+    return index.labels(paths.FIGURES, wildcards.figure)
+
+
 rule tables:
     """All tables; or one: results/tables/scores.csv"""
     input:
@@ -13,7 +18,11 @@ rule tables:
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
         judgements=[paths.judgements(*place) for place in JUDGED],
     output:
-        names.FILES,
+        [
+            report(file, caption="../report/table.rst", category="Tables", labels={"table": Path(file).stem})
+            for file in names.CSV
+        ],
+        names.OTHERS,
     log:
         paths.log("aggregate", "tables"),
     benchmark:
@@ -35,7 +44,13 @@ rule figures:
     input:
         tables=names.SEAL,
     output:
-        directory(paths.FIGURES),
+        report(
+            directory(paths.FIGURES),
+            patterns=["{figure}.png"],
+            caption="../report/figure.rst",
+            category="Figures",
+            labels=of_figure,
+        ),
     log:
         paths.log("aggregate", "figures"),
     benchmark:

@@ -19,6 +19,7 @@ from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.compress import calibration, registry
 from knowcost.compress.calibration import texts
+from knowcost.draw import index
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
 from knowcost.plan import asking, batching, design, experiments, fitting, judges, origin, place, resources, start

@@ -20,7 +20,7 @@ bear 34 points, not 0. How it covers: docs/statistics.md.
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,19 @@ class Sample:
     flip: np.ndarray | float = 1.0
     noise: np.ndarray | float = 0.0
     facts: np.ndarray | None = None
+
+
+class _Facts(Protocol):
+    """Facts of a benchmark, and the cluster of each."""
+
+    @property
+    def benchmark(self) -> str: ...
+
+    @property
+    def clusters(self) -> np.ndarray: ...
+
+
+Asked = TypeVar("Asked", bound=_Facts)
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ def estimate(samples: Sequence[Sample]) -> Estimates:
     """
     if not samples:
         raise ValueError("an estimate takes at least one sample")
-    parts = [_together(each) for each in _dependent(samples)]
+    parts = [_together(each) for each in dependent(samples)]
     variance = np.array([np.where(part.n > 0, part.se**2, 0) for part in parts])
     total = variance.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -129,19 +142,20 @@ def mean(values: np.ndarray, clusters: np.ndarray, flip: float = 1.0, noise: flo
     return estimate([Sample("", values, clusters, flip=flip, noise=noise)])
 
 
-def _by_benchmark(samples: Sequence[Sample]) -> list[list[Sample]]:
-    found: dict[str, list[Sample]] = {}
+def _by_benchmark(samples: Sequence[Asked]) -> list[list[Asked]]:
+    found: dict[str, list[Asked]] = {}
     for sample in samples:
         found.setdefault(sample.benchmark, []).append(sample)
     return list(found.values())
 
 
-def _dependent(samples: Sequence[Sample]) -> list[list[Sample]]:
-    """The samples in lists that are independent of each other; benchmarks that share a cluster's name are in one."""
+def dependent(samples: Sequence[Asked]) -> list[list[Asked]]:
+    """Samples, or groups, in lists that are independent of each other; benchmarks that share a cluster's name are in
+    one."""
     parted = _by_benchmark(samples)
     if len(parted) == 1:
         return parted
-    found: list[tuple[set[Any], list[Sample]]] = []
+    found: list[tuple[set[Any], list[Asked]]] = []
     for mine in parted:
         names = set(np.concatenate([sample.clusters for sample in mine]))
         shared = [each for each in found if not each[0].isdisjoint(names)]

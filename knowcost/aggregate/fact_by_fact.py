@@ -26,6 +26,14 @@ from knowcost.spec.variants import DENSE
 KEPT, FORGOTTEN, GAINED, NEVER_KNOWN = VERDICTS = ("kept", "forgotten", "gained", "never known")
 COLUMNS = ["benchmark", "id", "fact", "relation", "question", "answer", "dense_prediction", "prediction",
            "dense_correct", "correct", "verdict", "dense_rank", "rank", "dense_probability", "probability"]  # fmt: skip
+SAID = [
+    "prediction",
+    "correct",
+    "rank",
+    "logprob",
+    "choice_logprobs",
+    "top_logprob",
+]  # of a scores file, that `said` reads
 
 
 def facts(model: str, variant: str, benchmark: str | None = None, folder: str | Path = ".") -> pd.DataFrame:
@@ -68,7 +76,14 @@ def benchmarks(model: str, variant: str, folder: str | Path = ".") -> dict[str, 
     both = [name for name in asked[model][variant] if name in asked[model][DENSE]]
     if not both:
         raise InputError(f"{model}: the dense model was not asked what {variant} was; run Snakemake to its end")
-    return {name: _reason(folder / paths.benchmark(name), name) for name in both}
+    return {name: why_left_out(folder / paths.benchmark(name), name) for name in both}
+
+
+def said(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What rows (SAID) say as it is listed: prediction, None where only its being wrong is known; rank, nan where there
+    is none; probability of the right answer, nan where the engine gives none."""
+    found = probabilities.said(rows)
+    return {"prediction": found.prediction, "probability": found.right, "rank": rows["rank"].to_numpy(float)}
 
 
 def _asked(folder: Path) -> dict[str, dict[str, list[str]]]:
@@ -80,8 +95,8 @@ def _asked(folder: Path) -> dict[str, dict[str, list[str]]]:
     return {model: dict(sorted(each.items(), key=lambda item: item[0] != DENSE)) for model, each in found.items()}
 
 
-def _reason(path: Path, name: str) -> str:
-    """Why a benchmark is left out of a list of facts, "" where it is not."""
+def why_left_out(path: Path, name: str) -> str:
+    """Why a benchmark, a prepared file, is left out of a list of facts; "" where it is not."""
     about = prepared.metadata(path)
     if (measure := KINDS[about["kind"]].measure) != ACCURACY:
         return f"asks for no facts, but for {measure}"
@@ -120,6 +135,4 @@ def _cell(folder: Path, place: tuple[str, str, str]) -> pd.DataFrame:
     facts_there = seal.check(folder / paths.benchmark(place[2]))
     cells.check_asked(path, about, {"weights": weights, "benchmark_sha256": facts_there})
     rows = table.to_pandas()
-    said = probabilities.said(rows)
-    more = {"prediction": said.prediction, "probability": said.right, "rank": rows["rank"].astype(float)}
-    return rows.assign(**more)[["id", "relation", "answer", "prediction", "correct", "rank", "probability"]]
+    return rows.assign(**said(rows))[["id", "relation", "answer", "prediction", "correct", "rank", "probability"]]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as compute
 
 from knowcost.aggregate import answer_bias, baseline, metrics, noise, phrasings, probabilities, rule, tables
-from knowcost.aggregate.inputs import Cell, Files, by_benchmark
+from knowcost.aggregate.inputs import Cell, Files, by_benchmark, same_facts
 from knowcost.aggregate.statistics import Group, drop_of
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import parquet
@@ -155,9 +155,8 @@ def _said(cell: Cell, base: _Base, margin: float, found: Asked) -> _Said:
     row = _score_row(cell, frame, about)
     row |= {"majority": base.majority, "guess": base.facts["guess"].mean(), "dense_accuracy": None}
     said = base.said if is_base else probabilities.said(frame)
-    if _was_asked_others(cell, frame, base.frame):
+    if not same_facts(cell, frame["id"], base.cell, base.frame["id"]):
         return _Said(row, probabilities.row(said, None, np.zeros(0), margin))
-    _check_facts(cell, frame, base)
     _check_prompts(cell, about, base)
     if row["experiment"] != AS_PUBLISHED:
         _add_answers(cell, frame, base, found)
@@ -207,20 +206,6 @@ def _score_row(cell: Cell, frame: pd.DataFrame, about: Mapping[str, Any]) -> Row
     }
 
 
-def _was_asked_others(cell: Cell, frame: pd.DataFrame, others: pd.DataFrame) -> bool:
-    """Whether a version with a tokenizer of its own was asked other facts than the dense model, since these must be
-    words of the vocabulary: then it has an accuracy, but nothing to be held against."""
-    if not parse(cell.variant).brought or frame["id"].equals(others["id"]):
-        return False
-    log.warning(
-        "%s: %d facts were asked, %d of the dense model: its tokenizer is another, so no drop is computed",
-        cell.path,
-        len(frame),
-        len(others),
-    )
-    return True
-
-
 def _check_prompts(cell: Cell, about: Mapping[str, Any], base: _Base) -> None:
     """Raise InputError when a cell was asked in other words than the one it is held against."""
     name = "prompts_sha256"
@@ -228,15 +213,6 @@ def _check_prompts(cell: Cell, about: Mapping[str, Any], base: _Base) -> None:
         raise InputError(
             f"{cell.path}: was not asked with the prompts of {base.cell.path}, so the two cannot be compared. Delete "
             "the older of the two files and run again."
-        )
-
-
-def _check_facts(cell: Cell, frame: pd.DataFrame, base: _Base) -> None:
-    """Raise InputError when a cell holds other facts than the one it is held against."""
-    if not frame["id"].equals(base.frame["id"]):
-        raise InputError(
-            f"{cell.path}: these are not the facts of {base.cell.path} ({len(frame)} against {len(base.frame)} rows, "
-            "or in another order), so no drop can be computed. Delete the older of the two files and run again."
         )
 
 

@@ -1,5 +1,6 @@
 """What tables are made from: scores, manifests and benchmarks, and whether they belong together."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
 from knowcost.recover import archive
 from knowcost.score import cells as scores
-from knowcost.spec.variants import DENSE
+from knowcost.spec.variants import DENSE, parse
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,26 @@ def by_benchmark(cells: Iterable[Cell]) -> list[list[Cell]]:
     for each in cells:
         found.setdefault((each.model, each.benchmark), []).append(each)
     return list(found.values())
+
+
+def same_facts(cell: Cell, ids: Any, base: Cell, base_ids: Any) -> bool:
+    """Whether a cell holds the facts of the one that it is held against; ids: of both, as columns of one library.
+
+    A version that was compressed elsewhere may not, where it has a tokenizer of its own, since clozes must be words of
+    the vocabulary: then it has an accuracy, but nothing to be held against. Raises InputError for any other one.
+    """
+    if ids.equals(base_ids):
+        return True
+    if not parse(cell.variant).brought:
+        raise InputError(
+            f"{cell.path}: these are not the facts of {base.path} ({len(ids)} against {len(base_ids)} rows, or in "
+            "another order), so no drop can be computed. Delete the older of the two files and run again."
+        )
+    log.warning(
+        "%s: %d facts were asked, %d of the dense model: its tokenizer is another, so no drop is computed",
+        *(cell.path, len(ids), len(base_ids)),
+    )
+    return False
 
 
 def read(

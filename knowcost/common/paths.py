@@ -29,7 +29,9 @@ LOGS = "logs"
 RESULTS = "results"
 TABLES = f"{RESULTS}/tables"
 FIGURES = f"{RESULTS}/figures"
+EXPLORE = f"{RESULTS}/explore"  # the facts of the page's explorer
 REPORT = f"{RESULTS}/report.html"
+REPORT_FACTS = f"{RESULTS}/report.facts"  # those of them that the page does not hold itself; it looks for them here
 ASKED = f"{RESULTS}/.asked.json"  # what is kept of all variants (knowcost/score/index.py)
 STUDY = f"{RESULTS}/study.json"  # what the page is about
 

@@ -4,9 +4,9 @@ import gzip
 import json
 
 import numpy as np
+from helpers import explored
 
 from knowcost.aggregate.explore import parts
-from tests.helpers import explored
 
 NAN = float("nan")
 

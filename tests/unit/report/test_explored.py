@@ -4,8 +4,9 @@ import base64
 import hashlib
 import json
 
+from helpers import explored as helper
+
 from knowcost.report.explored import escaped, explored
-from tests.helpers import explored as helper
 
 INDEX = {"version": 1, "benchmarks": [{"part": 0}, {"part": 3}], "models": []}
 PARTS = [b"x" * 300, b"y" * 30, b"z" * 60, b"w" * 90]  # 400, 40, 80 and 120 characters of base64

@@ -48,6 +48,8 @@ rule all:
         # What `verify` needs, too: where it says of a damaged one to delete it and run again, that makes it again.
         names.FILES,
         paths.FIGURES,
+        paths.EXPLORE,
+        paths.REPORT_FACTS,
         [paths.manifest(*archive) for archive in ARCHIVES],
         [cell.path for cell in CELLS],
         [paths.judgements(*place) for place in JUDGED],

@@ -11,7 +11,7 @@ MAIN = "main"  # of aggregate/relearning.py, which loads pandas
 
 # What lies in results/ beside the models' folders.
 _PAGE = [path for file in (paths.REPORT, paths.STUDY) for path in (file, seal.beside(file))]
-OURS = {Path(path).name for path in (paths.TABLES, paths.FIGURES, *_PAGE)}
+OURS = {Path(path).name for path in (paths.TABLES, paths.EXPLORE, paths.FIGURES, paths.REPORT_FACTS, *_PAGE)}
 
 
 def check(

@@ -24,8 +24,8 @@ INT8 = 1.2  # how many times longer than in float32 its simulation on a CPU take
 # worth there, which is a guess and was not measured (GPTQ's abstract has about four GPU hours for 175B).
 SOLVED, GPU_THREADS = 1e-7, 8
 # Seconds of jobs without a model, and for each cell of the study.
-FIXED = {"world": 3, "teach": 100, "tables": 7, "figures": 12, "report": 5, "verify": 5, "calibrate": 4}
-EACH = {"tables": 0.02, "figures": 0.02, "report": 0.02, "verify": 0.02}
+FIXED = {"world": 3, "teach": 100, "tables": 7, "explore": 3, "figures": 12, "report": 5, "verify": 5, "calibrate": 4}
+EACH = {"tables": 0.02, "explore": 0.02, "figures": 0.02, "report": 0.02, "verify": 0.02}
 
 # Gigabytes of memory: a script's, and one's with torch and the harness.
 SMALL, IMPORTS = 0.15, 0.5

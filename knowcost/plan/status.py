@@ -42,6 +42,7 @@ def results(study: Study) -> dict[str, list[str]]:
         "cells": [cell.path for cell in design.cells(study)],
         "cells judged": [paths.judgements(cell.model, cell.variant, cell.benchmark) for cell in design.judged(study)],
         "tables": [paths.table(name, "parquet") for name in names.TABLES],
+        "folders of facts": [paths.EXPLORE],
         "figures": [paths.FIGURES],
         "page": [paths.REPORT],
     }
@@ -79,6 +80,6 @@ def _kind(path: Path) -> str:
         return rest[0] if rest[0] in ("models", "downloads") else "benchmarks and texts"
     if first != paths.RESULTS:
         return first
-    if len(rest) == 1 or f"{first}/{rest[0]}" in (paths.TABLES, paths.FIGURES):
+    if len(rest) == 1 or f"{first}/{rest[0]}" in (paths.TABLES, paths.EXPLORE, paths.FIGURES, paths.REPORT_FACTS):
         return "tables, figures and page"
     return {paths.SCORES: "answers", paths.JUDGED: "judgements"}.get(rest[2] if len(rest) > 3 else "", "archives")

@@ -1,6 +1,8 @@
 """The facts of the explorer as the page holds them: in itself, up to a limit, and the rest as scripts beside it.
 
-Browsers let a page that was opened from disk load scripts that lie beside it, and nothing else.
+Browsers let a page that was opened from disk load scripts that lie beside it, and nothing else. The folder of these
+scripts is always there, since Snakemake wants what a rule names: without one, it holds nothing but its seal and what it
+was made from.
 """
 
 import base64
@@ -8,25 +10,55 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-FOLDER = "report.facts"  # beside the page
+from knowcost.aggregate import tables
+from knowcost.aggregate.explore import job
+from knowcost.common import paths, seal
+from knowcost.common.display import some
+from knowcost.common.errors import InputError
+from knowcost.common.files import atomic
+
+FOLDER = Path(paths.REPORT_FACTS).name
 LIMIT = 15_000_000  # bytes of base64 that the page itself holds
 
 
 @dataclass(frozen=True)
 class Explored:
     """index: JSON, fit for a script element; parts: {place: base64} of those in the page; beside: {name below the
-    page's folder: script} of the others."""
+    page's folder: script} of the others; left_out: what is not among the facts, in words."""
 
     index: str
     parts: dict[int, str]
     beside: dict[str, str]
+    left_out: str
+    folder: str = FOLDER
 
     @property
     def megabytes_beside(self) -> float:
         """In millions of bytes, what lies beside the page."""
         return sum(map(len, self.beside.values())) / 1e6
+
+
+def read(folder: str | Path, tables_dir: str | Path) -> Explored:
+    """What a folder of aggregate/explore has, placed. Raises InputError where it is damaged, or was made beside other
+    tables."""
+    index, parts = job.read(folder)
+    if tables.made_from(folder) != {str(tables_dir): seal.check_folder(tables_dir)}:
+        raise InputError(f"{folder}: was made beside other tables than {tables_dir}; delete {folder} and run again")
+    return explored(index, parts, LIMIT)
+
+
+def write_beside(facts: Explored, page: str | Path, made_from: str | Path) -> None:
+    """Make the folder beside a page afresh, and seal it. made_from: the folder that the facts were read from."""
+    folder = Path(page).with_name(FOLDER)
+    folder.mkdir(exist_ok=True)
+    tables.clear(folder)
+    for name, script in facts.beside.items():
+        with atomic(folder.parent / name) as temporary:
+            temporary.write_text(script, encoding="ascii")
+    tables.finish(folder, {str(page): seal.check(page), str(made_from): seal.check_folder(made_from)})
 
 
 def explored(index: Mapping[str, Any], parts: Sequence[bytes], limit: int = LIMIT) -> Explored:
@@ -50,6 +82,7 @@ def explored(index: Mapping[str, Any], parts: Sequence[bytes], limit: int = LIMI
         index=escaped({**index, "parts": listed}),
         parts=dict(sorted(inside.items())),
         beside={names[place]: script for place, script in scripts.items()},
+        left_out=some(index["left_out"]),
     )
 
 

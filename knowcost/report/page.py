@@ -24,6 +24,7 @@ from knowcost.report import (
     beyond,
     calibrated,
     drops,
+    explored,
     findings,
     forget_knowledge,
     leads,
@@ -49,13 +50,14 @@ TITLE = "What does compression cost a language model's knowledge?"
 class Inputs:
     """What the page is made from.
 
-    tables, figures: folders. manifests: paths of manifest.json; sources: paths of the models' source.json; timings:
-    paths of the tsv files of Snakemake's `benchmark:`, missing ones are skipped. benchmarks: prepared ones;
+    tables, figures, explore: folders. manifests: paths of manifest.json; sources: paths of the models' source.json;
+    timings: paths of the tsv files of Snakemake's `benchmark:`, missing ones are skipped. benchmarks: prepared ones;
     calibrations: {name: file of its texts}, which may be gone. config: the run's configuration.
     """
 
     tables: str | Path
     figures: str | Path
+    explore: str | Path
     manifests: Iterable[str | Path]
     sources: Iterable[str | Path]
     timings: Iterable[str | Path]
@@ -65,7 +67,9 @@ class Inputs:
 
 
 def write(inputs: Inputs, out: str | Path) -> None:
-    """Write the page, an html file, and seal it. Raises InputError for what is damaged or does not belong together."""
+    """Write the page, an html file, and seal it, and the folder beside it that has the facts for which it has no room.
+
+    Raises InputError for what is damaged or does not belong together."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -77,15 +81,18 @@ def write(inputs: Inputs, out: str | Path) -> None:
         raise InputError(
             f"{inputs.figures}: was drawn from other tables than {inputs.tables}; delete {inputs.figures} and run again"
         )
+    facts = explored.read(inputs.explore, inputs.tables)
     page = environment.get_template("report.html.j2").render(
         title=inputs.config.get("title") or TITLE,
         made_from=made_of,
+        explored=facts,
         **_results(data, _figures(Path(inputs.figures))),
         **_methods(data, inputs.config),
         **_run(data, inputs),
     )
     with seal.sealed(out) as temporary:
         temporary.write_text(visible(page), encoding="utf-8")
+    explored.write_beside(facts, out, inputs.explore)
 
 
 def made_from(page: str | Path) -> str | None:

@@ -49,7 +49,7 @@ class Run:
         """What is there when the study is finished."""
         made = [paths.manifest(*place) for place in self.archives] + [paths.scores(*place) for place in self.cells]
         made += [paths.judgements(*place) for place in self.judged]
-        return [*made, paths.TABLES, paths.FIGURES, paths.REPORT, paths.STUDY]
+        return [*made, paths.TABLES, paths.EXPLORE, paths.FIGURES, paths.REPORT, paths.REPORT_FACTS, paths.STUDY]
 
 
 def verify(run: Run) -> None:
@@ -105,8 +105,10 @@ def _checks(run: Run) -> Iterator[Check]:
     for place in run.judged:
         yield paths.judgements(*place), partial(_judged, place)
     yield paths.TABLES, partial(_tables, run)
+    yield paths.EXPLORE, _explore
     yield paths.FIGURES, _figures
     yield paths.REPORT, _report
+    yield paths.REPORT_FACTS, _report_facts
     yield paths.STUDY, partial(seal.check, paths.STUDY)
 
 
@@ -242,6 +244,11 @@ def _tables(run: Run) -> None:
             raise InputError(f"{paths.TABLES} was made from another {path}; delete {paths.TABLES} and run again")
 
 
+def _explore() -> None:
+    if tables.made_from(paths.EXPLORE) != {paths.TABLES: seal.check_folder(paths.TABLES)}:
+        raise InputError(f"{paths.EXPLORE} was made beside other tables; delete {paths.EXPLORE} and run again")
+
+
 def _figures() -> None:
     if tables.made_from(paths.FIGURES) != {paths.TABLES: seal.check_folder(paths.TABLES)}:
         raise InputError(f"{paths.FIGURES} was drawn from other tables; delete {paths.FIGURES} and run again")
@@ -251,3 +258,10 @@ def _report() -> None:
     seal.check(paths.REPORT)
     if Path(paths.TABLES).exists() and page.made_from(paths.REPORT) != seal.check_folder(paths.TABLES):
         raise InputError(f"{paths.REPORT} was written from other tables; delete it and run again")
+
+
+def _report_facts() -> None:
+    said = tables.made_from(paths.REPORT_FACTS)
+    changed = Path(paths.REPORT).exists() and said.get(paths.REPORT) != seal.digest(paths.REPORT)
+    if changed or (Path(paths.EXPLORE).exists() and said.get(paths.EXPLORE) != seal.check_folder(paths.EXPLORE)):
+        raise InputError(f"{paths.REPORT_FACTS} is of another page or other facts; delete {paths.REPORT} and run again")

@@ -21,7 +21,7 @@ def made_up(facts, variants, models=1, benchmarks=1, forgotten=0.2, seed=0):
     Each variant's being right differs from the dense model's at `forgotten` of the facts.
     """
     rng = np.random.default_rng(seed)
-    index, made = {"version": parts.VERSION, "benchmarks": [], "models": []}, []
+    index, made = {"version": parts.VERSION, "benchmarks": [], "models": [], "left_out": []}, []
     right = []
     for number in range(benchmarks):
         answers = np.array([f"answer {each}" for each in rng.integers(0, ANSWERS, facts)], object)

@@ -16,7 +16,7 @@ OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "HF_ENDPOIN
 
 # The batches of CONFIG's variants, as their hashes have it.
 SCORES = {"score_one-float-0": 1, "score_one-float-1": 1, "score_one-int8": 1}
-AGGREGATES = {"tables": 1, "figures": 1, "report": 1}  # jobs that any change of the cells asks for
+AGGREGATES = {"tables": 1, "explore": 1, "figures": 1, "report": 1}  # jobs that any change of the cells asks for
 CONFIG = {
     "title": "Größe der Modelle",
     "models": "models.tsv",

@@ -37,6 +37,8 @@ def test_a_file_that_nobody_listed_is_named(project, run):
         "resources/models/one/model.safetensors.index.json",
         "results/tables/old.parquet",
         "results/figures/old.svg",
+        "results/explore/9.gz",
+        "results/report.facts/9-0123456789ab.js",
     ):
         (project.folder / name).write_text("{}")
         assert f"{name}: is not in " in named(run)
@@ -77,6 +79,7 @@ def test_tables_of_other_cells_and_figures_of_other_tables_are_named(project, ru
     (project.folder / paths.TABLES / "scores.csv").write_text("by hand")
     seal.seal_folder(paths.TABLES)
     assert "results/figures was drawn from other tables" in named(run)
+    assert "results/explore was made beside other tables" in named(run)
 
 
 def test_what_was_not_made_yet_is_no_damage(project, run, caplog):
@@ -114,16 +117,17 @@ def test_a_page_of_other_tables_is_named_and_an_export_in_anothers_place(project
         said = named(run)
         assert ("/int8@overall/manifest.json: is of one dense, but this is the place of" in said) == (slug == "dense")
         assert "results/report.html was written from other tables; delete it and run again" in said
+        assert "results/report.facts is of another page or other facts; delete results/report.html" in said
         shutil.rmtree("exports")
 
 
 def test_what_verify_says_to_delete_is_made_again(project):
     """Each of these is nothing that the page waits for, once that is there."""
-    for path in (paths.TABLES, paths.FIGURES):
+    for path in (paths.TABLES, paths.EXPLORE, paths.FIGURES, paths.REPORT_FACTS):
         shutil.rmtree(project.folder / path)
     (project.folder / paths.benchmark("first")).unlink()
     (project.folder / paths.model_source("one")).unlink()
-    assert {"tables", "figures", "fetch_benchmark", "fetch_model"} <= project.planned().keys()
+    assert {"tables", "explore", "figures", "report", "fetch_benchmark", "fetch_model"} <= project.planned().keys()
 
 
 def test_files_sealed_by_hand_are_named_one_by_one(project, run):

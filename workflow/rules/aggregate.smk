@@ -1,5 +1,5 @@
 # in:  results/<model>/<variant>/scores/*.parquet, judgements/*.parquet and manifests
-# out: results/tables/*.parquet and *.csv, results/figures/*.svg and *.png
+# out: results/tables/*.parquet and *.csv, results/explore/, results/figures/*.svg and *.png
 #
 # Which tables there are is known beforehand (knowcost/aggregate/names.py), so each is a target; figures depend on what
 # was found, and have none but their folder.
@@ -37,6 +37,27 @@ rule tables:
         experiments=design.experiments(STUDY),
     script:
         "../scripts/tables.py"
+
+
+rule explore:
+    """The facts of the page's explorer."""
+    input:
+        cells=[cell.path for cell in CELLS],
+        manifests=[paths.manifest(*archive) for archive in ARCHIVES],
+        benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
+        tables=names.SEAL,
+    output:
+        directory(paths.EXPLORE),
+    log:
+        paths.log("aggregate", "explore"),
+    benchmark:
+        paths.timing("aggregate", "explore")
+    resources:
+        **asks("explore"),
+    params:
+        version=aggregate.STAGE_VERSION,
+    script:
+        "../scripts/explore.py"
 
 
 rule figures:

@@ -1,5 +1,6 @@
-# in:  results/tables/, results/figures/, manifests, benchmarks and sources; calibration texts where they are still here
-# out: results/report.html, one self-contained page, and results/study.json, what it is about
+# in:  results/tables/, results/figures/, results/explore/, manifests, benchmarks and sources; calibration texts where they are still here
+# out: results/report.html, one self-contained page but for the facts that are too many for it, which lie beside it in
+#      results/report.facts/, and results/study.json, what it is about
 
 
 rule report:
@@ -7,12 +8,14 @@ rule report:
     input:
         tables=names.SEAL,
         figures=paths.FIGURES,
+        explore=paths.EXPLORE,
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
         sources=[paths.model_source(model) for model in STUDY.checkpoints],
     output:
         report(paths.REPORT, caption="../report/report.rst", category="Report"),
         paths.STUDY,
+        directory(paths.REPORT_FACTS),
     log:
         paths.log("report"),
     resources:

@@ -17,6 +17,7 @@ write(
     Inputs(
         tables=Path(snakemake.input.tables).parent,
         figures=snakemake.input.figures,
+        explore=snakemake.input.explore,
         manifests=snakemake.input.manifests,
         sources=snakemake.input.sources,
         timings=sorted(Path(LOGS).glob("**/*.timing.tsv")),

@@ -10,6 +10,7 @@ from knowcost.aggregate import fact_by_fact, inputs, tables
 from knowcost.aggregate.explore import answers, parts
 from knowcost.aggregate.explore.answers import Asked
 from knowcost.aggregate.inputs import Cell, Files
+from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.common.files import atomic, read_json, write_json
 from knowcost.recover.wording import in_words
@@ -40,14 +41,21 @@ class _Folder:
 
 
 def explore(
-    cells: Sequence[str | Path], manifests: Sequence[str | Path], benchmarks: Sequence[str | Path], out_dir: str | Path
+    cells: Sequence[str | Path],
+    manifests: Sequence[str | Path],
+    benchmarks: Sequence[str | Path],
+    tables_dir: str | Path,
+    out_dir: str | Path,
 ) -> None:
-    """Make the folder afresh, and seal it.
+    """Make the folder `out_dir` afresh, and seal it.
 
-    Paths are those of the tables' job (aggregate/job.py), and are refused for the same reasons. Left out are benchmarks
-    that `knowcost facts` leaves out, and, named in the index, what cannot be held against the dense model.
+    Paths are those of the tables' job (aggregate/job.py), which made `tables_dir` of them. Left out are benchmarks that
+    `knowcost facts` leaves out, and, named in the index, what cannot be held against the dense model. Raises InputError
+    as inputs.read does, where the tables were made from other files, and for a variant of other facts than the dense
+    model's.
     """
     files, read = inputs.read(cells, manifests, benchmarks)
+    _check_tables(tables_dir, files)
     listed = [name for name, path in files.benchmarks.items() if not fact_by_fact.why_left_out(path, name)]
     by_benchmark = [group for group in inputs.by_benchmark(read) if group[0].benchmark in listed]
     beside = [group for group in by_benchmark if DENSE in {cell.variant for cell in group}]
@@ -69,7 +77,7 @@ def explore(
             _add_model(made, groups, asked, files)
     index = {"version": parts.VERSION, "benchmarks": made.benchmarks, "models": made.models}
     write_json(made.path / INDEX, index | {"left_out": made.left_out, "parts": len(made.parts)})
-    tables.finish(out_dir, files.digests)
+    tables.finish(out_dir, {str(tables_dir): seal.check_folder(tables_dir)})
     log.info("%d parts, %.1f MB", len(made.parts), sum(made.parts) / 1e6)
 
 
@@ -83,6 +91,12 @@ def read(folder: str | Path) -> tuple[dict[str, Any], list[bytes]]:
             f"{folder}: made by another version of knowcost; run `snakemake -R explore`, which makes it anew"
         )
     return index, [_part(Path(folder), number).read_bytes() for number in range(index.pop("parts"))]
+
+
+def _check_tables(folder: str | Path, files: Files) -> None:
+    said = tables.made_from(folder)
+    if others := [path for path, digest in files.digests.items() if said.get(path) != digest]:
+        raise InputError(f"{folder}: was made from another {others[0]} than is here; delete {folder} and run again")
 
 
 def _part(folder: Path, number: int) -> Path:

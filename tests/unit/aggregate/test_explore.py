@@ -17,13 +17,20 @@ NAMES = ["a", "b", "c", "d", "e"]
 KEPT, FORGOTTEN, GAINED, NEVER_KNOWN = VERDICTS
 
 
+def explore(root, made, out=None):
+    """Make the folder of facts of a run, which has tables of nothing but what they were made from."""
+    digests = {str(path): seal.check(path) for group in made for path in group}
+    tables.finish(root / paths.TABLES, digests | {"judgements": "0" * 64})
+    job.explore(*made, root / paths.TABLES, out or root / paths.EXPLORE)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of an encoder and a decoder, its folder of facts, and the index and parts in it."""
     root = tmp_path_factory.mktemp("run")
     models = {"tiny-bert": "encoder", "tiny-llama": "decoder"}
     made = fake_results.make(root, models, facts=83, levels=(20, 60), limit=71)
-    job.explore(*made, root / paths.EXPLORE)
+    explore(root, made)
     return root, made, *job.read(root / paths.EXPLORE)
 
 
@@ -122,22 +129,27 @@ def test_the_index_says_what_there_is(run):
 
 def test_the_folder_is_sealed_says_what_it_is_of_and_is_the_same_twice(run, tmp_path):
     root, made, *_ = run
-    assert tables.made_from(root / paths.EXPLORE) == {str(path): seal.check(path) for group in made for path in group}
+    said = tables.made_from(root / paths.EXPLORE)
+    assert said == {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)}
     (tmp_path / "7.gz").write_bytes(b"of another run")
-    job.explore(*made, tmp_path)
+    explore(root, made, tmp_path)
     assert seal.check_folder(tmp_path) == seal.check_folder(root / paths.EXPLORE)
     (tmp_path / "0.gz").write_bytes(b"else")
     with pytest.raises(InputError, match=r"0\.gz is damaged or was changed"):
         job.read(tmp_path)
 
 
-def test_another_layout_is_refused(run, tmp_path):
-    _, made, *_ = run
-    job.explore(*made, tmp_path)
-    write_json(tmp_path / job.INDEX, read_json(tmp_path / job.INDEX) | {"version": 0})
-    seal.seal_folder(tmp_path)
+def test_another_layout_and_tables_of_other_cells_are_refused(run, tmp_path):
+    root, made, *_ = run
+    folder = tmp_path / "explore"
+    explore(root, made, folder)
+    write_json(folder / job.INDEX, read_json(folder / job.INDEX) | {"version": 0})
+    seal.seal_folder(folder)
     with pytest.raises(InputError, match="made by another version of knowcost; run `snakemake -R explore`"):
-        job.read(tmp_path)
+        job.read(folder)
+    tables.finish(tmp_path / "tables", {str(path): seal.check(path) for path in made[0][1:]})
+    with pytest.raises(InputError, match=r"tables: was made from another .*scores/\w+\.parquet than is here"):
+        job.explore(*made, tmp_path / "tables", folder)
 
 
 def write(root, model, family, answers, manifest=None):
@@ -186,14 +198,14 @@ def odd(tmp_path):
         for name, (kind, columns) in BENCHMARKS.items()
     ]
 
-    def explore(*models):
+    def explored_of(*models):
         cells = [cell for model in models for cell in write(tmp_path, *model)]
         manifests = dict.fromkeys(tmp_path / paths.manifest(*paths.cell_at(cell)[:2]) for cell in cells)
-        job.explore(cells, list(manifests), files, tmp_path / paths.EXPLORE)
+        explore(tmp_path, (cells, list(manifests), files))
         index, parts = job.read(tmp_path / paths.EXPLORE)
         return index, parts, read(index, parts)
 
-    return explore
+    return explored_of
 
 
 def test_what_asks_for_no_fact_to_list_is_left_out(odd):

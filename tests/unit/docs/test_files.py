@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from helpers import explained, fake_results
+from helpers import explained, explored, fake_results
 
 from knowcost.__main__ import main
 from knowcost.aggregate.fact_by_fact import COLUMNS
@@ -49,9 +49,15 @@ def test_what_files_say_of_themselves_is_something_that_the_package_writes(root,
     """A key that is explained and that nothing writes any more; those that are written: tests/e2e."""
     code = "".join(path.read_text() for path in (root / "knowcost").rglob("*.py"))
     keys = {title: names for title, names in told.items() if title.endswith((ITSELF, ".json`"))}
-    assert len(keys) == 8
+    assert len(keys) == 9
     for title, names in keys.items():
         assert not {name for name in names if f'"{name}"' not in code} - PUT_TOGETHER, title
+
+
+def test_every_key_of_the_explorer_s_facts_is_explained_and_no_other(told):
+    index, parts = explored.made_up(9, 2)
+    assert told["The explorer's facts: `index.json`"] == {*index, "parts"}
+    assert told["The explorer's facts: parts"] == {key for part in parts for key in explored.read(part)[0]}
 
 
 def test_the_ten_lines_list_what_knowcost_facts_lists(root, tmp_path, monkeypatch, capsys):

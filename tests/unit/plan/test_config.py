@@ -149,7 +149,7 @@ def test_a_wrong_key_or_value_starts_no_job(project, change, expected):
         ("models.tsv", ("one", "encoder", "./x"), ["two rows are named 'one'"]),
         *[
             ("models.tsv", (name, "encoder", "./x"), [f"models.tsv: no model may be called '{name}'", "rename it"])
-            for name in ("tables", "figures", "report.html", "report.html.sha256", "Tables")
+            for name in ("tables", "figures", "explore", "report.facts", "report.html", "report.html.sha256", "Tables")
         ],
         ("models.tsv", ("ONE", "encoder", "./x"), ["models.tsv: model 'one' and 'ONE' differ in nothing but capitals"]),
         (

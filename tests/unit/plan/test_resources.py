@@ -124,8 +124,9 @@ def test_gpus_are_asked_for_in_the_site_s_words(request_, expected):
     "study", [Study(), Study(80, device="cpu"), Study(80, device="mps")], ids=["no GPUs", "cpu", "mps"]
 )
 def test_no_gpu_is_asked_for(study):
-    for stage in ("score", "compress", "thresholds", "calibrate", "bring", "world", "tables", "figures", "report"):
-        job = Job(stage) if stage in ("world", "tables", "figures", "report") else Job(stage, "m", ("dense",))
+    without_model = ("world", "tables", "explore", "figures", "report")
+    for stage in ("score", "compress", "thresholds", "calibrate", "bring", *without_model):
+        job = Job(stage) if stage in without_model else Job(stage, "m", ("dense",))
         assert resources.of_job(study, job).keys() == {"mem_mb", "runtime", "threads", "predicted_s"}
 
 

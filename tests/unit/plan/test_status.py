@@ -55,6 +55,7 @@ def test_what_is_there_of_how_much(capsys):
         "1 of 2 variants recovered",
         "2 of 10 cells; 300 facts of 10 cells are still to be asked",  # what lies there is no answer of anything
         f"0 of {len(names.TABLES)} tables",
+        "0 of 1 folders of facts",
         "0 of 1 figures",
         "0 of 1 page",
         "0 files of kept answers",

@@ -8,7 +8,7 @@ from helpers import explored as helper
 
 from knowcost.report.explored import escaped, explored
 
-INDEX = {"version": 1, "benchmarks": [{"part": 0}, {"part": 3}], "models": []}
+INDEX = {"version": 1, "benchmarks": [{"part": 0}, {"part": 3}], "models": [], "left_out": []}
 PARTS = [b"x" * 300, b"y" * 30, b"z" * 60, b"w" * 90]  # 400, 40, 80 and 120 characters of base64
 
 

@@ -1,5 +1,6 @@
 """The page: what stands on it, that it needs nothing from outside, and what was run."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ import pytest
 from helpers import fake_results, wrote
 
 from knowcost.aggregate import tables
+from knowcost.aggregate.explore.job import INDEX, explore
 from knowcost.aggregate.job import aggregate
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
@@ -34,6 +36,7 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("run")
     cells, manifests, benchmarks = fake_results.make(root, {"a": "encoder", "b": "decoder"}, facts=40, levels=(20, 40))
     aggregate(cells, manifests, benchmarks, root / paths.TABLES, fake_results.SETTINGS)
+    explore(cells, manifests, benchmarks, root / paths.TABLES, root / paths.EXPLORE)
     made = wrote.frames([wrote.measured("dense", "tokens")], texts=[HOSTILE])
     for name in ("written", "examples"):
         tables.write(made[name], root / paths.TABLES, name)
@@ -43,7 +46,7 @@ def run(tmp_path_factory):
         [figure(family="encoder", title="One <figure>", caption="What it shows.")],
     )
     (root / paths.FIGURES / "one.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    tables.finish(root / paths.FIGURES, {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)})
+    of_tables(root)
     sources = [root / paths.model_source(name) for name in "ab"]
     for path, name in zip(sources, "ab", strict=True):
         source = {"name": name, "family": "encoder", "source": f"someone/{name}", "commit": "c0ffee" * 6 + "c0ff"}
@@ -57,9 +60,15 @@ def run(tmp_path_factory):
     return {"root": root, **made}
 
 
+def of_tables(root):
+    """Have figures and facts say that they are of the tables beside them."""
+    for folder in (paths.FIGURES, paths.EXPLORE):
+        tables.finish(root / folder, {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)})
+
+
 def inputs(run, **more):
     root = run["root"]
-    given = {"tables": root / paths.TABLES, "figures": root / paths.FIGURES}
+    given = {"tables": root / paths.TABLES, "figures": root / paths.FIGURES, "explore": root / paths.EXPLORE}
     given |= {name: run[name] for name in ("manifests", "benchmarks", "sources", "timings")} | {"calibrations": {}}
     return report.Inputs(**given | more)
 
@@ -110,7 +119,7 @@ def test_page_is_whole_and_needs_nothing_from_outside(plain):
     parsed = Strict(plain)
     assert parsed.links
     assert all(link.startswith(("#", "data:image/svg+xml;base64,")) for link in parsed.links)
-    assert not re.search(r"@import|url\(|<script|<link", plain)
+    assert not re.search(r"@import|url\(|<script[^>]* src|<link", plain)
     assert "One &lt;figure&gt;" in plain
     assert {link[1:] for link in parsed.links if link[0] == "#"} <= set(re.findall(r'id="([\w-]+)"', plain))
 
@@ -142,11 +151,11 @@ def test_page_says_what_was_run(run):
 
 
 def changed(run, root, name, frame):
-    """A copy of the run in `root`, with another table, and figures that say that they are of it."""
+    """A copy of the run in `root`, with another table, and figures and facts that say that they are of it."""
     shutil.copytree(run["root"] / "results", root / "results", dirs_exist_ok=True)
     tables.write(frame, root / paths.TABLES, name)
     tables.finish(root / paths.TABLES, {})
-    tables.finish(root / paths.FIGURES, {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)})
+    of_tables(root)
     return root
 
 
@@ -248,11 +257,41 @@ def test_control_characters_of_facts_are_escapes_on_the_page(run, tmp_path):
     assert all(char.isprintable() or char in "\n\u00a0" for char in html)
 
 
-def test_figures_of_other_tables_are_refused(run, tmp_path):
+def test_figures_and_facts_of_other_tables_are_refused(run, tmp_path):
     root = changed(run, tmp_path, "noise", tables.read(run["root"] / paths.TABLES)["noise"])
-    tables.finish(root / paths.FIGURES, {str(root / paths.TABLES): "0" * 64})
-    with pytest.raises(InputError, match=r"figures: was drawn from other tables than .*tables; delete"):
-        page(run | {"root": root})
+    for folder, how in ((paths.EXPLORE, "made beside"), (paths.FIGURES, "drawn from")):
+        tables.finish(root / folder, {str(root / paths.TABLES): "0" * 64})
+        with pytest.raises(InputError, match=rf"{folder}: was {how} other tables than .*tables; delete"):
+            page(run | {"root": root})
+
+
+def test_facts_that_are_too_many_lie_beside_the_page_and_nothing_of_before_does(run, monkeypatch):
+    folder = run["root"] / paths.REPORT_FACTS
+    plain, nothing = page(run), {"made_from.json", seal.SUMS}
+    assert {path.name for path in folder.iterdir()} == nothing and "This page has a folder" not in plain
+    assert tables.made_from(folder) == {
+        str(run["root"] / paths.REPORT): seal.check(run["root"] / paths.REPORT),
+        str(run["root"] / paths.EXPLORE): seal.check_folder(run["root"] / paths.EXPLORE),
+    }
+    monkeypatch.setattr(report.explored, "LIMIT", 0)
+    html = page(run)
+    index = json.loads(re.search(r'<script type="application/json" id="explore-index">(.*)</script>', html)[1])
+    named = [each["script"].removeprefix("report.facts/") for each in index["parts"]]
+    assert named and {path.name for path in folder.iterdir()} == nothing | set(named)
+    megabytes = sum((folder / name).stat().st_size for name in named) / 1e6
+    assert f"<strong>This page has a folder:</strong> {megabytes:.1f} MB of answers" in html
+    assert 'id="explore-part-' not in html and 'id="explore-part-0"' in plain
+    seal.check_folder(folder)
+    monkeypatch.undo()
+    assert page(run) == plain and {path.name for path in folder.iterdir()} == nothing
+
+
+def test_what_is_not_among_the_facts_is_named(run, tmp_path):
+    root = changed(run, tmp_path, "noise", tables.read(run["root"] / paths.TABLES)["noise"])
+    index = root / paths.EXPLORE / INDEX
+    write_json(index, read_json(index) | {"left_out": ["<b>, talk: the dense model was not asked"]})
+    of_tables(root)
+    assert "looked up:</strong> &lt;b&gt;, talk: the dense model was not asked." in page(run | {"root": root})
 
 
 def test_command_prints_the_answer(run, monkeypatch, capsys):

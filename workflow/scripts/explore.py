@@ -1,0 +1,17 @@
+"""The facts of the page's explorer, from the per-fact rows of all cells."""
+
+from pathlib import Path
+
+from knowcost.common import log
+
+log.setup(snakemake.log[0], resources=snakemake.resources)
+
+from knowcost.aggregate.explore import job
+
+job.explore(
+    list(snakemake.input.cells),
+    list(snakemake.input.manifests),
+    list(snakemake.input.benchmarks),
+    Path(snakemake.input.tables).parent,
+    snakemake.output[0],
+)

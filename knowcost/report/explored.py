@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.explore import job
+from knowcost.aggregate.explore import stored
 from knowcost.common import paths, seal
 from knowcost.common.display import some
 from knowcost.common.errors import InputError
@@ -44,7 +44,7 @@ class Explored:
 def read(folder: str | Path, tables_dir: str | Path) -> Explored:
     """What a folder of aggregate/explore has, placed. Raises InputError where it is damaged, or was made beside other
     tables."""
-    index, parts = job.read(folder)
+    index, parts = stored.read(folder)
     if tables.made_from(folder) != {str(tables_dir): seal.check_folder(tables_dir)}:
         raise InputError(f"{folder}: was made beside other tables than {tables_dir}; delete {folder} and run again")
     return explored(index, parts, LIMIT)

@@ -1,4 +1,4 @@
-"""A run's data of the explorer, a sealed folder: an index (INDEX), and the parts that it numbers, `<number>.gz`."""
+"""A run's data of the explorer, from its scores files, manifests and prepared benchmarks (stored.py)."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from knowcost.aggregate import fact_by_fact, inputs, tables
-from knowcost.aggregate.explore import answers, parts
+from knowcost.aggregate.explore import answers, parts, stored
 from knowcost.aggregate.explore.answers import Asked
 from knowcost.aggregate.inputs import Cell, Files
 from knowcost.common import seal
 from knowcost.common.errors import InputError
-from knowcost.common.files import atomic, read_json, write_json
+from knowcost.common.files import atomic, write_json
 from knowcost.recover.wording import in_words
 from knowcost.spec.variants import DENSE
-
-INDEX = "index.json"
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +32,7 @@ class _Folder:
     def add(self, part: bytes) -> int:
         """Write a part. Returns its number."""
         number = len(self.parts)
-        with atomic(_part(self.path, number)) as temporary:
+        with atomic(stored.part(self.path, number)) as temporary:
             temporary.write_bytes(part)
         self.parts.append(len(part))
         return number
@@ -76,31 +74,15 @@ def explore(
         if groups := [group for group in beside if group[0].model == model]:
             _add_model(made, groups, asked, files)
     index = {"version": parts.VERSION, "benchmarks": made.benchmarks, "models": made.models}
-    write_json(made.path / INDEX, index | {"left_out": made.left_out, "parts": len(made.parts)})
+    write_json(made.path / stored.INDEX, index | {"left_out": made.left_out, "parts": len(made.parts)})
     tables.finish(out_dir, {str(tables_dir): seal.check_folder(tables_dir)})
     log.info("%d parts, %.1f MB", len(made.parts), sum(made.parts) / 1e6)
 
 
-def read(folder: str | Path) -> tuple[dict[str, Any], list[bytes]]:
-    """(the index without `parts`, the parts). Raises InputError unless the folder is, file by file, what was sealed, in
-    this layout."""
-    tables.made_from(folder)
-    index = read_json(Path(folder) / INDEX)
-    if index["version"] != parts.VERSION:
-        raise InputError(
-            f"{folder}: made by another version of knowcost; run `snakemake -R explore`, which makes it anew"
-        )
-    return index, [_part(Path(folder), number).read_bytes() for number in range(index.pop("parts"))]
-
-
-def _check_tables(folder: str | Path, files: Files) -> None:
-    said = tables.made_from(folder)
+def _check_tables(made: str | Path, files: Files) -> None:
+    said = tables.made_from(made)
     if others := [path for path, digest in files.digests.items() if said.get(path) != digest]:
-        raise InputError(f"{folder}: was made from another {others[0]} than is here; delete {folder} and run again")
-
-
-def _part(folder: Path, number: int) -> Path:
-    return folder / f"{number}.gz"
+        raise InputError(f"{made}: was made from another {others[0]} than is here; delete {made} and run again")
 
 
 def _add_benchmark(made: _Folder, name: str, asked: Asked) -> None:

@@ -6,7 +6,7 @@ import pytest
 from helpers import explored, fake_results
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.explore import job
+from knowcost.aggregate.explore import job, stored
 from knowcost.aggregate.fact_by_fact import VERDICTS, facts
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
@@ -29,9 +29,9 @@ def run(tmp_path_factory):
     """A run of an encoder and a decoder, its folder of facts, and the index and parts in it."""
     root = tmp_path_factory.mktemp("run")
     models = {"tiny-bert": "encoder", "tiny-llama": "decoder"}
-    made = fake_results.make(root, models, facts=83, levels=(20, 60), limit=71)
+    made = fake_results.make(root, models, facts=83, levels=(20, 60), limit=71, lost=True)
     explore(root, made)
-    return root, made, *job.read(root / paths.EXPLORE)
+    return root, made, *stored.read(root / paths.EXPLORE)
 
 
 def read(index, parts):
@@ -136,17 +136,17 @@ def test_the_folder_is_sealed_says_what_it_is_of_and_is_the_same_twice(run, tmp_
     assert seal.check_folder(tmp_path) == seal.check_folder(root / paths.EXPLORE)
     (tmp_path / "0.gz").write_bytes(b"else")
     with pytest.raises(InputError, match=r"0\.gz is damaged or was changed"):
-        job.read(tmp_path)
+        stored.read(tmp_path)
 
 
 def test_another_layout_and_tables_of_other_cells_are_refused(run, tmp_path):
     root, made, *_ = run
     folder = tmp_path / "explore"
     explore(root, made, folder)
-    write_json(folder / job.INDEX, read_json(folder / job.INDEX) | {"version": 0})
+    write_json(folder / stored.INDEX, read_json(folder / stored.INDEX) | {"version": 0})
     seal.seal_folder(folder)
     with pytest.raises(InputError, match="made by another version of knowcost; run `snakemake -R explore`"):
-        job.read(folder)
+        stored.read(folder)
     tables.finish(tmp_path / "tables", {str(path): seal.check(path) for path in made[0][1:]})
     with pytest.raises(InputError, match=r"tables: was made from another .*scores/\w+\.parquet than is here"):
         job.explore(*made, tmp_path / "tables", folder)
@@ -202,7 +202,7 @@ def odd(tmp_path):
         cells = [cell for model in models for cell in write(tmp_path, *model)]
         manifests = dict.fromkeys(tmp_path / paths.manifest(*paths.cell_at(cell)[:2]) for cell in cells)
         explore(tmp_path, (cells, list(manifests), files))
-        index, parts = job.read(tmp_path / paths.EXPLORE)
+        index, parts = stored.read(tmp_path / paths.EXPLORE)
         return index, parts, read(index, parts)
 
     return explored_of

@@ -10,7 +10,8 @@ import pytest
 from helpers import fake_results, wrote
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.explore.job import INDEX, explore
+from knowcost.aggregate.explore.job import explore
+from knowcost.aggregate.explore.stored import INDEX
 from knowcost.aggregate.job import aggregate
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError

@@ -23,16 +23,17 @@ ADAPTER = ["adapter_parameters", "adapter_bytes", "cached_parameters", "cached_b
 SCORES = ["family", "model", *TREATMENT, "benchmark", "n", "accuracy", "accuracy_macro", "p10", "mrr", "unprompted",
           "dense_accuracy", "drop_points", "drop_low", "drop_high", "decision", "noise_points", "drop_percent",
           "forgotten", "gained", "kept_percent", *baseline.COLUMNS, "majority", "guess", "majority_drop_points",
-          "majority_drop_percent", "touched_parameters", "zeros", "sparsity", "nominal_bytes", "disk_bytes",
-          "bytes_saved_percent", *ADAPTER, "limit", "dropped"]  # fmt: skip
+          "majority_drop_percent", "touched_parameters", "zeros", "sparsity", "format", "real_bytes",
+          "loaded_bytes", "disk_bytes", "bytes_saved_percent", *ADAPTER, "limit", "dropped"]  # fmt: skip
 PAPER = ["drop_percent", "majority_drop_points", "majority_drop_percent"]  # averaged as the paper averages
-SIZES = ["nominal_bytes", "bytes_saved_percent", *ADAPTER]
+SIZES = ["format", "real_bytes", "loaded_bytes", "bytes_saved_percent", *ADAPTER]
+PER_FACT = ["facts_kept", "bits_per_fact_kept"]
 LOSSES = ["models", "pairs", "knowing", "small", "drop_points", "drop_low", "drop_high", "decision", "needed",
           "worst_benchmark", "worst_points", "forgotten_points", "forgotten_low", "forgotten_high", "gained_points",
           "gained_low", "gained_high", "changed_points", "changed_low", "changed_high", "kept_percent", "kept_low",
           "kept_high", "kept_least", "leads", "lead_lost_percent", "lead_lost_low", "lead_lost_high",
           "probability_points", "probability_low", "probability_high", "probability_decision"]  # fmt: skip
-BY_MODEL = ["family", "model", *TREATMENT, "benchmarks", *LOSSES, *PAPER, *SIZES]
+BY_MODEL = ["family", "model", *TREATMENT, "benchmarks", *LOSSES, *PAPER, *SIZES, *PER_FACT]
 BY_FAMILY = ["family", *TREATMENT, "benchmarks", *LOSSES, *PAPER, "bytes_saved_percent"]
 CHEAPEST = ["variant", "bytes_saved_percent", "kept_percent", "kept_low", "kept_least", "drop_points", "drop_low",
             "drop_high", "lead_lost_percent", "lead_lost_low", "lead_lost_high", "as_small"]  # fmt: skip
@@ -55,18 +56,35 @@ def scores(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def drops_by_model(scores: pd.DataFrame, groups: Sequence[Group], margin: float) -> pd.DataFrame:
-    """Per model and variant: what losses.by_model says, sizes, and PAPER's means over the family's benchmarks."""
+    """Per model and variant: what losses.by_model says, sizes, and PAPER's means over the family's benchmarks.
+
+    facts_kept: how many facts of all its benchmarks, each phrasing of one counted alike, the dense model and the
+    variant answer right; bits_per_fact_kept: bits of real_bytes for each of them.
+    """
     rows = []
     benchmarks = dict(scores.groupby("family")["benchmark"].nunique())
+    kept = _kept(groups)
     for (family, model), of_model in scores.groupby(["family", "model"], sort=False):
         for _, cells in of_model[of_model["experiment"] != DENSE].groupby("variant", sort=False):
             first = cells.iloc[0]
             sizes = {name: first[name] for name in SIZES}
+            count = kept.get((model, first["variant"]), 0)
+            sizes |= {"facts_kept": count, "bits_per_fact_kept": 8 * sizes["real_bytes"] / count if count else nan}
             about = {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
             rows.append(about | _means(cells, benchmarks[family]) | sizes)
-    frame = pd.DataFrame(rows, columns=["family", "model", *TREATMENT, "benchmarks", *PAPER, *SIZES])
+    frame = pd.DataFrame(rows, columns=["family", "model", *TREATMENT, "benchmarks", *PAPER, *SIZES, *PER_FACT])
     lost = losses.by_model([group for group in groups if group.compared()], margin)
     return _with_losses(frame, lost, ["family", "model", "variant"])[BY_MODEL]
+
+
+def _kept(groups: Sequence[Group]) -> dict[tuple[str, str], int]:
+    """{(model, variant): how many of the facts that the dense model answers right it does, too}."""
+    found: dict[tuple[str, str], int] = {}
+    for group in groups:
+        for slug in group.compared():
+            both = int((group.right[DENSE] & group.right[slug]).sum())
+            found[group.model, slug] = found.get((group.model, slug), 0) + both
+    return found
 
 
 def _means(cells: pd.DataFrame, expected: int) -> dict[str, float]:

@@ -239,18 +239,20 @@ def _sizes(cell: Cell, manifests: Mapping[tuple[str, str], Mapping[str, Any]]) -
     keys = {scope_key(step.grouping, step.scope) for step in variant.steps}  # none: dense; several: mixed
     scope = parameters.get("scope", {}).get(keys.pop(), {}) if len(keys) == 1 else {}
     size = manifest.get("bytes", {})
-    nominal, whole = size.get("nominal"), dense.get("bytes", {}).get("nominal")
+    real, whole = size.get("real"), dense.get("bytes", {}).get("real")
     return {
         "touched_parameters": parameters.get("touched"),
         "zeros": scope.get("zeros"),
         "sparsity": scope.get("sparsity"),
-        "nominal_bytes": nominal,
+        "real_bytes": real,
+        "loaded_bytes": size.get("loaded"),
+        "format": size.get("format"),
         "disk_bytes": size.get("disk"),
         "adapter_parameters": parameters.get("adapter"),
         "adapter_bytes": size.get("adapter"),
         "cached_parameters": parameters.get("cached"),
         "cached_bytes": size.get("cached"),
-        "bytes_saved_percent": 100 * (1 - nominal / whole) if nominal is not None and whole else None,
+        "bytes_saved_percent": 100 * (1 - real / whole) if real is not None and whole else None,
     }
 
 

@@ -10,7 +10,8 @@ from knowcost.models.checkpoint import as_float32, from_array, from_float32
 
 FORMAT = "pack-quantized"
 PACKED = "_packed"
-PARTS = (PACKED, "_scale", "_zero_point", "_shape")  # behind a weight's name: what an archive holds in its place
+SCALE = "_scale"
+PARTS = (PACKED, SCALE, "_zero_point", "_shape")  # behind a weight's name: what an archive holds in its place
 
 
 def is_packed(config: Mapping[str, Any]) -> bool:
@@ -57,6 +58,3 @@ def unpacked(words: np.ndarray, columns: int, count: int) -> np.ndarray:
     bytes_ = np.ascontiguousarray(words).view(np.uint8)
     single = np.unpackbits(bytes_, axis=1, count=columns * count, bitorder="little").reshape(len(words), columns, count)
     return np.packbits(single, axis=2, bitorder="little")[:, :, 0]
-
-
-SCALE = "_scale"

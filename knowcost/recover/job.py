@@ -14,7 +14,7 @@ from knowcost.compress.archive import rebuild, storage, write
 from knowcost.compress.archive.again import check_place, restore
 from knowcost.compress.archive.renamed import take_over
 from knowcost.compress.calibration import windows
-from knowcost.models import fetched
+from knowcost.models import fetched, footprint
 from knowcost.recover import archive, registry
 from knowcost.recover.method import Checkpoints, Made, Settings, Work
 from knowcost.spec.variants import DENSE, Variant, parse
@@ -145,7 +145,7 @@ def _manifest(
         "recovery": made.about,
         "parameters": compressed["parameters"] | {"adapter": made.parameters, "cached": made.cached},
         "bytes": {
-            "nominal": size["nominal"] + BYTES * made.parameters,
+            **footprint.with_adapter(size, BYTES * made.parameters),
             "adapter": BYTES * made.parameters,
             "cached": BYTES * made.cached,
             "beside": size["disk"],

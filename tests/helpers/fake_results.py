@@ -101,13 +101,17 @@ def manifest(model, variant, family, **more):
     names = {step.scope for step in removed}
     scope = {k: {"parameters": v, "zeros": zeros * (k in names), "sparsity": zeros / v * (k in names)}
              for k, v in scopes.items()}  # fmt: skip
-    nominal = 4 * (TOTAL - zeros) - 3 * max(quantized - zeros, 0) if quantized else 4 * (TOTAL - zeros)
+    touched = max((SIZES[s.scope] for s in steps), default=0)
+    width = 1 if quantized else 4  # bytes of a value; a bit for each weight of what was pruned
+    stored = min(width * touched, touched // 8 + width * (touched - zeros))
+    form = ("int8 with bitmask" if zeros else "int8") if quantized else ("bitmask" if zeros else "dense")
+    real, loaded = 4 * (TOTAL - touched) + stored, 4 * (TOTAL - touched) + width * touched
     return {
         "model": model, "variant": variant, "family": family, "architecture": "bert",
         "stage_version": compress.STAGE_VERSION,
         "steps": [str(s) for s in steps],
-        "parameters": {"total": TOTAL, "touched": max((SIZES[s.scope] for s in steps), default=0), "scope": scope},
-        "bytes": {"disk": 4 * TOTAL, "nominal": nominal},
+        "parameters": {"total": TOTAL, "touched": touched, "scope": scope},
+        "bytes": {"disk": 4 * TOTAL, "real": real, "loaded": loaded, "formats": {form: real}, "format": form},
         "base": {"source": f"x/{model}", "commit": "0123456789abcdef" * 2, "files": {"model.safetensors": "cd" * 32}},
         "files": {"model.safetensors": {"sha256": "ef" * 32, "size": 4 * TOTAL}},
         "archive": {"keep": "full", "files": {"model.safetensors": {"sha256": "ef" * 32, "size": 4 * TOTAL}}},

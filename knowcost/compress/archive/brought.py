@@ -15,7 +15,7 @@ from knowcost.common import again, paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.again import check_place, restore
-from knowcost.models import fetched
+from knowcost.models import fetched, footprint
 from knowcost.models.brought import computes_otherwise, left_out
 from knowcost.spec.variants import parse
 
@@ -78,7 +78,7 @@ def _manifest(place: tuple[str, str], source: Mapping[str, Any], dense: Mapping[
         | {"files": fetched.digests(dense)},
         "parameters": {"total": source["parameters"]},
         "bits_per_parameter": 8 * source["weight_bytes"] / dense["parameters"],
-        "bytes": {"nominal": source["weight_bytes"]},
+        "bytes": footprint.as_it_is(source["weight_bytes"], source["format"]),
         "files": source["files"],
     }
 

@@ -14,13 +14,13 @@ def test_drops_are_averaged_over_benchmarks_then_models():
     rows = [cell("bert-base", slug, name, dense[name], value[name])
             for slug, value in (("dense", dense), ("int8@attention", int8)) for name in dense]  # fmt: skip
     rows += [
-        cell("other", slug, name, 0.5, 0.5, nominal_bytes=7.0) for slug in ("dense", "int8@attention") for name in dense
+        cell("other", slug, name, 0.5, 0.5, real_bytes=7.0) for slug in ("dense", "int8@attention") for name in dense
     ]
     by_model = drops.drops_by_model(drops.scores(rows), [], 1).set_index("model")
     assert by_model.loc["bert-base", "drop_percent"] == pytest.approx(3.12047 / 4, abs=1e-5)
     family = drops.drops(by_model.reset_index(), [], 1)
     assert family["drop_percent"].item() == pytest.approx(3.12047 / 8, abs=1e-5)
-    assert by_model.loc["other", ["nominal_bytes", "bytes_saved_percent"]].tolist() == [7, 10]
+    assert by_model.loc["other", ["real_bytes", "bytes_saved_percent"]].tolist() == [7, 10]
     assert list(by_model.reset_index()[drops.BY_MODEL]) == drops.BY_MODEL and list(family) == drops.BY_FAMILY
     assert family["decision"].item() == "not run"  # no facts are given here
 

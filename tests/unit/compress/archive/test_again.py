@@ -122,7 +122,7 @@ def test_anothers_archive_in_place_is_named_and_nothing_of_it_deleted(run, other
 def test_an_edited_copy_of_the_manifest_is_not_put_back(run, monkeypatch):
     run()
     path = run.out / ".manifest.json"
-    path.write_text(path.read_text().replace('"nominal": ', '"nominal": 1'))
+    path.write_text(path.read_text().replace('"real": ', '"real": 1'))
     monkeypatch.setattr(make, "write_full", stop)
     with pytest.raises(Made):
         run()

@@ -41,9 +41,9 @@ def test_the_manifest_counts_itself(tmp_path):
     """Where its own number of digits changes its size, too: 96 to 104 bytes of other files."""
     for size in range(90, 110):
         kept = {"keep": "full", "files": {"x": {"size": size, "sha256": "a"}}}
-        storage.write_manifest(tmp_path, {"bytes": {"nominal": 1}}, kept)
+        storage.write_manifest(tmp_path, {"bytes": {"real": 1}}, kept)
         said = files.read_json(tmp_path / paths.MANIFEST)
-        assert said["bytes"] == {"nominal": 1, "disk": size + (tmp_path / paths.MANIFEST).stat().st_size}
+        assert said["bytes"] == {"real": 1, "disk": size + (tmp_path / paths.MANIFEST).stat().st_size}
         assert said["archive"] == kept
 
 
@@ -118,6 +118,6 @@ def test_what_the_manifest_does_not_list_is_named(made, name):
 
 def test_an_edited_manifest_is_named(made):
     path = made / paths.MANIFEST
-    files.write_json(path, files.read_json(path) | {"bytes": {"nominal": 1, "disk": 1}})
+    files.write_json(path, files.read_json(path) | {"bytes": {"real": 1, "disk": 1}})
     with pytest.raises(InputError, match=r"manifest\.json is damaged or was changed"):
         storage.verify(made)

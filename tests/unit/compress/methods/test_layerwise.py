@@ -133,7 +133,9 @@ def test_rounding_to_nearest_is_off_by_half_a_step_at_most_and_saves_bytes(tmp_p
         t.nbytes for n, t in stored.items() if n.rpartition("_")[0] in manifest["touched"] or n.endswith("point")
     )
     dense = sum(tensor.nbytes for tensor in base.tensors.values())
-    assert manifest["bytes"]["nominal"] == dense - whole + parts
+    assert manifest["bytes"]["real"] == manifest["bytes"]["loaded"] == dense - whole + parts
+    assert manifest["bytes"]["formats"] == {"dense": dense - whole, "packed": parts}
+    assert manifest["bytes"]["format"] == "packed"
 
 
 def test_packed_archives_may_have_several_shards(tmp_path):

@@ -57,10 +57,10 @@ def sizes(results, model, slug):
     base, dense = (
         json.loads((results / model / each / "manifest.json").read_text()) for each in (under(slug), "dense")
     )
-    nominal = base["bytes"]["nominal"] + 4 * stored
+    real = base["bytes"]["real"] + 4 * stored
     row = {"adapter_parameters": stored, "adapter_bytes": 4 * stored, "cached_parameters": cached}
-    row |= {"cached_bytes": 4 * cached, "nominal_bytes": nominal}
-    return row | {"bytes_saved_percent": 100 * (1 - nominal / dense["bytes"]["nominal"])}
+    row |= {"cached_bytes": 4 * cached, "real_bytes": real}
+    return row | {"bytes_saved_percent": 100 * (1 - real / dense["bytes"]["real"])}
 
 
 def keys_and_values(config):

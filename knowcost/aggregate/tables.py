@@ -91,7 +91,7 @@ FORMATS = {
 TEXT = {
     "a", "answer", "as_small", "b", "batch_plan", "benchmark", "border", "border_high", "border_low", "by", "chance_by",
     "claim", "compressed", "contrast", "decision", "discipline", "domain", "dropped", "dtype", "example",
-    "example_answer", "experiment", "family", "gaps", "grouping", "int8_activations", "int8_engine", "kind",
+    "example_answer", "experiment", "family", "format", "gaps", "grouping", "int8_activations", "int8_engine", "kind",
     "lead_border", "lead_match", "left_out", "match", "matching", "measure", "measured", "method", "missing", "model",
     "net_decision", "not_asked", "paper", "part", "printed_examples", "printed_type", "probability_decision",
     "recovery", "reference", "right_choices", "right_choices_drawn", "scope", "section", "sentence", "series", "shares",

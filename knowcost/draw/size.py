@@ -33,8 +33,8 @@ def kept(drops: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
     both = "The bytes of recovered variants are those of base and adapter. " * (RECOVER in set(points["experiment"]))
     caption = (
         "Every variant: the bytes it saves, and how many of the facts that the dense model answered right it still "
-        "answers right, mean over benchmarks, then models. Zero weights count as no bytes, which is the most that "
-        "sparse storage could reach. Lines reach down to the lower bounds that hold for all of these variants at once "
+        "answers right, mean over benchmarks, then models. Bytes are those of the best format that somebody can "
+        "load. Lines reach down to the lower bounds that hold for all of these variants at once "
         f"(95%); filled: the bound reaches {KEEP}%. {both}{_smallest(points)}{_larger(points)}"
     )
     yield Drawn(f"bytes_{family}", title, caption + who, _dots(points, title), family)

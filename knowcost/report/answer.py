@@ -99,7 +99,7 @@ def _smallest(cheapest: pd.DataFrame, model: str) -> str:
     both = " (base and adapter)" if parse(row["variant"]).recovery else ""
     return (
         f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}{others}, "
-        f"with {whole(row['bytes_saved_percent'])}% fewer bytes{both}, zeros not counted; it keeps "
+        f"with {whole(row['bytes_saved_percent'])}% fewer bytes{both}; it keeps "
         f"{minus(row['kept_percent'])}%, at least {minus(row['kept_least'])}%{but}."
     )
 

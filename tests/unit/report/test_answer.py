@@ -33,7 +33,7 @@ def test_one_model_that_ran_much():
     assert lines == [
         "a (encoder) answers 50.0% right uncompressed. The largest loss seen: everything pruned 2:4 (Wanda) costs 70.0 "
         "points of accuracy (60.0 to 80.0). The smallest variant that is shown to keep 95% of what it knew: attention "
-        "pruned by 20%, then in int8, with 16% fewer bytes, zeros not counted; it keeps 99.2%, at least 96.0%.",
+        "pruned by 20%, then in int8, with 16% fewer bytes; it keeps 99.2%, at least 96.0%.",
         "Pruning by 40%: everything costs 8.3 points of accuracy (6.1 to 10.5; 9.9 on trex), feed-forward layers 5.8 "
         "(3.1 to 8.5) and attention costs a small but real 0.6 points (0.2 to 1.0).",
         "At that sparsity: feed-forward layers cost 5.2 points (2.0 to 8.4) more than attention.",

@@ -4,8 +4,8 @@ Tensor by tensor, the smallest of those that can hold it:
 
     dense      every value
     bitmask    a bit per weight, and the values that are not zero (`archive: sparse`)
-    2:4        as GPUs hold it: two values of every four, and 4 bits that say which; the bytes of a bitmask, but it stays
-               so small while the model answers, in types of 16 and 8 bits
+    2:4        as GPUs hold it: two values of every four, and 4 bits that say which; the bytes of a bitmask, but it
+               stays so small while the model answers, in types of 16 and 8 bits
     packed     codes of a few bits in words of 32, scales, zero points and shape, as archives hold them
     int8       a byte per weight, and scales; "int8 with bitmask" where it was pruned before
 

@@ -68,7 +68,7 @@ def drops_by_model(scores: pd.DataFrame, groups: Sequence[Group], margin: float)
         for _, cells in of_model[of_model["experiment"] != DENSE].groupby("variant", sort=False):
             first = cells.iloc[0]
             sizes = {name: first[name] for name in SIZES}
-            count = kept.get((model, first["variant"]), 0)
+            count = kept.get((str(model), first["variant"]), 0)
             sizes |= {"facts_kept": count, "bits_per_fact_kept": 8 * sizes["real_bytes"] / count if count else nan}
             about = {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
             rows.append(about | _means(cells, benchmarks[family]) | sizes)

@@ -1,9 +1,11 @@
 """Figures of what compression costs one family: the drop against the dense model, in percent of the dense model's
-accuracy, as in "The Cost of Compression"."""
+accuracy, as in "The Cost of Compression". Those that the paper has, and what is pruned and then quantized, which stands
+in no other figure; methods.py has the rest, side by side."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -24,7 +26,7 @@ from knowcost.spec.variants import ATTENTION_PARTS, GROUPINGS
 MAIN = ("overall", "attention", "feed_forward")
 PARTS = ("attention", *ATTENTION_PARTS)
 FINAL = ("final_unstructured", "final_structured")
-BY_BENCHMARK, BY_MODEL = "by benchmark", "model by model"  # the groups that the report folds
+AS_IN_PAPER, BOTH = "as in the papers", "pruned, then quantized"  # the groups that the report folds
 PRINTED, LOSING = "printed in the paper", "as published (the layer lost)"  # what a diamond is
 DIAMONDS = {
     PRINTED: "Diamonds: the drops that follow from Tables 3 to 5 as printed. ",
@@ -84,16 +86,18 @@ class View:
     shown: Sequence[str]
     words: str = ""
     suffix: str = ""
-    group: str = ""
 
 
-def _drawn(subject: Subject, view: View, figure: Figure, caption: str) -> Drawn:
+def _drawn(subject: Subject, view: View, draw: Callable[[str], Figure], caption: str) -> Iterator[Drawn]:
+    """The figure that `draw` makes with its title, where it is wanted: see this module's head."""
     numbers = paper.numbers(
         subject.family, subject.experiment, subject.scopes, view.shown, subject.method, subject.grouping
     )
+    if not numbers and (subject.experiment != "prune_quantize" or view.suffix):
+        return
     caption = f"{paper.named('Figure', numbers)} of the thesis. {caption}" if numbers else caption
-    title, name = subject.title + view.words, subject.slug + view.suffix
-    return Drawn(name, title, caption + subject.who, figure, subject.family, view.group, numbers)
+    title, name, group = subject.title + view.words, subject.slug + view.suffix, AS_IN_PAPER if numbers else BOTH
+    yield Drawn(name, title, caption + subject.who, draw(title), subject.family, group, numbers)
 
 
 def figures(cells: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
@@ -121,17 +125,17 @@ def _pruning(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     start = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{subject.whole(mean)}"
     caption = f"{start}{band}{_gaps(cells)}{_notes(mean)}"
     view = View(["mean", *only, *["by_model"] * (len(models) == 1)])
-    yield _drawn(subject, view, lines(mean, subject.title), caption)
+    yield from _drawn(subject, view, lambda title: lines(mean, title), caption)
     several = len(models) > 1 and subject.scopes == "main"
     if several:
-        view = View(["by_model", *only], ", by model", "_by_model", BY_MODEL)
+        view = View(["by_model", *only], ", by model", "_by_model")
         own = mean.assign(panel=mean["model"], mean_decision=mean["decision"])
         caption = f"Accuracy lost, averaged over benchmarks, each model by itself. {_gaps(cells)}{_notes(own)}"
-        yield _drawn(subject, view, lines(own, subject.title + view.words), caption)
+        yield from _drawn(subject, view, lambda title: lines(own, title), caption)
     if len(benchmarks) > 1:
-        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark", BY_BENCHMARK)
+        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark")
         caption = f"Accuracy lost, each benchmark by itself. {band}{_gaps(cells)}{_notes(each)}"
-        yield _drawn(subject, view, lines(each, subject.title + view.words), caption)
+        yield from _drawn(subject, view, lambda title: lines(each, title), caption)
         if several:
             yield from _each_model(each, subject)
 
@@ -139,10 +143,10 @@ def _pruning(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
 def _each_model(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Lines for each model by itself, a panel per benchmark."""
     for model, rows in cells.groupby("model", sort=False):
-        view = View(["by_benchmark"], f", {model} by benchmark", f"_model_{model}", BY_MODEL)
+        view = View(["by_benchmark"], f", {model} by benchmark", f"_model_{model}")
         rows = rows.assign(mean_decision=rows["decision"])
         caption = f"Accuracy that {model} lost, each benchmark by itself. {_gaps(rows)}{_notes(rows)}"
-        yield _drawn(subject, view, lines(rows, subject.title + view.words), caption)
+        yield from _drawn(subject, view, partial(lines, rows), caption)
 
 
 def _quantizing(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
@@ -150,9 +154,9 @@ def _quantizing(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
     shown = cells if each["panel"].nunique() > 1 else mean
     start = f"{subject.what}: accuracy lost. {_numbers(mean)}{subject.whole(mean)}"
-    figure = bars(shown, subject.title, mark=PRINTED)
     caption = f"{start}{_gaps(cells)}{_notes_of_bars(shown, PRINTED)}"
-    yield _drawn(subject, View(["mean", "by_model", "by_benchmark"]), figure, caption)
+    view = View(["mean", "by_model", "by_benchmark"])
+    yield from _drawn(subject, view, lambda title: bars(shown, title, mark=PRINTED), caption)
 
 
 def _levels(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
@@ -163,12 +167,13 @@ def _levels(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     view = View(["mean", "by_model", *["by_benchmark"] * (not several)])
     start = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{subject.whole(mean)}"
     caption = f"{start}{_gaps(cells)}{_notes_of_bars(mean, mark)}"
-    yield _drawn(subject, view, bars(_by_level(mean, how), subject.title, mark=mark), caption)
+    yield from _drawn(subject, view, lambda title: bars(_by_level(mean, how), title, mark=mark), caption)
     if several:
-        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark", BY_BENCHMARK)
-        figure = bars(_by_level(each, how), subject.title + view.words, cells["level"].nunique(), mark)
+        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark")
         start = f"{subject.what}: accuracy lost, each benchmark by itself. "
-        yield _drawn(subject, view, figure, f"{start}{_gaps(cells)}{_notes_of_bars(each, mark)}")
+        caption = f"{start}{_gaps(cells)}{_notes_of_bars(each, mark)}"
+        columns = cells["level"].nunique()
+        yield from _drawn(subject, view, lambda title: bars(_by_level(each, how), title, columns, mark), caption)
 
 
 def _by_level(cells: pd.DataFrame, how: str) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from knowcost.draw import (
     findings,
     forget_knowledge,
     judged,
+    methods,
     perplexity,
     recovered,
     similarity,
@@ -36,15 +37,17 @@ from knowcost.draw.style import STYLE, save
 log = logging.getLogger(__name__)
 
 
-def draw(tables_dir: str | Path, out_dir: str | Path, formats: Sequence[str] = ("svg", "png")) -> list[dict[str, Any]]:
+def draw(
+    tables_dir: str | Path, out_dir: str | Path, margin: float, formats: Sequence[str] = ("svg", "png")
+) -> list[dict[str, Any]]:
     """Draw every figure the tables have data for; write them and an index (INDEX) into `out_dir`,
-    and seal it.
+    and seal it. margin: the study's, in points.
 
     Returns the index, a list of Drawn.entry.
     """
     made = []
     with matplotlib.rc_context(STYLE):
-        for drawn in figures(read(tables_dir)):
+        for drawn in figures(read(tables_dir), margin):
             drawn.figure.draw_without_rendering()
             drawn.figure.set_layout_engine("none")  # laid out once is enough for all formats
             for suffix in formats:
@@ -56,23 +59,24 @@ def draw(tables_dir: str | Path, out_dir: str | Path, formats: Sequence[str] = (
     return made
 
 
-def figures(data: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
-    """Every figure of a run; data: {name: frame} of tables.read."""
+def figures(data: Mapping[str, pd.DataFrame], margin: float) -> Iterator[Drawn]:
+    """Every figure of a run; data: {name: frame} of tables.read; margin: the study's, in points."""
     yield from findings.verdicts(data["claims"])
     yield from findings.one_scale(data["scores"])
     for family in data["scores"]["family"].unique():
-        yield from _of_family(data, family)
+        yield from _of_family(data, family, margin)
     for family in data["written"]["family"].unique():
         yield from written.figures(data, family)
         yield from judged.figures(data, family)
 
 
-def _of_family(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:
+def _of_family(data: Mapping[str, pd.DataFrame], family: str, margin: float) -> Iterator[Drawn]:
     names = ("scores", "drops", "drops_by_model", "forgotten_by", "audit_published", "perplexity", "matching",
              "phrasings", "recovered", "relearned", "similarity")  # fmt: skip
     mine = {name: data[name][data[name]["family"] == family] for name in names}
     mine["scores"] = mine["scores"][[not is_published(name) for name in mine["scores"]["benchmark"]]]
     who = setting(mine["scores"], mine["phrasings"])
+    yield from methods.figures(mine, family, who, margin)
     yield from strengths.hidden(mine["drops"], family, who)
     yield from costs.figures(cells_of(mine), family, who)
     yield from size.kept(mine["drops"][~relearning.is_told(mine["drops"], mine["relearned"])], family, who)

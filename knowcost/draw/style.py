@@ -155,3 +155,5 @@ def save(figure: Figure, path: Path, suffix: str) -> None:
     }
     with atomic(path) as temporary:
         figure.savefig(temporary, format=suffix, metadata=metadata.get(suffix))
+        if suffix == "svg":  # links lead to a place of the same page, and matplotlib opens another window for them
+            temporary.write_bytes(temporary.read_bytes().replace(b' target="_blank"', b""))

@@ -80,5 +80,6 @@ rule figures:
         **asks("figures"),
     params:
         version=draw.STAGE_VERSION,
+        margin=config["study"]["margin"],
     script:
         "../scripts/figures.py"

@@ -8,4 +8,4 @@ log.setup(snakemake.log[0], resources=snakemake.resources)
 
 from knowcost.draw import job as draw
 
-draw.draw(Path(snakemake.input.tables).parent, snakemake.output[0])
+draw.draw(Path(snakemake.input.tables).parent, snakemake.output[0], snakemake.params.margin)

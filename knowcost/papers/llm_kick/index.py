@@ -12,7 +12,7 @@ import yaml
 
 LIST = Path(__file__).with_name("paper.yaml")
 FAMILY = "decoder"  # of which alone the paper speaks
-COSTS = ("prune_", "quantize_")  # how the names of figures of what compression costs begin
+COSTS = ("pruning_", "bits_")  # how the names of figures of what compression costs begin
 EACH = "_by_benchmark"  # how those end that show every benchmark by itself, where there are several
 PARTS = {  # of a figure that is several, by how the names of ours begin
     "written_conversations": "judged conversations (a, b)",

@@ -106,9 +106,6 @@ def drawn(slug):
     ("slug", "title", "what"),
     [
         ("magnitude-50@overall", "Magnitude pruning", "Setting the smallest weights of a scope to zero"),
-        ("magnitude_layer-50@overall", "Magnitude pruning by layer", METHODS["magnitude_layer"].what),
-        ("wanda-50@overall", "Wanda", METHODS["wanda"].what),
-        ("sparsegpt-50@overall~c4", "SparseGPT (c4)", METHODS["sparsegpt"].what),
         ("int8@overall", "Int8", "Computing a scope's layers in 8-bit integers"),
         ("wanda-50@overall+int8@overall", "Wanda, then int8", "Pruning a scope, then quantizing it"),
     ],
@@ -118,6 +115,17 @@ def test_captions_say_what_the_method_does(slug, title, what):
     assert made.title == f"{title}: encoder models"
     assert made.caption.rpartition(" of the thesis. ")[2].startswith(f"{what}: accuracy lost")
     assert made.caption.endswith("Who.")
+
+
+@pytest.mark.parametrize("slug", ["wanda-50@overall", "magnitude-50@overall~c4", "magnitude-50@canonical.overall"])
+def test_what_no_paper_has_is_not_drawn_as_a_paper_would(slug):
+    with pytest.raises(StopIteration):
+        drawn(slug)
+
+
+def test_what_is_pruned_and_quantized_is_drawn_once_where_no_paper_has_it():
+    assert drawn("wanda-50@overall+int8@overall").group == costs.BOTH
+    assert drawn("magnitude-20@overall+int8@overall").group == costs.AS_IN_PAPER
 
 
 def test_no_two_pruners_say_the_same():

@@ -16,6 +16,7 @@ from knowcost.common.files import read_json
 from knowcost.draw import costs
 from knowcost.draw import job as draw
 from knowcost.draw.style import STYLE
+from knowcost.spec.families import SHOWN_SCOPES
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +33,18 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drawn(folder):
-    return draw.draw(folder / "tables", folder / "figures", formats=("svg",))
+    return draw.draw(folder / "tables", folder / "figures", 1, ("svg",))
 
 
 def test_every_experiment_is_drawn_and_nothing_else(folder, drawn):
     family = "encoder_decoder"
-    names = [f"prune_magnitude_{family}", f"quantize_int8_{family}", f"prune_quantize_magnitude_int8_{family}"]
-    expected = {name + parts for name in names for parts in ("", "_attention_parts")}
-    expected |= {f"{name}{parts}_by_benchmark" for name in names[::2] for parts in ("", "_attention_parts")}
+    both = f"prune_quantize_magnitude_int8_{family}"
+    expected = {f"prune_magnitude_{family}", f"prune_magnitude_{family}_by_benchmark", f"quantize_int8_{family}"}
+    expected |= {both, f"{both}_attention_parts", f"{both}_attention_parts_by_benchmark"}  # as the paper has them
     expected |= {f"final_{family}", f"final_{family}_by_benchmark"}
+    scopes = [scope for scope in SHOWN_SCOPES if scope != "final"]
+    expected |= {f"pruning_{family}_{scope}" for scope in SHOWN_SCOPES}  # one method at two levels each; final: two
+    expected |= {f"pruning_{family}_{scope}_by_benchmark" for scope in (scopes[0], "final")}
     expected |= {f"hidden_{family}", f"bytes_{family}", f"forgotten_first_{family}", "claims"}
     assert {entry["name"] for entry in drawn} == expected  # nothing of the encoder: it has no drop
     assert {path.stem for path in (folder / "figures").glob("*.svg")} == expected
@@ -60,7 +64,7 @@ def test_captions_count_facts_and_not_their_phrasings(folder):
     data["phrasings"] = pd.DataFrame(
         {"family": "encoder_decoder", "benchmark": "trades", "facts": [20], "phrasings": [40]}
     )
-    captions = [made.caption for made in draw.figures(data) if made.family]
+    captions = [made.caption for made in draw.figures(data, 1) if made.family]
     assert captions and all("trades (20 facts in 2 phrasings), sense (40 facts)." in text for text in captions)
 
 
@@ -76,7 +80,7 @@ def only(folder, out, experiments):
 
 def test_files_are_the_same_twice_and_need_nothing_from_outside(folder, drawn, tmp_path):
     name = "quantize_int8_encoder_decoder"
-    draw.draw(only(folder, tmp_path, ["dense", "quantize"]), tmp_path / "figures")
+    draw.draw(only(folder, tmp_path, ["dense", "quantize"]), tmp_path / "figures", 1)
     svg = (tmp_path / "figures" / f"{name}.svg").read_bytes()
     assert svg == (folder / "figures" / f"{name}.svg").read_bytes()
     tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(svg).iter()}
@@ -86,7 +90,7 @@ def test_files_are_the_same_twice_and_need_nothing_from_outside(folder, drawn, t
 
 
 def test_without_variants_there_are_no_figures(folder, tmp_path):
-    assert draw.draw(only(folder, tmp_path, ["dense"]), tmp_path / "figures") == []
+    assert draw.draw(only(folder, tmp_path, ["dense"]), tmp_path / "figures", 1) == []
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {draw.INDEX, "made_from.json", "SHA256SUMS"}
 
 
@@ -109,7 +113,7 @@ def test_figures_that_the_paper_has_carry_its_numbers(drawn):
     captions = {entry["name"]: entry["caption"] for entry in drawn}
     assert captions["prune_magnitude_encoder_decoder"].startswith("Figures 5 and 12 of the thesis. Setting ")
     assert captions["quantize_int8_encoder_decoder"].startswith("Figure 15 of the thesis. Computing ")
-    assert "thesis" not in captions["prune_magnitude_encoder_decoder_attention_parts"]
+    assert not any("thesis" in captions[name] for name in captions if name.startswith("pruning_"))
 
 
 def figures_of(root, models, leave_out=(), **more):
@@ -119,7 +123,7 @@ def figures_of(root, models, leave_out=(), **more):
     cells = [path for path in cells if not str(path).endswith(tuple(gone))]
     aggregate(cells, manifests, benchmarks, root / "tables", fake_results.SETTINGS)
     with matplotlib.rc_context(STYLE):
-        return {drawn.name: (drawn.entry, drawn.figure) for drawn in draw.figures(tables.read(root / "tables"))}
+        return {drawn.name: (drawn.entry, drawn.figure) for drawn in draw.figures(tables.read(root / "tables"), 1)}
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +158,7 @@ def test_several_models_are_shown_by_model_too(papers):
     titles = [axis.get_title(loc="left") for axis in papers[0]["prune_magnitude_encoder_by_model"][1].axes]
     assert titles == ["bert-base", "roberta-base"]
     groups = {entry["name"]: entry["group"] for entry, _ in papers[0].values() if entry["group"]}
-    assert {name.rpartition("_by_")[2] for name in groups if groups[name] == costs.BY_BENCHMARK} == {"benchmark"}
-    assert sorted(name.rpartition("_")[2] for name in groups if groups[name] == costs.BY_MODEL) == [
-        *("bert-base", "model", "roberta-base")
-    ]
+    assert {name for name in groups if groups[name] == costs.AS_IN_PAPER} == set(found)
 
 
 def test_with_one_benchmark_the_mean_is_that_benchmark(tmp_path):
@@ -214,7 +215,7 @@ def test_a_missing_cell_is_shown_and_named(papers):
 def drawn_of(data):
     """The names of all figures of tables, each laid out."""
     with matplotlib.rc_context(STYLE):
-        made = list(draw.figures(data))
+        made = list(draw.figures(data, 1))
         for each in made:
             each.figure.draw_without_rendering()
             assert not {"nan", "None", "inf"} & set(re.findall(r"\w+", each.caption)), each.caption

@@ -22,7 +22,7 @@ def test_a_run_without_decoders_has_no_index():
 
 
 def test_where_each_is_and_what_the_others_take():
-    names = ["prune_wanda_decoder", "prune_wanda_decoder_by_benchmark", "quantize_int8_decoder_by_benchmark",
+    names = ["pruning_decoder_overall", "pruning_decoder_overall_by_benchmark", "bits_decoder_overall_by_benchmark",
              "perplexity_decoder", "written_summaries_kick_summary_m_news", "written_measures_m_talk"]  # fmt: skip
     found = contents(names)
     assert (found.here, found.missing, [row.name for row in found.rows]) == (4, 2, [f"Figure {n}" for n in range(1, 7)])
@@ -38,10 +38,10 @@ def test_where_each_is_and_what_the_others_take():
 @pytest.mark.parametrize(
     ("name", "kinds", "shown"),
     [
-        ("prune_wanda_decoder", ["mmlu"], True),
-        ("prune_wanda_decoder", ["mmlu", "sciq"], False),  # a mean over both
-        ("prune_wanda_decoder_by_benchmark", ["mmlu", "sciq"], True),
-        ("prune_wanda_decoder_by_benchmark", ["boolq", "sciq"], False),
+        ("pruning_decoder_overall", ["mmlu"], True),
+        ("pruning_decoder_overall", ["mmlu", "sciq"], False),  # a mean over both
+        ("pruning_decoder_overall_by_benchmark", ["mmlu", "sciq"], True),
+        ("pruning_decoder_overall_by_benchmark", ["boolq", "sciq"], False),
         ("written_measures_m_talk", ["mmlu"], False),
     ],
 )

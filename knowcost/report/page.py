@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from knowcost.aggregate import FULL_WEIGHT, tables
 from knowcost.common import paths, seal
@@ -32,6 +33,7 @@ from knowcost.report import (
     paper,
     recovered,
     run,
+    scripts,
     tasks,
     times,
     written,
@@ -41,7 +43,6 @@ from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import RECOVER
 
-TEMPLATES = Path(__file__).with_name("templates")
 _MADE_FROM = re.compile('<meta name="tables" content="([0-9a-f]{64})">')
 TITLE = "What does compression cost a language model's knowledge?"
 
@@ -71,7 +72,7 @@ def write(inputs: Inputs, out: str | Path) -> None:
 
     Raises InputError for what is damaged or does not belong together."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(scripts.TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters |= {"number": number, "whole": whole, "percent": percent_words}
@@ -82,8 +83,11 @@ def write(inputs: Inputs, out: str | Path) -> None:
             f"{inputs.figures}: was drawn from other tables than {inputs.tables}; delete {inputs.figures} and run again"
         )
     facts = explored.read(inputs.explore, inputs.tables)
+    script = scripts.script()
     page = environment.get_template("report.html.j2").render(
         title=inputs.config.get("title") or TITLE,
+        script=Markup(script),
+        policy=scripts.policy(script),
         made_from=made_of,
         explored=facts,
         **_results(data, _figures(Path(inputs.figures))),

@@ -14,7 +14,8 @@ from matplotlib.patches import Patch
 
 from knowcost.aggregate import rule
 from knowcost.draw.forget_knowledge import is_compressed
-from knowcost.draw.style import GREY, SIZE, dot_handles, dots, finish, looks_of, panels
+from knowcost.draw.series import looks, of_method
+from knowcost.draw.style import GREY, SIZE, dot_handles, dots, finish, panels
 from knowcost.recover.registry import name_of
 from knowcost.spec import levels
 from knowcost.spec.levels import Level
@@ -95,7 +96,7 @@ def over_strength(shown: Sequence[Row], title: str) -> Figure:
     """A row of panels for each of `shown`, with a column for each kind of strength that any of them has."""
     placed = [_placed(row.points) for row in shown]
     names = [name for name in COLUMNS if any(name in set(rows["column"]) for rows in placed)]
-    looks = _looks(list(pd.concat(placed)["method"].unique()))
+    styles = _styles(list(pd.concat(placed)["method"].unique()))
     width, height = SIZES[len(names)]
     size = width, height + ABOUT / len(shown)
     figure, axes = panels(len(shown) * len(names), len(names), size, sharex="col", sharey="row")
@@ -104,12 +105,12 @@ def over_strength(shown: Sequence[Row], title: str) -> Figure:
         places = pd.concat([rows[rows["column"] == name] for rows in placed])
         points = placed[number // len(names)]
         _reference(axis, row)
-        _panel(axis, row.dense, points[points["column"] == name], looks, None if name == SPARSITY else _steps(places))
+        _panel(axis, row.dense, points[points["column"] == name], styles, None if name == SPARSITY else _steps(places))
         _ticks(axis, name, places)
         axis.set(title=row.title if number % len(names) == 0 else "", ylabel=row.words * (number % len(names) == 0))
         if number >= len(axes) - len(names):
             axis.set_xlabel(name)
-    finish(figure, axes, title, _handles(shown, looks))
+    finish(figure, axes, title, _handles(shown, styles))
     return figure
 
 
@@ -120,8 +121,11 @@ def _placed(points: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{name: [getattr(each, name) for each in places] for name in Place._fields})
 
 
-def _looks(methods: Sequence[str]) -> Looks:
-    return {method: {"color": colour, "marker": marker} for method, (colour, marker) in looks_of(methods).items()}
+def _styles(methods: Sequence[str]) -> Looks:
+    """As methods look side by side."""
+    named = {method: of_method(method) for method in methods}
+    styles = looks(named.values())
+    return {method: {name: styles[each][name] for name in ("color", "marker")} for method, each in named.items()}
 
 
 def _ticks(axis: Axes, name: str, places: pd.DataFrame) -> None:
@@ -146,16 +150,16 @@ def _reference(axis: Axes, row: Row) -> None:
         axis.axhspan(row.least, row.dense, color=GREY, alpha=0.13, linewidth=0)
 
 
-def _panel(axis: Axes, dense: float, points: pd.DataFrame, looks: Looks, steps: Sequence[str] | None) -> None:
+def _panel(axis: Axes, dense: float, points: pd.DataFrame, styles: Looks, steps: Sequence[str] | None) -> None:
     """steps: the words beneath it, None of a panel over sparsity."""
-    methods = [method for method in looks if method in set(points["method"])]
+    methods = [method for method in styles if method in set(points["method"])]
     for number, method in enumerate(methods):
         mine = points[points["method"] == method].sort_values("order", kind="stable")
         if steps is None:
-            _line(axis, dense, mine, looks[method])
+            _line(axis, dense, mine, styles[method])
         else:
             shift = 0.6 * ((number + 0.5) / len(methods) - 0.5)
-            _marks(axis, mine, [steps.index(words) + shift for words in mine["words"]], looks[method])
+            _marks(axis, mine, [steps.index(words) + shift for words in mine["words"]], styles[method])
 
 
 def _line(axis: Axes, dense: float, mine: pd.DataFrame, style: Mapping[str, str]) -> None:
@@ -171,9 +175,9 @@ def _marks(axis: Axes, mine: pd.DataFrame, x: Sequence[float], style: Mapping[st
     dots(axis, x, mine["value"], mine["decision"], style)
 
 
-def _handles(shown: Sequence[Row], looks: Looks) -> list[Artist]:
+def _handles(shown: Sequence[Row], styles: Looks) -> list[Artist]:
     made: list[Artist] = []
-    for method, style in looks.items():
+    for method, style in styles.items():
         marks: dict[str, Any] = {**style, "markersize": SIZE}
         made.append(Line2D([], [], label=name_of(method), **marks))
     made.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1.1, label="dense"))

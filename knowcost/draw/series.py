@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from knowcost.compress.registry import METHODS, name_of
 from knowcost.draw.style import LOOKS
 from knowcost.spec import levels
-from knowcost.spec.variants import LOST, Step, parse, scope_key
+from knowcost.spec.variants import LOST, Step, method_and_data, parse, scope_key
 
 PRUNING, BITS = "pruning", "bits"  # what is set side by side: what was removed, and in how many bits weights are held
 INT8_BITS = 8  # of a method without levels
@@ -61,6 +61,12 @@ def place(slug: str) -> Place | None:
         return None
     scope = scope_key(step.grouping, step.scope)
     return Place(PRUNING if step.kind == "prune" else BITS, scope, _series(step), _at(step))
+
+
+def of_method(method: str) -> Series:
+    """The series of a Variant.method of one step, at whatever level."""
+    name, data = method_and_data(method)
+    return Series(name, data or "", "", "")
 
 
 def _series(step: Step) -> Series:

@@ -23,7 +23,7 @@ SHAPES = {1: (1, 9.6, 3.7), 2: (2, 5.2, 3.3), 4: (2, 5.2, 2.9)}  # number of pan
 MANY = 3, 3.5, 2.6  # of any other number
 HEAD, ENTRY, ABREAST = 0.5, 0.23, 3  # inches of the title and of a line of the legend, which has so many entries
 SMALLER = 0.8  # the size of markers in panels that are many
-APART = 5.0  # typographic points between markers of neighbouring series that stand at one level
+APART = 3.2  # typographic points between markers of neighbouring series that stand at one level
 LOOK = {**SHOWN, rule.EQUAL: {**SMALL, "markersize": 4.8}}  # small, but so that the shape is seen
 TICK = 18.0  # typographic points that the number under a tick takes
 ROOM = 0.07  # share of a panel above and below its data
@@ -73,7 +73,7 @@ def _scale(rows: pd.DataFrame, over_bits: bool, inches: float) -> Scale:
     aside: dict[tuple[Series, float], float] = {}
     for at in levels:
         here = ordered(rows["series"][rows["at"] == at])
-        apart = min(APART * per_point, 0.7 * nearest / len(here))
+        apart = min(APART * per_point, 0.4 * nearest / len(here))
         aside |= {(each, at): apart * (number - (len(here) - 1) / 2) for number, each in enumerate(here)}
     return Scale(
         steps,

@@ -44,7 +44,7 @@ def test_summaries_have_a_row_of_panels_for_each_size_class():
     axes = figure.axes
     assert [axis.get_title(loc="left") for axis in axes] == ["small stories", "", "", "large stories", "", ""]
     assert [axis.get_xlabel() for axis in axes[3:]] == ["sparsity (%)", "N:M", "bits a weight"]
-    wanda = LOOKS[0][0]
+    wanda = LOOKS[1][0]  # as it looks in every figure of methods
     assert points(axes[0]) == {wanda: [100, 100, 75]} and points(axes[3]) == {wanda: [100, 100, 50]}
     assert dots(axes[0]) == {(wanda, 20): "hollow", (wanda, 50): "filled"}
     (band,) = axes[0].patches
@@ -60,7 +60,7 @@ def test_conversations_have_a_row_for_each_rubric_and_verdicts_stand_beside_one_
     figure = drawn(rows)["written_conversations_m_talk"].figure
     first, second = figure.axes
     assert [axis.get_title(loc="left") for axis in (first, second)] == ["kick_general", "mt_bench_pair"]
-    assert points(first) == {LOOKS[0][0]: [100, 50, 50]}
+    assert points(first) == {LOOKS[1][0]: [100, 50, 50]}
     (lone,) = [line for line in second.lines if line.get_linestyle() == "None"]
     assert list(lone.get_ydata()) == [30]
     (dense,) = [line for line in second.lines if line.get_color() == GREY]

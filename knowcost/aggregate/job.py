@@ -19,6 +19,7 @@ from knowcost.aggregate import (
     drops,
     examples,
     forgotten,
+    front,
     gather,
     halves,
     inputs,
@@ -62,12 +63,14 @@ Frames = dict[str, pd.DataFrame]  # tables by name
 @dataclass(frozen=True)
 class Settings:
     """What a study says of its tables. tolerance: of matching.table; margin: of rule.decide, in points; domains:
-    {benchmark: domain} of those that have one; experiments: of tables.with_experiments."""
+    {benchmark: domain} of those that have one; experiments: of tables.with_experiments; series: {model: series} of
+    those that have one."""
 
     tolerance: float
     margin: float
     domains: Mapping[str, str] = field(default_factory=dict)
     experiments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    series: Mapping[str, str] = field(default_factory=dict)
 
 
 def aggregate(
@@ -105,6 +108,8 @@ def aggregate(
     made["examples"] = examples.examples(measured[WRITING], files.benchmarks, made["written"])
     made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers, *about])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
+    sizes = scores.rename(columns={"nominal_bytes": "real_bytes"}).reindex(columns=["model", "variant", *front.SIZES])
+    made["front"] = front.front(asked.groups, sizes, _parameters(files), settings.series)
     compared = windows.of_cells(texts, layers, answers.compared(wrote))
     compared[JUDGED] = judged_claims.of_judgements(said)
     made |= _claims(asked, compared, settings, comparisons.removed(files.manifests))
@@ -150,9 +155,8 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
     """What takes the facts themselves, not their mean."""
     removed = comparisons.removed(files.manifests)
     borders, levels = matching.table(asked.groups, settings.tolerance)
-    parameters = {place: manifest["parameters"]["total"] for place, manifest in files.manifests.items()}
     return {
-        "capacity": capacity.capacity(asked.groups, parameters),
+        "capacity": capacity.capacity(asked.groups, _parameters(files)),
         "disciplines": by_task.disciplines(asked.groups, settings.margin),
         "matching": borders,
         "matching_levels": levels,
@@ -166,6 +170,11 @@ def _per_fact(asked: gather.Asked, files: inputs.Files, settings: Settings) -> F
         "answer_bias": answer_bias.frame(asked.answers),
         "phrasings": phrasings.frame(asked.phrased),
     }
+
+
+def _parameters(files: inputs.Files) -> dict[tuple[str, str], int]:
+    """{(model, variant): how many parameters it has, zeros among them}."""
+    return {place: manifest["parameters"]["total"] for place, manifest in files.manifests.items()}
 
 
 def _claims(

@@ -16,7 +16,7 @@ def int8(family: str, grouping: str) -> str:
 
 
 TABLES = (
-    "scores", "controls", "drops", "drops_by_model", "cheapest", "domains", "disciplines", "facts", "capacity",
+    "scores", "controls", "drops", "drops_by_model", "cheapest", "front", "domains", "disciplines", "facts", "capacity",
     "matching", "matching_levels", "noise", "probabilities", "forgotten_by", "forgotten_first", "overlap", "halves",
     "answer_bias", "phrasings", "claims", "claims_levels", "perplexity", "similarity", "written", "examples", "judged",
     "judges", "recovered", "recovered_overlap", "relearned", "training", "how_asked", "benchmarks", "parameters",

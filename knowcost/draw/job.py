@@ -11,7 +11,6 @@ from typing import Any
 import matplotlib
 import pandas as pd
 
-from knowcost.aggregate import relearning
 from knowcost.aggregate.tables import finish, read
 from knowcost.benchmarks.formats import is_published
 from knowcost.common import seal
@@ -21,12 +20,12 @@ from knowcost.draw import (
     costs,
     findings,
     forget_knowledge,
+    front,
     judged,
     methods,
     perplexity,
     recovered,
     similarity,
-    size,
     strengths,
     written,
 )
@@ -61,6 +60,7 @@ def draw(
 
 def figures(data: Mapping[str, pd.DataFrame], margin: float) -> Iterator[Drawn]:
     """Every figure of a run; data: {name: frame} of tables.read; margin: the study's, in points."""
+    yield from front.figures(data["front"])
     yield from findings.verdicts(data["claims"])
     yield from findings.one_scale(data["scores"])
     for family in data["scores"]["family"].unique():
@@ -79,7 +79,6 @@ def _of_family(data: Mapping[str, pd.DataFrame], family: str, margin: float) -> 
     yield from methods.figures(mine, family, who, margin)
     yield from strengths.hidden(mine["drops"], family, who)
     yield from costs.figures(cells_of(mine), family, who)
-    yield from size.kept(mine["drops"][~relearning.is_told(mine["drops"], mine["relearned"])], family, who)
     yield from findings.first(mine["forgotten_by"], family, who)
     yield from perplexity.against(mine, family, who)
     yield from recovered.figures(mine, family, who)

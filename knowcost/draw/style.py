@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 
 from knowcost.aggregate import rule
 from knowcost.common.files import atomic
+from knowcost.draw import links
 
 COLOURS = {
     "overall": "#D55E00", "attention": "#0072B2", "feed_forward": "#009E73", "final": "#CC79A7",
@@ -155,5 +156,5 @@ def save(figure: Figure, path: Path, suffix: str) -> None:
     }
     with atomic(path) as temporary:
         figure.savefig(temporary, format=suffix, metadata=metadata.get(suffix))
-        if suffix == "svg":  # links lead to a place of the same page, and matplotlib opens another window for them
-            temporary.write_bytes(temporary.read_bytes().replace(b' target="_blank"', b""))
+        if suffix == "svg":
+            temporary.write_text(links.named(temporary.read_text(encoding="utf-8")), encoding="utf-8")

@@ -45,7 +45,7 @@ def test_every_experiment_is_drawn_and_nothing_else(folder, drawn):
     scopes = [scope for scope in SHOWN_SCOPES if scope != "final"]
     expected |= {f"pruning_{family}_{scope}" for scope in SHOWN_SCOPES}  # one method at two levels each; final: two
     expected |= {f"pruning_{family}_{scope}_by_benchmark" for scope in (scopes[0], "final")}
-    expected |= {f"hidden_{family}", f"bytes_{family}", f"forgotten_first_{family}", "claims"}
+    expected |= {f"hidden_{family}", f"forgotten_first_{family}", "claims", "front_tiny-t5"}
     assert {entry["name"] for entry in drawn} == expected  # nothing of the encoder: it has no drop
     assert {path.stem for path in (folder / "figures").glob("*.svg")} == expected
     assert read_json(folder / "figures" / draw.INDEX) == drawn

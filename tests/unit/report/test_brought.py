@@ -72,7 +72,7 @@ def test_one_that_was_asked_other_facts_has_an_accuracy_and_no_drop(made):
 def test_figures_and_tables_of_the_page_take_it(made):
     data, manifests, _ = made
     names = [drawn.name for drawn in draw.figures(data, 1)]
-    assert "bytes_decoder" in names
+    assert "front_a" in names
     assert name_of(SLUG) == "mine.Q4"
     every = [*tasks.matching(data["matching"]), *drops.cheapest(data["cheapest"]), *drops.drops(data["drops"])]
     every += [*drops.accuracies(data["scores"]), *findings.overlap(data["overlap"]), *findings.noise(data["noise"])]

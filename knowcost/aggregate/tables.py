@@ -61,7 +61,7 @@ FORMATS = {
     "bits_per_fact_kept": "%.4g",
     **dict.fromkeys(("bits_per_fact", "bits_low", "bits_high", "bits_per_parameter"), SMALL),
     "model_parameters": COUNT,
-    **dict.fromkeys(("real_bytes", "loaded_bytes", "on_front"), COUNT),
+    "on_front": COUNT,
     "front_share": SHARE,
     **dict.fromkeys(("choices", "phrasings"), COUNT),
     **dict.fromkeys(("difference_points", "difference_low", "difference_high"), POINTS),

@@ -7,17 +7,16 @@ import pandas as pd
 
 from knowcost.aggregate import FULL_WEIGHT, tables
 from knowcost.aggregate.rule import COSTS, DIFFERENT, EQUAL, UNSURE
-from knowcost.aggregate.yardsticks import KEEP
 from knowcost.common import paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 from knowcost.recover.wording import in_words
 from knowcost.report import beyond, recovered, subjects, topics, written
-from knowcost.report.saying import Item, Row, enough, losses, minus, points
+from knowcost.report.keeping import keeping
+from knowcost.report.saying import Item, Row, enough, losses, points
 from knowcost.report.subjects import Subject
 from knowcost.report.table import number, whole
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import parse
 
 
 def answer(tables_dir: str | Path) -> list[str]:
@@ -31,10 +30,11 @@ def answer_lines(data: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
-    """The sentences below the headlines: on each kind of compression, on what accuracy does not show, and on models of
-    which nothing can be said."""
+    """The sentences below the headlines: on the largest losses, and whether what was lost was forgotten, where that was
+    tested; on each kind of compression, on what accuracy does not show, and on models of which nothing can be said."""
     groups, known = subjects.groups(data), subjects.models(data)
-    lines = list(subjects.differ(groups))
+    lines = [_costliest(subject) for subject in known.values()]
+    lines += [*recovered.headline(data["relearned"]), *subjects.differ(groups)]
     for group in groups:
         lines += topics.sentences(group, data["halves"], named=len(groups) > 1 or len(group) > 1)
     for name, sentence in beyond.SENTENCES.items():
@@ -46,28 +46,28 @@ def details(data: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def headlines(data: Mapping[str, pd.DataFrame]) -> list[str]:
-    """A line per model of which something can be said: what it knew, what costs it most, and how small it may be; and
-    whether what it lost was forgotten, where that was tested."""
+    """A line per model of which something can be said, of three sentences at most: what it knows, and which compression
+    keeps how much of that and what it saves."""
     if data["drops_by_model"].empty:
         return ["Only dense models were asked so far: there is nothing to compare yet."]
-    accuracies = subjects.accuracies(data["scores"])
-    lines = []
-    for name, subject in subjects.models(data).items():
-        known = f"{name} ({LABELS[subject.family]}) answers {number(accuracies[name])}% right uncompressed."
-        lines.append(f"{known} {_costliest(subject)} {_smallest(data['cheapest'], name)}")
-    return [*lines, *recovered.headline(data["relearned"])]
+    accuracies, known = subjects.accuracies(data["scores"]), subjects.models(data)
+    knows = {
+        name: f"{name} ({LABELS[subject.family]}) answers {number(accuracies[name])}% right uncompressed."
+        for name, subject in known.items()
+    }
+    return [f"{words} {keeping(data, name)}" for name, words in knows.items()]
 
 
 def _costliest(subject: Subject) -> str:
     """The largest loss that is shown, or how many variants show none."""
-    rows = subject.rows[subject.rows["drop_points"].notna()]
+    rows, name = subject.rows[subject.rows["drop_points"].notna()], subject.name
     costs = rows[rows["decision"] == COSTS].sort_values("drop_points", ascending=False)
     if len(costs):
         row = costs.iloc[0].to_dict()
-        return f"The largest loss seen: {losses([Item(in_words(row['variant']), row)])}{_of_lead(row)}."
+        return f"The largest loss seen on {name}: {losses([Item(in_words(row['variant']), row)])}{_of_lead(row)}."
     unsure = rows[rows["decision"] == UNSURE]
-    count = f"None of its {whole(len(rows))} variants" if len(rows) > 1 else "Its one variant"
-    words = f"{count} is {'' if len(rows) > 1 else 'not '}shown to cost more than the margin"
+    count = f"None of the {whole(len(rows))} variants" if len(rows) > 1 else "The one variant"
+    words = f"{count} of {name} is {'' if len(rows) > 1 else 'not '}shown to cost more than the margin"
     if (equal := (rows["decision"] == EQUAL).sum()) and len(rows) > 1:
         words += f"; {whole(equal)} {'is' if equal == 1 else 'are'} practically equal to it"
     if len(unsure):
@@ -85,23 +85,6 @@ def _of_lead(row: Row) -> str:
         return ""
     lost = points(row["lead_lost_percent"], row["lead_lost_low"], row["lead_lost_high"], "%")
     return f", which is {lost} of its lead over the baseline"
-
-
-def _smallest(cheapest: pd.DataFrame, model: str) -> str:
-    """The smallest variant that is shown to keep most of what was known."""
-    found = cheapest[(cheapest["model"] == model) & (cheapest["keep_at_least"] == KEEP) & (cheapest["variant"] != "")]
-    if found.empty or found["variant"].isna().all():
-        return f"No smaller variant is shown to keep {KEEP}% of what it knew."
-    row = found.iloc[0]
-    others = "".join(f", or as small {in_words(slug)}" for slug in filter(None, row["as_small"].split("; ")))
-    lost = row["lead_lost_percent"]
-    but = f", but loses {minus(lost)}% of its lead over the baseline" if lost > 100 - KEEP else ""
-    both = " (base and adapter)" if parse(row["variant"]).recovery else ""
-    return (
-        f"The smallest variant that is shown to keep {KEEP}% of what it knew: {in_words(row['variant'])}{others}, "
-        f"with {whole(row['bytes_saved_percent'])}% fewer bytes{both}; it keeps "
-        f"{minus(row['kept_percent'])}%, at least {minus(row['kept_least'])}%{but}."
-    )
 
 
 def main() -> None:

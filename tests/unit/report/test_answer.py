@@ -3,7 +3,7 @@
 from math import nan
 
 import pytest
-from helpers.answers import cell, data, kept, more, row
+from helpers.answers import cell, data, kept, more, point, row
 
 from knowcost.aggregate.rule import COSTS, EQUAL, GAINS, NOT_RUN, NOTHING, SMALL, UNSURE
 from knowcost.report.answer import answer_lines
@@ -27,13 +27,18 @@ def test_one_model_that_ran_much():
         row("a", "wanda-2of4@overall", (70.0, 60.0, 80.0)),
         row("a", "magnitude_structured-20@final", (6.0, 5.0, 7.0)),
         row("a", "magnitude-20@final", (-2.0, -3.0, -1.0), GAINS),
-        cheapest=[kept("a", "magnitude-20@attention+int8@attention", 15.6, 99.2, 96.04)],
+        cheapest=[
+            kept("a", "int8@attention", 12.0, 99.9, 99.1, level=99),
+            kept("a", "magnitude-20@attention+int8@attention", 15.6, 99.2, 96.04),
+            kept("a", "magnitude-20@attention+int8@attention", 15.6, 99.2, 96.04, level=90),
+        ],
         contrasts=[more("a", "magnitude-40@feed_forward", (-5.2, -8.4, -2.0), GAINS)],
     )
     assert lines == [
-        "a (encoder) answers 50.0% right uncompressed. The largest loss seen: everything pruned 2:4 (Wanda) costs 70.0 "
-        "points of accuracy (60.0 to 80.0). The smallest variant that is shown to keep 95% of what it knew: attention "
-        "pruned by 20%, then in int8, with 16% fewer bytes; it keeps 99.2%, at least 96.0%.",
+        "a (encoder) answers 50.0% right uncompressed. Shown to keep 99% of what it knows: attention in int8 (12% "
+        "fewer bytes: 176 of 200 MB); 95%: attention pruned by 20%, then in int8 (16% fewer bytes: 169 of 200 MB); "
+        "90%: the same.",
+        "The largest loss seen on a: everything pruned 2:4 (Wanda) costs 70.0 points of accuracy (60.0 to 80.0).",
         "Pruning by 40%: everything costs 8.3 points of accuracy (6.1 to 10.5; 9.9 on trex), feed-forward layers 5.8 "
         "(3.1 to 8.5) and attention costs a small but real 0.6 points (0.2 to 1.0).",
         "At that sparsity: feed-forward layers cost 5.2 points (2.0 to 8.4) more than attention.",
@@ -54,8 +59,8 @@ def test_scopes_without_everything_and_the_largest_loss_first():
         cheapest=[kept("a", "", nan, nan, nan)],
     )
     assert lines == [
-        "a (encoder) answers 50.0% right uncompressed. The largest loss seen: attention pruned by 50% costs 50.0 "
-        "points of accuracy (45.0 to 55.0). No smaller variant is shown to keep 95% of what it knew.",
+        "a (encoder) answers 50.0% right uncompressed. No smaller variant is shown to keep 90% of what it knows.",
+        "The largest loss seen on a: attention pruned by 50% costs 50.0 points of accuracy (45.0 to 55.0).",
         "Pruning by 50%: attention costs 50.0 points of accuracy (45.0 to 55.0) and feed-forward layers 3.0 (2.0 to "
         "4.0).",
         "The highest sparsity shown to keep 95% of what was known: none of attention (50% was tried).",
@@ -65,8 +70,8 @@ def test_scopes_without_everything_and_the_largest_loss_first():
 def test_int8_of_everything_alone_is_no_statement_on_more():
     lines = said(row("a", "int8@overall", (0.1, -0.3, 0.5), EQUAL))
     assert lines == [
-        "a (encoder) answers 50.0% right uncompressed. Its one variant is not shown to cost more than the margin. No "
-        "smaller variant is shown to keep 95% of what it knew.",
+        "a (encoder) answers 50.0% right uncompressed. No smaller variant is shown to keep 90% of what it knows.",
+        "The one variant of a is not shown to cost more than the margin.",
         "Int8: everything is practically equal to the uncompressed model in accuracy.",
     ]
 
@@ -125,7 +130,7 @@ def test_only_those_who_were_asked_the_same_stand_beside_each_other():
     scores = [cell("a"), cell("a", slug=slug), cell("b", "boolq"), cell("b", "boolq", slug=slug)]
     scores += [cell("c", "boolq"), cell("c", "boolq", slug=slug)]
     lines = said(row("a", slug, SURE), row("b", slug, SURE), row("c", slug, (0.0, -0.5, 0.5), EQUAL), scores=scores)
-    assert lines[3:] == [
+    assert lines[6:] == [
         "Not all were asked the same, so their losses do not compare: a about trex; b and c about boolq.",
         "Int8: on a everything costs 8.3 points of accuracy (6.1 to 10.5).",
         "Int8: on b everything costs 8.3 points of accuracy (6.1 to 10.5); on c everything is practically equal to the "
@@ -136,7 +141,7 @@ def test_only_those_who_were_asked_the_same_stand_beside_each_other():
 def test_a_large_family_is_spoken_of_as_one():
     models = [row(f"c{place}", "int8@overall", SURE) for place in range(4)]
     lines = said(*models, row("decoder", "int8@overall", (7.0, 6.0, 8.0)), contrasts=[])
-    assert len(lines) == 5 and lines[4] == "Int8: everything costs 7.0 points of accuracy (6.0 to 8.0)."
+    assert len(lines) == 9 and lines[8] == "Int8: everything costs 7.0 points of accuracy (6.0 to 8.0)."
 
 
 @pytest.mark.parametrize(
@@ -178,13 +183,13 @@ def test_a_difference_that_is_the_other_way_round_per_weight_is_said_to_be(sign,
 
 def test_the_papers_grouping_where_there_are_two():
     lines = said(row("a", "int8@attention", SURE), row("a", "int8@canonical.attention", (9.0, 8.0, 10.0)))
-    assert lines[1:] == ["Int8: attention costs 8.3 points of accuracy (6.1 to 10.5)."]
+    assert lines[2:] == ["Int8: attention costs 8.3 points of accuracy (6.1 to 10.5)."]
 
 
 def test_more_losses_than_are_told_one_by_one_are_counted():
     parts = ("overall", "attention", "feed_forward", "self_attention", "cross_attention")
     lines = said(*(row("b", f"int8@{scope}", (9.0 - place, 1.5, 20.0)) for place, scope in enumerate(parts)))
-    assert lines[1] == (
+    assert lines[2] == (
         "Int8: everything costs 9.0 points of accuracy (1.5 to 20.0), attention 8.0 (1.5 to 20.0), feed-forward layers "
         "7.0 (1.5 to 20.0) and 2 others less."
     )
@@ -218,9 +223,9 @@ def test_bad_input_is_a_sentence_and_no_claim():
     one_cluster = row("a", slug, (100.0, nan, nan), UNSURE, kept_percent=0.0, kept_least=nan)
     lines = said(one_cluster, row("b", slug, NONE, NOT_RUN), row("c", slug, NONE, NOT_RUN), scores=scores)
     assert lines == [
-        "a (encoder) answers 50.0% right uncompressed. Its one variant is not shown to cost more than the margin; 1 "
-        "not measured precisely enough (facts that all belong together bear no interval). No smaller variant is shown "
-        "to keep 95% of what it knew.",
+        "a (encoder) answers 50.0% right uncompressed. No smaller variant is shown to keep 90% of what it knows.",
+        "The one variant of a is not shown to cost more than the margin; 1 not measured precisely enough (facts that "
+        "all belong together bear no interval).",
         "Pruning by 50%: what everything costs is not measured precisely enough (facts that all belong together bear "
         "no interval).",
         "The highest sparsity shown to keep 95% of what was known: none of everything (50% was tried).",
@@ -239,29 +244,29 @@ def test_the_largest_loss_says_what_it_is_of_the_lead():
     lead = {"lead_lost_percent": 98.4, "lead_lost_low": 79.8, "lead_lost_high": 117.0}
     lines = said(row("c", "magnitude-50@overall", (5.0, 4.0, 6.0), leads=1, **lead))
     assert (
-        "The largest loss seen: everything pruned by 50% costs 5.0 points of accuracy (4.0 to 6.0), which is 98.4% "
-        "(79.8 to 117.0) of its lead over the baseline."
-    ) in lines[0]
+        "The largest loss seen on c: everything pruned by 50% costs 5.0 points of accuracy (4.0 to 6.0), which is "
+        "98.4% (79.8 to 117.0) of its lead over the baseline."
+    ) in lines
     lines = said(row("c", "magnitude-50@overall", (5.0, 4.0, 6.0), knowing=2, leads=1, **lead))
-    assert "baseline" not in lines[0]  # its mean is over another benchmark, too
+    assert "baseline" not in lines[1]  # its mean is over another benchmark, too
 
 
 def test_what_is_kept_may_be_what_anyone_guesses():
     """A two-choice task that falls from 52 to 50% keeps 96% of the right answers and nothing that was known."""
     small = kept("c", "int8@overall", 59.0, 96.2, 95.6)
     (line, *_) = said(row("c", "int8@overall", (2.0, 1.7, 2.3)), cheapest=[small | {"lead_lost_percent": 99.1}])
-    assert line.endswith("it keeps 96.2%, at least 95.6%, but loses 99.1% of its lead over the baseline.")
+    assert "everything in int8 (59% fewer bytes: 82 of 200 MB, but 99.1% of its lead over the baseline lost)" in line
     (line, *_) = said(row("c", "int8@overall", (2.0, 1.7, 2.3)), cheapest=[small | {"lead_lost_percent": 4.2}])
-    assert line.endswith("it keeps 96.2%, at least 95.6%.")
+    assert "everything in int8 (59% fewer bytes: 82 of 200 MB);" in line
 
 
-def test_the_headline_does_not_hide_a_fall_of_probability():
+def test_no_loss_of_accuracy_does_not_hide_a_fall_of_probability():
     fall = {"probability_points": 14.0, "probability_decision": COSTS}
     equal = (0.0, -0.3, 0.3)
     lines = said(row("a", "magnitude-60@overall", equal, EQUAL, **fall), row("a", "int8@overall", equal, EQUAL))
-    assert "2 are practically equal to it; the right answer's probability falls by more than that in 1." in lines[0]
-    (line, *_) = said(row("a", "int8@overall", equal, EQUAL, **fall))
-    assert "cost more than the margin; the right answer's probability falls by more than that. No" in line
+    assert "2 are practically equal to it; the right answer's probability falls by more than that in 1." in lines[1]
+    (_, line, *_) = said(row("a", "int8@overall", equal, EQUAL, **fall))
+    assert "cost more than the margin; the right answer's probability falls by more than that." in line
 
 
 def test_a_benchmark_of_one_cluster_is_named_and_not_called_small():
@@ -276,6 +281,38 @@ def test_a_benchmark_of_one_cluster_is_named_and_not_called_small():
     assert lines[-1] == "In no mean, since all of its facts belong together: one."
 
 
+SMALLER = [point("a", "dense", 2e9), point("a", "int8@overall", 1e9), point("a-small", "dense", 0.5e9, 96.0, "a"),
+           point("a-tiny", "dense", 0.25e9, 80.0, "a"), point("a-large", "dense", 3e9, 99.5, "a")]  # fmt: skip
+
+
+def test_a_smaller_dense_model_of_the_series_wins_where_it_is_shown_to_keep_as_much():
+    """Of the others one is smaller and keeps too little, one keeps enough and is larger."""
+    rows = [row("a", "int8@overall", SURE)]
+    int8 = [kept("a", "int8@overall", 50.0, 99.9, 99.5, level) for level in (99, 95, 90)]
+    (line, *_) = said(*rows, cheapest=int8, front=SMALLER)
+    assert line == (
+        "a (encoder) answers 50.0% right uncompressed. Shown to keep 99% of what it knows: everything in int8 (50% "
+        "fewer bytes: 1 of 2 GB); 95%: the smaller dense model a-small (75% fewer bytes: 0.5 of 2 GB); 90%: the same. "
+        "A smaller dense model wins over every variant at 95% and 90%."
+    )
+    (line, *_) = said(*rows, cheapest=[kept("a", "", nan, nan, nan, level) for level in (99, 95, 90)], front=SMALLER)
+    assert "99% of what it knows: no smaller variant; 95%: the smaller dense model a-small (75%" in line
+    others = [each | {"reference": "a-large"} for each in SMALLER]  # held against a larger one, not against a
+    (line, *_) = said(*rows, cheapest=int8, front=others)
+    assert line.endswith("everything in int8 (50% fewer bytes: 1 of 2 GB); 95%: the same; 90%: the same.")
+
+
+def test_variants_that_are_as_small_are_named_and_bytes_that_are_not_known_are_not():
+    both = [
+        kept("a", "gptq-4bit@overall", 70.0, 97.0, 95.5, level) | {"as_small": "rtn-4bit@overall"} for level in (95, 90)
+    ]
+    (line, *_) = said(row("a", "int8@overall", SURE), cheapest=both)
+    four = "everything in 4 bit (GPTQ), or as small everything in 4 bit (round to nearest)"
+    assert f"no smaller variant; 95%: {four} (70% fewer bytes: 60 of 200 MB); 90%: the same." in line
+    (line, *_) = said(row("a", "int8@overall", SURE), cheapest=both, front=[])
+    assert f"95%: {four}; 90%: the same." in line
+
+
 def test_recovered_variants_are_no_loss_of_compression_and_may_be_the_smallest():
     bits = "gptq-3bit@overall"
     lines = said(
@@ -284,6 +321,8 @@ def test_recovered_variants_are_no_loss_of_compression_and_may_be_the_smallest()
         row("a", "dense^prefix-26", (50.0, 45.0, 55.0)),
         cheapest=[kept("a", f"{bits}^lora-r4", 74.0, 99.2, 96.04)],
     )
-    assert "The largest loss seen: everything in 3 bit (GPTQ) costs 8.3 points" in lines[0]
-    assert "everything in 3 bit (GPTQ), recovered by LoRA r4, with 74% fewer bytes (base and adapter)" in lines[0]
+    assert (
+        "everything in 3 bit (GPTQ), recovered by LoRA r4 (74% fewer bytes: 52 of 200 MB, base and adapter)" in lines[0]
+    )
+    assert lines[1].startswith("The largest loss seen on a: everything in 3 bit (GPTQ) costs 8.3 points")
     assert not any("prefix" in line for line in lines)

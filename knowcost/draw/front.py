@@ -17,10 +17,11 @@ from knowcost.aggregate.yardsticks import KEEP_LEVELS
 from knowcost.draw import FRONT, links
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.placing import Label, place
-from knowcost.draw.style import GREY, LOOKS, finish, looks_of
+from knowcost.draw.series import look_of
+from knowcost.draw.style import GREY, MARKERS, finish
 from knowcost.draw.words import file_name
 from knowcost.recover.wording import in_few_words, methods_in_few_words
-from knowcost.spec.variants import DENSE, RECOVER, parse, parted
+from knowcost.spec.variants import BROUGHT, DENSE, RECOVER, method_and_data, parse, parted, treatments, unstepped
 
 FEWEST = 20  # percent kept, below which the picture is cut though the front goes on
 LEAST = 1  # percent lost that is told apart from nothing
@@ -28,7 +29,6 @@ TICKS = (0, 20, 40, 60, 80, 90, 95, 98, 99, 100)
 SPAN = 10  # between the least and the most bytes, from which on their axis is logarithmic
 SURE = 0.995  # share of resamples from which on a point is always on the front
 WHOLE = ("overall", "mixed", "")  # scopes that are no part alone; what was compressed elsewhere has none
-OTHERS = "other methods"
 STAR: dict[str, Any] = {"marker": "*", "markersize": 13, "color": "#222222", "markeredgecolor": "white"}
 FOUND: dict[str, Any] = {"markersize": 8, "markeredgewidth": 0.7}  # on the front
 POINT: dict[str, Any] = {"markersize": 6, "markeredgewidth": 0.5, "alpha": 0.8}
@@ -37,29 +37,26 @@ PART: dict[str, Any] = {"markersize": 4, "markeredgewidth": 0, "alpha": 0.45}
 
 def figures(front: pd.DataFrame) -> Iterator[Drawn]:
     """A figure for each picture of the table `front`: of each series, or of each reference in it."""
-    looks = looks_of_methods(front)
     for (series, reference), points in front.groupby(["series", "reference"], sort=False):
         known = points.dropna(subset=["real_bytes", "kept_percent", "on_front"])
         if (known["variant"] != DENSE).any() or len(known) > 1:
             name = series if reference == front[front["series"] == series]["reference"].iloc[0] else reference
-            yield _drawn(known, str(name), looks)
+            yield _drawn(known, str(name))
 
 
-def looks_of_methods(front: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """{method, without its recovery: colour and marker}; those that are on a front somewhere come first, and what is
-    left when the looks are used up is OTHERS."""
-    methods = [parted(method)[0] for method in front["method"]]
-    front = front.assign(method=methods)[front["variant"] != DENSE]
-    names = dict.fromkeys([*front["method"][front["on_front"] == 1], *front["method"]])
-    looks = looks_of([*names][: len(LOOKS) - 1])
-    return {name: looks.get(name, LOOKS[-1]) for name in names}
+def look(method: str) -> tuple[str, str]:
+    """Colour and marker of a Variant.method, whatever it was recovered by."""
+    before, _ = parted(method)
+    if unstepped(before):
+        return GREY, MARKERS[BROUGHT]
+    return look_of([method_and_data(each)[0] for each in treatments(before)])
 
 
-def _drawn(points: pd.DataFrame, name: str, looks: Mapping[str, tuple[str, str]]) -> Drawn:
+def _drawn(points: pd.DataFrame, name: str) -> Drawn:
     """points: of one picture."""
     title = f"What is kept in how many bytes: {name}"
     low = lowest(points)
-    figure, left_out = _figure(points, looks, low, title)
+    figure, left_out = _figure(points, low, title)
     return Drawn(f"{FRONT}{file_name(name)}", title, _caption(points, low, left_out), figure, linked=True)
 
 
@@ -94,7 +91,7 @@ def _below(points: pd.DataFrame, low: float) -> str:
     return f" Below the picture, at less than {low:.0f}% kept: {len(below)} more{on}."
 
 
-def _figure(points: pd.DataFrame, looks: Mapping[str, tuple[str, str]], low: float, title: str) -> tuple[Figure, int]:
+def _figure(points: pd.DataFrame, low: float, title: str) -> tuple[Figure, int]:
     """The figure, and how many points on the front have no label for want of room."""
     figure = Figure(figsize=(7.9, 5.6), layout="constrained")
     axis = figure.subplots()
@@ -104,8 +101,8 @@ def _figure(points: pd.DataFrame, looks: Mapping[str, tuple[str, str]], low: flo
     _kept(axis, low, points["reference"].iloc[0])
     lines = _lines(axis, front)
     for row in shown.assign(dense=shown["variant"] == DENSE).sort_values(["dense", "on_front"]).to_dict("records"):
-        _point(axis, row, looks)
-    finish(figure, [axis], title, _handles(shown, looks))
+        _point(axis, row)
+    finish(figure, [axis], title, _handles(shown))
     figure.draw_without_rendering()  # where things are, the labels have to know
     left_out = place(figure, _labels(shown), shown[["size", "kept_percent"]].to_numpy(), lines)
     return figure, left_out
@@ -153,14 +150,14 @@ def _lines(axis: Axes, front: pd.DataFrame) -> list[np.ndarray]:
     return [corners, *(np.array([[size, low], [size, high]]) for size, low, high in ends.itertuples(index=False))]
 
 
-def _point(axis: Axes, row: Mapping[Any, Any], looks: Mapping[str, tuple[str, str]]) -> None:
+def _point(axis: Axes, row: Mapping[Any, Any]) -> None:
     """One point; everything and the front stand out."""
     if row["variant"] == DENSE:
         style: dict[str, Any] = dict(STAR)
     else:
-        colour, marker = looks[parted(row["method"])[0]]
-        look = FOUND if row["on_front"] == 1 else POINT if row["scope"] in WHOLE else PART
-        style = {"color": colour, "marker": marker, **look}
+        colour, marker = look(row["method"])
+        size = FOUND if row["on_front"] == 1 else POINT if row["scope"] in WHOLE else PART
+        style = {"color": colour, "marker": marker, **size}
         recovered = parse(row["variant"]).recovery
         style |= {"markerfacecolor": "white", "markeredgewidth": 1.3} if recovered else {"markeredgecolor": "white"}
     (made,) = axis.plot(row["size"], row["kept_percent"], linestyle="", zorder=4, clip_on=False, **style)
@@ -197,15 +194,11 @@ def _label(row: Mapping[Any, Any], several: bool, common: str) -> Label:
     return Label(at, (words, *luck), "#222222", links.facts(row["model"], row["variant"]))
 
 
-def _handles(shown: pd.DataFrame, looks: Mapping[str, tuple[str, str]]) -> Sequence[Artist]:
-    """The legend: methods, and what the other differences say."""
-    variants = shown[shown["variant"] != DENSE]
-    methods = dict.fromkeys(parted(method)[0] for method in variants["method"])
-    words = {
-        name: OTHERS if looks[name] == LOOKS[-1] else methods_in_few_words(name) for name in looks if name in methods
-    }
-    look = {text: looks[name] for name, text in words.items()}
-    handles = [_handle(text, {"color": colour, "marker": marker, **POINT}) for text, (colour, marker) in look.items()]
+def _handles(shown: pd.DataFrame) -> Sequence[Artist]:
+    """The legend: methods, those on the front first, and what the other differences say."""
+    variants = shown[shown["variant"] != DENSE].sort_values("on_front", ascending=False, kind="stable")
+    looks = {methods_in_few_words(method): look(method) for method in variants["method"]}
+    handles = [_handle(text, {"color": colour, "marker": marker, **POINT}) for text, (colour, marker) in looks.items()]
     if (shown["variant"] == DENSE).any():
         handles.append(_handle("dense model", STAR))
     if not variants["scope"].isin(WHOLE).all():

@@ -1,6 +1,6 @@
 """Where a variant of one step stands among methods side by side, and how a method looks: the same in every figure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -108,6 +108,13 @@ def looks(found: Iterable[Series]) -> dict[Series, dict[str, Any]]:
         dash = DATA_DASHES[data.index(each.data) % len(DATA_DASHES)]
         made[each] = {"color": LOOKS[number % len(LOOKS)][0], "marker": marker, "linestyle": dash}
     return made
+
+
+def look_of(methods: Sequence[str]) -> tuple[str, str]:
+    """Colour and marker of methods that were applied in turn: the marker of the first, the colour of the last; of one
+    method alone its own, as in `looks`."""
+    first, last = (_methods().index(name) for name in (methods[0], methods[-1]))
+    return LOOKS[last % len(LOOKS)][0], LOOKS[(first + first // len(LOOKS)) % len(LOOKS)][1]
 
 
 def _methods() -> list[str]:

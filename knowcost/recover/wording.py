@@ -5,7 +5,17 @@ from knowcost.compress.registry import METHODS
 from knowcost.recover.registry import label
 from knowcost.spec import levels
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import DENSE, GROUPINGS, Step, method_and_data, parse, parted, treatments, unstepped
+from knowcost.spec.variants import (
+    BROUGHT,
+    DENSE,
+    GROUPINGS,
+    Step,
+    method_and_data,
+    parse,
+    parted,
+    treatments,
+    unstepped,
+)
 
 # What labels call methods whose own words are long.
 SHORT = {"magnitude": "pruned", "magnitude_layer": "pruned by layer", "magnitude_structured": "rows pruned",
@@ -35,13 +45,11 @@ def in_few_words(slug: str) -> str:
 
 
 def methods_in_few_words(method: str) -> str:
-    """What such labels call a Variant.method, without its recovery: "pruned + int8", "Wanda (wikitext2)"."""
+    """What such labels call a Variant.method, without data and recovery: "pruned + int8", "Wanda"."""
     before, _ = parted(method)
     if name := unstepped(before):
-        return name
-    steps = [method_and_data(each) for each in treatments(before)]
-    data = dict.fromkeys(f" ({data})" for _, data in steps if data)
-    return " + ".join(_name(name) for name, _ in steps) + "".join(data)
+        return DENSE if name == DENSE else LABELS[BROUGHT]
+    return " + ".join(_name(method_and_data(each)[0]) for each in treatments(before))
 
 
 def _name(method: str) -> str:

@@ -10,9 +10,10 @@ import pytest
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.front import COLUMNS
-from knowcost.draw import front, links
+from knowcost.draw import front, links, series
 from knowcost.draw.placing import Label, place
-from knowcost.draw.style import LOOKS, STYLE, save
+from knowcost.draw.style import STYLE, save
+from knowcost.spec.variants import parse
 
 
 @pytest.fixture(autouse=True)
@@ -124,11 +125,16 @@ def test_what_has_no_bytes_or_is_not_known_is_no_point():
     assert len(at(one(POINTS.assign(kept_low=nan, kept_high=nan)).figure)) == 5  # facts of one cluster
 
 
-def test_methods_beyond_the_looks_are_others():
-    methods = [f"brought-m{number}" for number in range(12)]
-    made = front.looks_of_methods(rows(*((slug, 1, 50.0, 0, 0.0) for slug in methods), ("brought-z", 1, 99.0, 1, 1.0)))
-    assert len({*made.values()}) == len(LOOKS) and made["brought-z"] == LOOKS[0]
-    assert [made[slug] for slug in methods[6:]] == [LOOKS[-1]] * 6
+def test_a_method_looks_as_in_other_figures_and_several_have_something_of_each():
+    slugs = ("magnitude-20@overall", "int8@overall", "magnitude-20@overall+int8@overall", "int8@overall^lora-r4")
+    pruned, int8, both, recovered = (front.look(parse(slug).method) for slug in slugs)
+    assert both == (int8[0], pruned[1]) and recovered == int8 and len({pruned, int8, both}) == 3
+    place = series.place("magnitude-20@overall")
+    of_others = series.looks([place.series])[place.series]
+    assert pruned == (of_others["color"], of_others["marker"])
+    handles = one(rows(*((slug, 1, 99.0, 0, 0.0) for slug in (*slugs, "brought-a", "brought-b")))).figure.legends[0]
+    words = [text.get_text() for text in handles.get_texts()]
+    assert words == ["pruned", "int8", "pruned + int8", "compressed elsewhere", "recovered"]
 
 
 def test_the_files_links_stay_in_the_page_and_have_names(tmp_path):

@@ -27,5 +27,5 @@ def test_a_variant_in_few_words(slug, words):
 def test_methods_in_the_words_of_labels():
     slugs = ["magnitude-20@overall+int8@overall", "wanda-50@overall~c4+int8@overall~c4", "gptq-3bit@overall^lora-r4"]
     slugs += ["brought-mine", "dense"]
-    words = ["pruned + int8", "Wanda + int8 (c4)", "GPTQ", "mine", "dense"]
+    words = ["pruned + int8", "Wanda + int8", "GPTQ", "compressed elsewhere", "dense"]
     assert [methods_in_few_words(parse(slug).method) for slug in slugs] == words

@@ -15,7 +15,7 @@ from knowcost.common.errors import InputError
 from knowcost.common.records import table, without_tabs
 from knowcost.compress import registry
 from knowcost.compress.calibration import texts
-from knowcost.plan import judges, names, origin, schema
+from knowcost.plan import judges, names, origin, schema, series
 from knowcost.plan.brought import parted
 from knowcost.plan.origin import DEFAULTS, ROOT, Origin
 from knowcost.recover import registry as recoveries
@@ -75,6 +75,7 @@ def load(given: Mapping[str, Any], site_gpu_memory_gb: Any = None, by: Origin | 
     calibrations = texts.every(config)
     names.check(config, checkpoints, benchmarks, calibrations)
     models, brought = parted(config["models"], checkpoints)
+    series.check(config["models"], models, brought)
     for name, row in benchmarks.items():
         _check_benchmark(f"{config['benchmarks']}: {name}", row)
     if "published" in config["study"]["protocols"]:

@@ -35,6 +35,7 @@ rule tables:
         tolerance=config["study"]["tolerance"],
         margin=config["study"]["margin"],
         experiments=design.experiments(STUDY),
+        series=series.of(STUDY.models),
     script:
         "../scripts/tables.py"
 

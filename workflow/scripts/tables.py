@@ -8,11 +8,13 @@ log.setup(snakemake.log[0], resources=snakemake.resources)
 
 from knowcost.aggregate import job as aggregate
 
+SETTINGS = ("tolerance", "margin", "domains", "experiments", "series")
+
 aggregate.aggregate(
     list(snakemake.input.cells),
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     Path(snakemake.output[0]).parent,
-    aggregate.Settings(**{name: snakemake.params[name] for name in ("tolerance", "margin", "domains", "experiments")}),
+    aggregate.Settings(**{name: snakemake.params[name] for name in SETTINGS}),
     list(snakemake.input.judgements),
 )

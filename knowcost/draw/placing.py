@@ -111,7 +111,7 @@ def _cost(box: np.ndarray, points: np.ndarray, labelled: np.ndarray, at: np.ndar
 def _is_free(box: np.ndarray, axis: np.ndarray, taken: Sequence[np.ndarray]) -> bool:
     """Whether a place lies inside the axis and covers no other label."""
     inside = (box[:2] >= axis[:2]).all() and (box[2:] <= axis[2:]).all()
-    return bool(inside) and not any(_overlaps(box, other) for other in taken)
+    return bool(inside) and not any(_overlaps(box + MARGIN, other) for other in taken)
 
 
 def _overlaps(one: np.ndarray, other: np.ndarray) -> bool:

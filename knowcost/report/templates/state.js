@@ -9,7 +9,7 @@ const knowcost = {};
   const listeners = [];
   let state = {};
 
-  // Another anchor of the page ("#tables") leaves the state as it is; none at all is that of a page just opened.
+  /* Another anchor of the page ("#tables") leaves the state as it is; none at all is that of a page just opened. */
   function read() {
     if (location.hash && !location.hash.startsWith(START)) return state;
     const given = new URLSearchParams(location.hash.slice(START.length));

@@ -91,7 +91,7 @@ def plain(run):
 class Strict(HTMLParser):
     """Fails on tags that do not balance, and collects what the page refers to and says."""
 
-    VOID = ("meta", "img", "br")
+    VOID = ("meta", "img", "br", "input")
 
     def __init__(self, text):
         super().__init__()
@@ -109,7 +109,8 @@ class Strict(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.words.append(data)
+        if self.open[-1:] != ["script"]:
+            self.words.append(data)
 
     @property
     def text(self):

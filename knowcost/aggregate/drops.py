@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from knowcost.aggregate import baseline, losses, rule
-from knowcost.aggregate.statistics import Group
+from knowcost.aggregate.statistics import Group, models_of
 from knowcost.aggregate.tables import FORMATS, TREATMENT, ordered, those
 from knowcost.aggregate.yardsticks import KEEP_LEVELS
 from knowcost.spec.variants import DENSE
@@ -59,7 +59,7 @@ def drops_by_model(scores: pd.DataFrame, groups: Sequence[Group], margin: float)
     """Per model and variant: what losses.by_model says, sizes, and PAPER's means over the family's benchmarks.
 
     facts_kept: how many facts of all its benchmarks, each phrasing of one counted alike, the dense model and the
-    variant answer right; bits_per_fact_kept: bits of real_bytes for each of them.
+    variant answer right, if that was asked all of them; bits_per_fact_kept: bits of real_bytes for each of them.
     """
     rows = []
     benchmarks = dict(scores.groupby("family")["benchmark"].nunique())
@@ -68,7 +68,7 @@ def drops_by_model(scores: pd.DataFrame, groups: Sequence[Group], margin: float)
         for _, cells in of_model[of_model["experiment"] != DENSE].groupby("variant", sort=False):
             first = cells.iloc[0]
             sizes = {name: first[name] for name in SIZES}
-            count = kept.get((str(model), first["variant"]), 0)
+            count = kept.get((str(model), first["variant"]), nan)
             sizes |= {"facts_kept": count, "bits_per_fact_kept": 8 * sizes["real_bytes"] / count if count else nan}
             about = {"family": family, "model": model, **first[TREATMENT], "benchmarks": len(cells)}
             rows.append(about | _means(cells, benchmarks[family]) | sizes)
@@ -78,12 +78,12 @@ def drops_by_model(scores: pd.DataFrame, groups: Sequence[Group], margin: float)
 
 
 def _kept(groups: Sequence[Group]) -> dict[tuple[str, str], int]:
-    """{(model, variant): how many of the facts that the dense model answers right it does, too}."""
+    """{(model, variant): how many of the facts that the dense model answers right it does, too}, of those that were
+    asked all of the dense model's benchmarks."""
     found: dict[tuple[str, str], int] = {}
-    for group in groups:
-        for slug in group.compared():
-            both = int((group.right[DENSE] & group.right[slug]).sum())
-            found[group.model, slug] = found.get((group.model, slug), 0) + both
+    for mine in models_of([group for group in groups if DENSE in group.right]):
+        for slug in (slug for slug in mine[0].compared() if all(slug in group.right for group in mine)):
+            found[mine[0].model, slug] = sum(int((group.right[DENSE] & group.right[slug]).sum()) for group in mine)
     return found
 
 

@@ -19,6 +19,7 @@ ELSEWHERE = (
     "source; or install {package} here by hand, if it goes beside this torch"
 )
 
+FLOATS = "weights as floats"  # of a version that is not quantized
 
 _COMPUTES = re.compile(  # keys of a config.json by which a model computes otherwise, whatever its shapes are
     r"rope|rotary|alibi|(^|_)act(ivation)?(_function)?$|_eps(ilon)?$|softcap|scal(e|ar|ing)(_|$)|multiplier|"
@@ -92,7 +93,7 @@ def words(folder: Path) -> str:
     """What a version is, as tables say it: "GGUF Q4_K_M", "bitsandbytes, 4 bit", "weights as floats"."""
     found = format_of(folder)
     if found is None:
-        return "weights as floats"
+        return FLOATS
     if file := gguf_files.name_in(folder):
         return f"{found.label} {gguf_files.kind(folder / file)}".strip()
     said = read_config(folder)["quantization_config"]

@@ -1,119 +1,131 @@
-"""What a checkpoint takes in the best format that somebody can load: the one place where bytes are counted.
+"""What tensors take in the best format that somebody can load really, and what they take once they are loaded.
 
-Tensor by tensor, the smallest of those that can hold it:
+A weight of a linear layer, n values of b bytes, can be held
 
-    dense      every value
-    bitmask    a bit per weight, and the values that are not zero (`archive: sparse`)
-    2:4        as GPUs hold it: two values of every four, and 4 bits that say which; the bytes of a bitmask, but it
-               stays so small while the model answers, in types of 16 and 8 bits
-    packed     codes of a few bits in words of 32, scales, zero points and shape, as archives hold them
-    int8       a byte per weight, and scales; "int8 with bitmask" where it was pruned before
+    dense              n * b
+    bitmask            n / 8 rounded up, a bit for each value, and the values that are not zero
+    2:4                n / 2 * b, and 4 bits for each group of four: which two of it are kept
+    int8               n, and its scale
+    int8 with bitmask  n / 8 rounded up, the integers that are not zero, and its scale
+    packed             its codes of a few bits, scales, zero points and shape, as an archive has them
 
-Half the weights of a float16 layer are 9 bits a weight with a bitmask: more than int8's 8.
+and takes the smallest that can hold it exactly; every other tensor is dense. Half-sparse float16 with a bitmask is 9
+bits a weight, which is more than the 8 of int8. A value is zero for the bitmask where all its bits are: -0.0 is stored.
+Nothing is subtracted for codes that happen to stand for zero: no format leaves them out.
+
+Loaded means with kernels that exist: a bitmask is dense again then. 2:4 stays as it is, in types of 16 and 8 bits,
+which are those that GPUs multiply; and so do packed weights and int8.
 """
 
-from collections.abc import Collection, Mapping
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from knowcost.models import formats
-from knowcost.models.checkpoint import NUMPY, Tensor
+from knowcost.models import checkpoint, layout
+from knowcost.models.checkpoint import Tensor
+from knowcost.models.formats import PACKED, PARTS, SCALE
 
-DENSE, BITMASK, TWO_OF_FOUR, PACKED, INT8 = FORMATS = ("dense", "bitmask", "2:4", "packed", "int8")
-SPARSE_INT8 = "int8 with bitmask"
+DENSE, BITMASK, HALF, INT8, INT8_BITMASK, PACKED_BITS = "dense", "bitmask", "2:4", "int8", "int8 with bitmask", "packed"
+STAYS = (DENSE, HALF, INT8, PACKED_BITS)  # as small in memory as on disk
+GROUP, KEPT = 4, 2  # of 2:4
 
 
 @dataclass(frozen=True)
-class Size:
-    """Of one tensor: its format, the bytes that it takes in a file, and while the model answers."""
+class Footprint:
+    """Bytes of tensors. formats: {format: bytes} of the smallest that can hold each; loaded: once they are loaded;
+    format: the one that holds most of the bytes of the tensors that were asked for."""
 
-    format: str
-    stored: int
+    formats: dict[str, int]
     loaded: int
+    format: str
+
+    @property
+    def real(self) -> int:
+        """Bytes of all tensors in the smallest formats."""
+        return sum(self.formats.values())
+
+    def as_manifest(self) -> dict[str, Any]:
+        """What a manifest says of it under `bytes`."""
+        return {"real": self.real, "loaded": self.loaded, "formats": self.formats, "format": self.format}
 
 
-@dataclass(frozen=True)
-class Touched:
-    """What is known of the weights that steps acted on, by the names of their layers' weights. pruned_2of4: those whose
-    values are at most two of every four."""
+def footprint(
+    tensors: Mapping[str, Tensor], touched: Collection[str] = (), zeros: Mapping[str, int] | None = None
+) -> Footprint:
+    """The Footprint of a checkpoint's Tensors by name, as files hold them.
 
-    names: Collection[str] = ()
-    pruned_2of4: Collection[str] = ()
-
-
-def footprint(tensors: Mapping[str, Tensor], filled: Mapping[str, int], touched: Touched) -> dict[str, Any]:
-    """{"real", "loaded", "formats", "format"} of a checkpoint's tensors as its files hold them.
-
-    filled: {name: how many of its values are not zero, bit by bit} of the weights of linear layers that are not packed;
-    others are dense. real, loaded: bytes in files and while the model answers; formats: {format: bytes}, which add up
-    to real; format: that of most bytes of what was touched, dense where nothing was.
+    touched: the names of the weights that steps acted on, whose format it names; none: all. zeros: {name: how many
+    values are zero, of either sign} as far as it is known, so that what has few is not looked at again.
     """
-    packed = {weight_of(name) for name in tensors if name.endswith(formats.PACKED)}
-    sizes = {
-        name: _size(_as_it_is(name, tensor, packed), tensor, filled.get(name), name in touched.pruned_2of4)
-        for name, tensor in tensors.items()
-    }
-    by_format, of_touched = dict.fromkeys((*FORMATS, SPARSE_INT8), 0), dict.fromkeys((*FORMATS, SPARSE_INT8), 0)
-    for name, size in sizes.items():
-        by_format[size.format] += size.stored
-        if weight_of(name) in touched.names:
-            of_touched[size.format] += size.stored
-    return {
-        "real": sum(size.stored for size in sizes.values()),
-        "loaded": sum(size.loaded for size in sizes.values()),
-        "formats": {name: count for name, count in by_format.items() if count},
-        "format": max(of_touched, key=lambda name: of_touched[name]),
-    }
-
-
-def as_it_is(stored: int, named: str) -> dict[str, Any]:
-    """As footprint, of what was compressed elsewhere: the bytes of its tensors as they came, in a format named so."""
-    return {"real": stored, "loaded": stored, "formats": {named: stored}, "format": named}
+    formats: Counter[str] = Counter()
+    of_touched: Counter[str] = Counter()
+    loaded = 0
+    for name, sizes in _sizes(tensors, zeros or {}):
+        best = min(sizes, key=lambda each: (sizes[each], each not in STAYS))  # of equals the one that stays small
+        formats[best] += sizes[best]
+        loaded += min(size for each, size in sizes.items() if each in STAYS)
+        of_touched[best] += sizes[best] if name in touched else 0
+    most = of_touched if of_touched.total() else formats
+    return Footprint(dict(sorted(formats.items())), loaded, max(sorted(most), key=most.__getitem__, default=DENSE))
 
 
 def with_adapter(size: Mapping[str, Any], adapter: int) -> dict[str, Any]:
-    """As footprint, of what a recovery stands on and its adapter of so many bytes beside it."""
+    """What a manifest says under `bytes` of what a recovery stands on and its adapter of so many bytes, which is dense;
+    the format is that of what it stands on."""
+    formats = size["formats"] | {DENSE: size["formats"].get(DENSE, 0) + adapter}
     counted = {name: size[name] + adapter for name in ("real", "loaded")}
-    formats_ = {**size["formats"], DENSE: size["formats"].get(DENSE, 0) + adapter}
-    return counted | {"formats": formats_, "format": size["format"]}
+    return counted | {"formats": formats, "format": size["format"]}
 
 
-def weight_of(name: str) -> str:
-    """The weight that a tensor of an archive is, or is a part of."""
-    for part in (*formats.PARTS, formats.SCALE):
-        if name.endswith(part):
-            return name.removesuffix(part)
-    return name
+def masked_size(tensor: Tensor, kept: int) -> int:
+    """Bytes of a Tensor with a bitmask, of which so many values are stored."""
+    return math.ceil(tensor.size / 8) + kept * _width(tensor)
 
 
-def bitmask_bytes(size: int, filled: int, itemsize: int) -> int:
-    """Bytes of `size` values of which `filled` are not zero: a bit for each, and those that are not."""
-    return -(-size // 8) + filled * itemsize
+def bits_of(block: np.ndarray) -> np.ndarray:
+    """A block of values as integers, which are zero where all bits are."""
+    return block.view(f"u{block.itemsize}")
 
 
-def count_filled(tensor: Tensor) -> int:
-    """How many values of a Tensor have any bit set: -0.0 has one, so that what a bitmask leaves out is exactly zero."""
-    return sum(int(np.count_nonzero(block.view(f"u{block.itemsize}"))) for block in tensor.blocks())
+def _sizes(tensors: Mapping[str, Tensor], zeros: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
+    """(name of a weight or other tensor, {format that can hold it: bytes}), its parts and its scale among them."""
+    packed = {name.removesuffix(PACKED) for name in tensors if name.endswith(PACKED)}
+    beside = {weight + part for weight in packed for part in PARTS}
+    for weight in packed:
+        yield weight, {PACKED_BITS: sum(tensors[weight + part].nbytes for part in PARTS)}
+    for name, tensor in tensors.items():
+        if name in beside or (name.endswith(SCALE) and name.removesuffix(SCALE) in tensors):
+            continue
+        scale = tensors.get(name + SCALE)
+        dense, masked = (INT8, INT8_BITMASK) if scale else (DENSE, BITMASK)
+        sizes = {dense: tensor.nbytes} | _sparse(tensor, masked, zeros.get(name, tensor.size))
+        yield name, {each: size + (scale.nbytes if scale else 0) for each, size in sizes.items()}
 
 
-def _size(as_it_is: str, tensor: Tensor, filled: int | None, pruned_2of4: bool) -> Size:
-    dense = Size(as_it_is, tensor.nbytes, tensor.nbytes)
-    if filled is None:
-        return dense
-    itemsize = np.dtype(NUMPY[tensor.dtype]).itemsize
-    stored = bitmask_bytes(tensor.size, filled, itemsize)
-    if stored >= dense.stored:
-        return dense
-    kernel = bitmask_bytes(tensor.size, tensor.size // 2, itemsize) if pruned_2of4 and itemsize <= 2 else dense.loaded
-    if as_it_is == INT8:
-        return Size(SPARSE_INT8, stored, kernel)
-    return Size(TWO_OF_FOUR if pruned_2of4 else BITMASK, stored, kernel)
+def _sparse(tensor: Tensor, masked: str, most: int) -> dict[str, int]:
+    """{format that leaves zeros out and can hold a tensor: bytes}; masked: what it is called with a bitmask; most: how
+    many zeros there may be."""
+    if not tensor.module or masked_size(tensor, tensor.size - most) >= tensor.nbytes:
+        return {}
+    kept = sum(int(np.count_nonzero(bits_of(block))) for block in tensor.blocks())
+    sizes = {masked: masked_size(tensor, kept)}
+    if _width(tensor) <= 2 and kept <= tensor.size * KEPT // GROUP and _is_half(tensor):
+        sizes[HALF] = masked_size(tensor, tensor.size * KEPT // GROUP)  # whose metadata take what a bitmask takes
+    return sizes
 
 
-def _as_it_is(name: str, tensor: Tensor, packed: Collection[str]) -> str:
-    """How a tensor is stored whose zeros do not count."""
-    if weight_of(name) in packed:
-        return PACKED
-    return INT8 if tensor.dtype == "I8" or name != weight_of(name) else DENSE
+def _is_half(tensor: Tensor) -> bool:
+    """Whether of any four neighbours of a row two at most are not zero."""
+    if tensor.shape[1] % GROUP:
+        return False
+    groups = (bits_of(block).reshape(-1, GROUP) != 0 for block in layout.in_blocks(tensor.blocks(), checkpoint.BLOCK))
+    return all(bool((group.sum(axis=1) <= KEPT).all()) for group in groups)
+
+
+def _width(tensor: Tensor) -> int:
+    """Bytes of a value."""
+    return np.dtype(checkpoint.NUMPY[tensor.dtype]).itemsize

@@ -10,8 +10,8 @@ from knowcost.models.checkpoint import as_float32, from_array, from_float32
 
 FORMAT = "pack-quantized"
 PACKED = "_packed"
-SCALE = "_scale"
-PARTS = (PACKED, SCALE, "_zero_point", "_shape")  # behind a weight's name: what an archive holds in its place
+SCALE = "_scale"  # behind the name of an int8 weight
+PARTS = (PACKED, "_scale", "_zero_point", "_shape")  # behind a weight's name: what an archive holds in its place
 
 
 def is_packed(config: Mapping[str, Any]) -> bool:

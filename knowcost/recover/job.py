@@ -47,6 +47,7 @@ def make(model: str, slug: str, inputs: Inputs, settings: Settings, out: Path) -
     variant = parse(slug)
     check_place(out, model, slug)
     compressed = storage.verify(paths.archive_dir(model, variant.unrecovered.slug), (model, variant.unrecovered.slug))
+    storage.bytes_of(compressed)  # before the hours that training may take
     registry.check_variant(variant, compressed["family"])
     made_of = _made_of(compressed, variant, inputs, settings)
     if restore(out, made_of):
@@ -140,7 +141,7 @@ def _manifest(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(what the manifest says, what of it is `archive`)."""
     written = {path.name: storage.describe(path) for path in sorted(out.iterdir()) if path.is_file()}
-    size = compressed["bytes"]
+    size = storage.bytes_of(compressed)
     manifest = {key: compressed[key] for key in SAME} | made_of | {
         "recovery": made.about,
         "parameters": compressed["parameters"] | {"adapter": made.parameters, "cached": made.cached},

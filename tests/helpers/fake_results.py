@@ -101,21 +101,32 @@ def manifest(model, variant, family, **more):
     names = {step.scope for step in removed}
     scope = {k: {"parameters": v, "zeros": zeros * (k in names), "sparsity": zeros / v * (k in names)}
              for k, v in scopes.items()}  # fmt: skip
-    touched = max((SIZES[s.scope] for s in steps), default=0)
-    width = 1 if quantized else 4  # bytes of a value; a bit for each weight of what was pruned
-    stored = min(width * touched, touched // 8 + width * (touched - zeros))
-    form = ("int8 with bitmask" if zeros else "int8") if quantized else ("bitmask" if zeros else "dense")
-    real, loaded = 4 * (TOTAL - touched) + stored, 4 * (TOTAL - touched) + width * touched
+    touched = max((SIZES[step.scope] for step in steps), default=0)
     return {
         "model": model, "variant": variant, "family": family, "architecture": "bert",
         "stage_version": compress.STAGE_VERSION,
         "steps": [str(s) for s in steps],
         "parameters": {"total": TOTAL, "touched": touched, "scope": scope},
-        "bytes": {"disk": 4 * TOTAL, "real": real, "loaded": loaded, "formats": {form: real}, "format": form},
+        "bytes": {"disk": 4 * TOTAL, **_bytes(touched, zeros, 1 if quantized else 4)},
         "base": {"source": f"x/{model}", "commit": "0123456789abcdef" * 2, "files": {"model.safetensors": "cd" * 32}},
         "files": {"model.safetensors": {"sha256": "ef" * 32, "size": 4 * TOTAL}},
         "archive": {"keep": "full", "files": {"model.safetensors": {"sha256": "ef" * 32, "size": 4 * TOTAL}}},
     } | more  # fmt: skip
+
+
+def _bytes(touched, zeros, width):
+    """What a manifest says of float32 weights of which `touched` take so many bytes each, with a bitmask if that is
+    less."""
+    dense = "int8" if width == 1 else "dense"
+    sizes = {
+        dense: width * touched,
+        "int8 with bitmask" if width == 1 else "bitmask": touched // 8 + width * (touched - zeros),
+    }
+    name = min(sizes, key=sizes.get)
+    formats = {"dense": 4 * (TOTAL - touched)}
+    formats[name] = formats.get(name, 0) + sizes[name]
+    loaded = 4 * (TOTAL - touched) + width * touched
+    return {"real": sum(formats.values()), "loaded": loaded, "formats": formats, "format": name}
 
 
 MODELS = {"tiny-bert": "encoder", "small-bert": "encoder", "tiny-t5": "encoder_decoder", "tiny-llama": "decoder"}

@@ -16,7 +16,8 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.again import check_place, restore
 from knowcost.models import fetched, footprint
-from knowcost.models.brought import computes_otherwise, left_out
+from knowcost.models.brought import FLOATS, computes_otherwise, left_out
+from knowcost.models.footprint import Footprint
 from knowcost.spec.variants import parse
 
 log = logging.getLogger(__name__)
@@ -78,9 +79,15 @@ def _manifest(place: tuple[str, str], source: Mapping[str, Any], dense: Mapping[
         | {"files": fetched.digests(dense)},
         "parameters": {"total": source["parameters"]},
         "bits_per_parameter": 8 * source["weight_bytes"] / dense["parameters"],
-        "bytes": footprint.as_it_is(source["weight_bytes"], source["format"]),
+        "bytes": _as_stored(source).as_manifest(),
         "files": source["files"],
     }
+
+
+def _as_stored(source: Mapping[str, Any]) -> Footprint:
+    """What a version takes, as it is stored: there are kernels for each of these formats."""
+    form = footprint.DENSE if source["format"] == FLOATS else footprint.PACKED_BITS
+    return Footprint({form: source["weight_bytes"]}, source["weight_bytes"], form)
 
 
 def folder_of(manifest: Mapping[str, Any]) -> Path:

@@ -115,6 +115,15 @@ def read_manifest(path: str | Path, of: tuple[str, str] | None = None) -> dict[s
     return manifest
 
 
+def bytes_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of bytes. Raises InputError for one of a version that counted them otherwise."""
+    size: dict[str, Any] = manifest.get("bytes", {})
+    if not size.keys() >= {"real", "loaded", "formats", "format", "disk"}:
+        path = paths.manifest(manifest["model"], manifest["variant"])
+        raise InputError(f"{path}: of an older version of knowcost, without real bytes; delete it and run again")
+    return size
+
+
 def _check_names(path: str | Path, manifest: Mapping[str, Any]) -> None:
     """Raise InputError where a manifest names a method, scope or family that there is not, or other steps than its
     variant's: another version of knowcost may have written it, or a hand."""

@@ -11,9 +11,10 @@ from knowcost.compress.archive import storage
 from knowcost.compress.archive.write import Applied, Entries, touched
 from knowcost.compress.method import Archived
 from knowcost.compress.methods.magnitude import count_zeros
-from knowcost.models import checkpoint, footprint, formats
+from knowcost.models import checkpoint, formats
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
+from knowcost.models.footprint import footprint
 from knowcost.spec import scopes
 from knowcost.spec.architectures import family_of
 from knowcost.spec.variants import GROUPINGS, Variant, scope_key
@@ -24,7 +25,7 @@ class ReadBack:
     """The full checkpoint of an archive, as it lies in its folder.
 
     base: what it was made from; done: by which steps; written: its weight files; stored: its tensors as the files hold
-    them; held: the same as the methods look at them; filled: of footprint.footprint.
+    them; held: the same as the methods look at them.
     """
 
     base: Base
@@ -32,7 +33,6 @@ class ReadBack:
     written: Entries
     stored: Checkpoint
     held: Archived
-    filled: dict[str, int]
 
     @property
     def touched(self) -> list[str]:
@@ -46,9 +46,8 @@ def read_back(folder: Path, base: Base, done: list[Applied], written: Entries) -
     # The latest first: what was written last may not have to come from the disk.
     linear = {f"{module}.weight" for module in base.modules}
     zeros = {name: count_zeros(tensor) for name, tensor in reversed(tensors.items()) if name in linear}
-    filled = {name: footprint.count_filled(stored.tensors[name]) for name in zeros if name in stored.tensors}
     rounded = bool(done) and registry.METHODS[done[-1].step.method].quantizes
-    return ReadBack(base, done, written, stored, Archived(tensors, zeros, rounded), filled)
+    return ReadBack(base, done, written, stored, Archived(tensors, zeros, rounded))
 
 
 def check(archive: ReadBack) -> None:
@@ -75,7 +74,7 @@ def manifest(variant: Variant, archive: ReadBack) -> dict[str, Any]:
         "tied": base.tied and base.head not in archive.touched,
         "touched": archive.touched,
         "parameters": _parameters(archive),
-        "bytes": footprint.footprint(archive.stored.tensors, archive.filled, _touched(archive)),
+        "bytes": footprint(archive.stored.tensors, archive.touched, archive.held.zeros).as_manifest(),
         "files": written | {path.name: storage.describe(path) for path in small},
     }
 
@@ -106,9 +105,3 @@ def _parameters(archive: ReadBack) -> dict[str, Any]:
             table[scope_key(grouping, scope)] = {"parameters": size, "zeros": gone, "sparsity": gone / size}
     acted_on = sum(base.tensors[name].size for name in archive.touched)
     return {"total": base.parameters, "touched": acted_on, "scope": table}
-
-
-def _touched(archive: ReadBack) -> footprint.Touched:
-    """Which weights the steps took; those are in 2:4 that a step left so, and none behind it filled again."""
-    halved = {name for applied in archive.done if applied.step.level == "2of4" for name in applied.before}
-    return footprint.Touched(archive.touched, halved)

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from helpers.fake_results import cell
+from helpers.groups import group
 
 from knowcost.aggregate import drops, yardsticks
 
@@ -23,6 +24,18 @@ def test_drops_are_averaged_over_benchmarks_then_models():
     assert by_model.loc["other", ["real_bytes", "bytes_saved_percent"]].tolist() == [7, 10]
     assert list(by_model.reset_index()[drops.BY_MODEL]) == drops.BY_MODEL and list(family) == drops.BY_FAMILY
     assert family["decision"].item() == "not run"  # no facts are given here
+
+
+def test_facts_kept_are_those_that_were_right_before_and_bits_are_shared_among_them():
+    int8, half = "int8@final", "magnitude-50@final"
+    right = {"a": {"dense": "1101", int8: "0111", half: "1111"}, "b": {"dense": "10", int8: "11"}}
+    groups = [group(each, benchmark=name, model="m") for name, each in right.items()]
+    groups.append(group({"dense": "10", int8: "01"}, benchmark="a", model="none"))
+    rows = [cell(model, slug, "a", 0.5, 0.5, real_bytes=600.0)
+            for model, slug in (("m", int8), ("m", half), ("none", int8))]  # fmt: skip
+    found = drops.drops_by_model(drops.scores(rows), groups, 1)
+    assert found["facts_kept"].fillna(-1).tolist() == [3, -1, 0]  # half was not asked b
+    assert found["bits_per_fact_kept"].fillna(-1).tolist() == [1600, -1, -1]
 
 
 def test_an_average_over_some_benchmarks_is_left_empty():

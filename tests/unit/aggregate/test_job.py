@@ -65,9 +65,17 @@ def test_aggregate_by_hand(tmp_path):
     )
     assert (pruned["majority"], pruned["majority_drop_points"]) == (0.75, 0)
     assert pd.isna(dense["drop_points"])
-    # 40% of 21 of 109 million weights are not stored, and a bit for each of the 21
+    # 40% of 21 of 109 million weights are not stored, for a bit each; the dense model answers three facts
     assert (pruned["zeros"], pruned["sparsity"]) == (8_400_000, 0.4)
-    assert pruned["bytes_saved_percent"] == pytest.approx(100 * (8.4 - 21 / 32) / 109, rel=1e-12)
+    assert pruned["bytes_saved_percent"] == pytest.approx(100 * (4 * 8.4 - 21 / 8) / (4 * 109), rel=1e-12)
+    assert (pruned["real_bytes"], pruned["loaded_bytes"]) == (405_025_000, 436_000_000)
+    assert (pruned["format"], dense["format"]) == ("bitmask", "dense")
+    of_model = found["drops_by_model"].iloc[0]
+    assert (of_model["facts_kept"], of_model["bits_per_fact_kept"], of_model["format"]) == (
+        1,
+        8 * 405_025_000,
+        "bitmask",
+    )
     about = found["benchmarks"].iloc[0]
     assert (about["facts"], about["asked_most"], about["dropped"]) == (4, 4, "two answers: 2")
     assert (dense["dropped"], about["not_asked"]) == ("too long: 1", "too long: 1 (m)")

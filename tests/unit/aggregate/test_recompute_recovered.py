@@ -62,8 +62,9 @@ def write_archive(folder, slug):
         cached = 3 * 32 if recovery.startswith("pr") else stored
         about["parameters"] |= {"adapter": stored, "cached": cached}
         about["bytes"] |= {"adapter": 4 * stored, "cached": 4 * cached}
-        about["bytes"]["real"] += 4 * stored
-        about["bytes"]["loaded"] += 4 * stored
+        for name in ("real", "loaded"):
+            about["bytes"][name] += 4 * stored
+        about["bytes"]["formats"]["dense"] += 4 * stored
     seal.write_json(path, about)
     if recovery:
         save_file({"weight": np.zeros((stored // 4, 4), np.float32)}, path.parent / "adapter_model.safetensors")

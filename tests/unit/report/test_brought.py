@@ -27,7 +27,8 @@ def made(tmp_path_factory):
     for slug, fewer in ((SLUG, 0), ("brought-short", 1)):
         name = slug.removeprefix("brought-")
         about = {"brought": {"name": name, "format": "GGUF Q4_K_M"}, "bits_per_parameter": 8.0, "steps": []}
-        about |= {"tokenizer_differs": ["its end is another"] * fewer, "bytes": {"disk": 120, "real": 109_000_000}}
+        about |= {"tokenizer_differs": ["its end is another"] * fewer}
+        about["bytes"] = {"disk": 120, "real": 109_000_000, "loaded": 109_000_000, "format": "packed"}
         manifests.append(folder / paths.manifest("a", slug))
         seal.write_json(manifests[-1], fake_results.manifest("a", slug, "decoder", **about))
         rows = fake_results._rows("trades", "question", 0.7, 1.0, FACTS, "a", "dense")
@@ -49,6 +50,7 @@ def test_it_is_paired_with_the_dense_model_of_its_parent_alone(made):
     assert [(row["model"], row["n"], row["forgotten"], row["gained"]) for row in facts] == [("a", FACTS, 0, 0)]
     (cell,) = data["scores"][data["scores"]["variant"] == SLUG].to_dict("records")
     assert (cell["drop_points"], cell["kept_percent"], cell["real_bytes"]) == (0, 100, 109_000_000)
+    assert (cell["loaded_bytes"], cell["format"]) == (109_000_000, "packed")
     assert cell["bytes_saved_percent"] == 75  # of 4 bytes for each of 109 million
     assert cell["experiment"] == "brought" and cell["noise_points"] == 0
     assert paper.missing(data["scores"]) == ""

@@ -82,7 +82,8 @@ def test_the_manifest_lists_what_was_fetched_and_its_real_bytes(run):
     assert manifest["archive"] == {"keep": "as_brought", "files": {}}
     assert manifest["tokenizer_differs"] == manifest["configuration_differs"] == []
     weights = storage.read_manifest(paths.manifest("one", OURS))["bytes"]["real"]
-    assert manifest["bytes"]["real"] == weights
+    assert (manifest["bytes"]["real"], manifest["bytes"]["loaded"]) == (weights, weights)
+    assert (manifest["bytes"]["formats"], manifest["bytes"]["format"]) == ({"packed": weights}, "packed")
     of_files = sum(path.stat().st_size for path in Path("checkpoints/back").iterdir())
     assert manifest["bytes"]["disk"] == of_files + (out / "manifest.json").stat().st_size
     dense = 89_408  # 2 x 120 x 64 + 2 x (64 x (64 + 2 x 32 + 64) + 3 x 64 x 128 + 2 x 64) + 64

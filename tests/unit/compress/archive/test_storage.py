@@ -121,3 +121,9 @@ def test_an_edited_manifest_is_named(made):
     files.write_json(path, files.read_json(path) | {"bytes": {"real": 1, "disk": 1}})
     with pytest.raises(InputError, match=r"manifest\.json is damaged or was changed"):
         storage.verify(made)
+
+
+def test_a_manifest_that_counts_bytes_otherwise_is_named():
+    """As version 5 of the stage wrote it."""
+    with pytest.raises(InputError, match=r"results/m/dense/manifest.json: of an older version .* delete it and run"):
+        storage.bytes_of({"model": "m", "variant": "dense", "bytes": {"nominal": 1, "disk": 2}})

@@ -4,3 +4,4 @@ STAGE_VERSION = "7"
 INDEX = "figures.json"  # what was drawn, with captions, for the report
 WRITTEN = "written_"  # how the names of figures on what models write begin
 FRONT = "front_"  # and of the pictures of what is kept in how many bytes, the first of the page
+CLAIMS = "claims"  # and of those on the papers' findings

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from knowcost.aggregate import FULL_WEIGHT, tables
+from knowcost.draw import CLAIMS
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
 from knowcost.draw.words import RARE_FIRST
@@ -41,7 +42,7 @@ def verdicts(claims: pd.DataFrame) -> Iterator[Drawn]:
     """A figure per paper: dot and interval per claim and family, filled where a verdict was reached. A paper of whose
     claims none has a number has none."""
     for paper, rows in claims.dropna(subset=["estimate", "low"]).groupby("paper", sort=False):
-        name = "claims" if paper == PAPER else f"claims_{re.sub('[^a-z0-9]+', '_', str(paper).lower()).strip('_')}"
+        name = CLAIMS if paper == PAPER else f"{CLAIMS}_{re.sub('[^a-z0-9]+', '_', str(paper).lower()).strip('_')}"
         title = f"The findings of “{paper}” in this run"
         yield Drawn(name, title, _caption(rows), _verdicts(rows, title))
 

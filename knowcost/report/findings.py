@@ -9,6 +9,7 @@ import pandas as pd
 from knowcost.aggregate import ALPHA, FEWEST_CLUSTERS, ROUNDS, tables
 from knowcost.papers.claim import (
     CLOSE,
+    DECIDED,
     FAILS,
     FAILS_IN_PART,
     HOLDS,
@@ -60,14 +61,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's findings; families: those of this run that it speaks of, in words; counts: how many verdicts say what,
-    as a sentence; not_run: [(finding, why)] of those that were run on no family."""
+    """A paper's findings; families: those of this run that it speaks of, in words; findings: those decided on one
+    family at least; counts: how many verdicts say what, as a sentence; undecided: [(finding, why)] of the others."""
 
     title: str
     families: list[str]
     findings: list[Finding]
     counts: str
-    not_run: list[tuple[str, str]]
+    undecided: list[tuple[str, str]]
 
 
 def findings(claims: pd.DataFrame) -> list[Paper]:
@@ -76,16 +77,24 @@ def findings(claims: pd.DataFrame) -> list[Paper]:
 
 
 def _paper(title: str, claims: pd.DataFrame) -> Paper:
-    run = claims[claims.groupby("claim")["verdict"].transform(lambda verdicts: (verdicts != NOT_RUN).any())]
-    families = [name for name in FAMILIES if name in set(run["family"])]
+    decided = claims[claims.groupby("claim")["verdict"].transform(lambda verdicts: verdicts.isin(DECIDED).any())]
+    families = [name for name in FAMILIES if name in set(decided.loc[decided["verdict"] != NOT_RUN, "family"])]
     made = []
-    for _, of_claim in run.groupby("claim", sort=False):
+    for _, of_claim in decided.groupby("claim", sort=False):
         by_family = {claim["family"]: _verdict(claim) for claim in of_claim.to_dict("records")}
         first, verdicts = of_claim.iloc[0], [by_family.get(family) for family in families]
         made.append(Finding(first["sentence"], first["section"], first["unit"], verdicts))
-    others = claims[~claims["claim"].isin(run["claim"])].drop_duplicates("claim")
-    not_run = [(row["sentence"], row["why"]) for row in others.to_dict("records")]
-    return Paper(title, [LABELS[name] for name in families], made, _counts(claims), not_run)
+    others = claims[~claims["claim"].isin(decided["claim"])]
+    undecided = [(rows["sentence"].iloc[0], _why_not(rows)) for _, rows in others.groupby("claim", sort=False)]
+    return Paper(title, [LABELS[name] for name in families], made, _counts(claims), undecided)
+
+
+def _why_not(claims: pd.DataFrame) -> str:
+    """Why a finding is decided on no family, in the words of the family on which it was run, if it was on one."""
+    run = claims[claims["verdict"] != NOT_RUN]
+    first = (claims if run.empty else run).iloc[0].to_dict()
+    verdict = _verdict(first)
+    return verdict.why if run.empty else "; ".join(filter(None, (first["verdict"], verdict.numbers, verdict.why)))
 
 
 def _counts(claims: pd.DataFrame) -> str:

@@ -1,6 +1,5 @@
 """The report stage: one self-contained page from tables and figures."""
 
-import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,7 @@ from knowcost.aggregate import FULL_WEIGHT, tables
 from knowcost.common import paths, seal
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
-from knowcost.common.files import read_json
 from knowcost.compress.archive import storage
-from knowcost.draw import INDEX, WRITTEN
 from knowcost.models import fetched
 from knowcost.report import (
     answer,
@@ -31,6 +28,7 @@ from knowcost.report import (
     leads,
     llm_kick,
     paper,
+    pictures,
     recovered,
     run,
     scripts,
@@ -39,7 +37,6 @@ from knowcost.report import (
     written,
 )
 from knowcost.report.table import Table, number, whole
-from knowcost.spec.families import LABELS
 from knowcost.spec.levels import percent_words
 from knowcost.spec.variants import RECOVER
 
@@ -90,7 +87,7 @@ def write(inputs: Inputs, out: str | Path) -> None:
         policy=scripts.policy(script),
         made_from=made_of,
         explored=facts,
-        **_results(data, _figures(Path(inputs.figures))),
+        **_results(data, pictures.figures(Path(inputs.figures))),
         **_methods(data, inputs.config),
         **_run(data, inputs),
     )
@@ -106,10 +103,10 @@ def made_from(page: str | Path) -> str | None:
 
 
 def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The page down to its tables: the answer, findings, audit, figures, and the index of the paper's."""
-    of_texts = [figure for figure in figures if figure["name"].startswith(WRITTEN)]
-    others = [figure for figure in figures if figure not in of_texts]
+    """The page down to its tables: the answer, figures, audit, the papers' findings; and the index of the papers'."""
+    placed = pictures.placed(figures)
     return {
+        "figures": placed,
         "counts": _counts(data["scores"]),
         "limit": data["benchmarks"]["limit"].max(),
         "missing": paper.missing(data["scores"]),
@@ -117,13 +114,11 @@ def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, An
         "details": answer.details(data),
         "findings": findings.findings(data["claims"]),
         "audit": audit.section(data["audit_final"], data["audit_published"]),
-        "about_all": [figure for figure in others if not figure["family"]],
-        "families": _families(others),
         "paper": paper.index(data, figures),
         "forget": forget_knowledge.contents(data, figures),
         "kick": llm_kick.contents(data, figures),
         "recovered": recovered.section(data),
-        "written": written.section(data, of_texts),
+        "written": written.section(data, placed.written),
         "tables": _tables(data),
     }
 
@@ -188,28 +183,3 @@ def _counts(scores: pd.DataFrame) -> str:
     if of_them := scores[scores["experiment"] == RECOVER]["variant"].nunique():
         words["variant"] += f" ({whole(of_them)} of them recovered)"
     return ", ".join(words.values())
-
-
-def _figures(folder: Path) -> list[dict[str, Any]]:
-    """The entries of figures.json, each with its SVG file as a data URI (source) and its size in CSS pixels."""
-    entries = read_json(folder / INDEX)
-    for entry in entries:
-        svg = (folder / f"{entry['name']}.svg").read_bytes()
-        entry["source"] = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-        size = re.search(rb'<svg [^>]*width="([\d.]+)pt" height="([\d.]+)pt"', svg)
-        entry["width"], entry["height"] = (
-            (round(float(points) * 4 / 3) for points in size.groups()) if size else ("", "")
-        )
-    return entries
-
-
-def _families(figures: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Per family its name, the figures that stand open, and those that are folded: [(words, figures)]."""
-    made: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    for figure in figures:
-        if figure["family"]:
-            made.setdefault(figure["family"], {}).setdefault(figure["group"], []).append(figure)
-    return [
-        {"name": LABELS[family], "figures": groups.pop("", []), "groups": list(groups.items())}
-        for family, groups in made.items()
-    ]

@@ -49,8 +49,7 @@ def tables(data: Mapping[str, pd.DataFrame]) -> list[Table]:
 def _int8(data: Mapping[str, pd.DataFrame], family: str, grouping: str, theirs: int | None) -> Table:
     """One of Tables 3 to 5, or its like under another grouping; theirs: its number, if the paper has it."""
     frame = data[names.int8(family, grouping)]
-    note = f"Table {theirs} of the thesis. " if theirs else ""
-    note += "Accuracy in percent of the dense model (baseline), after int8, and after pruning followed by int8. "
+    note = "Accuracy in percent of the dense model (baseline), after int8, and after pruning followed by int8. "
     note += _asked(data, family) + _printed_too(frame)
     title = f"{QUANTIZATION}: {LABELS[family]} models" + (f" ({grouping} grouping)" if grouping != GROUPINGS[0] else "")
     heads, rows = _beside(frame, ".1f", GONE)
@@ -58,7 +57,7 @@ def _int8(data: Mapping[str, pd.DataFrame], family: str, grouping: str, theirs: 
 
 
 def _weights(frame: pd.DataFrame) -> Table:
-    note = "Table 2 of the thesis. Millions of weights. Everything leaves out the final layer, linear takes it in; the "
+    note = "Millions of weights. Everything leaves out the final layer, linear takes it in; the "
     note += "total counts embeddings and all the rest. "
     if printed := _printed_too(frame):
         note += printed + (

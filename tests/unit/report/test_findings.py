@@ -39,22 +39,22 @@ def test_each_finding_has_a_cell_per_family_of_the_run():
     assert found.families == ["encoder", "decoder"]
     assert found.counts == "3 verdicts on its findings: holds 1, fails 1, not precise enough 1; 2 more were not run."
     assert other.counts == "1 verdict on its findings: holds in part 1."
-    first, second = found.findings
+    (first,) = found.findings
     assert [(verdict.words, verdict.style, verdict.numbers) for verdict in first.verdicts] == [
         ("✗ fails", "fails", "-0.46 (-0.90 to -0.004)".replace("-", "\N{MINUS SIGN}")),
         ("✓ holds", "holds", "+2.3 (+1.0 to +3.0)"),
     ]  # fmt: skip
-    assert (second.verdicts[0].words, second.verdicts[0].why) == ("not run", "m int8@final on b")
-    assert second.verdicts[1].why == (
-        "measured: Wanda at 2:4; the interval takes in zero; about 12,345 facts would decide"
-    )
+    assert other.findings[0].verdicts[0].words == "✓ holds in part"
     assert findings.findings(FRAME.iloc[:0]) == []
 
 
-def test_a_finding_that_was_run_on_no_family_is_one_line():
-    found, _ = findings.findings(FRAME)
-    assert [finding.sentence for finding in found.findings] == ["x.", "y."]
-    assert found.not_run == [("yy.", "no variants of this kind were run")]
+def test_a_finding_that_is_decided_on_no_family_is_one_line_that_says_why():
+    found, other = findings.findings(FRAME)
+    assert [finding.sentence for finding in found.findings] == ["x."]
+    why = "not precise enough; 0 (-2.5 to +2.5); measured: Wanda at 2:4; the interval takes in zero; "
+    why = why.replace("-", "\N{MINUS SIGN}") + "about 12,345 facts would decide"
+    assert found.undecided == [("y.", why), ("yy.", "no variants of this kind were run")]
+    assert other.undecided == []
     (nothing,) = findings.findings(FRAME[FRAME["claim"] == "yy"])
     assert (nothing.counts, nothing.findings, nothing.families) == ("None of its findings was run.", [], [])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from knowcost.aggregate import (
+    affordable,
     answer_bias,
     answers,
     audit,
@@ -64,13 +65,14 @@ Frames = dict[str, pd.DataFrame]  # tables by name
 class Settings:
     """What a study says of its tables. tolerance: of matching.table; margin: of rule.decide, in points; domains:
     {benchmark: domain} of those that have one; experiments: of tables.with_experiments; series: {model: series} of
-    those that have one."""
+    those that have one; budget: of affordable.affordable."""
 
     tolerance: float
     margin: float
     domains: Mapping[str, str] = field(default_factory=dict)
     experiments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     series: Mapping[str, str] = field(default_factory=dict)
+    budget: affordable.Budget = field(default_factory=affordable.Budget)
 
 
 def aggregate(
@@ -108,6 +110,8 @@ def aggregate(
     made["examples"] = examples.examples(measured[WRITING], files.benchmarks, made["written"])
     made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers, *about])
     made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
+    seconds = affordable.seconds_per_1000_tokens(measured[WRITING])
+    made["affordable"] = affordable.affordable(made["drops_by_model"], _corrected(scores), seconds, settings.budget)
     made["front"] = front.front(asked.groups, scores, _parameters(files), settings.series)
     compared = windows.of_cells(texts, layers, answers.compared(wrote))
     compared[JUDGED] = judged_claims.of_judgements(said)

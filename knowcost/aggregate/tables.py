@@ -34,7 +34,7 @@ FORMATS = {
     **dict.fromkeys(("n", "forgotten", "gained", "benchmarks", "models", "pairs", "knowing"), COUNT),
     **dict.fromkeys(("small", "leads", "needed", "clusters"), COUNT),
     **dict.fromkeys(("touched_parameters", "zeros", "disk_bytes", "keep_at_least"), COUNT),
-    **dict.fromkeys(("real_bytes", "loaded_bytes", "facts_kept"), COUNT),
+    **dict.fromkeys(("real_bytes", "loaded_bytes", "facts_kept", "size_budget"), COUNT),
     **dict.fromkeys(("n_as_published", "facts", "asked_least", "asked_most", "limit"), COUNT),
     **dict.fromkeys(("drawn", "relations_drawn", "clusters_drawn", "facts_for_2_points"), COUNT),
     **dict.fromkeys(("drop_points", "drop_low", "drop_high", "drop_percent", "kept_percent"), POINTS),

@@ -17,6 +17,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import storage
 from knowcost.models import fetched
 from knowcost.report import (
+    affordable,
     answer,
     audit,
     beyond,
@@ -112,6 +113,7 @@ def _results(data: Mapping[str, pd.DataFrame], figures: Sequence[Mapping[str, An
         "missing": paper.missing(data["scores"]),
         "headlines": answer.headlines(data),
         "details": answer.details(data),
+        "affordable": affordable.section(data["affordable"]),
         "findings": findings.findings(data["claims"]),
         "audit": audit.section(data["audit_final"], data["audit_published"]),
         "paper": paper.index(data, figures),

@@ -36,6 +36,7 @@ rule tables:
         margin=config["study"]["margin"],
         experiments=design.experiments(STUDY),
         series=series.of(STUDY.models),
+        budget=config["study"]["budget"],
     script:
         "../scripts/tables.py"
 

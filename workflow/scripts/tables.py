@@ -7,6 +7,7 @@ from knowcost.common import log
 log.setup(snakemake.log[0], resources=snakemake.resources)
 
 from knowcost.aggregate import job as aggregate
+from knowcost.aggregate.affordable import Budget
 
 SETTINGS = ("tolerance", "margin", "domains", "experiments", "series")
 
@@ -15,6 +16,6 @@ aggregate.aggregate(
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     Path(snakemake.output[0]).parent,
-    aggregate.Settings(**{name: snakemake.params[name] for name in SETTINGS}),
+    aggregate.Settings(**{name: snakemake.params[name] for name in SETTINGS}, budget=Budget.of(snakemake.params.budget)),
     list(snakemake.input.judgements),
 )

@@ -45,7 +45,7 @@ def test_aggregate_by_hand(tmp_path):
     made = aggregate(*inputs, tmp_path / "tables", fake_results.SETTINGS)
     assert not old.exists()
     assert sorted(made) == [
-        "answer_bias", "audit_final", "audit_published", "benchmarks", "capacity", "cheapest", "claims",
+        "affordable", "answer_bias", "audit_final", "audit_published", "benchmarks", "capacity", "cheapest", "claims",
         "claims_levels", "controls", "disciplines", "domains", "drops", "drops_by_model", "examples", "facts",
         "forgotten_by", "forgotten_first", "front", "halves", "how_asked", "int8_decoder", "int8_decoder_canonical",
             "int8_encoder", "int8_encoder_canonical", "int8_encoder_decoder", "int8_encoder_decoder_canonical",

@@ -1,0 +1,99 @@
+"""Which compression a budget allows: every variant's bytes and losses, and what a budget of both says of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Any
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from knowcost.aggregate.inputs import Cell
+from knowcost.aggregate.tables import TREATMENT, describe, ordered
+from knowcost.compress.archive.storage import parse_size
+from knowcost.score.cells import read_columns
+from knowcost.spec.variants import DENSE, parse
+
+YES, NO, UNSURE = "yes", "no", "cannot tell"
+SIZES = ["format", "real_bytes", "loaded_bytes", "bytes_saved_percent"]
+KEPT = ["facts_kept", "bits_per_fact_kept", "kept_percent", "kept_low", "kept_high", "kept_least"]
+MEAN = ["drop_points", "drop_low", "drop_high"]
+WORST = ["worst_benchmark", "worst_points", "worst_low", "worst_high"]
+COLUMNS = ["family", "model", *TREATMENT, *SIZES, *KEPT, *MEAN, *WORST, "seconds_per_1000_tokens", "size_budget",
+           "points_budget", "verdict", "why"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Budget:
+    """size: bytes that a model may take once it is loaded, None for any; points: of accuracy that it may lose, as a
+    mean over benchmarks."""
+
+    size: int | None = None
+    points: float = 2.0
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> "Budget":
+        """The Budget of the configuration's study.budget."""
+        return cls(said["size"] and parse_size(said["size"]), float(said["points"]))
+
+
+def affordable(
+    by_model: pd.DataFrame, scores: pd.DataFrame, seconds: Mapping[tuple[str, str], float], budget: Budget
+) -> pd.DataFrame:
+    """A row per model and variant, the dense ones too, with COLUMNS.
+
+    by_model, scores: of drops.drops_by_model and drops.scores. seconds: of seconds_per_1000_tokens. verdict: YES where
+    it fits and the whole interval of the mean loss is within the budget, NO where it does not fit or the whole interval
+    is beyond, else UNSURE; why: in a few words. The dense model's recoveries are controls, and have no row.
+    """
+    asked = scores.drop_duplicates(["model", "variant"]).set_index(["model", "variant"])
+    of_cell = scores.set_index(["model", "variant", "benchmark"])[["drop_low", "drop_high"]]
+    rows = [_dense(place, row) for place, row in asked.iterrows() if place[1] == DENSE]
+    rows += [_compressed(row, of_cell) for row in by_model.to_dict("records") if not parse(row["variant"]).is_control]
+    for row in rows:
+        verdict, why = judge(row["loaded_bytes"], (row["drop_low"], row["drop_high"]), budget)
+        row |= {"verdict": verdict, "why": why, "size_budget": budget.size or nan, "points_budget": budget.points}
+        row["seconds_per_1000_tokens"] = seconds.get((row["model"], row["variant"]), nan)
+    return ordered(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def judge(loaded: float, lost: tuple[float, float], budget: Budget) -> tuple[str, str]:
+    """(verdict, why). loaded: bytes, nan if not known; lost: the ends of the interval of the points lost, nan without
+    one."""
+    if budget.size and loaded > budget.size:
+        return NO, "does not fit"
+    if lost[0] > budget.points:
+        return NO, "loses more"
+    if budget.size and isnan(loaded):
+        return UNSURE, "its size is not known"
+    if isnan(lost[1]):
+        return UNSURE, "its loss has no interval"
+    if lost[1] > budget.points:
+        return UNSURE, "may lose more"
+    return YES, "fits and loses no more" if budget.size else "loses no more"
+
+
+def seconds_per_1000_tokens(cells: Iterable[Cell]) -> dict[tuple[str, str], float]:
+    """{(model, variant): seconds for each 1,000 tokens that it wrote} over the cells whose answers are texts."""
+    totals: dict[tuple[str, str], list[float]] = {}
+    for cell in cells:
+        table, _ = read_columns(cell.path, ["tokens", "seconds"])
+        total = totals.setdefault((cell.model, cell.variant), [0.0, 0.0])
+        total[0] += pc.sum(table.column("seconds")).as_py() or 0.0
+        total[1] += pc.sum(pc.list_value_length(table.column("tokens"))).as_py() or 0.0
+    return {place: 1000 * seconds / tokens for place, (seconds, tokens) in totals.items() if tokens}
+
+
+def _dense(place: Sequence[str], row: pd.Series) -> dict[str, Any]:
+    """The dense model has nothing to lose against itself."""
+    sizes = {name: row[name] for name in SIZES}
+    nothing = dict.fromkeys([*MEAN, "worst_points", "worst_low", "worst_high"], 0.0)
+    kept = {"kept_percent": 100.0, "kept_least": 100.0}
+    return {"family": row["family"], "model": place[0], **describe(DENSE), **sizes, **kept, **nothing}
+
+
+def _compressed(row: Mapping[Any, Any], of_cell: pd.DataFrame) -> dict[str, Any]:
+    place = row["model"], row["variant"], row["worst_benchmark"]
+    low, high = of_cell.loc[place] if place in of_cell.index else (nan, nan)
+    taken = ["family", "model", *TREATMENT, *SIZES, *KEPT, *MEAN, "worst_benchmark", "worst_points"]
+    return {name: row[name] for name in taken} | {"worst_low": low, "worst_high": high}

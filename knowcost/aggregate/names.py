@@ -18,9 +18,10 @@ def int8(family: str, grouping: str) -> str:
 TABLES = (
     "scores", "controls", "drops", "drops_by_model", "affordable", "cheapest", "front", "domains", "disciplines",
     "facts", "capacity", "matching", "matching_levels", "noise", "probabilities", "forgotten_by", "forgotten_first",
-    "overlap", "halves", "answer_bias", "phrasings", "claims", "claims_levels", "perplexity", "similarity", "written", "examples",
-    "judged", "judges", "recovered", "recovered_overlap", "relearned", "training", "how_asked", "benchmarks", "parameters",
-    "audit_final", "audit_published", *(int8(*place) for place in product(FAMILIES, GROUPINGS)),
+    "overlap", "halves", "answer_bias", "phrasings", "claims", "claims_levels", "perplexity", "similarity",
+    "written", "examples", "judged", "judges", "recovered", "recovered_overlap", "relearned", "training",
+    "how_asked", "benchmarks", "parameters", "audit_final", "audit_published",
+    *(int8(*place) for place in product(FAMILIES, GROUPINGS)),
 )  # fmt: skip
 MADE_FROM = "made_from.json"  # beside tables or figures: the digests of the files that they were made from
 SEAL = f"{paths.TABLES}/{seal.SUMS}"  # written last; other tables have another one

@@ -11,11 +11,13 @@ from knowcost.aggregate.affordable import Budget
 
 SETTINGS = ("tolerance", "margin", "domains", "experiments", "series")
 
+settings = {name: snakemake.params[name] for name in SETTINGS}
+
 aggregate.aggregate(
     list(snakemake.input.cells),
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     Path(snakemake.output[0]).parent,
-    aggregate.Settings(**{name: snakemake.params[name] for name in SETTINGS}, budget=Budget.of(snakemake.params.budget)),
+    aggregate.Settings(**settings, budget=Budget.of(snakemake.params.budget)),
     list(snakemake.input.judgements),
 )

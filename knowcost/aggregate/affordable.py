@@ -1,6 +1,6 @@
 """Which compression a budget allows: every variant's bytes and losses, and what a budget of both says of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
@@ -18,9 +18,12 @@ YES, NO, UNSURE = "yes", "no", "cannot tell"
 SIZES = ["format", "real_bytes", "loaded_bytes", "bytes_saved_percent"]
 KEPT = ["facts_kept", "bits_per_fact_kept", "kept_percent", "kept_low", "kept_high", "kept_least"]
 MEAN = ["drop_points", "drop_low", "drop_high"]
+CELL = ["model", "variant", "benchmark"]
 WORST = ["worst_benchmark", "worst_points", "worst_low", "worst_high"]
 COLUMNS = ["family", "model", *TREATMENT, *SIZES, *KEPT, *MEAN, *WORST, "seconds_per_1000_tokens", "size_budget",
            "points_budget", "verdict", "why"]  # fmt: skip
+
+Row = Mapping[Hashable, Any]
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,10 @@ def affordable(
     it fits and the whole interval of the mean loss is within the budget, NO where it does not fit or the whole interval
     is beyond, else UNSURE; why: in a few words. The dense model's recoveries are controls, and have no row.
     """
-    asked = scores.drop_duplicates(["model", "variant"]).set_index(["model", "variant"])
-    of_cell = scores.set_index(["model", "variant", "benchmark"])[["drop_low", "drop_high"]]
-    rows = [_dense(place, row) for place, row in asked.iterrows() if place[1] == DENSE]
-    rows += [_compressed(row, of_cell) for row in by_model.to_dict("records") if not parse(row["variant"]).is_control]
+    dense = scores[scores["variant"] == DENSE].drop_duplicates("model")
+    cells = {tuple(row[name] for name in CELL): row for row in scores.to_dict("records")}
+    rows = [_dense(row) for row in dense.to_dict("records")]
+    rows += [_compressed(row, cells) for row in by_model.to_dict("records") if not parse(row["variant"]).is_control]
     for row in rows:
         verdict, why = judge(row["loaded_bytes"], (row["drop_low"], row["drop_high"]), budget)
         row |= {"verdict": verdict, "why": why, "size_budget": budget.size or nan, "points_budget": budget.points}
@@ -84,16 +87,15 @@ def seconds_per_1000_tokens(cells: Iterable[Cell]) -> dict[tuple[str, str], floa
     return {place: 1000 * seconds / tokens for place, (seconds, tokens) in totals.items() if tokens}
 
 
-def _dense(place: Sequence[str], row: pd.Series) -> dict[str, Any]:
+def _dense(row: Row) -> dict[str, Any]:
     """The dense model has nothing to lose against itself."""
-    sizes = {name: row[name] for name in SIZES}
     nothing = dict.fromkeys([*MEAN, "worst_points", "worst_low", "worst_high"], 0.0)
     kept = {"kept_percent": 100.0, "kept_least": 100.0}
-    return {"family": row["family"], "model": place[0], **describe(DENSE), **sizes, **kept, **nothing}
+    return {name: row[name] for name in ("family", "model", *SIZES)} | describe(DENSE) | kept | nothing
 
 
-def _compressed(row: Mapping[Any, Any], of_cell: pd.DataFrame) -> dict[str, Any]:
-    place = row["model"], row["variant"], row["worst_benchmark"]
-    low, high = of_cell.loc[place] if place in of_cell.index else (nan, nan)
+def _compressed(row: Row, cells: Mapping[tuple[Any, ...], Row]) -> dict[str, Any]:
+    worst = cells.get((row["model"], row["variant"], row["worst_benchmark"]), {})
     taken = ["family", "model", *TREATMENT, *SIZES, *KEPT, *MEAN, "worst_benchmark", "worst_points"]
-    return {name: row[name] for name in taken} | {"worst_low": low, "worst_high": high}
+    ends = {"worst_low": worst.get("drop_low", nan), "worst_high": worst.get("drop_high", nan)}
+    return {name: row[name] for name in taken} | ends

@@ -16,6 +16,7 @@ from knowcost.aggregate.job import aggregate
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 from knowcost.common.files import read_json, write_json
+from knowcost.draw import links
 from knowcost.report import answer
 from knowcost.report import page as report
 from knowcost.report.run import drawn, methods

@@ -86,6 +86,11 @@ def masked_size(tensor: Tensor, kept: int) -> int:
     return math.ceil(tensor.size / 8) + kept * _width(tensor)
 
 
+def stored(tensor: Tensor) -> int:
+    """How many values of a Tensor a bitmask stores: those with a bit that is not zero."""
+    return sum(int(np.count_nonzero(bits_of(block))) for block in tensor.blocks())
+
+
 def bits_of(block: np.ndarray) -> np.ndarray:
     """A block of values as integers, which are zero where all bits are."""
     return block.view(f"u{block.itemsize}")
@@ -111,7 +116,7 @@ def _sparse(tensor: Tensor, masked: str, most: int) -> dict[str, int]:
     many zeros there may be."""
     if not tensor.module or masked_size(tensor, tensor.size - most) >= tensor.nbytes:
         return {}
-    kept = sum(int(np.count_nonzero(bits_of(block))) for block in tensor.blocks())
+    kept = stored(tensor)
     sizes = {masked: masked_size(tensor, kept)}
     if _width(tensor) <= 2 and kept <= tensor.size * KEPT // GROUP and _is_half(tensor):
         sizes[HALF] = masked_size(tensor, tensor.size * KEPT // GROUP)  # whose metadata take what a bitmask takes

@@ -9,10 +9,10 @@ import accelerate
 import torch
 import transformers
 
-from knowcost.common import paths, seal
+from knowcost.common import files, paths, seal
 from knowcost.common.display import some
 from knowcost.common.errors import InputError
-from knowcost.models import brought, fetched, gpus, load_brought
+from knowcost.models import brought, fetched, gpus, load_brought, sparse
 from knowcost.models.blueprint import AUTO, configuration, model_class
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.models.experts import separate
@@ -50,6 +50,10 @@ def load(
     if brought.is_brought(folder):
         return load_brought.load(folder, dtype, pick_device(device), remote_code)
     stored = read_config(folder)
+    if sparse.is_sparse(stored):
+        with files.scratch() as plain:
+            sparse.expand(folder, _listed(folder), plain)
+            return load(plain, dtype, device, engine, remote_code)
     packed = is_packed(stored)
     quantized = stored.get("quantization_config") is not None and not packed
     config = configuration(folder, remote_code)
@@ -75,6 +79,14 @@ def load(
     model.tie_weights = lambda *args, **kwargs: None
     rows = model.get_input_embeddings().weight.shape[0]
     return model.eval(), load_tokenizer(folder, rows, remote_code)
+
+
+def _listed(folder: Path) -> list[str]:
+    """The files of a checkpoint: those that its manifest lists, all of a folder without one."""
+    manifest = folder / paths.MANIFEST
+    if manifest.exists():
+        return list(seal.read_json(manifest)["archive"]["files"])
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
 def _check_listed(folder: Path) -> None:

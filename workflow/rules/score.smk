@@ -25,8 +25,8 @@ def options(batch):
 
 def weights_beside(batch):
     """What holds the weights of a batch's variants that are not in their own folders."""
-    kept_in_full = batch.row == batch.model and configuration.archive_mode(STUDY, batch.model) == "full"
-    return [] if kept_in_full else paths.model_source(batch.row)
+    whole = batch.row == batch.model and configuration.archive_mode(STUDY, batch.model) in ("full", "sparse")
+    return [] if whole else paths.model_source(batch.row)
 
 
 for batch in BATCHES:

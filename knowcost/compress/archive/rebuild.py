@@ -12,7 +12,7 @@ from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import brought, storage, write
 from knowcost.compress.archive.write import Entries
-from knowcost.models import checkpoint, layout
+from knowcost.models import checkpoint, layout, sparse
 from knowcost.models.base import Base, opened
 from knowcost.models.checkpoint import Tensor
 from knowcost.models.headers import PREFIXES
@@ -67,9 +67,12 @@ def _make(manifest: Manifest, folder: Path, model_folder: Path, out: Path) -> No
         for name in manifest["files"]:
             files.copy(folder / name, out / name)
         return
-    with opened(model_folder) as base:
-        _check_base(manifest, folder, base)
-        written = _way_of(manifest, folder)(manifest, folder, base, out)
+    if manifest["archive"]["keep"] == "sparse":  # it holds all, so the base may be gone
+        written = sparse.expand(folder, manifest["archive"]["files"], out)
+    else:
+        with opened(model_folder) as base:
+            _check_base(manifest, folder, base)
+            written = _way_of(manifest, folder)(manifest, folder, base, out)
     _check_made(manifest, folder, written, out)
 
 

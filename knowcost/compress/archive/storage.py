@@ -1,7 +1,9 @@
-"""What stays of an archive: the full checkpoint, the changed tensors only, or a recipe.
+"""What stays of an archive: the full checkpoint, zeros as a bit each or not, the changed tensors only, or a recipe.
 
     full      sharded safetensors, config.json and the tokenizer: loads with plain from_pretrained
     changed   changed.safetensors and config.json; the rest is the base checkpoint's
+    sparse    all of it, with a bitmask and the values that are not zero in the place of what gets smaller so
+              (models/sparse.py): loads with knowcost.load.load
     recipe    the manifest alone: the steps, and the cuts of those that prune by magnitude (with calibration data:
               as `changed`)
 
@@ -18,13 +20,13 @@ from typing import Any
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress import registry
-from knowcost.models import checkpoint, layout
+from knowcost.models import checkpoint, layout, sparse
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import parse
 
-MODES = ("full", "changed", "recipe")
+MODES = ("full", "sparse", "changed", "recipe")
 AS_BROUGHT = "as_brought"  # of a version that was compressed elsewhere: its files stay where they were fetched
 SHARD_SIZE = 5 * 10**9
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -67,6 +69,8 @@ def store(keep: Keep, full: Path, out: Path, base: Base, manifest: Mapping[str, 
         return {"files": manifest["files"]}
     if keep.mode == "recipe":
         return {"files": {}}
+    if keep.mode == "sparse":
+        return {"files": sparse.store(full, manifest["files"], out)}
     whole = Checkpoint(full)
     untouched = base.tensors.keys() - manifest["touched"]
     changed = [tensor for name, tensor in whole.tensors.items() if name not in untouched]

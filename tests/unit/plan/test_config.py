@@ -133,7 +133,7 @@ def experiment(key, value):
         ),
         (lambda c: c["study"].update(tolerance=1), ["study.tolerance: 1 is greater than or equal to the maximum of 1"]),
         (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),
-        (lambda c: c.update(archive="zip"), ["archive: 'zip' is not one of ['full', 'changed', 'recipe']"]),
+        (lambda c: c.update(archive="zip"), ["archive: 'zip' is not one of ['full', 'sparse', 'changed', 'recipe']"]),
         (lambda c: c.update(shard_size="5 gigabytes"), ["shard_size: '5 gigabytes' does not match"]),
     ],
 )

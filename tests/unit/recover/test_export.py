@@ -34,7 +34,7 @@ def plain(folder):
 
 @pytest.mark.parametrize(
     ("slug", "keep", "weights"),
-    [(f"{PRUNED}^lora-r2", "recipe", "as archived"), (f"{PRUNED}^eora-r3", "full", "as archived"),
+    [(f"{PRUNED}^lora-r2", "recipe", "as archived"), (f"{PRUNED}^eora-r3", "sparse", "as archived"),
      (f"{PACKED}^lora-r2", "changed", "floats"), ("dense^lora-r2", "full", "as archived")],
 )  # fmt: skip
 def test_plain_peft_loads_the_adapter_onto_the_checkpoint(slug, keep, weights, tmp_path, monkeypatch):

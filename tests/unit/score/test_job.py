@@ -284,7 +284,7 @@ def test_another_variants_archive_is_not_asked(study, asked):
     assert not asked
 
 
-@pytest.mark.parametrize("mode", ["changed", "recipe"])
+@pytest.mark.parametrize("mode", ["sparse", "changed", "recipe"])
 def test_an_archive_that_is_not_kept_in_full_is_asked_the_same(study, asked, monkeypatch, mode):
     path = study / paths.scores("m", "dense", "own")
     run()

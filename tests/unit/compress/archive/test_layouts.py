@@ -110,7 +110,9 @@ def test_packed_archives_load_here_and_claim_their_format_where_transformers_rea
 
 
 @pytest.mark.parametrize("slug", ["magnitude-40@overall", "int8@attention", "rtn-4bit@overall"])
-@pytest.mark.parametrize(("kind", "mode"), [("gpt2", "changed"), ("gpt_oss", "changed"), ("gpt_oss", "recipe")])
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("gpt2", "changed"), ("gpt_oss", "changed"), ("gpt_oss", "recipe"), ("gpt_oss", "sparse")]
+)
 def test_whatever_is_kept_the_full_archive_comes_back(tmp_path, kind, slug, mode):
     _, out = archived(tmp_path, kind, slug, storage.Keep(mode))
     rebuild.export(out, tmp_path / "model", tmp_path / "exported", ("m", slug))
@@ -150,7 +152,7 @@ def test_a_head_is_pruned_whatever_names_a_file_has(tmp_path, kind, change):
     assert torch.equal(tiny.logits(plain(tmp_path / "out", kind)), tiny.logits(model))
 
 
-@pytest.mark.parametrize("mode", ["full", "changed"])
+@pytest.mark.parametrize("mode", ["full", "sparse", "changed"])
 def test_a_stack_of_experts_stays_in_one_shard(tmp_path, mode):
     _, out = archived(tmp_path, "gpt_oss", "magnitude-40@overall", storage.Keep(mode, 20_000))
     rebuild.export(out, tmp_path / "model", tmp_path / "exported", ("m", "magnitude-40@overall"))

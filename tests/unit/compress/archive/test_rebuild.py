@@ -65,7 +65,7 @@ def test_every_mode_gives_the_same_bytes(tmp_path, kind):
     for slug in SLUGS + [LOST] * (family != "encoder"):
         whole, expected = make(tmp_path, slug, "full", 5000)
         assert len(list(expected.glob("*.safetensors"))) > 1
-        for mode in ("changed", "recipe"):
+        for mode in ("sparse", "changed", "recipe"):
             manifest, folder = make(tmp_path, slug, mode, 5000)
             assert (manifest["files"], manifest["bytes"]["real"]) == (whole["files"], whole["bytes"]["real"])
             with rebuild.full(manifest, folder, tmp_path / "model") as made:
@@ -122,6 +122,7 @@ def test_what_stays(llama):
     kept = {mode: set(contents(make(llama, "magnitude-40@attention", mode)[1])) for mode in storage.MODES}
     assert kept["full"] > {"model.safetensors", "config.json", "tokenizer.json"}
     assert kept["changed"] == {"changed.safetensors", "config.json"}
+    assert kept["sparse"] == kept["full"] - {"model.safetensors"} | {"sparse.model.safetensors"}
     assert kept["recipe"] == set()
     from safetensors.torch import load_file
 

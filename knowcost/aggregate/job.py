@@ -38,6 +38,7 @@ from knowcost.aggregate import (
     relearned,
     returned,
     similarity,
+    smaller,
     statistics,
     tables,
     training,
@@ -115,7 +116,7 @@ def aggregate(
     made["front"] = front.front(asked.groups, scores, _parameters(files), settings.series)
     compared = windows.of_cells(texts, layers, answers.compared(wrote))
     compared[JUDGED] = judged_claims.of_judgements(said)
-    made |= _claims(asked, compared, settings, comparisons.removed(files.manifests))
+    made |= _claims(asked, compared, settings, files)
     made |= {"judged": judged.judged(said, settings.margin), "judges": judges.judges(said)}
     made |= _recovered(everything.groups, settings.margin)
     made["training"] = training.training(files.trainings, files.models)
@@ -180,11 +181,10 @@ def _parameters(files: inputs.Files) -> dict[tuple[str, str], int]:
     return {place: manifest["parameters"]["total"] for place, manifest in files.manifests.items()}
 
 
-def _claims(
-    asked: gather.Asked, texts: Mapping[str, pd.DataFrame], settings: Settings, removed: comparisons.Removed
-) -> Frames:
+def _claims(asked: gather.Asked, texts: Mapping[str, pd.DataFrame], settings: Settings, files: inputs.Files) -> Frames:
     """The verdicts on the papers' findings."""
-    judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed, texts)
+    removed, sizes = comparisons.removed(files.manifests), smaller.Sizes(settings.series, _parameters(files))
+    judged, by_level = verdicts.verdicts(asked.groups, CLAIMS, settings.margin, removed, texts, sizes)
     return {"claims": judged, "claims_levels": by_level}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from knowcost.aggregate import judged_claims, rule, why, windows
+from knowcost.aggregate import judged_claims, rule, smaller, why, windows
 from knowcost.aggregate.comparisons import Comparison, Measured, Removed, measure
 from knowcost.aggregate.judging import Judged, excludes_zero, judge
 from knowcost.aggregate.statistics import Group
@@ -27,6 +27,7 @@ from knowcost.papers.claim import (
     JUDGED,
     MAJORITY,
     NOT_RUN,
+    SERIES,
     SLOPE,
     UNSURE,
     ByLevel,
@@ -78,16 +79,22 @@ def verdicts(
     margin: float,
     removed: Removed,
     texts: Mapping[str, pd.DataFrame] | None = None,
+    sizes: smaller.Sizes | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(a row per claim and family of this run that it speaks of, a row per comparison and level behind it).
 
     groups: statistics.Group of every model; margin: of rule.decide; removed: comparisons.removed; texts: what claims
-    about windows and judged texts compare, windows.of_cells and judged_claims.of_judgements.
+    about windows and judged texts compare, windows.of_cells and judged_claims.of_judgements; sizes: of the models, for
+    claims about a series of them.
     """
     runs: list[Run] = []
     for claim in claims:
-        of_facts = claim.about == FACTS
-        runs += _runs(groups, claim, removed) if of_facts else _of_texts(groups, claim, texts or {})
+        if claim.about == FACTS:
+            runs += _runs(groups, claim, removed)
+        elif claim.about == SERIES:
+            runs += _of_series(groups, claim, sizes or smaller.Sizes(), removed)
+        else:
+            runs += _of_texts(groups, claim, texts or {})
     counted = [run for run in runs if run.counts]
     means = [[each.mean for each in run.comparisons] for run in counted]
     judged = iter(judge(means, [run.margin(margin) for run in counted]))
@@ -112,6 +119,16 @@ def _runs(groups: Sequence[Group], claim: Claim, removed: Removed) -> Iterator[R
                 made = {}
             compared = [measure(mine, words, each, claim.parts, removed) for words, each in made.items()]
             yield Run(claim, family, _compared(made), compared)
+
+
+def _of_series(groups: Sequence[Group], claim: Claim, sizes: smaller.Sizes, removed: Removed) -> Iterator[Run]:
+    """The claim about models of one making in several sizes, on each family that it speaks of."""
+    for family in FAMILIES:
+        mine = [group for group in groups if group.family == family]
+        if family in claim.families and mine:
+            made = list(smaller.comparisons(claim, mine, sizes, removed))
+            compared = [each for _, each in made] or [Comparison("", missing=[smaller.MISSING])]
+            yield Run(claim, family, {slug for slug, _ in made}, compared)
 
 
 def _of_texts(groups: Sequence[Group], claim: Claim, texts: Mapping[str, pd.DataFrame]) -> Iterator[Run]:
@@ -158,7 +175,7 @@ def _row(run: Run, judged: Judged | None, at: dict[int, Judged], margin: float) 
         return row | {"verdict": UNSURE, "why": why.nothing_known(left_out), "contrast": run.comparisons[0].words}
     worst = run.comparisons[judged.worst]
     verdict = _in_part(judged.verdict, at)
-    if verdict == UNSURE and claim.about == FACTS:
+    if verdict == UNSURE and claim.about in (FACTS, SERIES):
         row["needed"] = _needed(worst, run.margin(margin) or 0.0)
     row |= {"contrast": worst.words, "verdict": verdict, "holm_p": judged.corrected, **_numbers(worst.mean)}
     row |= {name: getattr(worst, name) for name in ("facts", "models", "benchmarks")}

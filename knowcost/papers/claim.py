@@ -16,6 +16,7 @@ import pandas as pd
 # is said in a conversation.
 FACTS, PERPLEXITY, ATTENTION = "facts", "perplexity", "attention"
 UNIQUE_TOKENS = "unique tokens"
+SERIES = "series"  # facts asked of two sizes of a model: the dense one is the smaller, the variants are the larger's
 JUDGED = "judged"  # texts that a model wrote, beside the dense model's in the same pairs
 
 CLOSE = 5.0  # percentage points above the majority baseline that still count as close to it

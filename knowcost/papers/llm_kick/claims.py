@@ -1,7 +1,7 @@
 """The results of LLM-KICK (Jaiswal et al. 2024, "Compressing LLMs: The Truth is Rarely Pure and Never Simple"), as
 claims.
 
-Those that the cells of a run can decide: not what is said of larger against smaller models. A variant matches if it
+Those that the cells of a run can decide. A variant matches if it
 loses no more than TOLERANCE of the dense accuracy, or of the score that a judge gives the dense model's texts beside
 its own. All are about decoders compressed everywhere.
 """
@@ -18,6 +18,7 @@ from knowcost.papers.claim import (
     BEYOND,
     JUDGED,
     MORE,
+    SERIES,
     UNIQUE_TOKENS,
     WITHIN,
     ByLevel,
@@ -188,6 +189,14 @@ def asked(*kinds: str) -> Parts:
     return lambda group: [(1, np.ones(len(group.facts), bool))] if group.kind in kinds else []
 
 
+def pruned_at_all(slugs: Collection[str]) -> dict[str, ByLevel]:
+    """A comparison per method of a dense model with everything pruned, at any level."""
+    return {
+        f"everything pruned ({PRUNING[method]})": {level: {DENSE: 1, slug: -1} for level, slug in sorted(each.items())}
+        for method, each in pruned(slugs, 1, 99).items()
+    }
+
+
 def humanities_less_stem(group: Group) -> list[Part]:
     """MMLU's facts of humanities and social sciences, less those of STEM."""
     if group.kind != "mmlu":
@@ -222,6 +231,9 @@ CLAIMS = (
           contrasts=everything_costs, unit=MORE, parts=humanities_less_stem),
     claim("kick_magnitude", "MMLU, MT-Bench", "Up to 30%, magnitude pruning does as well as Wanda and SparseGPT.",
           contrasts=magnitude_keeps_up, unit=WITHIN),
+    claim("kick_smaller_dense", "overall 5",
+          "A smaller dense model knows more than a larger one that was pruned to as many weights.",
+          contrasts=pruned_at_all, unit=MORE, about=SERIES),
     claim("kick_open_book", "overall 6", "Given the evidence, models pruned by 40 to 50% still match.",
           contrasts=half_matches, unit=WITHIN, parts=asked("triviaqa_open")),
     claim("kick_unique_tokens", "instruction following", "In conversations, pruned models use fewer different tokens.",

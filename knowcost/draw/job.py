@@ -1,4 +1,5 @@
-"""Draw a run's figures from its tables only. A figure without data is not drawn; the same tables give the same bytes.
+"""Draw a run's figures from its tables only. A figure without data is not drawn, and one that would show nothing is a
+sentence in the index; the same tables give the same bytes.
 
 Most are about one family (costs.py); those that the paper has too carry its numbers (papers/cost_of_compression).
 """
@@ -47,11 +48,13 @@ def draw(
     made = []
     with matplotlib.rc_context(STYLE):
         for drawn in figures(read(tables_dir), margin):
+            made.append(drawn.entry)
+            if drawn.figure is None:
+                continue
             drawn.figure.draw_without_rendering()
             drawn.figure.set_layout_engine("none")  # laid out once is enough for all formats
             for suffix in formats:
                 save(drawn.figure, Path(out_dir) / f"{drawn.name}.{suffix}", suffix)
-            made.append(drawn.entry)
             log.info("drew %s", drawn.name)
     write_json(Path(out_dir) / INDEX, made)
     finish(out_dir, {str(tables_dir): seal.check_folder(tables_dir)})

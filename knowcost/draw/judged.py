@@ -1,6 +1,7 @@
 """The figures of judged texts: mean scores over strength (LLM-KICK's Figures 5 and 6), and which are preferred."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -36,16 +37,15 @@ def figures(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:
     rows = of_first_judge(rows)
     for (model, benchmark), mine in rows.groupby(["model", "benchmark"], sort=False):
         first = model == rows["model"].iloc[0]
-        for drawn in (*_scores(mine, KINDS[kinds[benchmark]].sized), *preferences(mine)):
+        whose = f": {model} on {benchmark}"
+        for drawn in (*_scores(mine, KINDS[kinds[benchmark]].sized, whose), *preferences(mine, whose)):
             name = f"{drawn.name}_{file_name(f'{model}_{benchmark}')}"
-            title = f"{drawn.title}: {model} on {benchmark}"
-            drawn.figure.suptitle(title, x=0.01, ha="left")
-            yield Drawn(name, title, drawn.caption, drawn.figure, family, drawn.group if first else str(model))
+            yield replace(drawn, name=name, family=family, group=drawn.group if first else str(model))
 
 
-def _scores(rows: pd.DataFrame, sized: bool) -> Iterator[Drawn]:
+def _scores(rows: pd.DataFrame, sized: bool, whose: str) -> Iterator[Drawn]:
     """Scores over strength, of a model on a benchmark: a row of panels for each rubric, or of stories a figure for each
-    rubric with a row of panels for each size class."""
+    rubric with a row of panels for each size class. whose: the end of the titles."""
     rows = rows[(rows["against"] != REFERENCE) & (_scored(rows) | rows["preference"].notna())]
     if not has_places(list(rows["variant"])):
         return
@@ -53,13 +53,14 @@ def _scores(rows: pd.DataFrame, sized: bool) -> Iterator[Drawn]:
         whole = rows[rows["part"] == ""]
         shown = [_row(mine, str(rubric)) for rubric, mine in whole.groupby("rubric", sort=False)]
         caption = f"What {_said(whole)}; a row of panels for each rubric. {MATCH}{_dots(shown)}"
-        yield Drawn(CONVERSATIONS, "Judged conversations", caption, over_strength(shown, "Judged conversations"))
+        title = f"Judged conversations{whose}"
+        yield Drawn(CONVERSATIONS, title, caption, over_strength(shown, title))
         return
     for number, rubric in enumerate(rows["rubric"].unique()):
         mine = rows[rows["rubric"] == rubric]
         classes = mine[mine["part"] != ""] if (mine["part"] != "").any() else mine
         shown = [_row(part, f"{name} stories" if name else "all") for name, part in classes.groupby("part", sort=False)]
-        title = f"Judged summaries ({rubric})"
+        title = f"Judged summaries ({rubric}){whose}"
         caption = f"What {_said(mine)}; a row of panels for each size class of stories. {MATCH}{_dots(shown)}"
         name = f"{SUMMARIES}_{file_name(rubric)}"
         yield Drawn(name, title, caption, over_strength(shown, title), group=OTHERS if number else "")
@@ -97,13 +98,14 @@ def _row(rows: pd.DataFrame, title: str) -> Row:
     return Row(title, words, points, even, least)
 
 
-def preferences(rows: pd.DataFrame) -> Iterator[Drawn]:
-    """A line per variant with a dot per rubric: how much oftener its answers are preferred to the dense model's."""
+def preferences(rows: pd.DataFrame, whose: str) -> Iterator[Drawn]:
+    """A line per variant with a dot per rubric: how much oftener its answers are preferred to the dense model's; whose:
+    the end of the title."""
     pairs = rows[(rows["against"] == DENSE) & (rows["part"] == "") & rows["preference"].notna()]
     if pairs.empty:
         return
     variants, rubrics = list(pairs["variant"].unique()), list(pairs["rubric"].unique())
-    title = "Which answers are preferred"
+    title = f"Which answers are preferred{whose}"
     figure, (axis,) = panels(1, 1, (7.9, 1.5 + LINE * len(variants) * (1 + 0.25 * (len(rubrics) - 1))))
     for number, (rubric, (colour, marker)) in enumerate(looks_of(rubrics).items()):
         mine = pairs[pairs["rubric"] == rubric]

@@ -38,9 +38,12 @@ class Placed:
 
 def figures(folder: Path) -> list[dict[str, Any]]:
     """The entries of figures.json, each with its size in CSS pixels and its SVG file: as a data URI (source), or as it
-    is (svg)."""
+    is (svg). A sentence in the place of a figure has neither."""
     entries = read_json(folder / INDEX)
     for entry in entries:
+        if not entry["picture"]:
+            entry |= {"source": "", "svg": ""}
+            continue
         svg = (folder / f"{entry['name']}.svg").read_bytes()
         linked = entry.get("linked", False)
         entry["svg"] = inlined(svg, entry["name"], entry["title"]) if linked else ""

@@ -29,7 +29,7 @@ HOSTILE = {"family": "decoder", "model": "b", "benchmark": "talk", "id": "<i>", 
 
 def figure(name="one", group="", paper=(), **more):
     """An entry of figures.json."""
-    return {"name": name, "group": group, "paper": list(paper), **more}
+    return {"name": name, "group": group, "paper": list(paper), "picture": True, **more}
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +243,13 @@ def test_one_s_own_study_comes_first_and_the_papers_last(run):
     assert text.index("What the papers found") < places[3] < text.index("All numbers of this run")
     linked = re.search("<nav.*?</nav>", html, re.S)[0]
     assert re.findall('href="#([^"]+)"', linked) == [one or other for one, other in sections]
+
+
+def test_a_sentence_stands_where_a_picture_would_show_nothing(run):
+    """Though a file of that name lies there, it is not read."""
+    html = page_with(run, figure("two", family="encoder", title="T <2>", caption="Nothing was lost.", picture=False))
+    assert '<p class="undrawn" id="figure-two"><strong>T &lt;2&gt;.</strong> Nothing was lost.</p>' in html
+    assert 'alt="T &lt;2&gt;"' not in html
 
 
 def test_figures_of_a_group_are_folded_and_keep_their_size(run):

@@ -257,7 +257,7 @@ def test_figures_of_a_group_are_folded_and_keep_their_size(run):
     family = html.split('<section id="encoder"')[1].split("</section>")[0]
     opened, folded = family.split("<details>")
     assert "What it shows." in opened and "By benchmark: 1 figure<" in folded and "Two." in folded
-    assert re.search(r'<figure id="figure-two">.*loading="lazy" width="100" height="200"', folded, re.S)
+    assert re.search(r'<figure id="figure-two">.*decoding="async" width="100" height="200"', folded, re.S)
 
 
 def test_numbers_on_the_page_come_from_the_tables(run, plain):

@@ -1,18 +1,17 @@
 """The page: what stands on it, that it needs nothing from outside, and what was run."""
 
+import base64
+import hashlib
 import json
 import re
-import shutil
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from helpers import fake_results, wrote
+from helpers import paged
+from helpers.paged import Strict, changed, figure, inputs, page, page_with
 
 from knowcost.aggregate import tables
-from knowcost.aggregate.explore.job import explore
 from knowcost.aggregate.explore.stored import INDEX
-from knowcost.aggregate.job import aggregate
 from knowcost.common import paths, seal
 from knowcost.common.errors import InputError
 from knowcost.common.files import read_json, write_json
@@ -22,105 +21,19 @@ from knowcost.report import page as report
 from knowcost.report.run import drawn, methods
 from knowcost.report.table import GONE
 
-HOSTILE = {"family": "decoder", "model": "b", "benchmark": "talk", "id": "<i>", "relation": "", "turn": 1,
-           "question": "<b>?</b>", "question_length": 8, "variant": "dense", "length": 31, "ended": "ended",
-           "text": "<script>x()</script>\u202egnp\x1b[31m"}  # fmt: skip
-
-
-def figure(name="one", group="", paper=(), **more):
-    """An entry of figures.json."""
-    return {"name": name, "group": group, "paper": list(paper), "picture": True, **more}
+EVIL = """ </script></title></style><script>x()</script><img src=x onerror=x()> "'><b onclick=x()> ]]> --> \u202egnp"""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A small run's tables, one figure, sources and timings, as the rule passes them."""
-    root = tmp_path_factory.mktemp("run")
-    cells, manifests, benchmarks = fake_results.make(root, {"a": "encoder", "b": "decoder"}, facts=40, levels=(20, 40))
-    aggregate(cells, manifests, benchmarks, root / paths.TABLES, fake_results.SETTINGS)
-    explore(cells, manifests, benchmarks, root / paths.TABLES, root / paths.EXPLORE)
-    made = wrote.frames([wrote.measured("dense", "tokens")], texts=[HOSTILE])
-    for name in ("written", "examples"):
-        tables.write(made[name], root / paths.TABLES, name)
-    tables.finish(root / paths.TABLES, {})
-    write_json(
-        root / paths.FIGURES / "figures.json",
-        [figure(family="encoder", title="One <figure>", caption="What it shows.")],
-    )
-    (root / paths.FIGURES / "one.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    of_tables(root)
-    sources = [root / paths.model_source(name) for name in "ab"]
-    for path, name in zip(sources, "ab", strict=True):
-        source = {"name": name, "family": "encoder", "source": f"someone/{name}", "commit": "c0ffee" * 6 + "c0ff"}
-        source |= {"requested_revision": "main", "files": {"model.safetensors": {"sha256": "beef" * 16, "size": 1}}}
-        seal.write_json(path, source)
-    timings = [root / paths.timing("score", f"a-0{i}") for i in (1, 2)] + [root / paths.timing("fetch", "gone")]
-    for path, seconds, memory in zip(timings[:2], (12.5, 30.0), ("-", "512.0"), strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:12\t{memory}\n")
-    made = {"manifests": manifests, "benchmarks": benchmarks, "sources": sources, "timings": timings}
-    return {"root": root, **made}
-
-
-def of_tables(root):
-    """Have figures and facts say that they are of the tables beside them."""
-    for folder in (paths.FIGURES, paths.EXPLORE):
-        tables.finish(root / folder, {str(root / paths.TABLES): seal.check_folder(root / paths.TABLES)})
-
-
-def inputs(run, **more):
-    root = run["root"]
-    given = {"tables": root / paths.TABLES, "figures": root / paths.FIGURES, "explore": root / paths.EXPLORE}
-    given |= {name: run[name] for name in ("manifests", "benchmarks", "sources", "timings")} | {"calibrations": {}}
-    return report.Inputs(**given | more)
-
-
-SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
-<svg xmlns="http://www.w3.org/2000/svg" width="75pt" height="150.2pt" viewBox="0 0 1 1"><g id="figure_1"/></svg>
-"""
-
-
-def page(run, **config):
-    root = run["root"]
-    out = root / paths.REPORT
-    config |= {"score": {"int8_activations": "batch"}, "study": {"tolerance": 0.05, "margin": 1}}
-    report.write(inputs(run, config=config), out)
-    return out.read_text()
+    return paged.make(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
 def plain(run):
     """The run's page, which nothing is told of but what it was made from."""
     return page(run)
-
-
-class Strict(HTMLParser):
-    """Fails on tags that do not balance, and collects what the page refers to and says."""
-
-    VOID = ("meta", "img", "br", "input")
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.links, self.titles, self.words = [], [], [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.links += [value for name, value in attrs if name in ("src", "href", "srcset", "data")]
-        self.titles += [value for name, value in attrs if name == "title"]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open[-1:] != ["script"]:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.words))
 
 
 def test_page_is_whole_and_needs_nothing_from_outside(plain):
@@ -157,15 +70,6 @@ def test_page_says_what_was_run(run):
         assert words in parsed.text
     assert re.search(rf"score 2 42\.5 30\.0 {GONE} {GONE} 512 {GONE}", parsed.text)
     assert "Not the whole benchmarks" not in parsed.text
-
-
-def changed(run, root, name, frame):
-    """A copy of the run in `root`, with another table, and figures and facts that say that they are of it."""
-    shutil.copytree(run["root"] / "results", root / "results", dirs_exist_ok=True)
-    tables.write(frame, root / paths.TABLES, name)
-    tables.finish(root / paths.TABLES, {})
-    of_tables(root)
-    return root
 
 
 def test_a_line_for_each_benchmark_of_which_a_limit_cut_something():
@@ -210,22 +114,6 @@ def test_page_says_what_the_paper_found_and_how_it_was_tested(run, plain):
         "Holm's correction",
     ):
         assert words in parsed.text
-
-
-def page_with(run, *entries):
-    """The page of a run that has these figures, too, each of which looks the same."""
-    folder = run["root"] / paths.FIGURES
-    before = read_json(folder / "figures.json")
-    write_json(folder / "figures.json", [*before, *entries])
-    for entry in entries:
-        (folder / f"{entry['name']}.svg").write_text(SVG)
-    seal.seal_folder(folder)
-    html = page(run)
-    write_json(folder / "figures.json", before)
-    for entry in entries:
-        (folder / f"{entry['name']}.svg").unlink()
-    seal.seal_folder(folder)
-    return html
 
 
 def test_one_s_own_study_comes_first_and_the_papers_last(run):
@@ -320,8 +208,38 @@ def test_what_is_not_among_the_facts_is_named(run, tmp_path):
     root = changed(run, tmp_path, "noise", tables.read(run["root"] / paths.TABLES)["noise"])
     index = root / paths.EXPLORE / INDEX
     write_json(index, read_json(index) | {"left_out": ["<b>, talk: the dense model was not asked"]})
-    of_tables(root)
+    paged.of_tables(root)
     assert "looked up:</strong> &lt;b&gt;, talk: the dense model was not asked." in page(run | {"root": root})
+
+
+def renamed(frame):
+    """A table whose models, benchmarks and texts hold markup."""
+    texts = [name for name in ("model", "benchmark", "example", "example_answer", "sentence", "why") if name in frame]
+    return frame.assign(**{name: [f"{text}{EVIL}" if text else text for text in frame[name]] for name in texts})
+
+
+def test_names_titles_captions_and_texts_make_no_element(run, plain, tmp_path):
+    given = tables.read(run["root"] / paths.TABLES)
+    root = changed(run, tmp_path, "claims", renamed(given["claims"]))
+    for name in given.keys() - {"claims"}:
+        tables.write(renamed(given[name]), root / paths.TABLES, name)
+    tables.finish(root / paths.TABLES, {})
+    words = {"title": EVIL, "caption": EVIL, "linked": True}
+    write_json(root / paths.FIGURES / "figures.json", [figure(family="encoder", **words)])
+    paged.of_tables(root)
+    html = page(run | {"root": root}, title=EVIL)
+    hostile, benign = Strict(html), Strict(plain)
+    swapped = [tag for tag in hostile.tags if tag != "svg"]
+    assert swapped.count("div") == benign.tags.count("div") + 1  # around the figure, which is inlined here
+    assert {tag: swapped.count(tag) for tag in swapped if tag != "div"} == {
+        tag: benign.tags.count(tag) for tag in benign.tags if tag not in ("div", "img")
+    }
+    assert hostile.text.count("<script>x()</script>") > 100 and "\u202e" not in html
+    assert not [name for name in hostile.attributes if name.startswith("on")]
+    (policy,) = re.findall('Content-Security-Policy" content="([^"]*)"', html)
+    (ours,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(ours.encode()).digest()).decode()
+    assert policy.replace("&#39;", "'").split("; ")[1] == f"script-src 'sha256-{digest}' 'strict-dynamic'"
 
 
 def test_command_prints_the_answer(run, monkeypatch, capsys):

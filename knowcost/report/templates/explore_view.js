@@ -6,6 +6,25 @@
   const INTERESTING = [3, 1, 0, 2]; // in which order they are listed
   const NOT_ASKED = 4; // of one of the two variants
 
+  /* The places of keys in their order, up or down (sign); what is not known comes last. */
+  function sorted(keys, sign) {
+    const empty = (key) => key === "" || Number.isNaN(key);
+    const compare = (x, y) => {
+      const [p, q] = [keys[x], keys[y]];
+      if (p < q) return empty(p) ? 1 : -sign;
+      if (p > q) return empty(q) ? -1 : sign;
+      return empty(p) - empty(q) || x - y;
+    };
+    return Uint32Array.from(keys, (_, at) => at).sort(compare);
+  }
+
+  /* The same for small whole numbers, many times faster. */
+  function sortedCodes(keys, sign) {
+    const n = keys.length;
+    const both = Float64Array.from(keys, (key, at) => sign * key * n + at).sort();
+    return Uint32Array.from(both, (each) => (each + 256 * n) % n);
+  }
+
   class View {
     /* answers: of each benchmark (explore_data.js); a, b: places of variants among the model's. */
     constructor(answers, a, b) {
@@ -111,20 +130,12 @@
       };
     }
 
-    /* All rows, sorted by a column ("-x": descending); what is not known comes last. */
+    /* All rows, sorted by a column ("-x": descending). */
     order(column) {
       if (!this.orders.has(column)) {
         const down = column.startsWith("-");
         const keys = this.keys(down ? column.slice(1) : column);
-        const sign = down ? -1 : 1;
-        const empty = (key) => key === "" || Number.isNaN(key);
-        const compare = (x, y) => {
-          const [p, q] = [keys[x], keys[y]];
-          if (p < q) return empty(p) ? 1 : -sign;
-          if (p > q) return empty(q) ? -1 : sign;
-          return empty(p) - empty(q) || x - y;
-        };
-        this.orders.set(column, Uint32Array.from({ length: this.n }, (_, at) => at).sort(compare));
+        this.orders.set(column, (keys instanceof Uint8Array ? sortedCodes : sorted)(keys, down ? -1 : 1));
       }
       return this.orders.get(column);
     }

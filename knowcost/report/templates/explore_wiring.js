@@ -6,7 +6,7 @@
   const OWN = ["m", "a", "b", "k", "r", "v", "q", "s", "f"];
   const { make } = knowcost;
   const count = (number) => number.toLocaleString("en");
-  let table, view, shown, turn = 0;
+  let table, view, shown, chosen = false, turn = 0;
 
   /* The state with what it leaves out: the first model, dense against its first variant. Throws for names not here. */
   function resolved(state) {
@@ -49,6 +49,7 @@
 
   async function show(state) {
     const mine = ++turn;
+    find(".explorer").ariaBusy = "true";
     try {
       const now = resolved(state);
       fillControls(now);
@@ -57,6 +58,8 @@
     } catch (error) {
       if (mine === turn) trouble(error.message, true);
       if (error.constructor !== Error) throw error;
+    } finally {
+      if (mine === turn) find(".explorer").ariaBusy = "false";
     }
   }
 
@@ -117,14 +120,18 @@
     box.hidden = at < 0;
     if (at >= 0) knowcost.showFact(box, view, at, now.model, { ...knowcost.state.get(), m: now.m, a: now.a, b: now.b });
     else if (now.f) trouble(`There is no fact “${now.f}” among these.`);
+    if (chosen) {
+      box.focus({ preventScroll: true });
+      box.scrollIntoView({ block: "nearest" });
+    }
+    chosen = false;
   }
 
   /* A fact was chosen. Ids are those of a benchmark: where another one has the same, its name comes along. */
   function choose(at) {
     const { id, benchmark } = view.row(at);
+    chosen = true;
     knowcost.state.set(view.find(id) === at ? { f: id } : { f: id, k: benchmark }, true);
-    find(".opened").focus({ preventScroll: true });
-    find(".opened").scrollIntoView({ block: "nearest" });
   }
 
   function close() {

@@ -11,12 +11,12 @@ from pathlib import Path
 
 TEMPLATES = Path(__file__).with_name("templates")
 FILES = ("state.js", "budget.js", "explore*.js")  # in this order; those of a pattern by their names
-_FOR_READERS = re.compile(r"^ */\*.*?\*/\n|^ +", re.MULTILINE | re.DOTALL)
+_FOR_READERS = re.compile(r"^\s*/\*.*?\*/\n|^\s+", re.MULTILINE | re.DOTALL)
 
 
 def script() -> str:
-    """The text of the page's script, as it stands between its tags: without indentation, and comments on lines of their
-    own."""
+    """The text of the page's script, as it stands between its tags: without indentation, empty lines, and
+    comments on lines of their own."""
     paths = [path for pattern in FILES for path in sorted(TEMPLATES.glob(pattern))]
     return _FOR_READERS.sub("", "".join(path.read_text(encoding="utf-8") for path in paths))
 

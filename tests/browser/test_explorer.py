@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 from helpers import browsing
 
 PRUNED, INT8 = "magnitude-40@overall", "int8@overall"
@@ -59,6 +60,47 @@ def test_what_one_variant_forgets_that_another_keeps(explorer, page):
     assert explorer.rows == (~ours & ~theirs).sum()
 
 
+def test_two_clicks_say_which_facts_one_forgets_that_the_other_keeps(explorer, page):
+    ours, theirs = (browsing.listed(page, "llama", variant).set_index("id")["correct"] for variant in (PRUNED, INT8))
+    tab = explorer.open(page).tab
+    for key, variant in (("a", PRUNED), ("b", INT8)):
+        tab.click(f'table[data-model="llama"] tr[data-variant="{variant}"] .picks [data-key="{key}"]')
+    explorer.settle()
+    assert explorer.state == {"m": "llama", "a": PRUNED, "b": INT8, "v": "forgotten"}
+    assert explorer.rows == (ours & ~theirs).sum() > 0
+    assert tab.locator(".facts").bounding_box()["y"] < 900
+
+
+def test_a_point_of_a_figure_leads_to_its_facts(explorer, page):
+    tab = explorer.open(page, "#facts?m=bert&q=nothing").tab
+    tab.click("#figure-one rect")
+    explorer.settle()
+    assert explorer.counts == f"2 benchmarks: {browsing.counted(page, 'llama', INT8)}"
+    assert explorer.state == {"m": "llama", "a": "dense", "b": INT8}
+
+
+def test_a_budget_says_what_fits(explorer, page):
+    sizes = pd.read_csv(page.with_name("tables") / "affordable.csv").query("model == 'bert'")
+    loaded = sizes.set_index("variant")["loaded_bytes"]
+    least = sizes.loc[sizes["loaded_bytes"] <= 300e6, "drop_points"].min()
+    tab = explorer.open(page, "#facts?m=llama").tab
+    best = tab.locator("#budget-best p").all_inner_texts()
+    tab.fill("#budget-mb", "300")
+    assert explorer.state == {"m": "llama", "mb": "300"}
+    rows = tab.locator('table[data-model="bert"] tbody tr')
+    verdicts = {each.get_attribute("data-variant"): each.get_attribute("data-verdict") for each in rows.all()}
+    assert verdicts.keys() == set(loaded.index)
+    large = {variant for variant, size in loaded.items() if size > 300e6}
+    assert 0 < len(large) < len(loaded) and {verdicts[variant] for variant in large} == {"no"}
+    said = tab.locator("#budget-best p").all_inner_texts()
+    assert (
+        said != best and said[0].startswith("bert: the best that fits is ") and f"loses {least:.1f} points" in said[0]
+    )
+    tab.focus("#budget-slider")
+    tab.keyboard.press("End")
+    assert "mb" not in explorer.state and tab.locator("#budget-best p").all_inner_texts() == best
+
+
 def test_text_is_searched_in_what_was_asked_right_and_said(explorer, page):
     found = browsing.listed(page, "llama", PRUNED)
     explorer.open(page, f"#facts?m=llama&b={PRUNED}")
@@ -95,7 +137,7 @@ def test_any_column_sorts_both_ways(explorer, page):
 
 
 def test_how_many_variants_forget_a_fact(explorer, page):
-    variants = explorer.open(page, "#facts?m=bert&s=-forgotten&k=places").tab.locator('[data-key="b"] option')
+    variants = explorer.open(page, "#facts?m=bert&s=-forgotten&k=places").tab.locator('#explore [data-key="b"] option')
     slugs = [each.get_attribute("value") for each in variants.all()]
     lost = sum(
         (
@@ -113,7 +155,7 @@ def test_a_chosen_fact_is_shown_under_every_variant(explorer, page):
     id_ = explorer.state["f"]
     assert id_ in tab.inner_text(".opened dl")
     lines = [[*map(str.strip, line.split("\t"))] for line in tab.locator(".opened tbody tr").all_inner_texts()]
-    slugs = [each.get_attribute("value") for each in tab.locator('[data-key="b"] option').all()]
+    slugs = [each.get_attribute("value") for each in tab.locator('#explore [data-key="b"] option').all()]
     assert len(lines) == len(slugs) > 10
     dense = None
     for slug, (_, right, verdict, said, value, _) in zip(slugs, lines, strict=True):

@@ -27,7 +27,9 @@ FIGURE = {
     "paper": [],
     "linked": True,
 }
-POINT = '<a xlink:href="#facts?m=llama&amp;a=dense&amp;b=int8%40overall"><circle cx="30" cy="30" r="20"/></a>'
+POINT = (
+    '<a xlink:href="#facts?m=llama&amp;a=dense&amp;b=int8%40overall"><rect x="20" y="20" width="30" height="30"/></a>'
+)
 SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="75pt" height="75pt"
  viewBox="0 0 75 75">{POINT}</svg>"""
 ALONE = Template("""<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
@@ -106,11 +108,11 @@ class Explorer:
 
     def choose(self, key, value):
         """Choose in a list, which is named by its key in the page's address."""
-        self.tab.select_option(f'[data-key="{key}"]', value)
+        self.tab.select_option(f'#explore [data-key="{key}"]', value)
         self.settle()
 
     def search(self, text):
-        self.tab.fill('[data-key="q"]', text)
+        self.tab.fill('#explore [data-key="q"]', text)
         self.tab.wait_for_timeout(200)  # it waits for the end of the typing
         self.settle()
 

@@ -14,7 +14,7 @@ def test_the_script_is_its_files_in_order(tmp_path, monkeypatch):
 
 
 def test_comments_and_indentation_stay_in_the_files(tmp_path, monkeypatch):
-    (tmp_path / "state.js").write_text("/* What\n   it does. */\n{\n  /* one */\n  f(1); /* two */\n    g();\n}\n")
+    (tmp_path / "state.js").write_text("/* What\n   it does. */\n{\n  /* one */\n  f(1); /* two */\n\n    g();\n}\n")
     monkeypatch.setattr(scripts, "TEMPLATES", tmp_path)
     assert scripts.script() == "{\nf(1); /* two */\ng();\n}\n"
 

@@ -26,6 +26,7 @@ FIGURE = {
     "caption": "One.",
     "paper": [],
     "linked": True,
+    "picture": True,
 }
 POINT = (
     '<a xlink:href="#facts?m=llama&amp;a=dense&amp;b=int8%40overall"><rect x="20" y="20" width="30" height="30"/></a>'

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from helpers import paged
 from helpers.paged import Strict, changed, figure, inputs, page, page_with
+from markupsafe import escape
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.explore.stored import INDEX
@@ -114,6 +115,16 @@ def test_page_says_what_the_paper_found_and_how_it_was_tested(run, plain):
         "Holm's correction",
     ):
         assert words in parsed.text
+
+
+def test_findings_that_a_run_cannot_decide_are_one_line(run, tmp_path):
+    claims = tables.read(run["root"] / paths.TABLES)["claims"]
+    root = changed(run, tmp_path, "claims", claims.assign(verdict="not run", why="no variants of this kind were run"))
+    section = page(run | {"root": root}).split('<section id="findings"')[1].split("</section>")[0]
+    opened, folded = section.split('<details class="prints">')
+    assert "<table" not in section and "<p" not in opened and "<h3" not in opened
+    assert f"<summary>{claims['claim'].nunique()} findings that this run cannot decide</summary>" in folded
+    assert all(str(escape(sentence)) in folded for sentence in claims["sentence"])
 
 
 def test_one_s_own_study_comes_first_and_the_papers_last(run):

@@ -15,6 +15,7 @@ LONGEST = (
     "tests/workflow/test_archives.py",
     "tests/workflow/test_secrets.py",
     "tests/unit/test_every_architecture.py",
+    "tests/browser/test_explorer.py",
     "tests/unit/draw/test_job.py",
     "tests/unit/world/test_teach.py",
 )

@@ -20,7 +20,8 @@ def cells_of(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     benchmark each. Every cell of the run's design has a row.
 
     mine: the tables of one family (scores, drops, drops_by_model, audit_published). decision: what the points that the
-    model lost bear; mean_points, mean_low, mean_high, mean_decision: of the mean over models, where a table has it.
+    model lost bear; percent_low, percent_high: the interval of the drop, of single benchmarks; mean_points, mean_low,
+    mean_high, mean_decision: of the mean over models, where a table has it.
     """
     design = paper_tables.grid(mine["scores"])
     each = design[~design["experiment"].isin([DENSE, AS_PUBLISHED])]
@@ -28,6 +29,8 @@ def cells_of(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     each = each.assign(panel=each["benchmark"], why=unknown.map({True: UNKNOWN, False: MISSING}))
     each["why"] = each["why"].where(each["drop_percent"].isna(), "")
     each = each.merge(_marks(mine), how="left", on=CELL)
+    of = each["dense_accuracy"].where(each["dense_accuracy"] > 0)
+    each = each.assign(percent_low=each["drop_low"] / of, percent_high=each["drop_high"] / of)
     of_family = mine["drops"][["variant", *OF_MEAN]].rename(columns=OF_MEAN)
     mean = _means(each, mine["drops_by_model"]).merge(of_family, how="left", on="variant")
     if each["model"].nunique() == 1:
@@ -45,7 +48,11 @@ def _means(each: pd.DataFrame, drops: pd.DataFrame) -> pd.DataFrame:
             "why": whole["why"].agg(lambda why: MISSING if MISSING in set(why) else UNKNOWN),
         }
     )
-    means = each.drop_duplicates(PAIR).assign(panel=ALL).drop(columns=["mark", "why", *DROPS])
+    means = (
+        each.drop_duplicates(PAIR)
+        .assign(panel=ALL)
+        .drop(columns=["mark", "why", "percent_low", "percent_high", *DROPS])
+    )
     means = means.merge(more, how="left", on=PAIR).merge(drops[[*PAIR, *DROPS]], how="left", on=PAIR)
     means["why"] = means["why"].where(means["drop_percent"].isna(), "")
     return means

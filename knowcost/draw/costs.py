@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from knowcost.aggregate.tables import under
 from knowcost.aggregate.yardsticks import nearest_level
 from knowcost.compress.registry import methods_of
+from knowcost.draw import worth
+from knowcost.draw.baseline import is_within
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.plots import ALL, MISSING, bars, has_baseline, lines
+from knowcost.draw.plots import ALL, MISSING, bars, lines, near
 from knowcost.draw.style import BARS, COLOURS, decided_in_words
 from knowcost.draw.words import everything, interval
 from knowcost.papers.cost_of_compression import index as paper
@@ -32,20 +34,32 @@ DIAMONDS = {
     PRINTED: "Diamonds: the drops that follow from Tables 3 to 5 as printed. ",
     LOSING: "Diamonds: this run's drops when the pruned layer is lost, as the published code scored it. ",
 }
+ALWAYS = "a model that always gives the most frequent answer. "
+MOST_LEVELS = 3  # of which panels stand in a row
 FINAL_LAYER = "Removing part of the final layer, as single weights or as whole rows"
 PRUNED_THEN_QUANTIZED = "Pruning a scope, then quantizing it"
+
+
+@dataclass(frozen=True)
+class Study:
+    """who: the end of the captions. margin: the study's, in points. averaged: whether a mean over the family's models
+    says something of each; the paper's figures have one in any case."""
+
+    who: str
+    margin: float
+    averaged: bool
 
 
 @dataclass(frozen=True)
 class Subject:
     """What a few figures are about: the cells of an experiment of a family, in the words of paper.yaml.
 
-    method: a Variant.method, None for all that the experiment has. who: the end of the captions.
+    method: a Variant.method, None for all that the experiment has.
     """
 
     family: str
     experiment: str
-    who: str
+    study: Study
     scopes: str = "final"
     method: str | None = None
     grouping: str = GROUPINGS[0]
@@ -80,16 +94,18 @@ class Subject:
 
 @dataclass(frozen=True)
 class View:
-    """One way to look at a subject. shown: the views of paper.yaml that it is. words: what the title adds; suffix: what
-    the file's name adds."""
+    """One way to look at a subject. shown: the views of paper.yaml that it is. draw: makes the figure of rows, with its
+    title; notes: what its marks are, of these rows. words: what the title adds; suffix: what the file's name adds."""
 
     shown: Sequence[str]
+    draw: Callable[[pd.DataFrame, str], Figure]
+    notes: Callable[[pd.DataFrame], str]
     words: str = ""
     suffix: str = ""
 
 
-def _drawn(subject: Subject, view: View, draw: Callable[[str], Figure], caption: str) -> Iterator[Drawn]:
-    """The figure that `draw` makes with its title, where it is wanted: see this module's head."""
+def _drawn(subject: Subject, view: View, cells: pd.DataFrame, caption: str) -> Iterator[Drawn]:
+    """The figure of `cells`, or a sentence where it would show nothing, where it is wanted: see this module's head."""
     numbers = paper.numbers(
         subject.family, subject.experiment, subject.scopes, view.shown, subject.method, subject.grouping
     )
@@ -97,11 +113,14 @@ def _drawn(subject: Subject, view: View, draw: Callable[[str], Figure], caption:
         return
     caption = f"{paper.named('Figure', numbers)} of the thesis. {caption}" if numbers else caption
     title, name, group = subject.title + view.words, subject.slug + view.suffix, AS_IN_PAPER if numbers else BOTH
-    yield Drawn(name, title, caption + subject.who, draw(title), subject.family, group, numbers)
+    shown, gone = worth.split(cells, subject.study.margin)
+    figure = view.draw(shown, title) if len(shown) else None
+    caption += (view.notes(shown) if figure else "") + gone + subject.study.who
+    yield Drawn(name, title, caption, figure, subject.family, group, numbers)
 
 
-def figures(cells: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
-    """The figures of one family's drops; cells: as cells.cells_of makes them; who: the end of the captions."""
+def figures(cells: pd.DataFrame, family: str, study: Study) -> Iterator[Drawn]:
+    """The figures of one family's drops; cells: as cells.cells_of makes them."""
     for experiment, make in (("prune", _pruning), ("quantize", _quantizing), ("prune_quantize", _levels)):
         rows = cells[cells["experiment"] == experiment]
         for method, grouping in rows[["method", "grouping"]].drop_duplicates().itertuples(index=False):
@@ -109,11 +128,11 @@ def figures(cells: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
             for name, scopes, own in (("main", MAIN, MAIN), ("attention_parts", PARTS, ATTENTION_PARTS)):
                 chosen = group[group["scope"].isin(scopes)]
                 if chosen[chosen["scope"].isin(own)]["drop_percent"].notna().any():
-                    yield from make(chosen, Subject(family, experiment, who, name, method, grouping))
+                    yield from make(chosen, Subject(family, experiment, study, name, method, grouping))
     methods = paper.contents()["experiments"]["final"]["methods"]
     final = cells[cells["experiment"].isin(FINAL) & cells["method"].isin(methods)]  # one bar per way of removing
     if final["drop_percent"].notna().any():
-        yield from _levels(final.assign(scope=final["experiment"]), Subject(family, "final", who))
+        yield from _levels(final.assign(scope=final["experiment"]), Subject(family, "final", study))
 
 
 def _pruning(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
@@ -123,19 +142,17 @@ def _pruning(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     band = "The band spans the least and the most harmed model. " * (len(models) > 1)
     only = ["by_benchmark"] * (len(benchmarks) == 1)
     start = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{subject.whole(mean)}"
-    caption = f"{start}{band}{_gaps(cells)}{_notes(mean)}"
-    view = View(["mean", *only, *["by_model"] * (len(models) == 1)])
-    yield from _drawn(subject, view, lambda title: lines(mean, title), caption)
+    view = View(["mean", *only, *["by_model"] * (len(models) == 1)], lines, _notes)
+    yield from _drawn(subject, view, mean, f"{start}{band}{_gaps(cells)}")
     several = len(models) > 1 and subject.scopes == "main"
     if several:
-        view = View(["by_model", *only], ", by model", "_by_model")
+        view = View(["by_model", *only], lines, _notes, ", by model", "_by_model")
         own = mean.assign(panel=mean["model"], mean_decision=mean["decision"])
-        caption = f"Accuracy lost, averaged over benchmarks, each model by itself. {_gaps(cells)}{_notes(own)}"
-        yield from _drawn(subject, view, lambda title: lines(own, title), caption)
+        caption = f"Accuracy lost, averaged over benchmarks, each model by itself. {_gaps(cells)}"
+        yield from _drawn(subject, view, own, caption)
     if len(benchmarks) > 1:
-        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark")
-        caption = f"Accuracy lost, each benchmark by itself. {band}{_gaps(cells)}{_notes(each)}"
-        yield from _drawn(subject, view, lambda title: lines(each, title), caption)
+        view = View(["by_benchmark"], lines, _notes, ", by benchmark", "_by_benchmark")
+        yield from _drawn(subject, view, each, f"Accuracy lost, each benchmark by itself. {band}{_gaps(cells)}")
         if several:
             yield from _each_model(each, subject)
 
@@ -143,10 +160,9 @@ def _pruning(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
 def _each_model(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Lines for each model by itself, a panel per benchmark."""
     for model, rows in cells.groupby("model", sort=False):
-        view = View(["by_benchmark"], f", {model} by benchmark", f"_model_{model}")
+        view = View(["by_benchmark"], lines, _notes, f", {model} by benchmark", f"_model_{model}")
         rows = rows.assign(mean_decision=rows["decision"])
-        caption = f"Accuracy that {model} lost, each benchmark by itself. {_gaps(rows)}{_notes(rows)}"
-        yield from _drawn(subject, view, partial(lines, rows), caption)
+        yield from _drawn(subject, view, rows, f"Accuracy that {model} lost, each benchmark by itself. {_gaps(rows)}")
 
 
 def _quantizing(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
@@ -154,9 +170,8 @@ def _quantizing(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
     shown = cells if each["panel"].nunique() > 1 else mean
     start = f"{subject.what}: accuracy lost. {_numbers(mean)}{subject.whole(mean)}"
-    caption = f"{start}{_gaps(cells)}{_notes_of_bars(shown, PRINTED)}"
-    view = View(["mean", "by_model", "by_benchmark"])
-    yield from _drawn(subject, view, lambda title: bars(shown, title, mark=PRINTED), caption)
+    view = View(["mean", "by_model", "by_benchmark"], partial(bars, mark=PRINTED), partial(_notes_of_bars, PRINTED))
+    yield from _drawn(subject, view, shown, start + _gaps(cells))
 
 
 def _levels(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
@@ -164,16 +179,23 @@ def _levels(cells: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     how, mark = ("pruned", LOSING) if subject.experiment == "final" else ("pruned, then quantized", PRINTED)
     mean, each = cells[cells["panel"] == ALL], cells[cells["panel"] != ALL]
     several = each["panel"].nunique() > 1
-    view = View(["mean", "by_model", *["by_benchmark"] * (not several)])
-    start = f"{subject.what}: accuracy lost, averaged over benchmarks. {_numbers(mean)}{subject.whole(mean)}"
-    caption = f"{start}{_gaps(cells)}{_notes_of_bars(mean, mark)}"
-    yield from _drawn(subject, view, lambda title: bars(_by_level(mean, how), title, mark=mark), caption)
+    draw, notes = partial(bars, mark=mark, averaged=_is_averaged(subject)), partial(_notes_of_bars, mark)
+    view = View(["mean", "by_model", *["by_benchmark"] * (not several)], draw, notes)
+    numbers = _numbers(mean) if _is_averaged(subject) or mean["model"].nunique() == 1 else ""
+    start = f"{subject.what}: accuracy lost, averaged over benchmarks. {numbers}{subject.whole(mean)}"
+    yield from _drawn(subject, view, _by_level(mean, how), start + _gaps(cells))
     if several:
-        view = View(["by_benchmark"], ", by benchmark", "_by_benchmark")
+        columns = min(cells["level"].nunique(), MOST_LEVELS)
+        view = View(["by_benchmark"], partial(draw, columns=columns), notes, ", by benchmark", "_by_benchmark")
         start = f"{subject.what}: accuracy lost, each benchmark by itself. "
-        caption = f"{start}{_gaps(cells)}{_notes_of_bars(each, mark)}"
-        columns = cells["level"].nunique()
-        yield from _drawn(subject, view, lambda title: bars(_by_level(each, how), title, columns, mark), caption)
+        yield from _drawn(subject, view, _by_level(each, how), start + _gaps(cells))
+
+
+def _is_averaged(subject: Subject) -> bool:
+    """Whether bars have one for the mean of models: where the study says so, and in the paper's own figures."""
+    views = ("mean", "by_model", "by_benchmark")
+    its = (subject.family, subject.experiment, subject.scopes, views, subject.method, subject.grouping)
+    return subject.study.averaged or bool(paper.numbers(*its))
 
 
 def _by_level(cells: pd.DataFrame, how: str) -> pd.DataFrame:
@@ -198,14 +220,21 @@ def _gaps(cells: pd.DataFrame) -> str:
 
 def _notes(shown: pd.DataFrame) -> str:
     """What dots and the dashed line of a figure of lines are; shown: its rows."""
-    return decided_in_words(shown["mean_decision"][shown["drop_percent"].notna()]) + _undecided(shown) + _dashed(shown)
+    decided = decided_in_words(shown["mean_decision"][shown["drop_percent"].notna()])
+    return decided + _intervals(shown) + _undecided(shown) + _dashed(shown, ["panel"])
 
 
-def _notes_of_bars(shown: pd.DataFrame, mark: str) -> str:
+def _intervals(shown: pd.DataFrame) -> str:
+    """What the lines through dots are; there are none where a dot is a mean."""
+    single = shown.groupby(["panel", "scope"])["model"].transform("nunique") == 1
+    return "Lines through dots: 95% intervals. " * bool(shown["percent_low"][single].notna().any())
+
+
+def _notes_of_bars(mark: str, shown: pd.DataFrame) -> str:
     """What bars, diamonds (`mark`) and dashed lines are; shown: the figure's rows."""
     words = decided_in_words(shown["decision"][shown["drop_percent"].notna()], BARS)
     words += _undecided(shown)
-    return words + DIAMONDS[mark] * bool(shown["mark"].notna().any()) + _dashed(shown)
+    return words + DIAMONDS[mark] * bool(shown["mark"].notna().any()) + _dashed(shown, ["panel", "model"])
 
 
 def _undecided(shown: pd.DataFrame) -> str:
@@ -214,11 +243,16 @@ def _undecided(shown: pd.DataFrame) -> str:
     return "Of the mean of models on one benchmark nothing is decided. " * several
 
 
-def _dashed(shown: pd.DataFrame) -> str:
-    if not has_baseline(shown):
+def _dashed(shown: pd.DataFrame, by: list[str]) -> str:
+    """What the majority baseline is, and where it stands; by: of what there is one."""
+    each = shown.groupby(["panel", "model"])["majority_drop_percent"].first()
+    found, within = each.dropna().groupby(level=by).mean(), near(shown)
+    if found.empty:
         return ""
-    everywhere = shown["majority_drop_percent"].notna().groupby([shown["panel"], shown["model"]]).any().all()
-    return f"Dashed{'' if everywhere else ', where there is one'}: a model that always gives the most frequent answer. "
+    line = [is_within(value, within) for value in found]
+    start = "Dashed" if all(line) else "Dashed, or in words where it is far from the data"
+    start = start if any(line) else "Majority baseline, in words since it is far from the data"
+    return f"{start}{'' if each.notna().all() else ', where there is one'}: {ALWAYS}"
 
 
 def _numbers(mean: pd.DataFrame) -> str:

@@ -30,6 +30,7 @@ from knowcost.draw import (
     strengths,
     written,
 )
+from knowcost.draw.averaging import alike
 from knowcost.draw.cells import cells_of, setting
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import STYLE, save
@@ -75,13 +76,13 @@ def figures(data: Mapping[str, pd.DataFrame], margin: float) -> Iterator[Drawn]:
 
 def _of_family(data: Mapping[str, pd.DataFrame], family: str, margin: float) -> Iterator[Drawn]:
     names = ("scores", "drops", "drops_by_model", "forgotten_by", "audit_published", "perplexity", "matching",
-             "phrasings", "recovered", "relearned", "similarity")  # fmt: skip
+             "phrasings", "recovered", "relearned", "similarity", "parameters")  # fmt: skip
     mine = {name: data[name][data[name]["family"] == family] for name in names}
     mine["scores"] = mine["scores"][[not is_published(name) for name in mine["scores"]["benchmark"]]]
     who = setting(mine["scores"], mine["phrasings"])
     yield from methods.figures(mine, family, who, margin)
     yield from strengths.hidden(mine["drops"], family, who)
-    yield from costs.figures(cells_of(mine), family, who)
+    yield from costs.figures(cells_of(mine), family, costs.Study(who, margin, alike(mine["parameters"])))
     yield from findings.first(mine["forgotten_by"], family, who)
     yield from perplexity.against(mine, family, who)
     yield from recovered.figures(mine, family, who)

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from knowcost.aggregate import rule
+from knowcost.draw import baseline
 from knowcost.draw.series import BITS, PRUNING, Series, looks, ordered
 from knowcost.draw.style import FILLED, GREY, SHOWN, SIZE, SMALL, dot_handles, finish, label, panels
 
@@ -90,7 +91,7 @@ def draw(kind: str, shown: Sequence[Panel], every: Sequence[Series], margin: flo
     columns, width, height = SHAPES.get(len(shown), MANY)
     rows = pd.concat([panel.rows for panel in shown])
     scale, styles, (low, high) = _scale(rows, kind == BITS, width), looks(every), _reach(rows, margin)
-    dashed = any(low <= panel.baseline <= high for panel in shown)
+    dashed = any(baseline.is_within(panel.baseline, (low, high)) for panel in shown)
     handles = [*_handles(shown, styles), *_others(rows, dashed, margin)]
     about = HEAD + ENTRY * -(-len(handles) // ABREAST)
     height += about / -(-len(shown) // columns)
@@ -101,7 +102,7 @@ def draw(kind: str, shown: Sequence[Panel], every: Sequence[Series], margin: flo
         axis.axhline(0, color="#444444", linewidth=0.9)
         for series in ordered(panel.rows["series"]):
             _series(axis, panel.rows[panel.rows["series"] == series], scale, styles[series])
-        _baseline(axis, panel.baseline)
+        baseline.mark(axis, panel.baseline, (low, high))
         axis.set_title(panel.title)
     _ticks(axes, rows, scale)
     label(axes, AXES[kind], LOST)
@@ -150,19 +151,6 @@ def is_line(mine: pd.DataFrame) -> bool:
     return mine["value"].notna().sum() > 1 and not mine["series"].iloc[0].pattern
 
 
-def _baseline(axis: Axes, value: float) -> None:
-    """What a model loses that always gives the most frequent answer: a dashed line where that is among the data, else
-    words at the edge."""
-    low, high = axis.get_ylim()
-    if low <= value <= high:
-        axis.axhline(value, color=GREY, linestyle="--", linewidth=1.2)
-    elif pd.notna(value):
-        above = value > high
-        words, y = f"{'↑' if above else '↓'} majority baseline: {value:.0f}", 0.98 if above else 0.02
-        va = "top" if above else "bottom"
-        axis.text(0.015, y, words, color=GREY, fontsize=8.5, va=va, transform=axis.transAxes)
-
-
 def _ticks(axes: Sequence[Axes] | np.ndarray, rows: pd.DataFrame, scale: Scale) -> None:
     """A tick at every level that was run, and a number at as many as have room, those of lines before those of N:M."""
     if scale.steps is not None:
@@ -194,5 +182,5 @@ def _others(rows: pd.DataFrame, dashed: bool, margin: float) -> list[Artist]:
     points = f"{margin:g} point{'s' * (margin != 1)}"
     made.append(Patch(color=GREY, alpha=0.2, linewidth=0, label=f"within the margin ({points})"))
     if dashed:
-        made.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="majority baseline"))
+        made.append(baseline.handle())
     return made

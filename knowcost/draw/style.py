@@ -13,7 +13,10 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from knowcost.aggregate import rule
 from knowcost.common.files import atomic
@@ -34,11 +37,12 @@ MARKERS = {
 # of methods; after Okabe and Ito as the colours of scopes, with markers that double them
 LOOKS = [("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"),
          ("#5D3A9B", "X"), ("#666666", "p")]  # fmt: skip
+TITLE = 12.5  # typographic points of the title of a figure
 STYLE = {
     "svg.hashsalt": "knowcost", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
     "axes.titlesize": 11, "axes.titlelocation": "left", "axes.edgecolor": "#444444", "axes.labelcolor": "#222222",
     "axes.grid": True, "axes.axisbelow": True, "grid.color": "#E4E4E4", "grid.linewidth": 0.8, "text.color": "#222222",
-    "figure.titlesize": 12.5, "figure.titleweight": "bold", "legend.frameon": False, "savefig.dpi": 160,
+    "figure.titlesize": TITLE, "figure.titleweight": "bold", "legend.frameon": False, "savefig.dpi": 160,
 }  # fmt: skip
 GREY = "#666666"
 # How a dot shows what its estimate bears (rule.py): filled where the interval leaves out zero.
@@ -48,6 +52,9 @@ HOLLOW: dict[str, Any] = {"markersize": SIZE - 0.5, "markerfacecolor": "white", 
 SMALL: dict[str, Any] = {"markersize": 3.2, "markeredgewidth": 0}
 Shared: TypeAlias = bool | Literal["row", "col"]  # which panels share an axis
 SHOWN = {rule.UNSURE: HOLLOW, rule.NOTHING: HOLLOW, rule.EQUAL: SMALL}
+WIDEST = 11.5  # inches: a figure is not wider than the page's column, at 96 pixels to an inch
+APART = 3.2  # typographic points between neighbours of what may lie on each other
+TICK = 18.0  # typographic points that the number under a tick takes
 
 
 def looks_of(names: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -84,8 +91,59 @@ def finish(figure: Figure, axes: Sequence[Axes] | np.ndarray, title: str, handle
     figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.08)
     for axis in axes:
         sns.despine(ax=axis, left=not axis.spines["left"].get_visible())
-    figure.suptitle(textwrap.fill(title, int(9.5 * figure.get_figwidth())), x=0.01, ha="left")
+    words = wrapped(title, figure.get_figwidth() - 0.3, TITLE, bold=True)
+    figure.suptitle(words, x=0.01, ha="left")
     figure.legend(handles=handles, loc="outside lower left", ncols=_columns(handles, figure.get_figwidth()))
+
+
+def wrapped(text: str, inches: float, size: float, bold: bool = False) -> str:
+    """Text in lines that are no wider than `inches`, unless a word is; size: of the letters, in points. Lines that it
+    has are kept."""
+    font = FontProperties(weight="bold" if bold else "normal")
+    lines = [_wrapped(line, 72 * inches, size, font) for line in text.split("\n")]
+    return "\n".join(lines)
+
+
+def _wrapped(line: str, points: float, size: float, font: FontProperties) -> str:
+    letters = len(line)
+    while letters > 1:
+        made = textwrap.wrap(line, letters, break_long_words=False, break_on_hyphens=False)
+        if max(width(each, size, font) for each in made) <= points or len(made) == len(line.split()):
+            return "\n".join(made)
+        letters = min(letters - 1, max(map(len, made)) - 1)
+    return line
+
+
+def width(text: str, size: float, font: FontProperties | None = None) -> float:
+    """Of a line of text, in points."""
+    return float(TextPath((0, 0), text, size, prop=font or FontProperties()).get_extents().width)
+
+
+def aside(axis: Axes, number: int, count: int) -> Transform:
+    """Where the number-th of `count` lines stands: as the axis has it, and moved aside by a few points, so that lines
+    and dots that are equal are seen as such. An axis does not see how far such lines reach: `hold` tells it."""
+    by = APART * (number - (count - 1) / 2) / 72
+    figure: Figure = axis.figure  # type: ignore[assignment]
+    return axis.transData + ScaledTranslation(by, 0, figure.dpi_scale_trans)
+
+
+def hold(axis: Axes, x: Iterable[float], y: Iterable[float]) -> None:
+    """Have an axis reach as far as these points; nan counts for nothing."""
+    points = np.column_stack([np.asarray([*x], float), np.asarray([*y], float)])
+    axis.update_datalim(points[~np.isnan(points).any(axis=1)])
+    axis.autoscale_view()
+
+
+def ticks(axis: Axes, levels: Iterable[float], inches: float) -> None:
+    """A tick at every level, and a number at those that have room; the first and the last have one. inches: the width
+    of the panel."""
+    places = sorted(set(levels))
+    room = TICK * (places[-1] - places[0]) / (72 * 0.85 * inches)
+    named = [places[0], places[-1]]
+    for level in places[1:-1]:
+        if all(abs(level - other) >= room for other in named):
+            named.append(level)
+    axis.set_xticks(places, [f"{level:g}" if level in named else "" for level in places])
 
 
 def _columns(handles: Sequence[Artist], inches: float) -> int:

@@ -10,6 +10,7 @@ from knowcost.draw import plots, style
 def cells(**columns):
     frame = pd.DataFrame(columns)
     defaults = {"panel": plots.ALL, "majority_drop_percent": nan, "why": "", "mark": nan, "decision": ""}
+    defaults |= {"percent_low": nan, "percent_high": nan}
     defaults |= {"mean_decision": "", "mean_points": nan, "mean_low": nan, "mean_high": nan}
     return frame.assign(**{key: value for key, value in defaults.items() if key not in frame})
 
@@ -19,7 +20,7 @@ TWO_MODELS = cells(
     scope=["overall"] * 4 + ["attention"] * 4,
     level=[20, 20, 40, 40] * 2,
     drop_percent=[2.0, 4.0, 10.0, 20.0, 0.0, 1.0, 3.0, 5.0],
-    majority_drop_percent=[30.0, 50.0] * 4,
+    majority_drop_percent=[20.0, 40.0] * 4,
 )
 
 

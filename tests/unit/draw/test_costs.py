@@ -13,6 +13,8 @@ from knowcost.draw import costs
 from knowcost.draw.style import BARS, COLOURS, MARKERS, STYLE, decided_in_words
 from knowcost.draw.words import everything
 
+STUDY = costs.Study("Who.", margin=1, averaged=True)
+
 
 def test_numbers_in_captions_are_those_nearest_to_forty_percent_with_their_intervals():
     assert costs._numbers(TWO_MODELS) == "Mean drop at 40% sparsity: everything 15.0%; attention 4.0%. "
@@ -46,7 +48,7 @@ def test_captions_promise_a_dashed_line_only_where_one_is_drawn():
     every = pd.concat([TWO_MODELS.assign(majority_drop_percent=nan), each])
     about = {"experiment": "prune", "method": "magnitude", "grouping": "paper"}
     with matplotlib.rc_context(STYLE):
-        made = {drawn.name: drawn for drawn in costs.figures(every.assign(**about), "encoder", "Who.")}
+        made = {drawn.name: drawn for drawn in costs.figures(every.assign(**about), "encoder", STUDY)}
     for name, drawn in made.items():
         dashed = any(line.get_linestyle() == "--" for axis in drawn.figure.axes for line in axis.lines)
         assert (
@@ -57,10 +59,16 @@ def test_captions_promise_a_dashed_line_only_where_one_is_drawn():
 def test_a_dashed_line_in_every_panel_is_told_without_a_condition():
     each = pd.concat([TWO_MODELS.assign(panel="x"), TWO_MODELS.assign(panel="y")])
     words = "a model that always gives the most frequent answer. "
-    assert costs._dashed(each) == f"Dashed: {words}"
-    assert costs._dashed(each.assign(majority_drop_percent=nan)) == ""
+    by = ["panel", "model"]
+    assert costs._dashed(each, by) == f"Dashed: {words}"
+    assert costs._dashed(each.assign(majority_drop_percent=nan), by) == ""
     of_one = each["majority_drop_percent"].where(each["model"] == "a")
-    assert costs._dashed(each.assign(majority_drop_percent=of_one)) == f"Dashed, where there is one: {words}"
+    assert costs._dashed(each.assign(majority_drop_percent=of_one), by) == f"Dashed, where there is one: {words}"
+    far = "in words since it is far from the data"
+    assert costs._dashed(each.assign(majority_drop_percent=50.0), by) == f"Majority baseline, {far}: {words}"
+    both = each["majority_drop_percent"].where(each["model"] == "a", 50.0)  # 50 is beyond 20 + 20
+    both = each.assign(majority_drop_percent=both)
+    assert costs._dashed(both, by) == f"Dashed, or in words where it is far from the data: {words}"
 
 
 def test_captions_say_which_means_nothing_decides():
@@ -99,7 +107,7 @@ def drawn(slug):
     row = {"model": "m", "benchmark": "x", "drop_percent": 10.0, **tables.describe(slug)}
     each = cells(**{name: [value] for name, value in row.items()})
     with matplotlib.rc_context(STYLE):
-        return next(costs.figures(pd.concat([each, each.assign(panel="x")]), "encoder", "Who."))
+        return next(costs.figures(pd.concat([each, each.assign(panel="x")]), "encoder", STUDY))
 
 
 @pytest.mark.parametrize(
@@ -131,3 +139,55 @@ def test_what_is_pruned_and_quantized_is_drawn_once_where_no_paper_has_it():
 def test_no_two_pruners_say_the_same():
     words = [method.what for method in METHODS.values()]
     assert all(words) and len(set(words)) == len(words)
+
+
+def pruned(values, **more):
+    """Figures of everything and attention pruned by 20% and 40%, on two benchmarks; values: drops on each."""
+    each = [
+        TWO_MODELS[TWO_MODELS["model"] == "a"].assign(panel=name, drop_percent=drops, **more)
+        for name, drops in values.items()
+    ]
+    mean = each[0].assign(panel="all benchmarks (mean)", drop_percent=sum(rows["drop_percent"] for rows in each) / 2)
+    about = {"experiment": "prune", "method": "magnitude", "grouping": "paper", "benchmark": "x"}
+    with matplotlib.rc_context(STYLE):
+        rows = pd.concat([mean, *each]).assign(**about)
+        return {drawn.name: drawn for drawn in costs.figures(rows, "encoder", STUDY)}
+
+
+def test_what_shows_nothing_is_a_sentence():
+    made = pruned({"x": [0.1, -0.2, 0.4, 0.0], "y": [1.0, 0.0, 0.0, 0.0]}, decision=rule.UNSURE)
+    mean, each = made["prune_magnitude_encoder"], made["prune_magnitude_encoder_by_benchmark"]
+    assert mean.figure is None and each.figure is None and mean.entry["picture"] is False
+    words = "Nothing is drawn, since all 8 drops lie between -0.2% and 1.0% (intervals too wide to call it equal: 8). "
+    assert each.caption.endswith(f"{words}Who.")
+
+
+def test_panels_that_show_nothing_are_left_out_and_named():
+    made = pruned({"x": [0.1, -0.2, 0.4, 0.0], "y": [1.1, 0.0, 0.0, 0.0]})
+    each = made["prune_magnitude_encoder_by_benchmark"]
+    assert [axis.get_title(loc="left") for axis in each.figure.axes] == ["y"]
+    assert "Not drawn: x, where all 4 drops lie between -0.2% and 0.4%. " in each.caption
+    unknown = pruned({"x": [nan] * 4, "y": [9.0, 0.0, 0.0, 0.0]})["prune_magnitude_encoder_by_benchmark"]
+    assert "Without a known drop: x. " in unknown.caption and len(unknown.figure.axes) == 1
+
+
+def test_one_number_alone_is_a_sentence():
+    made = drawn("magnitude-40@overall")
+    assert made.figure is None and "Mean drop at 40% sparsity: everything 10.0%. " in made.caption
+    assert made.caption.endswith("A single number is not drawn. Who.")
+
+
+def test_models_of_unlike_sizes_have_no_mean_but_in_the_papers_figures():
+    rows = TWO_MODELS.assign(experiment="prune_quantize", grouping="paper")
+    every = ["mean of models", "a", "b"]
+    for method, averaged, expected in (
+        ("wanda+int8", False, ["a", "b"]),
+        ("wanda+int8", True, every),
+        ("magnitude+int8", False, every),
+    ):
+        study = costs.Study("", 1, averaged)
+        cells_ = pd.concat([rows.assign(method=method), rows.assign(method=method, panel="x")])
+        with matplotlib.rc_context(STYLE):
+            made = next(costs.figures(cells_, "encoder", study))
+        assert [label.get_text() for label in made.figure.axes[0].get_yticklabels()] == expected
+        assert ("Mean drop" in made.caption) == (len(expected) > 2)

@@ -217,7 +217,8 @@ def drawn_of(data):
     with matplotlib.rc_context(STYLE):
         made = list(draw.figures(data, 1))
         for each in made:
-            each.figure.draw_without_rendering()
+            if each.figure:
+                each.figure.draw_without_rendering()
             assert not {"nan", "None", "inf"} & set(re.findall(r"\w+", each.caption)), each.caption
     return {each.name for each in made}
 

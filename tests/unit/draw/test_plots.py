@@ -24,7 +24,7 @@ def test_lines_start_at_the_dense_model_and_show_means():
     assert [list(line.get_xdata()) for line in axis.lines if line.get_linestyle() == "-"] == [[0, 20, 40]] * 2
     assert points(axis)[COLOURS["overall"]] == [0, 3, 15] and points(axis)[COLOURS["attention"]] == [0, 0.5, 4]
     baseline = [line for line in axis.lines if line.get_linestyle() == "--"]
-    assert [set(line.get_ydata()) for line in baseline] == [{40.0}]
+    assert [set(line.get_ydata()) for line in baseline] == [{30.0}]
     band = axis.collections[0].get_paths()[0].get_extents()
     assert (band.ymin, band.ymax) == (0, 20)  # least and most harmed model
 
@@ -70,7 +70,7 @@ def test_bars_show_models_and_their_mean():
         pytest.approx(matplotlib.colors.to_rgb(COLOURS[scope])) for scope in ("overall", "attention")
     ]
     baselines = [line.get_xdata()[0] for line in axis.lines if line.get_linestyle() == "--"]
-    assert baselines == [40, 30, 50]
+    assert baselines == [30, 20, 40]
 
 
 def test_legend_and_title_cover_no_data():
@@ -140,14 +140,12 @@ def test_models_that_knew_nothing_are_no_gap():
     (axis,) = plots.lines(rows, "title").axes
     assert crosses(axis) == {}
     assert points(axis)[COLOURS["overall"]] == [0, 2, 10]
-    (axis,) = plots.lines(rows[gone], "title").axes
-    assert [text.get_text() for text in axis.texts] == ["nothing known by the dense model"]
-    (axis,) = plots.bars(rows[gone & (rows["level"] == 40)], "title").axes
+    (axis,) = plots.bars(rows[gone & (rows["level"] == 40)].assign(majority_drop_percent=nan), "title").axes
     assert {text.get_text() for text in axis.texts} == {"nothing known"}
 
 
 def test_missing_bars_are_named_and_their_mean_says_how_many_it_has():
-    rows = holes()
+    rows = holes().assign(majority_drop_percent=nan)
     (axis,) = plots.bars(rows[rows["level"] == 40], "title").axes
     texts = {(text.get_text(), round(text.xy[1], 3)) for text in axis.texts}
     # three rows (mean, a, b), overall above attention; each bar 0.41 high
@@ -178,3 +176,65 @@ def test_numbers_stand_clear_of_diamonds():
     )
     (axis,) = plots.bars(rows, "title", columns=1, mark="printed").axes
     assert [text.xy[0] for text in axis.texts] == [12, 10]
+
+
+@pytest.mark.parametrize(("baseline", "drawn", "words"), [(41.0, False, "↑ majority baseline: 41"), (39.0, True, None)])
+def test_a_baseline_far_from_the_data_does_not_squash_them(baseline, drawn, words):
+    """The highest drop is 20: a baseline is drawn up to as far above that as that is above zero."""
+    figure = plots.lines(TWO_MODELS.assign(majority_drop_percent=baseline), "title")
+    (axis,) = figure.axes
+    assert (baseline in [line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--"]) == drawn
+    assert [text.get_text() for text in axis.texts] == ([words] if words else [])
+    assert ("majority baseline" in [text.get_text() for text in figure.legends[0].get_texts()]) == drawn
+    assert (20 < axis.get_ylim()[1] < 25) != drawn and axis.get_xlim()[1] > 40
+    assert axis.get_ylim()[0] < 0 and (not drawn or axis.get_ylim()[1] > 39)
+
+
+def test_far_baselines_of_bars_are_words_below_them():
+    rows = TWO_MODELS[TWO_MODELS["level"] == 40].assign(majority_drop_percent=[49.0, 80.0] * 2)
+    figure = plots.bars(rows, "title")
+    (axis,) = figure.axes
+    assert axis.texts[0].get_text() == "majority baseline: 49 to 80 →"  # of a and b, and their mean between
+    assert axis.get_xlim()[1] < 30 and not [line for line in axis.lines if line.get_linestyle() == "--"]
+    figure.draw_without_rendering()
+    words = axis.texts[0].get_window_extent()
+    assert not any(words.overlaps(bar.get_window_extent()) for bars in axis.containers for bar in bars)
+    (axis,) = plots.bars(rows.assign(majority_drop_percent=-60.0), "title").axes
+    assert axis.texts[0].get_text() == "← majority baseline: -60"
+
+
+def test_equal_lines_lie_beside_each_other():
+    rows = TWO_MODELS.assign(drop_percent=[2.0, 4.0, 10.0, 20.0] * 2)
+    (axis,) = plots.lines(rows, "title").axes
+    axis.figure.draw_without_rendering()
+    drawn = {line.get_color(): line for line in axis.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1}
+    assert len(drawn) == 2
+    at = [line.get_transform().transform((40, 15)) for line in drawn.values()]
+    assert abs(at[0][0] - at[1][0]) > 3 and at[0][1] == pytest.approx(at[1][1])
+
+
+def test_a_lone_level_is_a_dot_without_a_line():
+    (axis,) = plots.lines(TWO_MODELS[TWO_MODELS["level"] == 40], "title").axes
+    assert points(axis) == {} and dots(axis) == {
+        (COLOURS["overall"], 40): "filled",
+        (COLOURS["attention"], 40): "filled",
+    }
+
+
+def test_dots_of_one_model_have_their_intervals():
+    one = TWO_MODELS[TWO_MODELS["model"] == "a"].assign(percent_low=[1, 9, -1, 2], percent_high=[3, 11, 1, 4.5])
+    (axis,) = plots.lines(one, "title").axes
+    ends = {tuple(path.vertices[:, 1]) for each in axis.collections for path in each.get_paths()}
+    assert ends == {(1, 3), (9, 11), (-1, 1), (2, 4.5)}
+
+
+def test_long_titles_of_panels_of_bars_do_not_run_into_each_other():
+    rows = TWO_MODELS[TWO_MODELS["level"] == 40]
+    names = ["world-winogrande, 20% pruned, then quantized", "world-winogrande, 40% pruned, then quantized"]
+    rows = pd.concat(
+        [rows.assign(panel=name, model=rows["model"].map("a-model-with-a-long-name-{}".format)) for name in names]
+    )
+    figure = plots.bars(rows, "title", columns=2)
+    figure.draw_without_rendering()
+    left, right = (axis._left_title.get_window_extent() for axis in figure.axes)
+    assert left.x1 < right.x0 and right.x1 < figure.bbox.x1

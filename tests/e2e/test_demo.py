@@ -180,7 +180,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(demo):
     page = (demo / "results/report.html").read_text()
     assert all(name in page for name in ("world-bert", "world-t5", "world-llama", "magnitude"))
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", page)
-    assert "The papers' findings" in page and "Matching" in page
+    assert "What the papers found" in page and "Matching" in page
     figures = list((demo / "results/figures").glob("*.svg"))
     assert "perplexity_decoder" in {figure.stem for figure in figures}
     assert len(figures) >= 9

@@ -1,6 +1,6 @@
 """Which compression a budget allows: every variant's bytes and losses, and what a budget of both says of it."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from knowcost.aggregate.inputs import Cell
-from knowcost.aggregate.tables import TREATMENT, describe, ordered
+from knowcost.aggregate.tables import TREATMENT, describe, ordered, those
 from knowcost.compress.archive.storage import parse_size
 from knowcost.score.cells import read_columns
-from knowcost.spec.variants import DENSE, parse
+from knowcost.spec.variants import DENSE
 
 YES, NO, UNSURE = "yes", "no", "cannot tell"
 SIZES = ["format", "real_bytes", "loaded_bytes", "bytes_saved_percent"]
@@ -41,18 +41,24 @@ class Budget:
 
 
 def affordable(
-    by_model: pd.DataFrame, scores: pd.DataFrame, seconds: Mapping[tuple[str, str], float], budget: Budget
+    by_model: pd.DataFrame,
+    scores: pd.DataFrame,
+    seconds: Mapping[tuple[str, str], float],
+    budget: Budget,
+    telling: Collection[str] = (),
 ) -> pd.DataFrame:
     """A row per model and variant, the dense ones too, with COLUMNS.
 
     by_model, scores: of drops.drops_by_model and drops.scores. seconds: of seconds_per_1000_tokens. verdict: YES where
     it fits and the whole interval of the mean loss is within the budget, NO where it does not fit or the whole interval
-    is beyond, else UNSURE; why: in a few words. The dense model's recoveries are controls, and have no row.
+    is beyond, else UNSURE; why: in a few words. The dense model's recoveries are controls, and have no row; nor has
+    what was recovered on texts that tell facts that are asked (`telling`).
     """
     dense = scores[scores["variant"] == DENSE].drop_duplicates("model")
     cells = {tuple(row[name] for name in CELL): row for row in scores.to_dict("records")}
     rows = [_dense(row) for row in dense.to_dict("records")]
-    rows += [_compressed(row, cells) for row in by_model.to_dict("records") if not parse(row["variant"]).is_control]
+    compressed = those(by_model, lambda variant: not variant.is_control and not variant.is_told_by(telling))
+    rows += [_compressed(row, cells) for row in compressed.to_dict("records")]
     for row in rows:
         verdict, why = judge(row["loaded_bytes"], (row["drop_low"], row["drop_high"]), budget)
         row |= {"verdict": verdict, "why": why, "size_budget": budget.size or nan, "points_budget": budget.points}

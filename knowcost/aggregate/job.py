@@ -110,9 +110,8 @@ def aggregate(
     made["written"] = written.written(wrote, settings.margin)
     made["examples"] = examples.examples(measured[WRITING], files.benchmarks, made["written"])
     made["how_asked"] = tables.how_asked([*everything.rows, *texts, *layers, *about])
-    made |= _averages(scores, asked, settings) | _per_fact(asked, files, settings)
     seconds = affordable.seconds_per_1000_tokens(measured[WRITING])
-    made["affordable"] = affordable.affordable(made["drops_by_model"], _corrected(scores), seconds, settings.budget)
+    made |= _averages(scores, asked, seconds, settings) | _per_fact(asked, files, settings)
     made["front"] = front.front(asked.groups, scores, _parameters(files), settings.series)
     compared = windows.of_cells(texts, layers, answers.compared(wrote))
     compared[JUDGED] = judged_claims.of_judgements(said)
@@ -143,14 +142,17 @@ def _by_measure(cells: Sequence[inputs.Cell]) -> dict[str, list[inputs.Cell]]:
     return found
 
 
-def _averages(scores: pd.DataFrame, asked: gather.Asked, settings: Settings) -> Frames:
-    """What compression costs on average; the audit's cells are in no average."""
-    corrected = _corrected(scores)
+def _averages(
+    scores: pd.DataFrame, asked: gather.Asked, seconds: Mapping[tuple[str, str], float], settings: Settings
+) -> Frames:
+    """What compression costs on average; the audit's cells are in no average. seconds: of affordable.affordable."""
+    corrected, telling = _corrected(scores), returned.telling(asked.groups)
     by_model = drops.drops_by_model(corrected, asked.groups, settings.margin)
     return {
         "drops_by_model": by_model,
         "drops": drops.drops(by_model, asked.groups, settings.margin),
-        "cheapest": drops.cheapest(by_model, returned.telling(asked.groups)),
+        "affordable": affordable.affordable(by_model, corrected, seconds, settings.budget, telling),
+        "cheapest": drops.cheapest(by_model, telling),
         "domains": by_task.domains(corrected, asked.groups, settings.domains, settings.margin),
     }
 

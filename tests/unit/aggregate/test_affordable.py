@@ -45,8 +45,9 @@ def test_a_row_has_the_interval_of_its_worst_benchmark_and_dense_models_lose_not
     mean = {"drop_points": 2, "drop_low": 0.9, "drop_high": 3.1, "worst_benchmark": "sciq", "worst_points": 3}
     kept = dict.fromkeys(("kept_percent", "kept_low", "kept_high", "kept_least"), 97)
     lost = about | sizes | kept | {"facts_kept": 8, "bits_per_fact_kept": 100} | mean
-    by_model = pd.DataFrame([lost | describe("int8@overall"), lost | describe("dense^lora-r8")])
-    made = affordable(by_model, scores, {("m", "int8@overall"): 2.5}, Budget(105, 5)).set_index("variant")
+    no_points = ("dense^lora-r8", "int8@overall^lora-r8~half")  # a control, and one that was told what is asked
+    by_model = pd.DataFrame(lost | describe(slug) for slug in ("int8@overall", *no_points))
+    made = affordable(by_model, scores, {("m", "int8@overall"): 2.5}, Budget(105, 5), {"half"}).set_index("variant")
     assert list(made.index) == ["dense", "int8@overall"]
     row = made.loc["int8@overall"]
     assert (row["worst_points"], row["worst_low"], row["worst_high"], row["seconds_per_1000_tokens"]) == (3, 1, 5, 2.5)

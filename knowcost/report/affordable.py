@@ -15,7 +15,8 @@ from knowcost.spec.variants import DENSE
 
 STYLES = {YES: "holds", NO: "fails", UNSURE: "unsure"}  # of report.css
 NUMBERS = {"real": "real_bytes", "loaded": "loaded_bytes", "mean": "drop_points", "low": "drop_low",
-           "high": "drop_high", "kept": "kept_percent"}  # fmt: skip
+           "high": "drop_high"}  # fmt: skip
+NONE = "no compression is shown to be within the budget"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Model:
+    """smallest: the compression with the fewest bytes of those that the budget allows, in words."""
+
     name: str
-    best: str
+    smallest: str
     lines: Sequence[Line]
 
 
@@ -76,9 +79,9 @@ def _model(name: str, rows: pd.DataFrame) -> Model:
     place = rows["verdict"].map({YES: 0, UNSURE: 1, NO: 2})
     ordered = rows.assign(place=place).sort_values(["place", "real_bytes", "drop_points"], kind="stable")
     lines = [_line(row) for row in ordered.to_dict("records")]
-    best = lines[0]
-    compressed = best.verdict == YES and best.variant != DENSE
-    return Model(name, f"{best.words}, {best.real}" if compressed else "no compression is shown to", lines)
+    first = lines[0]
+    allowed = first.verdict == YES and first.variant != DENSE
+    return Model(name, f"{first.words}, {first.real}" if allowed else NONE, lines)
 
 
 def _line(row: Mapping[Hashable, Any]) -> Line:

@@ -4,13 +4,15 @@
   const form = document.getElementById("budget");
   const [slider, megabytes, most, best] = ["slider", "mb", "points", "best"].map((name) =>
     document.getElementById("budget-" + name));
-  const STYLES = { yes: "holds", "cannot tell": "unsure", no: "fails" }; // in the order of the rows
+  /* In the order of the rows. */
+  const STYLES = { yes: "holds", "cannot tell": "unsure", no: "fails" };
   const ORDER = Object.keys(STYLES);
   const number = (text) => (text === "" || text == null ? NaN : Number(text));
 
+  /* The ends of the slider: logarithms of bytes. */
   const known = [...document.querySelectorAll("table.affordable tr")]
     .map((row) => Math.log(number(row.dataset.loaded))).filter(isFinite);
-  const [low, high] = [Math.min(...known), Math.max(...known)]; // of the slider, a logarithm
+  const [left, right] = [Math.min(...known), Math.max(...known)];
 
   function judge(row, budget) {
     const [loaded, low, high] = ["loaded", "low", "high"].map((name) => number(row.dataset[name]));
@@ -30,22 +32,34 @@
     row.dataset.verdict = verdict;
   }
 
-  function size(bytes) {
-    if (bytes >= 0.95e9) return (bytes / 1e9).toFixed(1) + " GB";
-    return bytes >= 0.95e6 ? (bytes / 1e6).toFixed(1) + " MB" : (bytes / 1e3).toFixed(0) + " kB";
+  /* What loses least of all that fits, whether or not that is shown to be within the budget. */
+  function sentence(model, rows, budget) {
+    const lost = (row) => number(row.dataset.mean);
+    const fits = (row) => budget.bytes === Infinity || number(row.dataset.loaded) <= budget.bytes;
+    const fit = rows.filter((row) => fits(row) && !isNaN(lost(row)));
+    if (!fit.length) return `${model}: nothing is known to fit.`;
+    const found = fit.sort((one, other) => lost(one) - lost(other))[0];
+    const { variant, words, low, high, verdict } = found.dataset;
+    const ends = low === "" || variant === "dense" ? "" : ` (${number(low).toFixed(1)} to ${number(high).toFixed(1)})`;
+    const loaded = found.dataset.loaded && `, ${found.cells[3].textContent} loaded`;
+    return `${model}: the best that fits is ${words}${loaded}; it loses ${lost(found).toFixed(1)} points${ends}; ` +
+      `within the budget: ${verdict}.`;
   }
 
-  function sentence(table, rows, budget) {
-    const fit = rows.filter((row) => !(number(row.dataset.loaded) > budget.bytes) && !isNaN(number(row.dataset.mean)));
-    if (!fit.length) return `${table.dataset.model}: nothing fits.`;
-    const lost = (row) => number(row.dataset.mean);
-    const found = fit.reduce((one, other) => (lost(other) < lost(one) ? other : one));
-    const { words, low, high, loaded, verdict } = found.dataset;
-    const ends = low === "" || words === "uncompressed" ? "" : ` (${number(low).toFixed(1)} to ${number(high).toFixed(1)})`;
-    const least = rows.filter((row) => row.dataset.verdict === "yes");
-    const small = least.length ? ` The smallest that is allowed: ${least[0].dataset.words}, ${size(number(least[0].dataset.real))}.` : "";
-    return `${table.dataset.model}: the best that fits is ${words}, ${size(number(loaded))} loaded; it loses ` +
-      `${lost(found).toFixed(1)} points${ends}; within the budget: ${verdict}.${small}`;
+  /* The order of the rows: those that the budget allows first, and small before large. */
+  function compare(one, other) {
+    const [p, q] = [one, other].map(({ dataset }) => dataset);
+    /* What is not known comes last. */
+    const last = (text) => (text === "" ? Infinity : Number(text));
+    const verdicts = ORDER.indexOf(p.verdict) - ORDER.indexOf(q.verdict);
+    return verdicts || last(p.real) - last(q.real) || last(p.mean) - last(q.mean);
+  }
+
+  /* The first row, where it is a compression that the budget allows. */
+  function smallest({ dataset, cells }) {
+    const { verdict, variant, words } = dataset;
+    if (verdict !== "yes" || variant === "dense") return "no compression is shown to be within the budget";
+    return `${words}, ${cells[2].textContent}`;
   }
 
   function apply(state) {
@@ -55,17 +69,20 @@
     if (isNaN(budget.points)) budget.points = Infinity;
     if (document.activeElement !== megabytes) megabytes.value = mb > 0 ? mb : "";
     if (document.activeElement !== most) most.value = state.points ?? most.defaultValue;
-    slider.value = mb > 0 ? (1000 * (Math.log(mb * 1e6) - low)) / (high - low || 1) : 1000;
+    slider.value = mb > 0 ? (1000 * (Math.log(mb * 1e6) - left)) / (right - left || 1) : 1000;
     slider.setAttribute("aria-valuetext", mb > 0 ? mb + " MB" : "any size");
     const said = tables.map((table) => {
       const rows = [...table.tBodies[0].rows];
       for (const row of rows) write(row, judge(row, budget));
-      const rank = (row) => ORDER.indexOf(row.dataset.verdict);
-      rows.sort((one, other) => rank(one) - rank(other) || number(one.dataset.real) - number(other.dataset.real));
-      table.tBodies[0].append(...rows);
-      return sentence(table, rows, budget);
+      table.tBodies[0].append(...rows.sort(compare));
+      table.closest("details").querySelector(".smallest").textContent = smallest(rows[0]);
+      return sentence(table.dataset.model, rows, budget);
     });
     best.replaceChildren(...said.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+  }
+
+  /* The buttons of the variants that the explorer shows are pressed. */
+  function press(state) {
     for (const button of document.querySelectorAll(".picks button")) {
       const { model, variant, key } = button.dataset;
       const chosen = state.m === model && (state[key] ?? (key === "a" ? "dense" : "")) === variant;
@@ -93,8 +110,10 @@
   }
 
   if (form) {
-    const any = megabytes.defaultValue && "any"; // where the configuration names a size
-    const bytes = () => 1.0005 * Math.exp(low + (slider.value / 1000) * (high - low)); // that digits cut off none
+    /* Where the configuration names a size, the address has to say that there is none. */
+    const any = megabytes.defaultValue && "any";
+    /* A little more, so that the digits that are left off shut out no variant. */
+    const bytes = () => 1.0005 * Math.exp(left + (slider.value / 1000) * (right - left));
     slider.addEventListener("input", () =>
       knowcost.state.set({ mb: slider.value === "1000" ? any : String(Number((bytes() / 1e6).toPrecision(4))) }));
     megabytes.addEventListener("input", () => knowcost.state.set({ mb: megabytes.value || any }));
@@ -103,5 +122,6 @@
     for (const table of document.querySelectorAll("table.affordable")) picks(table);
     form.hidden = false;
     knowcost.state.listen(apply);
+    knowcost.state.listen(press);
   }
 }

@@ -61,12 +61,12 @@ def test_what_one_variant_forgets_that_another_keeps(explorer, page):
 
 
 def test_two_clicks_say_which_facts_one_forgets_that_the_other_keeps(explorer, page):
-    ours, theirs = (browsing.listed(page, "llama", variant).set_index("id")["correct"] for variant in (PRUNED, INT8))
+    ours, theirs = (browsing.listed(page, "bert", variant).set_index("id")["correct"] for variant in (PRUNED, INT8))
     tab = explorer.open(page).tab
     for key, variant in (("a", PRUNED), ("b", INT8)):
-        tab.click(f'table[data-model="llama"] tr[data-variant="{variant}"] .picks [data-key="{key}"]')
+        tab.click(f'table[data-model="bert"] tr[data-variant="{variant}"] .picks [data-key="{key}"]')
     explorer.settle()
-    assert explorer.state == {"m": "llama", "a": PRUNED, "b": INT8, "v": "forgotten"}
+    assert explorer.state == {"m": "bert", "a": PRUNED, "b": INT8, "v": "forgotten"}
     assert explorer.rows == (ours & ~theirs).sum() > 0
     assert tab.locator(".facts").bounding_box()["y"] < 900
 

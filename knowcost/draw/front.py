@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from knowcost.aggregate import ROUNDS
 from knowcost.aggregate.yardsticks import KEEP_LEVELS
+from knowcost.common.display import unit
 from knowcost.draw import FRONT, links
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.placing import Label, place
@@ -95,8 +96,8 @@ def _figure(points: pd.DataFrame, low: float, title: str) -> tuple[Figure, int]:
     """The figure, and how many points on the front have no label for want of room."""
     figure = Figure(figsize=(7.9, 5.6), layout="constrained")
     axis = figure.subplots()
-    unit = _bytes(axis, points["real_bytes"])
-    points = points.assign(size=points["real_bytes"] / unit).sort_values(["size", "kept_percent"])
+    bytes_of = _bytes(axis, points["real_bytes"])
+    points = points.assign(size=points["real_bytes"] / bytes_of).sort_values(["size", "kept_percent"])
     shown, front = points[points["kept_percent"] >= low], points[points["on_front"] == 1]
     _kept(axis, low, points["reference"].iloc[0])
     lines = _lines(axis, front)
@@ -110,8 +111,8 @@ def _figure(points: pd.DataFrame, low: float, title: str) -> tuple[Figure, int]:
 
 def _bytes(axis: Axes, sizes: pd.Series) -> float:
     """Set up the axis of bytes, and return how many are its unit."""
-    unit, name = (1e9, "GB") if sizes.max() >= 1e9 else (1e6, "MB")
-    least, most = sizes.min() / unit, sizes.max() / unit
+    bytes_of, name = unit(sizes.max())
+    least, most = sizes.min() / bytes_of, sizes.max() / bytes_of
     axis.set_xlabel(f"bytes in the best format that somebody can load ({name})")
     if most < SPAN * least:
         axis.set_xlim(0, 1.06 * most)
@@ -121,7 +122,7 @@ def _bytes(axis: Axes, sizes: pd.Series) -> float:
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    return unit
+    return bytes_of
 
 
 def _kept(axis: Axes, low: float, reference: str) -> None:

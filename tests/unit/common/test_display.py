@@ -45,3 +45,11 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_text(start):
 def test_other_cells_stay_as_they_are():
     assert [display.cell(text) for text in ("", "a=b", "40%", "'=1")] == ["", "a=b", "40%", "'=1"]
     assert display.cell("\r=1") == r"'\r=1"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 kB"), (7_400, "7 kB"), (949_999, "950 kB"), (960_000, "1.0 MB"), (12e6, "12.0 MB"), (3.24e9, "3.2 GB")],
+)
+def test_bytes_in_words(count, words):
+    assert display.size(count) == words

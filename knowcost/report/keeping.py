@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from knowcost.aggregate.yardsticks import KEEP_LEVELS
+from knowcost.common.display import unit
 from knowcost.recover.wording import in_words
 from knowcost.report.saying import Row, listed, minus
 from knowcost.report.table import number, whole
@@ -44,7 +45,7 @@ def keeping(data: Mapping[str, pd.DataFrame], model: str) -> str:
         told = "the same" if words == before else _in_words(choice, whole_bytes) if choice else words
         parts.append(f"{level}%{' of what it knows' * (not parts)}: {told}")
         before = words
-    return f"Shown to keep {'; '.join(parts)}.{_wins(choices)}"
+    return f"Shown to keep {'; '.join(parts)}.{_in_fewer_bytes(choices)}"
 
 
 def _choice(cheapest: pd.DataFrame, smaller: pd.DataFrame, real: Mapping[tuple[str, str], float]) -> _Choice | None:
@@ -81,12 +82,13 @@ def _in_words(choice: _Choice, whole_bytes: float) -> str:
     saved = 100 * (1 - choice.real / whole_bytes)
     if pd.isna(saved):
         return choice.words
-    unit, name = (1e9, "GB") if whole_bytes >= 1e9 else (1e6, "MB")
-    sizes = " of ".join(number(size / unit, ".3g") for size in (choice.real, whole_bytes))
+    bytes_of, name = unit(whole_bytes)
+    sizes = " of ".join(number(size / bytes_of, ".3g") for size in (choice.real, whole_bytes))
     return f"{choice.words} ({whole(saved)}% fewer bytes: {sizes} {name}{choice.more})"
 
 
-def _wins(choices: Mapping[int, _Choice | None]) -> str:
-    """A sentence where a smaller dense model beats all variants."""
-    won = [f"{level}%" for level, choice in choices.items() if choice and choice.is_dense]
-    return f" A smaller dense model wins over every variant at {listed(won)}." if won else ""
+def _in_fewer_bytes(choices: Mapping[int, _Choice | None]) -> str:
+    """A sentence where a smaller dense model is the choice. That no variant is shown to keep as much in as few bytes is
+    all that it says: one of which it is not shown may do so."""
+    levels = [f"{level}%" for level, choice in choices.items() if choice and choice.is_dense]
+    return f" At {listed(levels)} no variant is shown to keep as much in as few bytes." if levels else ""

@@ -65,13 +65,13 @@ def section(frame: pd.DataFrame) -> Section | None:
     if frame.empty or (frame["variant"] == DENSE).all():
         return None
     first = frame.iloc[0]
-    limit, points = first["size_budget"], number(first["points_budget"], "g")
+    limit, points = first["size_budget"], _exact(first["points_budget"])
     words = f"lose at most {points} points of accuracy"
     if pd.notna(limit):
         words = f"fit into {size(int(limit))} once loaded, and {words}"
     timed = bool(frame["seconds_per_1000_tokens"].notna().any())
     models = [_model(str(name), rows) for name, rows in frame.groupby("model", sort=False)]
-    return Section(words, "" if pd.isna(limit) else number(limit / 1e6, "g").replace(",", ""), points, timed, models)
+    return Section(words, "" if pd.isna(limit) else _exact(limit / 1e6), points, timed, models)
 
 
 def _model(name: str, rows: pd.DataFrame) -> Model:
@@ -102,8 +102,13 @@ def _line(row: Mapping[Hashable, Any]) -> Line:
         mean=estimate((row["drop_points"], row["drop_low"], row["drop_high"])),
         worst=Told(beside, "", worst.below, ""),
         seconds=number(row["seconds_per_1000_tokens"], ".3g", GONE),
-        data={name: "" if pd.isna(row[column]) else f"{row[column]:.10g}" for name, column in NUMBERS.items()},
+        data={name: "" if pd.isna(row[column]) else _exact(row[column]) for name, column in NUMBERS.items()},
     )
+
+
+def _exact(value: float) -> str:
+    """A number with all its digits, since the page's script judges by it."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def _size(count: float) -> str:

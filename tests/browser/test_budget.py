@@ -22,10 +22,28 @@ MODELS = {  # [(slug, real and loaded bytes, points lost, their interval)]
         ("magnitude-50@overall", 7e6, 12e6, 1.9, 1.1, 2.7),
         ("magnitude-20@overall", 9e6, 12e6, 0.1, nan, nan),
         ("brought-mine", nan, nan, 0.1, -0.1, 0.3),
+        (
+            "magnitude-30@overall",
+            12_345_678_001,
+            12_345_678_001,
+            0.5,
+            0.1,
+            2 + 4e-13,
+        ),
+        ("magnitude-40@overall", 12_345_678_000, 12_345_678_000, 0.5, 1 / 3, 1 / 3),
     ],
     "second": [DENSE, ("gptq-3bit@overall", 1.7e6, 1.7e6, 6.0, 4.5, 7.5)],
 }
-BUDGETS = [(8e6, 2.0), (None, 2.0), (8e6, 1.0), (4e6, 0.8), (2.2e6, 100.0), (1e6, 2.0), (None, 0.0)]
+BUDGETS = [
+    (8e6, 2.0),
+    (None, 2.0),
+    (8e6, 1.0),
+    (4e6, 0.8),
+    (2.2e6, 100.0),
+    (1e6, 2.0),
+    (None, 0.0),
+    (12_345_678_000, 1 / 3),
+]
 
 
 def section(size, points):
@@ -93,3 +111,10 @@ def test_the_best_that_fits_is_of_known_size_and_loses_least(tab, tmp_path):
     page.fill("#budget-mb", "1")
     nothing = [f"{model}: nothing is known to fit." for model in MODELS]
     assert page.locator("#budget-best p").all_inner_texts() == nothing
+
+
+def test_a_configured_budget_loses_no_digit_on_its_way_to_the_page(tab, tmp_path):
+    size, points = BUDGETS[-1]
+    page = opened(tab, tmp_path, size, points)
+    assert shown(page) == expected(size, points)
+    assert (page.input_value("#budget-mb"), page.input_value("#budget-points")) == ("12345.678", repr(points))

@@ -65,7 +65,7 @@
   function apply(state) {
     const tables = [...document.querySelectorAll("table.affordable")];
     const mb = number(state.mb ?? megabytes.defaultValue);
-    const budget = { bytes: mb > 0 ? mb * 1e6 : Infinity, points: number(state.points ?? most.defaultValue) };
+    const budget = { bytes: mb > 0 ? Math.round(mb * 1e6) : Infinity, points: number(state.points ?? most.defaultValue) };
     if (isNaN(budget.points)) budget.points = Infinity;
     if (document.activeElement !== megabytes) megabytes.value = mb > 0 ? mb : "";
     if (document.activeElement !== most) most.value = state.points ?? most.defaultValue;

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
 
-from knowcost.draw.style import GREY
+from knowcost.draw.style import GREY, width
 
 LINE = 1.25  # height of a line of text, times the size of its letters
 AWAY = (9, 14, 20, 28, 38, 50, 64, 80)  # points between a point and its label
@@ -90,8 +88,7 @@ def _is_nearer(points: np.ndarray, at: np.ndarray, box: np.ndarray) -> bool:
 
 def _extent(lines: Sequence[str], size: float) -> tuple[float, float]:
     """Width and height of lines of text, in points."""
-    widths = [TextPath((0, 0), line, size, prop=FontProperties()).get_extents().width for line in lines]
-    return max(widths) + 2, LINE * size * len(lines)
+    return max(width(line, size) for line in lines) + 2, LINE * size * len(lines)
 
 
 def _places(at: np.ndarray, extent: tuple[float, float]) -> Iterator[tuple[float, np.ndarray]]:

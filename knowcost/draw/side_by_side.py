@@ -16,7 +16,19 @@ from matplotlib.patches import Patch
 from knowcost.aggregate import rule
 from knowcost.draw import baseline
 from knowcost.draw.series import BITS, PRUNING, Series, looks, ordered
-from knowcost.draw.style import FILLED, GREY, SHOWN, SIZE, SMALL, dot_handles, finish, label, panels
+from knowcost.draw.style import (
+    APART,
+    FILLED,
+    GREY,
+    SHOWN,
+    SIZE,
+    SMALL,
+    TICK,
+    dot_handles,
+    finish,
+    label,
+    panels,
+)
 
 LOST = "accuracy lost (points)"
 AXES = {PRUNING: "sparsity (% of the scope's weights)", BITS: "bits a weight"}
@@ -24,9 +36,7 @@ SHAPES = {1: (1, 9.6, 3.7), 2: (2, 5.2, 3.3), 4: (2, 5.2, 2.9)}  # number of pan
 MANY = 3, 3.5, 2.6  # of any other number
 HEAD, ENTRY, ABREAST = 0.5, 0.23, 3  # inches of the title and of a line of the legend, which has so many entries
 SMALLER = 0.8  # the size of markers in panels that are many
-APART = 3.2  # typographic points between markers of neighbouring series that stand at one level
 LOOK = {**SHOWN, rule.EQUAL: {**SMALL, "markersize": 4.8}}  # small, but so that the shape is seen
-TICK = 18.0  # typographic points that the number under a tick takes
 ROOM = 0.07  # share of a panel above and below its data
 
 

@@ -136,7 +136,7 @@ class Explorer:
     @property
     def rows(self):
         """How many facts are listed, whether or not they are in the document."""
-        return int(self.tab.get_attribute(".facts table", "aria-rowcount")) - 1
+        return int(self.tab.get_attribute(".facts", "aria-rowcount")) - 1
 
     @property
     def state(self):

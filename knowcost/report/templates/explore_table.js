@@ -21,7 +21,7 @@
 
     show(view, rows) {
       Object.assign(this, { view, rows, active: 0, drawn: "" });
-      this.table.setAttribute("aria-rowcount", rows.length + 1);
+      this.box.setAttribute("aria-rowcount", rows.length + 1);
       this.box.scrollTop = 0;
       this.measure();
     }

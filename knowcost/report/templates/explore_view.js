@@ -18,7 +18,7 @@
     return Uint32Array.from(keys, (_, at) => at).sort(compare);
   }
 
-  /* The same for small whole numbers, many times faster. */
+  /* The same for whole numbers below 256, many times faster: key and place are one number, which sorts as itself. */
   function sortedCodes(keys, sign) {
     const n = keys.length;
     const both = Float64Array.from(keys, (key, at) => sign * key * n + at).sort();

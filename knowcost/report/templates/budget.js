@@ -35,8 +35,7 @@
   /* What loses least of all that fits, whether or not that is shown to be within the budget. */
   function sentence(model, rows, budget) {
     const lost = (row) => number(row.dataset.mean);
-    const fits = (row) => budget.bytes === Infinity || number(row.dataset.loaded) <= budget.bytes;
-    const fit = rows.filter((row) => fits(row) && !isNaN(lost(row)));
+    const fit = rows.filter((row) => number(row.dataset.loaded) <= budget.bytes && !isNaN(lost(row)));
     if (!fit.length) return `${model}: nothing is known to fit.`;
     const found = fit.sort((one, other) => lost(one) - lost(other))[0];
     const { variant, words, low, high, verdict } = found.dataset;
@@ -76,9 +75,9 @@
       for (const row of rows) write(row, judge(row, budget));
       table.tBodies[0].append(...rows.sort(compare));
       table.closest("details").querySelector(".smallest").textContent = smallest(rows[0]);
-      return sentence(table.dataset.model, rows, budget);
+      return budget.bytes < Infinity && sentence(table.dataset.model, rows, budget);
     });
-    best.replaceChildren(...said.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+    best.replaceChildren(...said.filter(Boolean).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
   }
 
   /* The buttons of the variants that the explorer shows are pressed. */

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from knowcost.aggregate.tables import under
 from knowcost.aggregate.yardsticks import nearest_level
 from knowcost.compress.registry import methods_of
-from knowcost.draw import worth
+from knowcost.draw import AS_IN_PAPER, worth
 from knowcost.draw.baseline import is_within
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.plots import ALL, MISSING, bars, lines, near
@@ -28,7 +28,7 @@ from knowcost.spec.variants import ATTENTION_PARTS, GROUPINGS
 MAIN = ("overall", "attention", "feed_forward")
 PARTS = ("attention", *ATTENTION_PARTS)
 FINAL = ("final_unstructured", "final_structured")
-AS_IN_PAPER, BOTH = "as in the papers", "pruned, then quantized"  # the groups that the report folds
+BOTH = "pruned, then quantized"  # a group that the report folds
 PRINTED, LOSING = "printed in the paper", "as published (the layer lost)"  # what a diamond is
 DIAMONDS = {
     PRINTED: "Diamonds: the drops that follow from Tables 3 to 5 as printed. ",

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from knowcost.aggregate.tables import those
+from knowcost.draw import AS_IN_RECOVERY_PAPER
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import (
     GREY,
@@ -38,7 +39,6 @@ from knowcost.spec.variants import DENSE, GROUPINGS, Variant, parse
 
 METHODS = ("gptq", "sparsegpt")  # of Figure 1
 PROMPT, DYNAMIC = "prompt", "dynamic_prompt"
-GROUP = "recovery, as the paper on it draws it"
 PRINTED = "printed in the paper"
 DIAMOND: dict[str, Any] = {
     "marker": "D",
@@ -73,7 +73,7 @@ def figures(mine: Tables, family: str, who: str) -> Iterator[Drawn]:
             handles = [*handles, Line2D([], [], color=GREY, label=PRINTED, **DIAMOND)]
             caption += f"Diamonds: {PRINTED} (“{PAPER}”). "
         finish(figure, axes, title, handles)
-        yield Drawn(f"recovery_{name}_{family}", title, caption + who, figure, family, GROUP)
+        yield Drawn(f"recovery_{name}_{family}", title, caption + who, figure, family, AS_IN_RECOVERY_PAPER)
 
 
 Made = tuple[str, Sequence[Axes], list[Artist]] | None  # caption, axes, and the legend

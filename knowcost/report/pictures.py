@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from knowcost.common.files import read_json
-from knowcost.draw import CLAIMS, FRONT, INDEX, WRITTEN, links
+from knowcost.draw import AS_IN_PAPER, AS_IN_RECOVERY_PAPER, CLAIMS, FRONT, INDEX, WRITTEN, links
 from knowcost.spec.families import LABELS
 
 Figure = Mapping[str, Any]  # an entry of figures.json
@@ -27,13 +27,15 @@ _SIZE = re.compile(rb'<svg [^>]*width="([\d.]+)pt" height="([\d.]+)pt"')
 @dataclass(frozen=True)
 class Placed:
     """The figures by where they stand: the first of the page; on what models write; on the papers' findings; on all
-    models; and of each family its name, those that stand open, and those that are folded, [(words, figures)]."""
+    models; of each family its name, those that stand open, and those that are folded, [(words, figures)]; and those
+    drawn as a paper has them, [(words, figures)]."""
 
     front: Sequence[Figure]
     written: Sequence[Figure]
     claims: Sequence[Figure]
     of_all: Sequence[Figure]
     families: Sequence[Mapping[str, Any]]
+    of_papers: Sequence[tuple[str, Sequence[Figure]]]
 
 
 def figures(folder: Path) -> list[dict[str, Any]]:
@@ -60,8 +62,13 @@ def placed(entries: Iterable[Figure]) -> Placed:
     named: dict[str, list[Figure]] = {FRONT: [], WRITTEN: [], CLAIMS: [], "": []}
     for entry in entries:
         named[next(start for start in named if entry["name"].startswith(start))].append(entry)
-    of_all = [entry for entry in named[""] if not entry["family"]]
-    return Placed(named[FRONT], named[WRITTEN], named[CLAIMS], of_all, _families(named[""]))
+    own = [entry for entry in named[""] if entry["group"] not in (AS_IN_PAPER, AS_IN_RECOVERY_PAPER)]
+    of_papers: dict[str, list[Figure]] = {}
+    for entry in named[""]:
+        if entry not in own:
+            of_papers.setdefault(f"{entry['group']}, {LABELS[entry['family']]} models", []).append(entry)
+    of_all = [entry for entry in own if not entry["family"]]
+    return Placed(named[FRONT], named[WRITTEN], named[CLAIMS], of_all, _families(own), list(of_papers.items()))
 
 
 def _families(entries: Iterable[Figure]) -> list[dict[str, Any]]:

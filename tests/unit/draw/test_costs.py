@@ -9,7 +9,7 @@ from helpers.plotted import TWO_MODELS, cells
 
 from knowcost.aggregate import rule, tables
 from knowcost.compress.registry import METHODS
-from knowcost.draw import costs
+from knowcost.draw import AS_IN_PAPER, costs
 from knowcost.draw.style import BARS, COLOURS, MARKERS, STYLE, decided_in_words
 from knowcost.draw.words import everything
 
@@ -133,7 +133,7 @@ def test_what_no_paper_has_is_not_drawn_as_a_paper_would(slug):
 
 def test_what_is_pruned_and_quantized_is_drawn_once_where_no_paper_has_it():
     assert drawn("wanda-50@overall+int8@overall").group == costs.BOTH
-    assert drawn("magnitude-20@overall+int8@overall").group == costs.AS_IN_PAPER
+    assert drawn("magnitude-20@overall+int8@overall").group == AS_IN_PAPER
 
 
 def test_no_two_pruners_say_the_same():

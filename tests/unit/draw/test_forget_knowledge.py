@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from knowcost.aggregate.tables import describe
-from knowcost.draw import forget_knowledge, recovered
+from knowcost.draw import AS_IN_RECOVERY_PAPER, forget_knowledge, recovered
 from knowcost.draw.style import FILLED, HOLLOW
 
 GPTQ, SPARSE = "gptq-3bit@overall", "sparsegpt-50@overall"
@@ -53,7 +53,7 @@ def diamonds(axis):
 def test_four_figures_of_the_recovery_paper():
     found = drawn(run())
     assert list(found) == [f"recovery_{name}_decoder" for name in ("compressed", "lengths", "dynamic", "tasks")]
-    assert {each.group for each in found.values()} == {forget_knowledge.GROUP}
+    assert {each.group for each in found.values()} == {AS_IN_RECOVERY_PAPER}
     assert all(each.caption.endswith("Who.") and "iamond" not in each.caption for each in found.values())
 
 

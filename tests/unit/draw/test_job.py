@@ -13,7 +13,7 @@ from helpers.plotted import diamonds
 from knowcost.aggregate import rule, tables
 from knowcost.aggregate.job import aggregate
 from knowcost.common.files import read_json
-from knowcost.draw import costs
+from knowcost.draw import AS_IN_PAPER
 from knowcost.draw import job as draw
 from knowcost.draw.style import STYLE
 from knowcost.spec.families import SHOWN_SCOPES
@@ -158,7 +158,7 @@ def test_several_models_are_shown_by_model_too(papers):
     titles = [axis.get_title(loc="left") for axis in papers[0]["prune_magnitude_encoder_by_model"][1].axes]
     assert titles == ["bert-base", "roberta-base"]
     groups = {entry["name"]: entry["group"] for entry, _ in papers[0].values() if entry["group"]}
-    assert {name for name in groups if groups[name] == costs.AS_IN_PAPER} == set(found)
+    assert {name for name in groups if groups[name] == AS_IN_PAPER} == set(found)
 
 
 def test_with_one_benchmark_the_mean_is_that_benchmark(tmp_path):

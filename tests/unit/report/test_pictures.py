@@ -72,8 +72,12 @@ def test_names_within_inlined_figures_are_their_own():
 
 
 def test_figures_have_their_places():
-    names = ["claims", "front_x", "one_scale", "written_y", "pruning_decoder", "cost", "front_z"]
-    families = {"pruning_decoder": ("decoder", ""), "cost": ("decoder", "as in the papers")}
+    names = ["claims", "front_x", "one_scale", "written_y", "pruning_decoder", "cost", "front_z", "each"]
+    families = {
+        "pruning_decoder": ("decoder", ""),
+        "cost": ("decoder", "as in the papers"),
+        "each": ("decoder", "model by model"),
+    }
     entries = [
         dict(zip(("name", "family", "group"), (name, *families.get(name, ("", ""))), strict=True)) for name in names
     ]
@@ -82,4 +86,5 @@ def test_figures_have_their_places():
     assert found == [["front_x", "front_z"], ["written_y"], ["claims"], ["one_scale"]]
     (family,) = placed.families
     assert (family["name"], family["figures"]) == ("decoder", [entries[4]])
-    assert family["groups"] == [("as in the papers", [entries[5]])]
+    assert family["groups"] == [("model by model", [entries[7]])]
+    assert placed.of_papers == [("as in the papers, decoder models", [entries[5]])]

@@ -83,12 +83,12 @@ def weight(group: Group) -> float:
     """What a benchmark weighs in a model's mean; nothing where its facts are one cluster, which bears no interval."""
     if group.is_one_cluster:
         return 0.0
-    return min(1.0, int(group.right[DENSE].sum()) / FULL_WEIGHT) if group.knows else 0.0
+    return min(1.0, group.known / FULL_WEIGHT) if group.knows else 0.0
 
 
 def is_small(group: Group) -> bool:
     """Whether a benchmark holds too few facts that the dense model knows to weigh in full."""
-    return int(group.right[DENSE].sum()) < FULL_WEIGHT
+    return group.known < FULL_WEIGHT
 
 
 def by_model(groups: Sequence[Group], margin: float) -> pd.DataFrame:

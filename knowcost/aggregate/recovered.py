@@ -123,7 +123,7 @@ def _counts(asked: _Asked, pair: Recovered) -> dict[str, Any]:
     chance = returned.chance(asked.all, lost, pair.compressed, [pair.variant])
     return {
         "n": sum(len(group.facts) for group in asked.groups),
-        "known": sum(int(group.right[DENSE].sum()) for group in groups),
+        "known": sum(group.known for group in groups),
         "lost": sum(each.n for each in lost),
         "returned": sum(each.hits for each in lost),
         "harmed": sum(int(each.sum()) for each in harmed),

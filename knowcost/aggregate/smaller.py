@@ -2,11 +2,11 @@
 
 Both are asked the same facts, so that their difference is paired. The larger one is taken at the level of a method that
 leaves it the fewest weights, but not fewer than the smaller one has: what holds against that holds all the more
-against less.
+against less. One that is left far more weights than that says nothing where it knows more, so it is not compared.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import permutations
 
 from knowcost.aggregate.comparisons import Comparison, Removed, measure
@@ -14,6 +14,7 @@ from knowcost.aggregate.statistics import Group, models_of
 from knowcost.papers.claim import Claim, Weights
 from knowcost.spec.variants import DENSE
 
+MOST = 1.25  # times as many weights as the smaller one has: a larger one is pruned in steps
 MISSING = "no two sizes of a model in one series, the larger pruned to about as many weights as the smaller has"
 
 
@@ -23,6 +24,25 @@ class Sizes:
 
     series: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Pair(Group):
+    """A smaller dense model's group, with the answers of a variant of the larger one beside its own.
+
+    dense: the groups of both, uncompressed. What either of them knows counts: by the smaller one's knowledge alone, it
+    would be compared only where it does well.
+    """
+
+    dense: Sequence[Group] = ()
+
+    @property
+    def knows(self) -> bool:
+        return any(each.knows for each in self.dense)
+
+    @property
+    def known(self) -> int:
+        return max(each.known for each in self.dense if DENSE in each.right)
 
 
 def comparisons(
@@ -38,12 +58,12 @@ def comparisons(
         least = sizes.parameters[mine, DENSE]
         for words, by_level in claim.contrasts({slug for group in large for slug in group.right}).items():
             left = {_variant(each): _left(theirs, _variant(each), sizes, removed) for each in by_level.values()}
-            enough = [slug for slug, count in left.items() if count >= least]
+            enough = [slug for slug, count in left.items() if least <= count <= MOST * least]
             if enough:
                 slug = min(enough, key=lambda each: left[each])
                 weights = next(each for each in by_level.values() if slug in each)
                 told = f"{theirs} with {words}, {left[slug] / 1e6:,.4g} million weights left, against {mine}"
-                yield slug, measure(_asked(small, large, slug), told, {None: weights}, claim.parts, removed)
+                yield slug, measure(list(_asked(small, large, slug)), told, {None: weights}, claim.parts, removed)
 
 
 def _pairs(groups: Sequence[Group], sizes: Sizes) -> Iterator[tuple[list[Group], list[Group]]]:
@@ -56,17 +76,24 @@ def _pairs(groups: Sequence[Group], sizes: Sizes) -> Iterator[tuple[list[Group],
             yield small, large
 
 
-def _asked(small: Sequence[Group], large: Sequence[Group], slug: str) -> list[Group]:
-    """The smaller dense model's groups with the answers of a variant of the larger one beside its own."""
-    found = []
+def _asked(small: Sequence[Group], large: Sequence[Group], slug: str) -> Iterator[_Pair]:
+    """The smaller dense model on each benchmark, beside a variant of the larger one where that was asked the same."""
+    by_benchmark = {group.benchmark: group for group in large}
     for own in small:
-        right, noise = {DENSE: own.right[DENSE]}, {}
-        for other in large:
-            same = other.benchmark == own.benchmark and other.facts["id"].equals(own.facts["id"])
-            if same and slug in other.right:
-                right[slug], noise[slug] = other.right[slug], other.noise.get(slug, 0.0)
-        found.append(replace(own, right=right, noise=noise, probability={}, changed={}))
-    return found
+        other = by_benchmark.get(own.benchmark)
+        same = other if other and other.facts["id"].equals(own.facts["id"]) else None
+        yield _pair(own, same, slug)
+
+
+def _pair(own: Group, larger: Group | None, slug: str) -> _Pair:
+    """larger: the larger one's group on the same facts, None where it has none."""
+    right = {DENSE: own.right[DENSE]} if DENSE in own.right else {}
+    if larger and slug in larger.right:
+        right[slug] = larger.right[slug]
+    noise = {slug: larger.noise.get(slug, 0.0)} if larger else {}
+    about = own.family, own.model, own.benchmark, own.facts
+    dense = [own, larger] if larger else [own]
+    return _Pair(*about, right, own.majority, own.kind, noise=noise, domain=own.domain, dense=dense)
 
 
 def _variant(weights: Weights) -> str:

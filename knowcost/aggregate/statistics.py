@@ -114,6 +114,11 @@ class Group:
         return bool(self.lead.low[0] > 0)
 
     @property
+    def known(self) -> int:
+        """How many facts the dense model answers right."""
+        return int(self.right[DENSE].sum())
+
+    @property
     def is_never_told(self) -> bool:
         """Whether no model was ever told any of its facts, so that it is a control of others."""
         return bool((self.stated_in == NEVER).all())

@@ -1,9 +1,8 @@
 """The results of LLM-KICK (Jaiswal et al. 2024, "Compressing LLMs: The Truth is Rarely Pure and Never Simple"), as
 claims.
 
-Those that the cells of a run can decide. A variant matches if it
-loses no more than TOLERANCE of the dense accuracy, or of the score that a judge gives the dense model's texts beside
-its own. All are about decoders compressed everywhere.
+Those that the cells of a run can decide. A variant matches if it loses no more than TOLERANCE of the dense accuracy, or
+of the score that a judge gives the dense model's texts beside its own. All are about decoders compressed everywhere.
 """
 
 import functools

@@ -5,14 +5,14 @@ from helpers.groups import group
 from knowcost.aggregate import smaller
 from knowcost.aggregate.smaller import Sizes
 from knowcost.aggregate.verdicts import verdicts
-from knowcost.papers.claim import HOLDS, NOT_RUN
+from knowcost.papers.claim import FAILS, HOLDS, NOT_RUN
 from knowcost.papers.llm_kick.claims import CLAIMS
 
 (CLAIM,) = (claim for claim in CLAIMS if claim.id == "kick_smaller_dense")
 HALF, MOST = "wanda-50@overall", "wanda-80@overall"
 SIZES = Sizes({"small": "s", "large": "s", "other": "t"}, {(name, "dense"): count for name, count in
               (("small", 40_000_000), ("large", 100_000_000), ("other", 10_000_000))})  # fmt: skip
-REMOVED = {("large", HALF): 45.0, ("large", MOST): 72.0}  # 55 and 28 million are left
+REMOVED = {("large", HALF): 52.0, ("large", MOST): 72.0}  # 48 and 28 million are left
 
 
 def groups(small, large, **more):
@@ -28,7 +28,7 @@ def test_the_larger_one_is_taken_where_it_has_as_many_weights_as_the_smaller_or_
     ((slug, compared),) = made
     assert slug == HALF and compared.models == 1 and compared.facts == 20
     assert compared.mean.points.value == pytest.approx(50)  # 15 of 20 against 5 of 20
-    assert compared.words == "large with everything pruned (Wanda), 55 million weights left, against small"
+    assert compared.words == "large with everything pruned (Wanda), 48 million weights left, against small"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_the_larger_one_is_taken_where_it_has_as_many_weights_as_the_smaller_or_
         ({"small": "s", "large": "t"}, REMOVED),
         ({}, REMOVED),
         ({"small": "s", "large": "s"}, {("large", MOST): 72.0}),  # too few weights left for a fair comparison
+        ({"small": "s", "large": "s"}, {("large", HALF): 45.0}),  # 55 million are more than 40 and a quarter of it
         ({"small": "s", "large": "s"}, {}),
     ],
 )
@@ -59,3 +60,22 @@ def test_facts_that_only_one_was_asked_are_not_compared():
     asked[0].facts["id"] = [f"another {i}" for i in range(20)]
     (made,) = smaller.comparisons(CLAIM, asked, SIZES, REMOVED)
     assert made[1].missing == [f"small {HALF} on b"] and made[1].models == 0
+
+
+def test_what_the_larger_one_alone_knows_counts_too():
+    asked = groups("0000", {HALF: "1110"})
+    (row,) = verdicts(asked, [CLAIM], 1, REMOVED, sizes=SIZES)[0].to_dict("records")
+    assert (row["verdict"], row["estimate"], row["left_out"]) == (FAILS, -75, "")
+
+
+def test_what_neither_knows_is_left_out():
+    asked = groups("0000", {"dense": "0000", HALF: "1000"})
+    (made,) = smaller.comparisons(CLAIM, asked, SIZES, REMOVED)
+    assert made[1].left_out == ["small on b: not shown to know anything there"] and made[1].models == 0
+
+
+def test_a_smaller_one_that_was_not_asked_is_missing():
+    asked = groups("1111", {HALF: "0000"})
+    del asked[0].right["dense"]
+    (made,) = smaller.comparisons(CLAIM, asked, SIZES, REMOVED)
+    assert made[1].missing == ["small dense on b"]

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from knowcost.aggregate import FULL_WEIGHT, tables
+from knowcost.aggregate import tables
 from knowcost.draw import CLAIMS
+from knowcost.draw.averaging import Subject
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.style import COLOURS, GREY, MARKERS, finish, label, panels, widen
+from knowcost.draw.style import COLOURS, GREY, LOOKS, MARKERS, aside, finish, hold, label, panels, widen
 from knowcost.draw.words import RARE_FIRST
 from knowcost.papers.claim import DECIDED, FAILS_IN_PART, HOLDS_IN_PART, UNSURE
 from knowcost.papers.cost_of_compression.claims import PAPER
@@ -35,6 +37,9 @@ TITLES = {
     "popularity": "by popularity",
 }
 SHARES = {"forgotten_percent": "-", "net_percent": "--"}  # as they are, and among facts known equally firmly
+ENDS = ["forgotten_low", "forgotten_high"]
+MEANS = [*SHARES, *ENDS]
+FEWEST = 20  # known facts of which a quarter is drawn
 WORTH = 5  # percent of the known facts that pruning everything should have cost, to see which went first
 
 
@@ -63,11 +68,13 @@ def _caption(rows: pd.DataFrame) -> str:
 def _verdicts(rows: pd.DataFrame, title: str) -> Figure:
     sentences = list(dict.fromkeys(rows["sentence"]))
     families = _families(rows)
-    figure = Figure(figsize=(8.6, 1.7 + 0.56 * len(sentences)), layout="constrained")
+    words = [textwrap.fill(sentence.rstrip("."), 46) for sentence in sentences]
+    most = max(text.count("\n") for text in words) + 1
+    height = max(0.56, 0.16 * most + 0.2, 0.17 * len(families))  # inches of a finding
+    figure = Figure(figsize=(8.6, 1.7 + height * len(sentences)), layout="constrained")
     axis = figure.subplots()
     axis.axvline(0, color="#444444", linewidth=1)
     _dots(axis, rows, sentences, families)
-    words = [textwrap.fill(sentence.rstrip("."), 46) for sentence in sentences]
     axis.set(yticks=range(len(sentences)), yticklabels=words, ylim=(len(sentences) - 0.4, -0.6))
     axis.set_xscale("symlog", linthresh=1, linscale=0.8)
     reach = max(1.5, 1.3 * np.abs(rows[["low", "high"]].to_numpy()).max())
@@ -107,37 +114,49 @@ def _handles(families: Sequence[str]) -> list[Artist]:
     ]
 
 
-def first(forgotten_by: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
+def first(forgotten_by: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Share forgotten by quartile of confidence, of answer frequency and of popularity, a line per scope, for magnitude
     pruning at the lowest level at which pruning everything cost WORTH percent of the known facts (else the highest
-    level)."""
+    level). Quarters of fewer than FEWEST known facts are left out; nothing, or a sentence, where there is nothing to
+    see."""
     rows = _pruned(forgotten_by)
     if rows.empty:
         return  # nothing pruned, or nothing known
     level = _telling(rows)
     rows = rows[rows["level"] == level]
-    parts = rows.groupby(["by", "scope", "model", "benchmark"])["part"].transform("nunique")
-    rows = rows[parts == 4]  # with fewer, the mean of a quarter would be over other benchmarks than its neighbour's
-    means = _over_benchmarks(rows).groupby(["by", "scope", "part"])[list(SHARES)].mean().reset_index()
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows, *ENDS])))
+    whole = rows.groupby(["by", "scope", "model", "benchmark"])
+    enough = (whole["part"].transform("nunique") == 4) & (whole["known"].transform("min") >= FEWEST)
+    rows = rows[enough]  # else the mean of a quarter would be over other benchmarks than its neighbour's
+    means = _over_benchmarks(rows).groupby(["by", "scope", "part"])[MEANS].mean().reset_index()
     shown = [by for by in PARTS if by in set(means["by"])]
-    if not shown:
+    title = subject.title(f"What is forgotten first, {percent_words(level)} pruned")
+    if not shown or means["forgotten_percent"].max() <= subject.margin:
+        yield subject.drawn("forgotten_first", title, _nothing(means), None)
         return
-    title = f"What is forgotten first, {percent_words(level)} pruned: {LABELS[family]} models"
     quarters = " or ".join(_QUARTERS[by] for by in shown)
     caption = (
         f"Facts that the dense model knew, in quarters by {quarters}: the share that magnitude pruning by "
-        f"{percent_words(level)} made it forget, mean over benchmarks (those of fewer than {FULL_WEIGHT} known facts "
-        "weigh less), then models. Benchmarks whose facts do not make four quarters are left out. "
-        f"{_falling(means, shown)}"
+        f"{percent_words(level)} made it forget, mean over benchmarks, then models. Benchmarks without four quarters "
+        f"of at least {FEWEST} known facts are left out. {_falling(means, shown)}"
     )
-    yield Drawn(f"forgotten_first_{family}", title, caption + who, _quarters(means, shown, title), family)
+    yield subject.drawn("forgotten_first", title, caption, _quarters(means, shown, title))
+
+
+def _nothing(means: pd.DataFrame) -> str:
+    """Why nothing is drawn, a sentence."""
+    if means.empty:
+        return f"Nothing is drawn: no benchmark has four quarters of at least {FEWEST} known facts. "
+    return f"Nothing is drawn: no quarter of the known facts lost more than {means['forgotten_percent'].max():.1f}%. "
 
 
 def _falling(means: pd.DataFrame, shown: Sequence[str]) -> str:
-    """What falling lines would mean, and where the intervals are, which these lines have not."""
+    """What falling lines would mean, and what their intervals are."""
     net = means["net_percent"].notna().groupby(means["by"]).any()
     first = " or ".join(_FIRST[by] for by in shown)
-    words = f"A line that falls would mean that what {first} goes first; lines have no intervals here. "
+    words = f"A line that falls would mean that what {first} goes first. "
+    if means["forgotten_low"].notna().any():
+        words += "Lines through dots: the 95% intervals of single benchmarks, averaged; those of means are no wider. "
     if not net.any():
         return words
     where = "" if net.all() else ", where there is one"
@@ -148,14 +167,10 @@ def _falling(means: pd.DataFrame, shown: Sequence[str]) -> str:
 
 
 def _over_benchmarks(rows: pd.DataFrame) -> pd.DataFrame:
-    """A model's mean over benchmarks, which weigh by what is known there."""
-    keys = ["by", "scope", "model"]
-    weight = (rows.groupby([*keys, "benchmark"])["known"].transform("sum") / FULL_WEIGHT).clip(upper=1)
-    weighed = rows.assign(weight=weight, **{name: rows[name] * weight for name in SHARES})
-    sums = weighed.groupby([*keys, "part"])[["weight", *SHARES]].sum(min_count=1)
-    known = weighed.groupby([*keys, "part"])[list(SHARES)].count()
-    whole = known.eq(known["forgotten_percent"], axis=0)  # a mean over fewer benchmarks would not compare
-    return sums[list(SHARES)].div(sums["weight"], axis=0).where(whole)
+    """A model's mean over benchmarks."""
+    found = rows.groupby(["by", "scope", "model", "part"])[MEANS]
+    known = found.count()
+    return found.mean().where(known.eq(known["forgotten_percent"], axis=0))  # of fewer benchmarks it would not compare
 
 
 def _telling(rows: pd.DataFrame) -> float:
@@ -190,13 +205,19 @@ def _pruned(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _quarters(means: pd.DataFrame, shown: Sequence[str], title: str) -> Figure:
-    figure, axes = panels(len(shown), 3, (3.2, 3.2) if len(shown) > 2 else (4.4, 3.4), sharey=True)
+    size = {1: (7.9, 3.4), 2: (4.4, 3.4)}.get(len(shown), (3.2, 3.2))
+    figure, axes = panels(len(shown), 3, size, sharey=True)
     scopes = [scope for scope in COLOURS if scope in set(means["scope"])]
     for axis, by in zip(axes, shown, strict=True):
-        for scope in scopes:
+        for place, scope in enumerate(scopes):
             rows = means[(means["by"] == by) & (means["scope"] == scope)].sort_values("part")
-            style = {"color": COLOURS[scope], "clip_on": False}
+            style: dict[str, Any] = {"color": COLOURS[scope], "transform": aside(axis, place, len(scopes))}
+            axis.vlines(
+                rows["part"], rows["forgotten_low"].clip(lower=0), rows["forgotten_high"], **style, linewidth=1.1
+            )
+            style["clip_on"] = False
             axis.plot(rows["part"], rows["forgotten_percent"], **style, marker=MARKERS[scope], markersize=7)
+            hold(axis, rows["part"], rows[["forgotten_percent", *ENDS]].max(axis=1))
             if rows["net_percent"].notna().any():
                 axis.plot(rows["part"], rows["net_percent"], **style, linestyle=SHARES["net_percent"], linewidth=1)
         least, most = PARTS[by].split("|")
@@ -214,38 +235,56 @@ def _quarters(means: pd.DataFrame, shown: Sequence[str], title: str) -> Figure:
 
 
 def one_scale(scores: pd.DataFrame) -> Iterator[Drawn]:
-    """Accuracy against sparsity of everything, a line per family, a panel per benchmark that as many families as any
+    """Accuracy against sparsity of everything, a line per model, a panel per benchmark that as many families as any
     were asked. Yields nothing where no two families share a benchmark."""
     rows = scores[(scores["method"].isin([DENSE, "magnitude"])) & scores["experiment"].isin([DENSE, "prune"])]
     rows = rows[(rows["experiment"] == DENSE) | (rows["scope"] == "overall")].assign(level=rows["level"].fillna(0))
     shared = rows.groupby("benchmark")["family"].transform("nunique")
-    rows = rows[(shared > 1) & (shared == shared.max())]
-    if rows["level"].nunique() < 2:
+    rows = rows[(shared > 1) & (shared == shared.max()) & rows["accuracy"].notna()]
+    rows = rows[rows.groupby(["benchmark", "model"])["level"].transform("nunique") > 1]
+    if rows.groupby("benchmark")["family"].nunique().max() != shared.max():
         return
     title, names = "All families on one scale", ", ".join(rows["benchmark"].unique())
     caption = (
         f"The same facts with the same candidates ({names}), asked of {len(_families(rows))} families: the share "
-        "for which a model finds the right one likeliest, mean over a family's models, when everything is pruned."
+        "for which a model finds the right one likeliest, when everything is pruned, a line for each model. Lines "
+        "through dots: 95% intervals of what was lost."
     )
     if rows["majority"].notna().any():
         caption += " Dashed: a model that always gives the most frequent answer."
     yield Drawn("one_scale", title, caption, _one_scale(rows, title))
 
 
+def _looks(rows: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """{model: its family's colour, and a marker that tells it from the family's others}."""
+    families = rows.drop_duplicates("model").set_index("model")["family"]
+    looks: dict[str, tuple[str, str]] = {}
+    for family, models in families.groupby(families, sort=False):
+        own = FAMILY_MARKERS[str(family)]
+        markers = [own, *(marker for _, marker in LOOKS if marker != own)]
+        looks |= {str(m): (FAMILY_COLOURS[str(family)], markers[n % len(markers)]) for n, m in enumerate(models.index)}
+    return looks
+
+
 def _one_scale(rows: pd.DataFrame, title: str) -> Figure:
-    names = list(rows["benchmark"].unique())
+    names, looks = list(rows["benchmark"].unique()), _looks(rows)
     figure, axes = panels(len(names), 2, (7.9, 4.4) if len(names) == 1 else (4.4, 3.4), sharey=True)
     for axis, name in zip(axes, names, strict=True):
         of_name = rows[rows["benchmark"] == name]
-        for family in of_name["family"].unique():
-            means = 100 * of_name[of_name["family"] == family].groupby("level")["accuracy"].mean()
-            colour, marker = FAMILY_COLOURS[family], FAMILY_MARKERS[family]
-            axis.plot(means.index, means, clip_on=False, color=colour, marker=marker, markersize=7)
+        for place, (model, look) in enumerate(looks.items()):
+            mine = of_name[of_name["model"] == model].sort_values("level")
+            style: dict[str, Any] = {"color": look[0], "clip_on": False, "transform": aside(axis, place, len(looks))}
+            low, high = (100 * mine["dense_accuracy"] - mine[f"drop_{end}"] for end in ("high", "low"))
+            axis.vlines(mine["level"], low.clip(lower=0), high.clip(upper=100), **style, linewidth=1.1)
+            axis.plot(mine["level"], 100 * mine["accuracy"], **style, marker=look[1], markersize=6)
+            hold(axis, mine["level"], 100 * mine["accuracy"])
         if of_name["majority"].notna().any():
             axis.axhline(100 * of_name["majority"].mean(), color=GREY, linestyle="--", linewidth=1.2)
         axis.set(title="" if len(names) == 1 else name, ylim=(0, 100))
     label(axes, "sparsity of everything (% of weights)", "facts right (%)")
-    handles = _handles(_families(rows))
+    handles: list[Artist] = [
+        Line2D([], [], color=colour, marker=marker, label=model) for model, (colour, marker) in looks.items()
+    ]
     if rows["majority"].notna().any():
         handles.append(Line2D([], [], color=GREY, linestyle="--", label="majority baseline"))
     finish(figure, axes, title, handles)

@@ -18,6 +18,7 @@ from knowcost.common import seal
 from knowcost.common.files import write_json
 from knowcost.draw import (
     INDEX,
+    averaging,
     costs,
     findings,
     forget_knowledge,
@@ -30,7 +31,6 @@ from knowcost.draw import (
     strengths,
     written,
 )
-from knowcost.draw.averaging import alike
 from knowcost.draw.cells import cells_of, setting
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import STYLE, save
@@ -81,9 +81,12 @@ def _of_family(data: Mapping[str, pd.DataFrame], family: str, margin: float) -> 
     mine["scores"] = mine["scores"][[not is_published(name) for name in mine["scores"]["benchmark"]]]
     who = setting(mine["scores"], mine["phrasings"])
     yield from methods.figures(mine, family, who, margin)
-    yield from strengths.hidden(mine["drops"], family, who)
-    yield from costs.figures(cells_of(mine), family, costs.Study(who, margin, alike(mine["parameters"])))
-    yield from findings.first(mine["forgotten_by"], family, who)
+    subjects = averaging.subjects(mine, family, who, margin)
+    for subject in subjects:
+        yield from strengths.hidden(averaging.drops_of(mine, subject), subject)
+    yield from costs.figures(cells_of(mine), family, costs.Study(who, margin, averaging.alike(mine["parameters"])))
+    for subject in subjects:
+        yield from findings.first(averaging.own(mine["forgotten_by"], subject), subject)
     yield from perplexity.against(mine, family, who)
     yield from recovered.figures(mine, family, who)
     yield from forget_knowledge.figures(mine, family, who)

@@ -2,8 +2,8 @@
 lost, and the answers that flipped."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -12,18 +12,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from knowcost.aggregate import rule
+from knowcost.draw.averaging import Subject
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import (
     COLOURS,
     LOOKS,
     MARKERS,
     SIZE,
+    aside,
     decided_in_words,
     dot_handles,
     dots,
     finish,
+    hold,
     label,
     panels,
+    ticks,
     widen,
 )
 from knowcost.draw.words import everything, interval
@@ -45,6 +49,8 @@ FLIPS = {
     "changed": (":", "wrong to another wrong"),
 }
 LINES = {"-": "solid", "--": "dashed", ":": "dotted"}
+LOSSES = ("drop", "probability", "forgotten")  # what of a variant would be worth a picture
+Flips: TypeAlias = Mapping[str, tuple[str, str]]  # those of FLIPS that are drawn
 
 
 @dataclass(frozen=True)
@@ -56,18 +62,48 @@ class Line:
     rows: pd.DataFrame
 
 
-def hidden(drops: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
+def hidden(drops: pd.DataFrame, subject: Subject) -> Iterator[Drawn]:
     """Two rows of panels: the scopes under magnitude pruning, and everything by method, where there are others with
-    levels. Nothing without probabilities. drops: the table, of one family; who: the end of the caption."""
+    levels. Nothing without probabilities, and a sentence where one number or none is worth a picture. drops: the table
+    of a family's means, or of one of its models."""
     pruned = drops[(drops["experiment"] == "prune") & (drops["grouping"] == GROUPINGS[0])]
     pruned = pruned[pruned["probability_points"].notna()].sort_values("level")
     by_scope, by_method = _scopes(pruned), _methods(pruned)
     rows = [each for each in (by_scope, by_method) if each]
     if not rows:
         return
-    title = f"What accuracy hides: {LABELS[family]} models"
     shown = pd.concat([line.rows for lines in rows for line in lines]).drop_duplicates("variant")
-    yield Drawn(f"hidden_{family}", title, _caption(shown, rows) + who, _draw(rows, shown, title), family)
+    title, flips = subject.title("What accuracy hides"), _flips_of(shown, subject.margin)
+    if len(shown) == 1 or _most(shown, LOSSES) <= subject.margin:
+        yield subject.drawn("hidden", title, _in_words(shown), None)
+        return
+    caption = _caption(shown, rows, flips) + _left_out(shown, flips)
+    yield subject.drawn("hidden", title, caption, _draw(rows, shown, flips, title))
+
+
+def _most(shown: pd.DataFrame, names: Iterable[str]) -> float:
+    """The most points that any of these variants has of any of these, nan of none."""
+    return float(shown.reindex(columns=[f"{name}_points" for name in names]).abs().max().max())
+
+
+def _in_words(shown: pd.DataFrame) -> str:
+    """What a figure would show of one variant, or of nothing, a sentence."""
+    if len(shown) == 1:
+        row = shown.iloc[0]
+        numbers = {name: (row[f"{name}_points"], row[f"{name}_low"], row[f"{name}_high"]) for name in LOSSES[:2]}
+        said = [f"{interval(*found)} of {'accuracy' if name == 'drop' else name}" for name, found in numbers.items()]
+        return f"Of {in_words(row['variant'])}, the one sparsity that was run, {' and '.join(said)} were lost. "
+    return (
+        f"Nothing is drawn: of {len(shown)} variants none lost more than {_most(shown, LOSSES):.1f} points of accuracy "
+        "or probability, or flipped more answers than that from right to wrong. "
+    )
+
+
+def _left_out(shown: pd.DataFrame, flips: Flips) -> str:
+    """Which ways to flip are so rare that they are not drawn, a sentence."""
+    rare = [name for name in FLIPS if name not in flips and _most(shown, [name]) >= 0]
+    words = " or ".join(FLIPS[name][1] for name in rare)
+    return f"From {words} at most {_most(shown, rare):.1f}% flipped, which is not drawn. " if rare else ""
 
 
 def _scopes(pruned: pd.DataFrame) -> list[Line]:
@@ -92,20 +128,24 @@ def _methods(pruned: pd.DataFrame) -> list[Line]:
     return lines
 
 
-def _draw(rows: Sequence[Sequence[Line]], shown: pd.DataFrame, title: str) -> Figure:
+def _draw(rows: Sequence[Sequence[Line]], shown: pd.DataFrame, flips: Flips, title: str) -> Figure:
     figure, axes = panels(3 * len(rows), 3, (3.2, 2.9), sharex=True, sharey=True)
     for number, axis in enumerate(axes):
         name, lines = list(TITLES)[number % 3], rows[number // 3]
-        for line in lines:
-            _flips(axis, line) if name == "flips" else _lost(axis, line, name)
+        for place, line in enumerate(lines):
+            moved = replace(line, style={**line.style, "transform": aside(axis, place, len(lines))})
+            if name == "flips":
+                _flips(axis, moved, flips)
+            else:
+                _lost(axis, moved, name)
         axis.set_title(TITLES[name] if number < 3 else "")
-        axis.set_xticks(sorted({0, *shown["level"]}))
+        ticks(axis, {0, *shown["level"]}, 3.2)
     widen(axes[0], "y")
     label(axes, "sparsity (% of the scope's weights)", "")
     named = {line.words: line.style for of_row in rows for line in of_row}
     handles: list[Artist] = [Line2D([], [], **style, markersize=SIZE, label=words) for words, style in named.items()]
     handles += dot_handles([*shown["decision"], *shown["probability_decision"]])
-    handles += [Line2D([], [], color="black", linestyle=dash, label=words) for dash, words in _flips_of(shown).values()]
+    handles += [Line2D([], [], color="black", linestyle=dash, label=words) for dash, words in flips.values()]
     finish(figure, axes, title, handles)
     return figure
 
@@ -114,11 +154,7 @@ def _lost(axis: Axes, line: Line, name: str) -> None:
     """What was lost, from the dense model's nothing on, with the 95% intervals as a band."""
     points, low, high = (line.rows[f"{name}_{which}"] for which in ("points", "low", "high"))
     _path(axis, line, points, "-")
-    if len(line.rows) > 1:
-        band = [0, *line.rows["level"]], [0, *low], [0, *high]
-        axis.fill_between(*band, color=line.style["color"], alpha=0.15, linewidth=0)
-    else:
-        axis.vlines(line.rows["level"], low, high, color=line.style["color"])
+    _interval(axis, line, low, high)
     decisions = line.rows["decision" if name == "drop" else f"{name}_decision"]
     dots(axis, line.rows["level"], points, decisions, line.style)
 
@@ -126,50 +162,61 @@ def _lost(axis: Axes, line: Line, name: str) -> None:
 def _path(axis: Axes, line: Line, values: Iterable[float], dash: str) -> None:
     """A line from the dense model on; a lone level has none, since what lies between is not known."""
     if len(line.rows) > 1:
-        axis.plot([0, *line.rows["level"]], [0, *values], color=line.style["color"], linestyle=dash)
+        style = {name: line.style[name] for name in ("color", "transform")}
+        axis.plot([0, *line.rows["level"]], [0, *values], linestyle=dash, **style)
+    hold(axis, [0, *line.rows["level"]], [0, *values])
 
 
-def _flips(axis: Axes, line: Line) -> None:
-    for name, (dash, _) in _flips_of(line.rows).items():
-        values = line.rows[f"{name}_points"]
-        _path(axis, line, values, dash)
-        if len(line.rows) == 1:
-            axis.plot(line.rows["level"], values, linestyle="", markersize=4, **line.style)
+def _interval(axis: Axes, line: Line, low: pd.Series, high: pd.Series) -> None:
+    style = {name: line.style[name] for name in ("color", "transform")}
+    if len(line.rows) > 1:
+        axis.fill_between([0, *line.rows["level"]], [0, *low], [0, *high], alpha=0.15, linewidth=0, **style)
+    else:
+        axis.vlines(line.rows["level"], low, high, **style)
+    for end in (low, high):
+        hold(axis, line.rows["level"], end)
 
 
-def _flips_of(rows: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Those of FLIPS of which there are numbers; of lone levels, which are dots, the first."""
-    known = {
-        name: look for name, look in FLIPS.items() if rows.get(f"{name}_points", pd.Series(dtype=float)).notna().any()
-    }
+def _flips(axis: Axes, line: Line, flips: Flips) -> None:
+    """Of a lone level, whose dots cannot be dashed, the first way alone."""
+    for name, (dash, _) in list(flips.items())[: None if len(line.rows) > 1 else 1]:
+        points, low, high = (line.rows[f"{name}_{which}"] for which in ("points", "low", "high"))
+        _path(axis, line, points, dash)
+        _interval(axis, line, low, high)
+        axis.plot(line.rows["level"], points, linestyle="", markersize=4, **line.style)
+
+
+def _flips_of(rows: pd.DataFrame, margin: float) -> Flips:
+    """Those of FLIPS of which there are numbers that pass the margin, the first in any case; of lone levels, which are
+    dots, the first."""
+    known = {name: look for name, look in FLIPS.items() if _most(rows, [name]) > margin or name == LOSSES[2]}
     return known if rows.duplicated(["method", "scope"]).any() else dict(list(known.items())[:1])
 
 
-def _caption(shown: pd.DataFrame, rows: Sequence[Sequence[Line]]) -> str:
+def _caption(shown: pd.DataFrame, rows: Sequence[Sequence[Line]], flips: Flips) -> str:
     """What is shown, and how often accuracy does not show what the probability does."""
     names = [line.words for lines in rows for line in lines]
     what = "magnitude pruning of each scope" if MAGNITUDE in set(shown["method"]) else ""
     others = "everything pruned by each method" if any(":" in name for name in names) else ""
     where = ", and below ".join(filter(None, (what, others)))
     whole = everything(shown["method"].unique()) if WHOLE in set(shown["scope"]) else ""
-    flips = "; ".join(f"{LINES[dash]}: {words}" for dash, words in _flips_of(shown).values())
+    ways = "; ".join(f"{LINES[dash]}: {words}" for dash, words in flips.values())
     return (
         f"Left, the accuracy lost; in the middle, the probability that was lost of the right answer (among the choices "
-        f"where there are choices); right, the share of facts whose answer flipped ({flips}). Means over benchmarks, "
-        f"then models, over sparsity: {where}. {_intervals([line for lines in rows for line in lines])}"
+        f"where there are choices); right, the share of facts whose answer flipped ({ways}). Means over benchmarks, "
+        f"then models, over sparsity: {where}. {_intervals([line for lines in rows for line in lines], flips)}"
         f"{decided_in_words([*shown['decision'], *shown['probability_decision']])}{whole}{_most_hidden(shown)}"
     )
 
 
-def _intervals(lines: Sequence[Line]) -> str:
+def _intervals(lines: Sequence[Line], flips: Flips) -> str:
     """What bands and lone markers are, of those that are there."""
     banded = [line for line in lines if len(line.rows) > 1 and _has_interval(line)]
     lone = [line for line in lines if len(line.rows) == 1]
-    words = "Bands, left and in the middle: 95% intervals. " * bool(banded)
+    words = "Bands: 95% intervals. " * bool(banded)
     if lone:
-        through = ", with its 95% interval left and in the middle" * any(map(_has_interval, lone))
-        ways = dict.fromkeys(way for line in lone for _, way in _flips_of(line.rows).values())
-        words += f"A lone marker: the one sparsity that was run{through}; right: from {' or '.join(ways)}. "
+        through = ", with its 95% interval" * any(map(_has_interval, lone))
+        words += f"A lone marker: the one sparsity that was run{through}; right: from {next(iter(flips.values()))[1]}. "
     return words
 
 

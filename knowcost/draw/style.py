@@ -3,7 +3,6 @@
 Colours belong to scopes (after Okabe and Ito, told apart by colour-blind readers; markers double them).
 """
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -13,9 +12,8 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
-from matplotlib.textpath import TextPath
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from knowcost.aggregate import rule
@@ -99,24 +97,23 @@ def finish(figure: Figure, axes: Sequence[Axes] | np.ndarray, title: str, handle
 def wrapped(text: str, inches: float, size: float, bold: bool = False) -> str:
     """Text in lines that are no wider than `inches`, unless a word is; size: of the letters, in points. Lines that it
     has are kept."""
-    font = FontProperties(weight="bold" if bold else "normal")
-    lines = [_wrapped(line, 72 * inches, size, font) for line in text.split("\n")]
-    return "\n".join(lines)
+    return "\n".join(_wrapped(line, 72 * inches, size, bold) for line in text.split("\n"))
 
 
-def _wrapped(line: str, points: float, size: float, font: FontProperties) -> str:
-    letters = len(line)
-    while letters > 1:
-        made = textwrap.wrap(line, letters, break_long_words=False, break_on_hyphens=False)
-        if max(width(each, size, font) for each in made) <= points or len(made) == len(line.split()):
-            return "\n".join(made)
-        letters = min(letters - 1, max(map(len, made)) - 1)
-    return line
+def _wrapped(line: str, points: float, size: float, bold: bool) -> str:
+    made: list[str] = []
+    for word in line.split():
+        longer = f"{made[-1]} {word}" if made else word
+        made[-1:] = [longer] if not made or width(longer, size, bold) <= points else [made[-1], word]
+    return "\n".join(made)
 
 
-def width(text: str, size: float, font: FontProperties | None = None) -> float:
+def width(text: str, size: float, bold: bool = False) -> float:
     """Of a line of text, in points."""
-    return float(TextPath((0, 0), text, size, prop=font or FontProperties()).get_extents().width)
+    font = get_font(findfont(FontProperties(weight="bold" if bold else "normal")))
+    font.set_size(size, 72)
+    font.set_text(text)
+    return font.get_width_height()[0] / 64
 
 
 def aside(axis: Axes, number: int, count: int) -> Transform:

@@ -1,5 +1,6 @@
 """What accuracy hides: which variants are joined, with which bands, and what the caption says of them."""
 
+from itertools import pairwise
 from math import nan
 
 import matplotlib
@@ -8,8 +9,10 @@ import pytest
 from helpers.plotted import dots, points
 
 from knowcost.aggregate import rule, tables
-from knowcost.draw import strengths
+from knowcost.draw import averaging, strengths
 from knowcost.draw.style import COLOURS, STYLE
+
+SUBJECT = averaging.Subject("encoder", "Who.", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +46,7 @@ ROWS = [
 
 
 def hidden(rows):
-    return list(strengths.hidden(pd.DataFrame(rows), "encoder", "Who."))
+    return list(strengths.hidden(pd.DataFrame(rows), SUBJECT))
 
 
 def test_losses_over_sparsity_by_scope_and_by_method():
@@ -75,10 +78,10 @@ def test_bands_are_the_intervals_and_dots_the_decisions():
 def test_flips_have_a_line_for_each_way():
     (made,) = hidden(ROWS)
     lines = [(line.get_color(), line.get_linestyle(), list(line.get_ydata())) for line in made.figure.axes[2].lines]
-    whole = [(dash, values) for colour, dash, values in lines if colour == COLOURS["overall"]]
+    whole = [(dash, values) for colour, dash, values in lines if colour == COLOURS["overall"] and dash != "None"]
     assert whole == [("-", pytest.approx([0, 0.55, 22])), ("--", pytest.approx([0, 0.05, 2]))]
     assert "(solid: right to wrong; dashed: wrong to right)" in made.caption
-    (made,) = hidden([each | {"changed_points": 7.0} for each in ROWS])
+    (made,) = hidden([each | {"changed_points": 7.0, "changed_low": 6.0, "changed_high": 8.0} for each in ROWS])
     dotted = [list(line.get_ydata()) for line in made.figure.axes[2].lines if line.get_linestyle() == ":"]
     assert dotted == [[0, 7, 7]] * 2
     assert "; dotted: wrong to another wrong)" in made.caption
@@ -94,27 +97,58 @@ def test_the_caption_says_how_much_accuracy_does_not_show():
     (made,) = hidden([*ROWS[:3], row("magnitude-60@attention", 1.0, 14.0, rule.SMALL)])
     words = "1 of the 4 variants shown is found to cost probability, but not accuracy. The largest such loss: attention"
     assert f"{words} pruned by 20%, " in made.caption  # by 60% accuracy is lost too, if little
-    (made,) = hidden([ROWS[0] | {"drop_points": nan, "decision": rule.NOTHING}])
+    (made,) = hidden([row | {"drop_points": nan, "decision": rule.NOTHING} for row in ROWS[:2]])
     assert "such loss" not in made.caption  # accuracy hides nothing where nothing is known of it
-    (made,) = hidden(ROWS[:1])
+    (made,) = hidden(ROWS[:2])
     assert "such loss" not in made.caption and len(made.figure.axes) == 3
 
 
+def test_one_variant_and_nothing_lost_are_sentences():
+    (made,) = hidden(ROWS[:1])
+    assert made.figure is None and made.caption == (
+        "Of everything pruned by 60%, the one sparsity that was run, 20.0 points (18.0 to 22.0) of accuracy and "
+        "40.0 points (38.0 to 42.0) of probability were lost. Who."
+    )
+    (made,) = hidden([row(f"magnitude-{n}@overall", 0.5, -0.9) for n in (20, 60)])
+    assert made.figure is None and "of 2 variants none lost more than 0.9 points of accuracy or" in made.caption
+    (made,) = hidden([row("magnitude-20@overall", 0.5, 0.5), row("magnitude-60@overall", 0.5, 1.1)])
+    assert made.figure
+
+
+def test_ways_to_flip_that_are_rare_are_not_drawn_but_said():
+    (made,) = hidden([row("magnitude-20@overall", 2.0, 2.0), row("magnitude-60@overall", 9.0, 9.0)])
+    assert {line.get_linestyle() for line in made.figure.axes[2].lines} == {"-", "None"}
+    assert "(solid: right to wrong)" in made.caption
+    assert "From wrong to right at most 0.9% flipped, which is not drawn. " in made.caption
+
+
+def test_flips_have_bands_and_numbers_of_levels_do_not_overlap():
+    (made,) = hidden([row(f"magnitude-{n}@overall", float(n), 9.0) for n in (10, 55, 60, 63, 65, 70, 80)])
+    accuracy, _, flips = made.figure.axes
+    box = flips.collections[0].get_paths()[0].get_extents()
+    assert (box.ymin, box.ymax) == (0, pytest.approx(90))  # 1.1 times 80, and 2
+    made.figure.draw_without_rendering()
+    labels = [label for label in accuracy.get_xticklabels() if label.get_text()]
+    boxes = [label.get_window_extent() for label in labels]
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
+    assert labels[0].get_text() == "0" and labels[-1].get_text() == "80"
+
+
 def test_the_caption_says_what_bands_and_lone_markers_are_where_there_are_any():
-    bands, lone = "Bands, left and in the middle: 95% intervals. ", "A lone marker: the one sparsity that was run"
+    bands, lone = "Bands: 95% intervals. ", "A lone marker: the one sparsity that was run"
     (made,) = hidden(ROWS)
-    assert f"{bands}{lone}, with its 95% interval left and in the middle; right: from right to wrong. " in made.caption
+    assert f"{bands}{lone}, with its 95% interval; right: from right to wrong. " in made.caption
     (made,) = hidden(ROWS[:2])
     assert bands in made.caption and lone not in made.caption
     none = {f"{name}_{end}": nan for name in ("drop", "probability") for end in ("low", "high")}
-    (made,) = hidden([ROWS[0] | none])
+    (made,) = hidden([ROWS[0] | none, ROWS[4] | none])
     assert bands not in made.caption and f"{lone}; right: from right to wrong. " in made.caption
 
 
 def test_without_probabilities_there_is_no_figure():
     assert not hidden([row(each["variant"], 1.0, nan, probable="") for each in ROWS])
     assert not hidden([row("int8@overall", 1.0, 1.0)])
-    assert not list(strengths.hidden(pd.DataFrame(ROWS).iloc[:0], "encoder", ""))
+    assert not list(strengths.hidden(pd.DataFrame(ROWS).iloc[:0], SUBJECT))
 
 
 def test_a_study_of_another_method_alone_has_its_row():
@@ -128,6 +162,6 @@ def test_one_cluster_has_no_band_and_is_decided_by_nothing():
     (made,) = hidden([one, one | tables.describe("magnitude-60@overall")])
     made.figure.draw_without_rendering()
     assert set(dots(made.figure.axes[0]).values()) == {"hollow"}
-    (made,) = hidden([one])
+    (made,) = hidden([one, one | tables.describe("wanda-20@overall")])
     made.figure.draw_without_rendering()
     assert "(solid: right to wrong)" in made.caption  # dots cannot be dashed

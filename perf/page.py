@@ -8,14 +8,12 @@ shown, frames while the table is scrolled from end to end, and what the tab's he
 """
 
 import argparse
-import shutil
 import tempfile
 from pathlib import Path
 
 from helpers import browsing, explored
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 # Each state is set, and waited for until the browser has painted what follows from it.
 SHOWN = """async (changes) => {
@@ -71,8 +69,7 @@ def main():
     path = browsing.alone(work, index, made, limit=10**9)
     print(f"{given.facts:,} facts x {given.variants} variants: {path.stat().st_size / 1e6:.1f} MB")
     with sync_playwright() as driver:
-        found = next(filter(None, map(shutil.which, NAMES)), None)
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=browsing.chromium(), args=["--no-sandbox"])
         print(f"{browser.browser_type.name} {browser.version}")
         slugs = [variant["slug"] for variant in index["models"][0]["variants"]]
         asked = {"another variant B": {"b": slugs[-1]}, "another variant A": {"a": slugs[1]}} | ASKED

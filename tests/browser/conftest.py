@@ -1,23 +1,20 @@
 """A real browser, where there is one: Chromium, headless."""
 
-import shutil
-
 import pytest
 from helpers import browsing
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
 def browser():
     """One browser for all tests."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright, which drives a browser, is not installed")
-    path = next(filter(None, map(shutil.which, NAMES)), None)
     with api.sync_playwright() as driver:
         try:
-            found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            found = driver.chromium.launch(executable_path=browsing.chromium(), args=["--no-sandbox"])
         except api.Error as error:
-            pytest.skip(f"no browser here: none of {', '.join(NAMES)}, and playwright has none ({str(error)[:60]})")
+            pytest.skip(
+                f"no browser here: none of {', '.join(browsing.NAMES)}, and playwright has none ({str(error)[:60]})"
+            )
         yield found
         found.close()
 

@@ -1,6 +1,7 @@
 """Pages for a real browser: that of a small made-up run, and the explorer alone with whatever data."""
 
 import functools
+import shutil
 from string import Template
 
 import jinja2
@@ -15,6 +16,7 @@ from knowcost.common.files import write_json
 from knowcost.report import page, scripts
 from knowcost.report.explored import LIMIT
 
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CONFIG = {"score": {"int8_activations": "batch"}, "study": {"tolerance": 0.05, "margin": 1}}
 MODELS = {"bert": "encoder", "llama": "decoder"}  # two benchmarks each
 LINKED = {"m": "llama", "b": "int8@overall"}  # what a point of the run's figure leads to
@@ -37,6 +39,11 @@ ALONE = Template("""<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="$policy">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>alone</title><style>$style</style></head>
 <body><main><h1>Alone</h1>$explorer$more</main>$data<script>$script</script></body></html>""")
+
+
+def chromium():
+    """Where Chromium or Chrome is, by NAMES; None where none is installed: playwright may have one of its own."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def study(root):

@@ -40,9 +40,8 @@
     const found = fit.sort((one, other) => lost(one) - lost(other))[0];
     const { variant, words, low, high, verdict } = found.dataset;
     const ends = low === "" || variant === "dense" ? "" : ` (${number(low).toFixed(1)} to ${number(high).toFixed(1)})`;
-    const loaded = found.dataset.loaded && `, ${found.cells[3].textContent} loaded`;
-    return `${model}: the best that fits is ${words}${loaded}; it loses ${lost(found).toFixed(1)} points${ends}; ` +
-      `within the budget: ${verdict}.`;
+    return `${model}: the best that fits is ${words}, ${found.cells[3].textContent} loaded; ` +
+      `it loses ${lost(found).toFixed(1)} points${ends}; within the budget: ${verdict}.`;
   }
 
   /* The order of the rows: those that the budget allows first, and small before large. */
@@ -62,7 +61,6 @@
   }
 
   function apply(state) {
-    const tables = [...document.querySelectorAll("table.affordable")];
     const mb = number(state.mb ?? megabytes.defaultValue);
     const budget = { bytes: mb > 0 ? Math.round(mb * 1e6) : Infinity, points: number(state.points ?? most.defaultValue) };
     if (isNaN(budget.points)) budget.points = Infinity;
@@ -70,14 +68,15 @@
     if (document.activeElement !== most) most.value = state.points ?? most.defaultValue;
     slider.value = mb > 0 ? (1000 * (Math.log(mb * 1e6) - left)) / (right - left || 1) : 1000;
     slider.setAttribute("aria-valuetext", mb > 0 ? mb + " MB" : "any size");
-    const said = tables.map((table) => {
+    const said = [];
+    for (const table of document.querySelectorAll("table.affordable")) {
       const rows = [...table.tBodies[0].rows];
       for (const row of rows) write(row, judge(row, budget));
       table.tBodies[0].append(...rows.sort(compare));
       table.closest("details").querySelector(".smallest").textContent = smallest(rows[0]);
-      return budget.bytes < Infinity && sentence(table.dataset.model, rows, budget);
-    });
-    best.replaceChildren(...said.filter(Boolean).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+      if (budget.bytes < Infinity) said.push(sentence(table.dataset.model, rows, budget));
+    }
+    best.replaceChildren(...said.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
   }
 
   /* The buttons of the variants that the explorer shows are pressed. */

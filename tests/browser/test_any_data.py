@@ -128,3 +128,20 @@ def test_of_many_facts_only_those_that_are_seen_are_in_the_document(explorer, tm
         assert tab.locator(".facts tr").count() < 60
     explorer.choose("m", "model-1")
     assert explorer.tab.locator(".facts").evaluate("box => box.scrollTop") == 0
+
+
+def test_texts_and_addresses_of_any_length_have_room(explorer, tmp_path):
+    index, made = explored.made_up(4, 2, forgotten=1)
+    long = "x" * 50_000
+    texts = parts.Texts([f"{place}{long}" for place in range(4)], [long] * 4, [long] * 4, [long] * 4)
+    path = browsing.alone(tmp_path, index, [parts.of_benchmark(texts), made[1]])
+    tab = explorer.open(path, f"#facts?q={long}&f=0{long}").tab
+    assert explorer.rows == 4 and all(300 <= len(text) < 1000 for text in explorer.column("question"))
+    assert tab.inner_text(".opened h3") == long and tab.locator(".opened").bounding_box()["height"] < 2000
+    tab.goto("about:blank")
+    assert "There is no fact" in explorer.open(path, f"#facts?f={long}").tab.inner_text(".trouble")
+    tab.goto("about:blank")
+    assert "There is no model" in explorer.open(path, f"#facts?m={long}").tab.inner_text(".trouble")
+    for width in (1280, 390):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width

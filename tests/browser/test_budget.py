@@ -118,3 +118,37 @@ def test_a_configured_budget_loses_no_digit_on_its_way_to_the_page(tab, tmp_path
     page = opened(tab, tmp_path, size, points)
     assert shown(page) == expected(size, points)
     assert (page.input_value("#budget-mb"), page.input_value("#budget-points")) == ("12345.678", repr(points))
+
+
+STINGY = """() => {
+    const real = history.replaceState.bind(history);
+    let left = 100;
+    history.replaceState = (...given) => {
+        if (!left--) throw new DOMException("more than 100 times in 10 seconds", "SecurityError");
+        real(...given);
+    };
+}"""
+
+
+def test_a_slider_that_is_dragged_writes_few_addresses(tab, tmp_path):
+    """Of which browsers refuse more than a hundred in a few seconds."""
+    page = opened(tab, tmp_path, None, 1.0)
+    page.evaluate(STINGY)
+    page.locator("#budget-slider").evaluate("""slider => {
+        for (let place = 1000; place > 100; place -= 2) {
+            slider.value = place;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+    }""")
+    mb = page.input_value("#budget-mb")
+    assert float(mb) < 100 and page.evaluate("knowcost.state.get()") == {"mb": mb}
+    page.wait_for_function("mb => location.hash === `#facts?mb=${mb}`", arg=mb)
+
+
+def test_what_was_chosen_before_a_link_is_there_when_one_comes_back(tab, tmp_path):
+    page = opened(tab, tmp_path, None, 1.0)
+    page.evaluate("knowcost.state.set({ points: 7 }); knowcost.state.set({ v: 'kept' }, true)")
+    assert page.evaluate("location.hash") == "#facts?v=kept&points=7"
+    page.go_back()
+    page.wait_for_function("location.hash === '#facts?points=7'")
+    page.wait_for_function('JSON.stringify(knowcost.state.get()) === \'{"points":"7"}\'')

@@ -1,7 +1,8 @@
 /* The facts and what was said of them, unpacked when they are first asked for: from the page, or from scripts that lie
    beside it. docs/files.md has their layout. */
 {
-  const NOT_KEPT = -3; // in the place of a word's number: wrong as the dense model, and what was said is not here
+  /* In the place of a word's number: wrong as the dense model, and what was said is not here. */
+  const NOT_KEPT = -3;
   const waiting = new Map();
   const unpacked = new Map();
   const index = JSON.parse(document.getElementById("explore-index")?.textContent ?? '{"models": []}');
@@ -24,7 +25,8 @@
       const gone = () => reject(new Error(`${name} is missing: the folder it is in belongs beside this page.`));
       waiting.set(place, resolve);
       script.onerror = gone;
-      script.onload = gone; // one that handed over its part has done so before
+      /* One that handed over its part has done so before. */
+      script.onload = gone;
       script.src = name;
       document.head.append(script);
     });

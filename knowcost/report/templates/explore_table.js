@@ -1,6 +1,9 @@
 /* The table of facts: only rows that can be seen are in the document. */
 {
-  const SPARE = 6; // rows drawn beyond either end
+  /* Rows drawn beyond either end. */
+  const SPARE = 6;
+  /* Letters of a cell, which has room for fewer: those of an answer may be a million. */
+  const LETTERS = 300;
 
   const { make } = knowcost;
 
@@ -58,7 +61,7 @@
       made.dataset.place = place;
       made.className = shown.key;
       for (const column of this.columns) {
-        const cell = make("td", shown[column], { role: "gridcell", dir: "auto", "data-column": column });
+        const cell = make("td", shown[column].slice(0, LETTERS), { role: "gridcell", dir: "auto", "data-column": column });
         cell.dataset.label = this.labels?.[column] ?? "";
         made.append(cell);
       }

@@ -1,10 +1,13 @@
 /* What is asked of the facts: two variants of a model side by side, a filter, an order. Rows are those of its benchmarks,
    one behind the other; nothing is made per row but numbers, so that 50,000 facts take milliseconds. */
 {
-  const VERDICTS = ["never known", "gained", "forgotten", "kept"]; // at 2 x (A is right) + (B is right)
+  /* At 2 x (A is right) + (B is right). */
+  const VERDICTS = ["never known", "gained", "forgotten", "kept"];
   const KEYS = VERDICTS.map((words) => words.replace(" ", "_"));
-  const INTERESTING = [3, 1, 0, 2]; // in which order they are listed
-  const NOT_ASKED = 4; // of one of the two variants
+  /* In which order they are listed. */
+  const INTERESTING = [3, 1, 0, 2];
+  /* Of one of the two variants. */
+  const NOT_ASKED = 4;
 
   /* The places of keys in their order, up or down (sign); what is not known comes last. */
   function sorted(keys, sign) {

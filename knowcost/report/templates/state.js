@@ -8,6 +8,7 @@ const knowcost = {};
   const KEYS = ["m", "a", "b", "k", "r", "v", "q", "s", "f", "mb", "points"];
   const listeners = [];
   let state = {};
+  let writing;
 
   /* Another anchor of the page ("#tables") leaves the state as it is; none at all is that of a page just opened. */
   function read() {
@@ -22,13 +23,26 @@ const knowcost = {};
     for (const listener of listeners) listener({ ...state });
   }
 
+  /* Browsers refuse a hundred addresses in a few seconds, which a slider that is dragged would write: one is written
+     when there was nothing new for a moment. */
+  function write(how = "replaceState") {
+    clearTimeout(writing);
+    writing = 0;
+    history[how](null, "", START + new URLSearchParams(state));
+  }
+
   knowcost.state = {
     get: () => ({ ...state }),
     set(changes, push = false) {
+      if (push && writing) write();
       const merged = { ...state, ...changes };
       const kept = KEYS.filter((key) => merged[key] != null && merged[key] !== "");
       state = Object.fromEntries(kept.map((key) => [key, String(merged[key])]));
-      history[push ? "pushState" : "replaceState"](null, "", START + new URLSearchParams(state));
+      if (push) write("pushState");
+      else {
+        clearTimeout(writing);
+        writing = setTimeout(write, 100);
+      }
       tell();
     },
     listen(listener) {
@@ -38,6 +52,8 @@ const knowcost = {};
   };
 
   addEventListener("hashchange", () => {
+    clearTimeout(writing);
+    writing = 0;
     state = read();
     tell();
   });

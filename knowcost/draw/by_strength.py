@@ -14,8 +14,8 @@ from matplotlib.patches import Patch
 
 from knowcost.aggregate import rule
 from knowcost.draw.forget_knowledge import is_compressed
-from knowcost.draw.series import looks, of_method
 from knowcost.draw.style import GREY, SIZE, dot_handles, dots, finish, panels
+from knowcost.draw.ways import looks, of_method
 from knowcost.recover.registry import name_of
 from knowcost.spec import levels
 from knowcost.spec.levels import Level

@@ -18,8 +18,8 @@ from knowcost.common.display import unit
 from knowcost.draw import FRONT, links
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.placing import Label, place
-from knowcost.draw.series import look_of
 from knowcost.draw.style import GREY, MARKERS, finish
+from knowcost.draw.ways import look_of
 from knowcost.draw.words import file_name
 from knowcost.recover.wording import in_few_words, methods_in_few_words
 from knowcost.spec.variants import BROUGHT, DENSE, RECOVER, method_and_data, parse, parted, treatments, unstepped

@@ -13,9 +13,9 @@ from knowcost.compress.wording import scope_in_words
 from knowcost.draw import side_by_side
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.links import facts
-from knowcost.draw.series import BITS, PRUNING, Place, Series, ordered, place
 from knowcost.draw.side_by_side import Panel
 from knowcost.draw.style import decided_in_words
+from knowcost.draw.ways import BITS, PRUNING, Place, Way, ordered, place
 from knowcost.draw.words import everything, file_name, interval
 from knowcost.spec.families import LABELS, SHOWN_SCOPES
 from knowcost.spec.levels import percent_words
@@ -31,13 +31,13 @@ FEW = 3  # models of which a caption speaks one by one
 
 @dataclass(frozen=True)
 class Subject:
-    """What a few figures are about. every: the series of the family; alone: whether it has one model; group: of the
+    """What a few figures are about. every: the ways of the family; alone: whether it has one model; group: of the
     figures of this scope; who: the end of the captions."""
 
     family: str
     kind: str
     scope: str
-    every: Sequence[Series]
+    every: Sequence[Way]
     alone: bool
     margin: float
     group: str
@@ -67,7 +67,7 @@ def figures(mine: Mapping[str, pd.DataFrame], family: str, who: str, margin: flo
     mine: its tables (scores, drops_by_model); who: the end of the captions; margin: the study's, in points.
     """
     means, each = _placed(mine["drops_by_model"]), _placed(paper_tables.grid(mine["scores"]))
-    every, alone = sorted(set(means["series"])), means["model"].nunique() == 1
+    every, alone = sorted(set(means["way"])), means["model"].nunique() == 1
     for kind in (PRUNING, BITS):
         of_kind = means[means["kind"] == kind]
         scopes = [scope for scope in SCOPES if scope in set(of_kind["scope"])]
@@ -107,7 +107,7 @@ def _of_scope(means: pd.DataFrame, each: pd.DataFrame, subject: Subject) -> Iter
     start += ", mean over benchmarks" * several
     caption = f"{start}. {_least(means, subject)}{_equal(means)}{_notes(means, each, subject)}"
     yield _drawn(subject, shown, "", "", caption)
-    alone = subject.alone and means["series"].nunique() > 1
+    alone = subject.alone and means["way"].nunique() > 1
     for model in models if several and (alone or not subject.group) else []:
         yield from _by_benchmark(model, each[each["model"] == model], subject)
 
@@ -149,13 +149,13 @@ def _drawn(subject: Subject, shown: Sequence[Panel], words: str, ending: str, ca
 def _notes(rows: pd.DataFrame, each: pd.DataFrame, subject: Subject) -> str:
     """What marks are, what is missing, and what "everything" takes in. rows: those shown."""
     known = rows[rows["value"].notna()]
-    panels = [mine for _, mine in known.groupby(["model", "benchmark", "series"])]
+    panels = [mine for _, mine in known.groupby(["model", "benchmark", "way"])]
     joined = list(map(side_by_side.is_line, panels))
     marks = ["bands"] * any(joined) + ["bars of what is no line"] * (not all(joined))
     words = f"{' and '.join(marks).capitalize()}: 95% intervals. "
     together = bool(known.duplicated(["model", "benchmark", "at"]).any())
     words += "What was run at one level stands side by side. " * together
-    whole = everything(dict.fromkeys(series.method for series in known["series"]))
+    whole = everything(dict.fromkeys(way.method for way in known["way"]))
     missing = int(each[each["model"].isin(rows["model"])]["value"].isna().sum())
     gone = f"Without a score: {missing} of {len(each)} cells; a line breaks there. " if missing else ""
     return f"{words}{decided_in_words(known['decision'])}{whole * (subject.scope == 'overall')}{gone}"
@@ -166,14 +166,14 @@ def _least(means: pd.DataFrame, subject: Subject) -> str:
     best = {}
     for model, rows in means.groupby("model", sort=False):
         known = rows[rows["value"].notna()]
-        methods = known.groupby("at")["series"].nunique()
+        methods = known.groupby("at")["way"].nunique()
         levels = [at for at in methods.index if methods[at] > 1]
         if levels:
             level = min(levels, key=lambda at: (abs(at - REFERENCE[subject.kind]), at))
             best[str(model)] = known[known["at"] == level].sort_values("value", kind="stable")
     if len(best) <= FEW:
         return "".join(_in_words(model, rows, subject) for model, rows in best.items())
-    winners = pd.Series({model: rows["series"].iloc[0].words for model, rows in best.items()})
+    winners = pd.Series({model: rows["way"].iloc[0].words for model, rows in best.items()})
     counts = "; ".join(f"{name} for {', '.join(group.index)}" for name, group in winners.groupby(winners))
     level = " or ".join(dict.fromkeys(_level(rows["at"].iloc[0], subject) for rows in best.values()))
     apart = sum(_apart(rows) for rows in best.values())
@@ -182,9 +182,9 @@ def _least(means: pd.DataFrame, subject: Subject) -> str:
 
 
 def _equal(means: pd.DataFrame) -> str:
-    """Which series lose the same at every level that both have, a sentence; "" if none do."""
-    values = means.pivot(index=["model", "at"], columns="series", values="value")
-    pairs = combinations(ordered(means["series"]), 2)
+    """Which ways lose the same at every level that both have, a sentence; "" if none do."""
+    values = means.pivot(index=["model", "at"], columns="way", values="value")
+    pairs = combinations(ordered(means["way"]), 2)
     apart = {pair: (values[pair[0]] - values[pair[1]]).abs().dropna() for pair in pairs}
     same = [f"{a.words} and {b.words}" for (a, b), found in apart.items() if len(found) and found.max() < SAME]
     return f"Equal at every level that both have: {'; '.join(same)}. " if same else ""
@@ -194,7 +194,7 @@ def _in_words(model: str, rows: pd.DataFrame, subject: Subject) -> str:
     first, second = rows.iloc[0], rows.iloc[1]
     start = f"At {_level(first['at'], subject)}{'' if subject.alone else f' of {model}'}"
     lost = [interval(row["value"], row["low"], row["high"]) for row in (first, second)]
-    words = f"{start} {first['series'].words} loses least, {lost[0]}, then {second['series'].words}, {lost[1]}: "
+    words = f"{start} {first['way'].words} loses least, {lost[0]}, then {second['way'].words}, {lost[1]}: "
     if rows[["low", "high"]].iloc[:2].isna().any(axis=None):
         return f"{words}without intervals nothing is decided between the two. "
     if _apart(rows):

@@ -15,7 +15,6 @@ from matplotlib.patches import Patch
 
 from knowcost.aggregate import rule
 from knowcost.draw import baseline
-from knowcost.draw.series import BITS, PRUNING, Series, looks, ordered
 from knowcost.draw.style import (
     APART,
     FILLED,
@@ -29,6 +28,7 @@ from knowcost.draw.style import (
     label,
     panels,
 )
+from knowcost.draw.ways import BITS, PRUNING, Way, looks, ordered
 
 LOST = "accuracy lost (points)"
 AXES = {PRUNING: "sparsity (% of the scope's weights)", BITS: "bits a weight"}
@@ -42,7 +42,7 @@ ROOM = 0.07  # share of a panel above and below its data
 
 @dataclass(frozen=True)
 class Panel:
-    """rows: series, at, value, low, high (points lost), decision, link; no value where a cell is missing. baseline:
+    """rows: way, at, value, low, high (points lost), decision, link; no value where a cell is missing. baseline:
     points that a model loses which always gives the most frequent answer, nan without."""
 
     title: str
@@ -55,7 +55,7 @@ class Scale:
     """The x axis that all panels of a figure share.
 
     steps: the numbers of bits, the most first; None over sparsity. first: the weakest level of all lines. widest: the
-    last place on it. per_point: of its units in a typographic point. aside: {(series, at): how far a marker is moved,
+    last place on it. per_point: of its units in a typographic point. aside: {(way, at): how far a marker is moved,
     so that what stands at one level, and may be equal, is seen beside each other}. marker: the size of markers, 1 as
     elsewhere.
     """
@@ -64,13 +64,13 @@ class Scale:
     first: float
     widest: float
     per_point: float
-    aside: Mapping[tuple[Series, float], float]
+    aside: Mapping[tuple[Way, float], float]
     marker: float
 
     def x(self, rows: pd.DataFrame) -> np.ndarray:
         """Where rows stand: percent as they are, bits in steps of one, each moved aside."""
         places = rows["at"] if self.steps is None else rows["at"].map(self.steps.index)
-        aside = [self.aside[pair] for pair in zip(rows["series"], rows["at"], strict=True)]
+        aside = [self.aside[pair] for pair in zip(rows["way"], rows["at"], strict=True)]
         return places.to_numpy(float) + np.array(aside, float)
 
 
@@ -81,9 +81,9 @@ def _scale(rows: pd.DataFrame, over_bits: bool, inches: float) -> Scale:
     per_point = (1.1 * widest if steps is None else len(steps)) / (72 * 0.85 * inches)
     levels = sorted(rows["at"].unique())
     nearest = 1.0 if steps else min(np.diff([0, *levels]))
-    aside: dict[tuple[Series, float], float] = {}
+    aside: dict[tuple[Way, float], float] = {}
     for at in levels:
-        here = ordered(rows["series"][rows["at"] == at])
+        here = ordered(rows["way"][rows["at"] == at])
         apart = min(APART * per_point, 0.4 * nearest / len(here))
         aside |= {(each, at): apart * (number - (len(here) - 1) / 2) for number, each in enumerate(here)}
     return Scale(
@@ -96,8 +96,8 @@ def _scale(rows: pd.DataFrame, over_bits: bool, inches: float) -> Scale:
     )
 
 
-def draw(kind: str, shown: Sequence[Panel], every: Sequence[Series], margin: float, title: str) -> Figure:
-    """A panel for each of `shown`; kind: PRUNING or BITS; every: the series of the family; margin: in points."""
+def draw(kind: str, shown: Sequence[Panel], every: Sequence[Way], margin: float, title: str) -> Figure:
+    """A panel for each of `shown`; kind: PRUNING or BITS; every: the ways of the family; margin: in points."""
     columns, width, height = SHAPES.get(len(shown), MANY)
     rows = pd.concat([panel.rows for panel in shown])
     scale, styles, (low, high) = _scale(rows, kind == BITS, width), looks(every), _reach(rows, margin)
@@ -110,8 +110,8 @@ def draw(kind: str, shown: Sequence[Panel], every: Sequence[Series], margin: flo
     for axis, panel in zip(axes, shown, strict=True):
         axis.axhspan(-margin, margin, color=GREY, alpha=0.13, linewidth=0)
         axis.axhline(0, color="#444444", linewidth=0.9)
-        for series in ordered(panel.rows["series"]):
-            _series(axis, panel.rows[panel.rows["series"] == series], scale, styles[series])
+        for way in ordered(panel.rows["way"]):
+            _draw_way(axis, panel.rows[panel.rows["way"] == way], scale, styles[way])
         baseline.mark(axis, panel.baseline, (low, high))
         axis.set_title(panel.title)
     _ticks(axes, rows, scale)
@@ -129,7 +129,7 @@ def _reach(rows: pd.DataFrame, margin: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _series(axis: Axes, mine: pd.DataFrame, scale: Scale, style: Mapping[str, Any]) -> None:
+def _draw_way(axis: Axes, mine: pd.DataFrame, scale: Scale, style: Mapping[str, Any]) -> None:
     """A line with its band, broken where a level is missing; a lone level is a marker with a bar.
 
     A line begins at the dense model where its weakest level is that of the figure: what lies before others that were
@@ -153,12 +153,12 @@ def _series(axis: Axes, mine: pd.DataFrame, scale: Scale, style: Mapping[str, An
 
 
 def _of_lines(rows: pd.DataFrame) -> list[bool]:
-    return [not series.pattern for series in rows["series"]]
+    return [not way.pattern for way in rows["way"]]
 
 
 def is_line(mine: pd.DataFrame) -> bool:
-    """Whether the rows of a series in a panel are joined: N:M are points at their share of zeros."""
-    return mine["value"].notna().sum() > 1 and not mine["series"].iloc[0].pattern
+    """Whether a way's rows in a panel are joined: N:M are points at their share of zeros."""
+    return mine["value"].notna().sum() > 1 and not mine["way"].iloc[0].pattern
 
 
 def _ticks(axes: Sequence[Axes] | np.ndarray, rows: pd.DataFrame, scale: Scale) -> None:
@@ -176,14 +176,14 @@ def _ticks(axes: Sequence[Axes] | np.ndarray, rows: pd.DataFrame, scale: Scale) 
     axes[0].set_xlim(-0.04 * scale.widest, 1.06 * scale.widest)
 
 
-def _handles(shown: Sequence[Panel], styles: Mapping[Series, Mapping[str, Any]]) -> list[Artist]:
-    """The legend's entries for the series, with a line where one is drawn."""
-    parts = [mine for panel in shown for _, mine in panel.rows.groupby("series")]
-    joined = {mine["series"].iloc[0] for mine in parts if is_line(mine)}
-    found = {series: {**styles[series], **({} if series in joined else {"linestyle": ""})} for series in styles}
+def _handles(shown: Sequence[Panel], styles: Mapping[Way, Mapping[str, Any]]) -> list[Artist]:
+    """The legend's entries for the ways, with a line where one is drawn."""
+    parts = [mine for panel in shown for _, mine in panel.rows.groupby("way")]
+    joined = {mine["way"].iloc[0] for mine in parts if is_line(mine)}
+    found = {way: {**styles[way], **({} if way in joined else {"linestyle": ""})} for way in styles}
     return [
-        Line2D([], [], markersize=SIZE, label=series.words[0].upper() + series.words[1:], **found[series])
-        for series in ordered(mine["series"].iloc[0] for mine in parts)
+        Line2D([], [], markersize=SIZE, label=way.words[0].upper() + way.words[1:], **found[way])
+        for way in ordered(mine["way"].iloc[0] for mine in parts)
     ]
 
 

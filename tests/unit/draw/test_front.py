@@ -10,7 +10,7 @@ import pytest
 
 from knowcost.aggregate import tables
 from knowcost.aggregate.front import COLUMNS
-from knowcost.draw import front, links, series
+from knowcost.draw import front, links, ways
 from knowcost.draw.placing import Label, place
 from knowcost.draw.style import STYLE, save
 from knowcost.spec.variants import parse
@@ -129,8 +129,8 @@ def test_a_method_looks_as_in_other_figures_and_several_have_something_of_each()
     slugs = ("magnitude-20@overall", "int8@overall", "magnitude-20@overall+int8@overall", "int8@overall^lora-r4")
     pruned, int8, both, recovered = (front.look(parse(slug).method) for slug in slugs)
     assert both == (int8[0], pruned[1]) and recovered == int8 and len({pruned, int8, both}) == 3
-    place = series.place("magnitude-20@overall")
-    of_others = series.looks([place.series])[place.series]
+    place = ways.place("magnitude-20@overall")
+    of_others = ways.looks([place.way])[place.way]
     assert pruned == (of_others["color"], of_others["marker"])
     handles = one(rows(*((slug, 1, 99.0, 0, 0.0) for slug in (*slugs, "brought-a", "brought-b")))).figure.legends[0]
     words = [text.get_text() for text in handles.get_texts()]

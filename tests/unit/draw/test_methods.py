@@ -10,7 +10,7 @@ import pytest
 
 from knowcost.aggregate import rule, tables
 from knowcost.compress.registry import CHOSEN
-from knowcost.draw import methods, series
+from knowcost.draw import methods, ways
 from knowcost.draw.links import facts
 from knowcost.draw.style import STYLE, save
 
@@ -50,8 +50,8 @@ ELSEWHERE = [
 
 
 def look(words, found):
-    """Colour and marker of the series of these words."""
-    styles = series.looks(place.series for row in found if (place := series.place(row["variant"])))
+    """Colour and marker of the way of these words."""
+    styles = ways.looks(place.way for row in found if (place := ways.place(row["variant"])))
     (style,) = [style for each, style in styles.items() if each.words == words]
     return style["color"], style["marker"]
 
@@ -267,8 +267,8 @@ def test_a_method_looks_the_same_whatever_stands_beside_it_and_no_two_look_alike
     alone = look("GPTQ", [lost("gptq-2bit@overall", 1)])
     assert alone == look("GPTQ", [*PRUNED, *BITS])
     slugs = [f"{method}-40@overall" for method in CHOSEN]
-    every = [series.Series(method, "", "", "") for method in CHOSEN]
-    styles = [(style["color"], style["marker"]) for style in series.looks(every).values()]
+    every = [ways.Way(method, "", "", "") for method in CHOSEN]
+    styles = [(style["color"], style["marker"]) for style in ways.looks(every).values()]
     assert len(set(styles)) == len(slugs)
 
 
@@ -283,5 +283,5 @@ def test_a_method_looks_the_same_whatever_stands_beside_it_and_no_two_look_alike
     ],
 )
 def test_where_a_variant_stands(slug, words, at):
-    place = series.place(slug)
-    assert (place.series.words, place.at) == (words, at)
+    place = ways.place(slug)
+    assert (place.way.words, place.at) == (words, at)

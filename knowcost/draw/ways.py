@@ -1,4 +1,5 @@
-"""Where a variant of one step stands among methods side by side, and how a method looks: the same in every figure."""
+"""Ways to compress, side by side: where a variant of one step stands among them, and how a method looks, the same in
+every figure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,23 +12,16 @@ from knowcost.spec.variants import LOST, Step, method_and_data, parse, scope_key
 
 PRUNING, BITS = "pruning", "bits"  # what is set side by side: what was removed, and in how many bits weights are held
 INT8_BITS = 8  # of a method without levels
-FIRST = (
-    "magnitude",
-    "wanda",
-    "sparsegpt",
-    "gptq",
-    "rtn",
-    "int8",
-    "magnitude_layer",
-)  # whose colours are farthest apart
+# whose colours are farthest apart
+FIRST = ("magnitude", "wanda", "sparsegpt", "gptq", "rtn", "int8", "magnitude_layer")
 DATA_DASHES = ("-", "--", ":", "-.")  # of the study's main calibration data, and of others
 PATTERNS = "<>dh8*H"  # markers of N:M, which are points and no lines
 
 
 @dataclass(frozen=True, order=True)
-class Series:
-    """What is one line, or a few points, of a figure. pattern: an N:M level; more: what bits have beside their number,
-    ", groups of 128"; each empty without."""
+class Way:
+    """A method on its data: one line, or a few points, of a figure. pattern: an N:M level; more: what bits have beside
+    their number, ", groups of 128"; each empty without."""
 
     method: str
     data: str
@@ -47,7 +41,7 @@ class Place(NamedTuple):
 
     kind: str
     scope: str
-    series: Series
+    way: Way
     at: float
 
 
@@ -60,19 +54,19 @@ def place(slug: str) -> Place | None:
     if step.method == LOST:
         return None
     scope = scope_key(step.grouping, step.scope)
-    return Place(PRUNING if step.kind == "prune" else BITS, scope, _series(step), _at(step))
+    return Place(PRUNING if step.kind == "prune" else BITS, scope, _way(step), _at(step))
 
 
-def of_method(method: str) -> Series:
-    """The series of a Variant.method of one step, at whatever level."""
+def of_method(method: str) -> Way:
+    """The way of a Variant.method of one step, at whatever level."""
     name, data = method_and_data(method)
-    return Series(name, data or "", "", "")
+    return Way(name, data or "", "", "")
 
 
-def _series(step: Step) -> Series:
+def _way(step: Step) -> Way:
     kind, level = levels.kind(step.level), str(step.level)
     more = "".join(levels.words(level).partition(", ")[1:]) if kind in ("bits", "actorder") else ""
-    return Series(step.method, step.calibration or "", level if kind == "pattern" else "", more)
+    return Way(step.method, step.calibration or "", level if kind == "pattern" else "", more)
 
 
 def _at(step: Step) -> float:
@@ -82,16 +76,16 @@ def _at(step: Step) -> float:
     return INT8_BITS if step.level is None else levels.bits(str(step.level)).bits
 
 
-def ordered(found: Iterable[Series]) -> list[Series]:
+def ordered(found: Iterable[Way]) -> list[Way]:
     """Each once: by method, those that share a line's look behind each other, N:M last."""
     places = {method: number for number, method in enumerate(_methods())}
     return sorted(set(found), key=lambda each: (each.pattern != "", places[each.method], each))
 
 
-def looks(found: Iterable[Series]) -> dict[Series, dict[str, Any]]:
-    """{series: colour, marker and line style for matplotlib}.
+def looks(found: Iterable[Way]) -> dict[Way, dict[str, Any]]:
+    """{way: colour, marker and line style for matplotlib}.
 
-    found: all series of a family. A method's colour and marker follow from the method alone; other calibration data
+    found: all ways of a family. A method's colour and marker follow from the method alone; other calibration data
     have a dash, bits in groups or in another order a marker of their own, and so does every N:M.
     """
     every, methods = ordered(found), _methods()

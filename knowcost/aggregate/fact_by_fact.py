@@ -26,14 +26,8 @@ from knowcost.spec.variants import DENSE
 KEPT, FORGOTTEN, GAINED, NEVER_KNOWN = VERDICTS = ("kept", "forgotten", "gained", "never known")
 COLUMNS = ["benchmark", "id", "fact", "relation", "question", "answer", "dense_prediction", "prediction",
            "dense_correct", "correct", "verdict", "dense_rank", "rank", "dense_probability", "probability"]  # fmt: skip
-SAID = [
-    "prediction",
-    "correct",
-    "rank",
-    "logprob",
-    "choice_logprobs",
-    "top_logprob",
-]  # of a scores file, that `said` reads
+# of a scores file, that `said` reads
+SAID = ["prediction", "correct", "rank", "logprob", "choice_logprobs", "top_logprob"]
 
 
 def facts(model: str, variant: str, benchmark: str | None = None, folder: str | Path = ".") -> pd.DataFrame:

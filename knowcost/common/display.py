@@ -27,13 +27,13 @@ def some(names: Sequence[str]) -> str:
 
 def size(count: int) -> str:
     """Bytes in words: "3.2 GB", "12.0 MB", "7 kB", in powers of ten."""
-    bytes_of, name = unit(count)
-    return f"{count / bytes_of:.{0 if name == 'kB' else 1}f} {name}"
+    scale, name = unit(count)
+    return f"{count / scale:.{0 if name == 'kB' else 1}f} {name}"
 
 
 def unit(most: float) -> tuple[float, str]:
     """The unit in which so many bytes, and fewer beside them, are said: its bytes and its name."""
-    for bytes_of, name in ((1e9, "GB"), (1e6, "MB")):
-        if most >= 0.95 * bytes_of:
-            return bytes_of, name
+    for scale, name in ((1e9, "GB"), (1e6, "MB")):
+        if most >= 0.95 * scale:
+            return scale, name
     return 1e3, "kB"

@@ -96,8 +96,8 @@ def _figure(points: pd.DataFrame, low: float, title: str) -> tuple[Figure, int]:
     """The figure, and how many points on the front have no label for want of room."""
     figure = Figure(figsize=(7.9, 5.6), layout="constrained")
     axis = figure.subplots()
-    bytes_of = _bytes(axis, points["real_bytes"])
-    points = points.assign(size=points["real_bytes"] / bytes_of).sort_values(["size", "kept_percent"])
+    scale = _bytes(axis, points["real_bytes"])
+    points = points.assign(size=points["real_bytes"] / scale).sort_values(["size", "kept_percent"])
     shown, front = points[points["kept_percent"] >= low], points[points["on_front"] == 1]
     _kept(axis, low, points["reference"].iloc[0])
     lines = _lines(axis, front)
@@ -111,8 +111,8 @@ def _figure(points: pd.DataFrame, low: float, title: str) -> tuple[Figure, int]:
 
 def _bytes(axis: Axes, sizes: pd.Series) -> float:
     """Set up the axis of bytes, and return how many are its unit."""
-    bytes_of, name = unit(sizes.max())
-    least, most = sizes.min() / bytes_of, sizes.max() / bytes_of
+    scale, name = unit(sizes.max())
+    least, most = sizes.min() / scale, sizes.max() / scale
     axis.set_xlabel(f"bytes in the best format that somebody can load ({name})")
     if most < SPAN * least:
         axis.set_xlim(0, 1.06 * most)
@@ -122,7 +122,7 @@ def _bytes(axis: Axes, sizes: pd.Series) -> float:
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    return bytes_of
+    return scale
 
 
 def _kept(axis: Axes, low: float, reference: str) -> None:

@@ -82,8 +82,8 @@ def _in_words(choice: _Choice, whole_bytes: float) -> str:
     saved = 100 * (1 - choice.real / whole_bytes)
     if pd.isna(saved):
         return choice.words
-    bytes_of, name = unit(whole_bytes)
-    sizes = " of ".join(number(size / bytes_of, ".3g") for size in (choice.real, whole_bytes))
+    scale, name = unit(whole_bytes)
+    sizes = " of ".join(number(size / scale, ".3g") for size in (choice.real, whole_bytes))
     return f"{choice.words} ({whole(saved)}% fewer bytes: {sizes} {name}{choice.more})"
 
 

@@ -47,7 +47,7 @@ def figures(folder: Path) -> list[dict[str, Any]]:
             entry |= {"source": "", "svg": ""}
             continue
         svg = (folder / f"{entry['name']}.svg").read_bytes()
-        linked = entry.get("linked", False)
+        linked = entry["linked"]
         entry["svg"] = inlined(svg, entry["name"], entry["title"]) if linked else ""
         entry["source"] = "" if linked else "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
         size = _SIZE.search(svg)

@@ -19,7 +19,7 @@ HOSTILE = {"family": "decoder", "model": "b", "benchmark": "talk", "id": "<i>", 
 
 def figure(name="one", group="", paper=(), **more):
     """An entry of figures.json."""
-    return {"name": name, "group": group, "paper": list(paper), "picture": True, **more}
+    return {"name": name, "group": group, "paper": list(paper), "picture": True, "linked": False, **more}
 
 
 def make(root):

@@ -10,7 +10,7 @@ FEWEST = 2  # numbers that a figure is drawn of
 def split(cells: pd.DataFrame, margin: float) -> tuple[pd.DataFrame, str]:
     """The rows of panels that show something, and a sentence on the others; without rows the figure is that sentence.
 
-    cells: as plots takes them; margin: the least drop, in percent, that is worth a picture.
+    cells: as plots takes them; margin: the study's, in points. A drop of no more percent is no more points, either.
     """
     most = cells[["drop_percent", "mark"]].abs().max(axis=1).groupby(cells["panel"], sort=False).max()
     empty, flat = list(most.index[most.isna()]), list(most.index[most <= margin])

@@ -1,5 +1,5 @@
 """Ways to compress, side by side: where a variant of one step stands among them, and how a method looks, the same in
-every figure but those that have scopes in colours, too (strengths.py)."""
+every figure but the papers' own and those that have scopes in colours, too (strengths.py)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

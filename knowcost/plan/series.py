@@ -8,8 +8,8 @@ Row = Mapping[str, str]
 
 
 def check(where: str, rows: Mapping[str, Row], brought: Mapping[str, Row]) -> None:
-    """Raise InputError for a series of models of two families, one that is named as a model outside it, and one of a
-    version that was compressed elsewhere, which belongs to its parent's.
+    """Raise InputError for a series of models of two families, one that is named as a model outside it or as another
+    series but for capitals, and one of a version that was compressed elsewhere, which belongs to its parent's.
 
     where: the table; rows: of dense models.
     """
@@ -20,17 +20,25 @@ def check(where: str, rows: Mapping[str, Row], brought: Mapping[str, Row]) -> No
                 f"picture; write it in the row {row['parent']!r}"
             )
     first: dict[str, str] = {}
+    spelled: dict[str, str] = {}
+    models = {name.lower(): name for name in rows}  # pictures are files, and some file systems know no capitals
     for name, series in of(rows).items():
+        if (as_before := spelled.setdefault(series.lower(), series)) != series:
+            raise InputError(
+                f"{where}: row {name!r}: series {series!r} and {as_before!r} differ in nothing but capitals; write "
+                "them alike, or call one of them otherwise"
+            )
         other = first.setdefault(series, name)
         if rows[other]["family"] != rows[name]["family"]:
             raise InputError(
                 f"{where}: series {series!r} has {other!r} of family {rows[other]['family']!r} and {name!r} of family "
                 f"{rows[name]['family']!r}, which are not asked the same; give one of them another series, or none"
             )
-        if series in rows and rows[series].get("series") != series:
+        namesake = models.get(series.lower())
+        if namesake and rows[namesake].get("series") != series:
             raise InputError(
                 f"{where}: row {name!r}: series {series!r} is the name of a model that is not in it; write "
-                f"{series!r} into that row's series too, or call the series otherwise"
+                f"{series!r} into the series of {namesake!r} too, or call the series otherwise"
             )
 
 

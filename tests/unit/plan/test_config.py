@@ -135,6 +135,9 @@ def experiment(key, value):
         (lambda c: c.update(limit=0), ["limit: 0 is less than the minimum of 1"]),
         (lambda c: c.update(archive="zip"), ["archive: 'zip' is not one of ['full', 'sparse', 'changed', 'recipe']"]),
         (lambda c: c.update(shard_size="5 gigabytes"), ["shard_size: '5 gigabytes' does not match"]),
+        (lambda c: c["study"].update(budget={"size": "8 GB"}), ["study.budget.size: '8 GB'", "like 8GB, or null"]),
+        (lambda c: c["study"].update(budget={"size": "9999999999GB"}), ["study.budget.size: '9999999999GB'"]),
+        (lambda c: c["study"].update(budget={"points": -1}), ["study.budget.points: -1 is less"]),
     ],
 )
 def test_a_wrong_key_or_value_starts_no_job(project, change, expected):

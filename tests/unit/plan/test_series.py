@@ -19,6 +19,8 @@ def test_models_of_one_series_are_named_with_it():
     [
         ({"a": row(name="s"), "b": row("encoder", "s")}, {}, "'s' has 'a' of family 'decoder' and 'b' of family"),
         ({"a": row(name="b"), "b": row()}, {}, "'b' is the name of a model that is not in it"),
+        ({"a": row(name="B"), "b": row()}, {}, "'B' is the name of a model .* into the series of 'b' too"),
+        ({"a": row(name="opt"), "b": row(name="OPT")}, {}, "row 'b': series 'OPT' and 'opt' differ .* but capitals"),
         ({"a": row()}, {"q": row(name="s", parent="a")}, "row 'q': series is 's'.*write it in the row 'a'"),
     ],
 )

@@ -114,7 +114,7 @@ def preferences(rows: pd.DataFrame, whose: str) -> Iterator[Drawn]:
         dots(axis, mine["preference"], y, mine["decision"], {"color": colour, "marker": marker})
     axis.axvline(0, color=GREY, linewidth=0.9)
     axis.set_yticks(range(len(variants)), [in_words(slug) for slug in variants])
-    axis.set(ylim=(len(variants) - 0.5, -0.5), xlabel="points above (right) or below the dense model's answers")
+    axis.set(ylim=(len(variants) - 0.5, -0.5), xlabel="points above (right) or below\nthe dense model's answers")
     axis.grid(visible=False, axis="y")
     yield Drawn(f"{WRITTEN}preferred", title, _preferred(pairs), _finished(figure, axis, title, pairs))
 

@@ -41,23 +41,28 @@ class Line:
 
 @dataclass(frozen=True)
 class Model:
-    """smallest: the compression with the fewest bytes of those that the budget allows, in words."""
+    """smallest: the compression with the fewest bytes of those that the budget allows, in words; timed: whether its
+    seconds were measured."""
 
     name: str
     smallest: str
+    timed: bool
     lines: Sequence[Line]
 
 
 @dataclass(frozen=True)
 class Section:
-    """budget: what was configured, in words; size, points: the same as text for inputs, in millions of bytes; timed:
-    whether seconds were measured."""
+    """budget: what was configured, in words; size, points: the same as text for inputs, in millions of bytes."""
 
     budget: str
     size: str
     points: str
-    timed: bool
     models: Sequence[Model]
+
+    @property
+    def timed(self) -> bool:
+        """Whether seconds of any model were measured."""
+        return any(model.timed for model in self.models)
 
 
 def section(frame: pd.DataFrame) -> Section | None:
@@ -69,9 +74,8 @@ def section(frame: pd.DataFrame) -> Section | None:
     words = f"lose at most {points} points of accuracy"
     if pd.notna(limit):
         words = f"fit into {size(int(limit))} once loaded, and {words}"
-    timed = bool(frame["seconds_per_1000_tokens"].notna().any())
     models = [_model(str(name), rows) for name, rows in frame.groupby("model", sort=False)]
-    return Section(words, "" if pd.isna(limit) else _exact(limit / 1e6), points, timed, models)
+    return Section(words, "" if pd.isna(limit) else _exact(limit / 1e6), points, models)
 
 
 def _model(name: str, rows: pd.DataFrame) -> Model:
@@ -81,7 +85,8 @@ def _model(name: str, rows: pd.DataFrame) -> Model:
     lines = [_line(row) for row in ordered.to_dict("records")]
     first = lines[0]
     allowed = first.verdict == YES and first.variant != DENSE
-    return Model(name, f"{first.words}, {first.real}" if allowed else NONE, lines)
+    timed = bool(rows["seconds_per_1000_tokens"].notna().any())
+    return Model(name, f"{first.words}, {first.real}" if allowed else NONE, timed, lines)
 
 
 def _line(row: Mapping[Hashable, Any]) -> Line:

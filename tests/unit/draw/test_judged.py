@@ -83,6 +83,14 @@ def test_every_variant_has_a_line_among_the_preferred():
     assert "filled" in made.caption and "gpt" in made.caption
 
 
+def test_beside_long_names_what_the_axis_says_is_not_cut_off():
+    rows = [wrote.judgement("sparsegpt-70@overall^lora-r8~half", preference=-20.0, low=-30.0, high=-10.0)]
+    figure = drawn(rows)["written_preferred_m_talk"].figure
+    figure.draw_without_rendering()
+    words = figure.axes[0].xaxis.label.get_window_extent()
+    assert words.x0 >= 0 and words.x1 <= figure.bbox.x1
+
+
 def test_answers_held_against_a_file_are_in_no_figure():
     assert drawn([wrote.judgement(WANDA[0], against="reference")]) == {}
 

@@ -48,5 +48,11 @@ def test_a_budget_is_said_in_words_and_for_inputs():
     assert made(row("int8@overall", YES, 3e6, size_budget=nan)).budget == "lose at most 2 points of accuracy"
 
 
+def test_only_models_that_were_timed_have_a_column_of_seconds():
+    timed = row("int8@overall", YES, 3e6, model="timed", seconds_per_1000_tokens=0.5)
+    section = made(row("int8@overall", YES, 3e6), timed)
+    assert section.timed and [model.timed for model in section.models] == [False, True]
+
+
 def test_without_a_compression_there_is_nothing_to_afford():
     assert made(row("dense", YES, 9e6)) is None

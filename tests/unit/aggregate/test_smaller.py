@@ -37,6 +37,7 @@ def test_the_larger_one_is_taken_where_it_has_as_many_weights_as_the_smaller_or_
         ({"small": "s", "large": "t"}, REMOVED),
         ({}, REMOVED),
         ({"small": "s", "large": "s"}, {("large", MOST): 72.0}),  # too few weights left for a fair comparison
+        ({"small": "s", "large": "s"}, {("large", HALF): 62.1}),  # 37.9 million are fewer than 95% of 40
         ({"small": "s", "large": "s"}, {("large", HALF): 45.0}),  # 55 million are more than 40 and a quarter of it
         ({"small": "s", "large": "s"}, {}),
     ],

@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from knowcost.aggregate import rule
-from knowcost.draw.forget_knowledge import is_compressed
-from knowcost.draw.style import GREY, SIZE, dot_handles, dots, finish, panels
+from knowcost.draw.compressed_alone import is_compressed
+from knowcost.draw.style import GREY, SIZE, dot_handles, dots, finish, panels, ticks
 from knowcost.draw.ways import looks, of_method
 from knowcost.recover.registry import name_of
 from knowcost.spec import levels
@@ -106,7 +106,7 @@ def over_strength(shown: Sequence[Row], title: str) -> Figure:
         points = placed[number // len(names)]
         _reference(axis, row)
         _panel(axis, row.dense, points[points["column"] == name], styles, None if name == SPARSITY else _steps(places))
-        _ticks(axis, name, places)
+        _ticks(axis, name, places, width)
         axis.set(title=row.title if number % len(names) == 0 else "", ylabel=row.words * (number % len(names) == 0))
         if number >= len(axes) - len(names):
             axis.set_xlabel(name)
@@ -128,10 +128,10 @@ def _styles(methods: Sequence[str]) -> Looks:
     return {method: {name: styles[each][name] for name in ("color", "marker")} for method, each in named.items()}
 
 
-def _ticks(axis: Axes, name: str, places: pd.DataFrame) -> None:
+def _ticks(axis: Axes, name: str, places: pd.DataFrame, inches: float) -> None:
+    """inches: the width of the panel."""
     if name == SPARSITY:
-        axis.set_xticks(sorted({0, *places["order"]}))
-        axis.tick_params(axis="x", labelsize=8 if places["order"].nunique() > 6 else 10)
+        ticks(axis, {0, *places["order"]}, inches)
         return
     words = _steps(places)
     axis.set_xticks(range(len(words)), [each.replace(", ", "\n") for each in words])

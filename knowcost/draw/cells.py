@@ -68,6 +68,15 @@ def _marks(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([rows[[*CELL, "mark"]] for rows in (lost, printed)]).dropna()
 
 
+def interval_of(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Low and high of accuracies, in percent, by what was lost of them; nan without. rows: accuracy, and drop_points,
+    drop_low and drop_high of the same facts."""
+    return (
+        rows["accuracy"] - (rows["drop_high"] - rows["drop_points"]),
+        rows["accuracy"] + (rows["drop_points"] - rows["drop_low"]),
+    )
+
+
 def setting(scores: pd.DataFrame, phrasings: pd.DataFrame) -> str:
     """Who was asked what, for captions: models and benchmarks of this run with their numbers of facts; of the tables of
     these names."""

@@ -5,7 +5,7 @@ options. Its Figure 4 is recovered.stored, its Figure 5 similarity.layers.
 """
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -16,43 +16,33 @@ from matplotlib.lines import Line2D
 
 from knowcost.aggregate.tables import those
 from knowcost.draw import AS_IN_RECOVERY_PAPER
+from knowcost.draw.compressed_alone import DIAMOND, Made, Tables, compression, handle, is_compressed, size
 from knowcost.draw.drawn import Drawn
 from knowcost.draw.style import (
     GREY,
     LOOKS,
     SIZE,
-    decided_in_words,
     dot_handles,
     dots,
     finish,
     label,
     looks_of,
     panels,
+    ticks,
 )
+from knowcost.draw.words import interval
 from knowcost.papers.forget_knowledge import PAPER, printed
 from knowcost.recover import registry
-from knowcost.recover.registry import name_of
 from knowcost.recover.wording import in_words
-from knowcost.spec import levels
 from knowcost.spec.families import LABELS
-from knowcost.spec.variants import DENSE, GROUPINGS, Variant, parse
+from knowcost.spec.variants import Variant, parse
 
-METHODS = ("gptq", "sparsegpt")  # of Figure 1
 PROMPT, DYNAMIC = "prompt", "dynamic_prompt"
 PRINTED = "printed in the paper"
-DIAMOND: dict[str, Any] = {
-    "marker": "D",
-    "markersize": SIZE + 2,
-    "markerfacecolor": "none",
-    "linestyle": "",
-    "zorder": 4,
-}
 GAIN = ("regained_points", "regained_low", "regained_high")
 BACK = "points brought back"
 INTERVALS = "Points of accuracy beyond the compressed model, with 95% intervals. "
 
-Tables = Mapping[str, pd.DataFrame]
-Looks = Mapping[str, tuple[str, str]]  # {what a line is called: its colour and marker}
 Places = Callable[[Variant], float]  # of a variant on an axis
 
 
@@ -60,13 +50,16 @@ def figures(mine: Tables, family: str, who: str) -> Iterator[Drawn]:
     """Every figure of one family; mine: its tables (scores, drops_by_model, perplexity, recovered); who: the end of the
     captions."""
     drawn = (
-        ("compressed", "Compression alone", _compressed(mine)),
+        ("compressed", "Compression alone", compression(mine)),
         ("lengths", "Perplexity and accuracy by the length of prompts", _lengths(mine)),
         ("dynamic", "Dynamic prompting by the mean size of its prompts", _dynamic(mine["recovered"])),
         ("tasks", "Dynamic prompting beside its prompts, task by task", _tasks(mine["recovered"])),
     )
     for name, words, (caption, axes, handles) in ((name, words, made) for name, words, made in drawn if made):
         title = f"{words}: {LABELS[family]} models"
+        if not axes:
+            yield Drawn(f"recovery_{name}_{family}", title, caption + who, None, family, AS_IN_RECOVERY_PAPER)
+            continue
         figure: Figure = axes[0].figure  # type: ignore[assignment]
         theirs = any(line.get_marker() == "D" for axis in axes for line in axis.lines)
         if theirs:
@@ -76,79 +69,11 @@ def figures(mine: Tables, family: str, who: str) -> Iterator[Drawn]:
         yield Drawn(f"recovery_{name}_{family}", title, caption + who, figure, family, AS_IN_RECOVERY_PAPER)
 
 
-Made = tuple[str, Sequence[Axes], list[Artist]] | None  # caption, axes, and the legend
-
-
-def is_compressed(variant: Variant) -> bool:
-    """Whether everything was compressed in one step, whatever was done afterwards."""
-    return len(variant.steps) == 1 and variant.scope == "overall" and variant.grouping == GROUPINGS[0]
-
-
 def is_plain(variant: Variant, method: str) -> bool:
     """Whether it was recovered by a method as the paper does."""
     recovery = variant.recovery
     plain = recovery is not None and (recovery.method, recovery.options, recovery.data) == (method, (), None)
     return plain and is_compressed(variant)
-
-
-def _compressed(mine: Tables) -> Made:
-    """Mean accuracy by bits, and by percent pruned, a line per method and calibration data."""
-    rows = _accuracies(mine)
-    rows = those(rows, lambda v: is_compressed(v) and not v.recovery and v.steps[0].method in METHODS)
-    rows = rows.assign(x=rows["variant"].map(lambda slug: _strength(parse(slug)))).dropna(subset=["x"])
-    if rows.empty:
-        return None
-    rows["kind"] = [parse(slug).steps[0].kind for slug in rows["variant"]]
-    kinds = [kind for kind in ("quantize", "prune") if kind in set(rows["kind"])]
-    pairs = [(model, kind) for model in rows["model"].unique() for kind in kinds]
-    looks = looks_of(list(rows["method"].unique()))
-    _, axes = panels(len(pairs), 2, (4.6, 3.4), sharey=False)
-    for axis, (model, kind) in zip(axes, pairs, strict=True):
-        here = rows[(rows["model"] == model) & (rows["kind"] == kind)].sort_values("x")
-        _strengths(axis, here, looks)
-        axis.set(title=model, xlabel="bits a weight" if kind == "quantize" else "weights pruned (%)")
-        axis.set_ylabel("facts answered right (%)")
-        if kind == "quantize":
-            axis.invert_xaxis()
-            axis.set_xticks(sorted(here["x"].unique()))
-    handles: list[Artist] = [_handle(name_of(method), look) for method, look in looks.items()]
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label=DENSE))
-    said = decided_in_words(rows["decision"])
-    caption = f"Everything compressed, and nothing recovered: mean accuracy over benchmarks. {said}"
-    return caption, list(axes), handles + dot_handles(rows["decision"])
-
-
-def _strengths(axis: Axes, rows: pd.DataFrame, looks: Looks) -> None:
-    """A model's lines over bits or percent."""
-    for method, line in rows.groupby("method", sort=False):
-        colour, marker = looks[str(method)]
-        axis.plot(line["x"], line["accuracy"], color=colour, alpha=0.8, zorder=2)
-        dots(axis, line["x"], line["accuracy"], line["decision"], {"color": colour, "marker": marker})
-    for row in rows.to_dict("records"):
-        if theirs := printed.of(row["model"], row["variant"]):
-            axis.plot(row["x"], float(theirs["Average"]), color=looks[row["method"]][0], **DIAMOND)
-    for dense in rows["dense"].dropna().unique():
-        axis.axhline(dense, color=GREY, linestyle="--", linewidth=1)
-
-
-def _strength(variant: Variant) -> float | None:
-    """Its bits, or percent pruned; None for groups, act order and N:M."""
-    level = variant.steps[0].level
-    if isinstance(level, str) and levels.kind(level) == "bits" and levels.bits(level).group_size is None:
-        return float(levels.bits(level).bits)
-    return float(level) if isinstance(level, int) else None
-
-
-def _accuracies(mine: Tables) -> pd.DataFrame:
-    """A row per model and variant that was asked every benchmark: mean accuracy and the dense model's (%), decision."""
-    scores = mine["scores"]
-    means = scores.groupby(["model", "variant"])["accuracy"].agg(["mean", "count"]).reset_index()
-    asked = scores.groupby("model")["benchmark"].nunique()
-    means = means[means["count"] == means["model"].map(asked)].assign(accuracy=lambda rows: 100 * rows["mean"])
-    dense = means[means["variant"] == DENSE].set_index("model")["accuracy"]
-    rows = mine["drops_by_model"][["model", "variant", "method", "decision"]]
-    rows = rows.merge(means[["model", "variant", "accuracy"]], on=["model", "variant"])
-    return rows.assign(dense=rows["model"].map(dense))
 
 
 def _lengths(mine: Tables) -> Made:
@@ -170,16 +95,18 @@ def _lengths(mine: Tables) -> Made:
         for text, line in rows.groupby("benchmark", sort=False):
             colour, marker = looks[str(text)]
             left.plot(line["x"], line["perplexity"], color=colour, marker=marker, markersize=SIZE)
+            ticks(left, {0, *rows["x"]}, 4.6)
         here = gains[(gains["model"] == model) & (gains["compressed"] == compressed)]
         _gain_line(right, here, LOOKS[-1])
+        ticks(right, here["x"], 4.6)
         for axis, words in ((left, "perplexity"), (right, BACK)):
             axis.set(title=_title(model, compressed), xlabel="tokens of the prompt", ylabel=words)
-    handles: list[Artist] = [_handle(f"perplexity of {text}", look) for text, look in looks.items()]
+    handles: list[Artist] = [handle(f"perplexity of {text}", look) for text, look in looks.items()]
     caption = (
         "Left: perplexity, without a prompt (0) and with longer ones; a prompt shortens the windows of a running text. "
         f"Right: what the same prompts bring back, mean over benchmarks. {INTERVALS}"
     )
-    return caption, list(axes), [*handles, _handle(BACK, LOOKS[-1]), *dot_handles(gains["decision"])]
+    return caption, list(axes), [*handles, handle(BACK, LOOKS[-1]), *dot_handles(gains["decision"])]
 
 
 def _dynamic(recovered: pd.DataFrame) -> Made:
@@ -187,14 +114,29 @@ def _dynamic(recovered: pd.DataFrame) -> Made:
     gains = _gains(recovered, DYNAMIC, lambda variant: sum(_sizes(variant)) / len(_sizes(variant)))
     if gains.empty:
         return None
-    pairs = list(gains[["model", "compressed"]].drop_duplicates().itertuples(index=False))
-    _, axes = panels(len(pairs), 2, _size(len(pairs), 3.4))
-    for axis, (model, compressed) in zip(axes, pairs, strict=True):
-        _gain_line(axis, gains[(gains["model"] == model) & (gains["compressed"] == compressed)], LOOKS[0])
-        axis.set_title(_title(model, compressed))
+    found = [rows for _, rows in gains.groupby(["model", "compressed"], sort=False)]
+    shown = [rows for rows in found if len(rows) > 1 or _printed_gain(rows.iloc[0]) is not None]
+    alone = "".join(_gained(rows.iloc[0]) for rows in found if len(rows) == 1 and _printed_gain(rows.iloc[0]) is None)
+    if not shown:
+        return f"What dynamic prompting brings back beyond the compressed model, mean over benchmarks. {alone}", [], []
+    _, axes = panels(len(shown), 2, size(len(shown), 3.4))
+    for axis, rows in zip(axes, shown, strict=True):
+        _gain_line(axis, rows, LOOKS[0])
+        axis.set_title(_title(*rows[["model", "compressed"]].iloc[0]))
     label(axes, "mean tokens of its prompts", BACK)
-    caption = f"What dynamic prompting brings back, mean over benchmarks. Zero: the compressed model. {INTERVALS}"
-    return caption, list(axes), [_handle(registry.METHODS[DYNAMIC].label, LOOKS[0]), *dot_handles(gains["decision"])]
+    caption = (
+        f"What dynamic prompting brings back, mean over benchmarks. Zero: the compressed model. {INTERVALS}{alone}"
+    )
+    return caption, list(axes), [handle(registry.METHODS[DYNAMIC].label, LOOKS[0]), *dot_handles(gains["decision"])]
+
+
+def _printed_gain(row: Mapping[Any, Any] | pd.Series) -> float | None:
+    return printed.gain(row["model"], row["variant"], "Average")
+
+
+def _gained(row: Mapping[Any, Any] | pd.Series) -> str:
+    """What a dot alone would show, a sentence."""
+    return f"{row['model']}, {in_words(row['variant'])}: {interval(*(row[name] for name in GAIN))}. "
 
 
 def _tasks(recovered: pd.DataFrame) -> Made:
@@ -205,7 +147,7 @@ def _tasks(recovered: pd.DataFrame) -> Made:
     if not pairs:
         return None
     most = max(chosen.groupby("model")["benchmark"].nunique())
-    _, axes = panels(len(pairs), 2, _size(len(pairs), 2.2 + 0.4 * most), sharex=True)
+    _, axes = panels(len(pairs), 2, size(len(pairs), 2.2 + 0.4 * most), sharex=True)
     words: dict[str, tuple[str, str]] = {}
     for axis, (model, slug) in zip(axes, pairs, strict=True):
         sides = [*(part.slug for part in registry.parts(parse(slug))), slug]
@@ -220,7 +162,7 @@ def _tasks(recovered: pd.DataFrame) -> Made:
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.set(title=_title(model, slug), xlabel=BACK)
-    handles: list[Artist] = [_handle(name, look) for name, look in words.items()]
+    handles: list[Artist] = [handle(name, look) for name, look in words.items()]
     caption = f"What dynamic prompting brings back on each benchmark, and each of its prompts by itself. {INTERVALS}"
     return caption, list(axes), [*handles, *dot_handles(rows["decision"])]
 
@@ -254,21 +196,12 @@ def _gain_line(axis: Axes, rows: pd.DataFrame, look: tuple[str, str]) -> None:
     axis.vlines(rows["x"], low, high, color=look[0], linewidth=1.2)
     dots(axis, rows["x"], value, rows["decision"], {"color": look[0], "marker": look[1]})
     for row in rows.to_dict("records"):
-        if (theirs := printed.gain(row["model"], row["variant"], "Average")) is not None:
+        if (theirs := _printed_gain(row)) is not None:
             axis.plot(row["x"], theirs, color=look[0], **DIAMOND)
-
-
-def _size(count: int, height: float) -> tuple[float, float]:
-    """Of a panel, in inches: one alone is as wide as two."""
-    return (7.9 if count == 1 else 4.6), height
 
 
 def _sizes(variant: Variant) -> list[int]:
     return variant.recovery.sizes if variant.recovery else [0]
-
-
-def _handle(words: str, look: tuple[str, str]) -> Artist:
-    return Line2D([], [], color=look[0], marker=look[1], linestyle="", markersize=SIZE, label=words)
 
 
 def _title(model: str, slug: str) -> str:

@@ -105,7 +105,7 @@ def _figure(points: pd.DataFrame, low: float, title: str) -> tuple[Figure, int]:
         _point(axis, row)
     finish(figure, [axis], title, _handles(shown))
     figure.draw_without_rendering()  # where things are, the labels have to know
-    left_out = place(figure, _labels(shown), shown[["size", "kept_percent"]].to_numpy(), lines)
+    left_out = place(figure.axes[0], _labels(shown), shown[["size", "kept_percent"]].to_numpy(), lines)
     return figure, left_out
 
 

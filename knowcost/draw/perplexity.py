@@ -1,6 +1,6 @@
 """The figure that LLM-KICK and "Do Compressed LLMs Forget Knowledge?" turn on: perplexity against knowledge."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost.aggregate import matching, rule
+from knowcost.draw.cells import interval_of
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.style import GREY, LOOKS, decided_in_words, dot_handles, dots, finish, label, panels
+from knowcost.draw.placing import Label, place
+from knowcost.draw.style import GREY, LOOKS, decided_in_words, dot_handles, dots, finish, label, panels, wrapped
 from knowcost.draw.words import everything, interval
 from knowcost.recover.registry import name_of
 from knowcost.recover.wording import in_words
@@ -80,11 +82,12 @@ def _lines(slugs: Iterable[str]) -> dict[str, list[str]]:
 def _draw(points: pd.DataFrame, lines: Mapping[str, list[str]], title: str, tolerance: float | None) -> Figure:
     """A panel per model and text. tolerance: share of the dense accuracy that may be lost, None for no line there."""
     pairs = list(points[["model", "benchmark"]].drop_duplicates().itertuples(index=False))
-    figure, axes = panels(len(pairs), 2, (7.9, 4.6) if len(pairs) == 1 else (4.6, 3.6))
-    for axis, (model, text) in zip(axes, pairs, strict=True):
-        here = points[(points["model"] == model) & (points["benchmark"] == text)].set_index("variant")
-        axis.set(title=f"{model}, {text}")
-        _panel(axis, here, lines, tolerance)
+    size = (9.2, 5) if len(pairs) == 1 else (5.2, 3.9)
+    figure, axes = panels(len(pairs), 2, size)
+    parts = [points[(points["model"] == model) & (points["benchmark"] == text)] for model, text in pairs]
+    for axis, (model, text), part in zip(axes, pairs, parts, strict=True):
+        axis.set_title(wrapped(f"{model}, {text}", size[0] - 0.8, 11))
+        _panel(axis, part.set_index("variant"), lines, tolerance)
     label(axes, "perplexity (log scale)", "facts answered right (%)")
     handles: list[Artist] = [Line2D([], [], color="black", marker="*", markersize=10, linestyle="", label="dense")]
     handles += [Line2D([], [], **style, label=words) for style, words in zip(_styles(lines), lines, strict=True)]
@@ -92,6 +95,9 @@ def _draw(points: pd.DataFrame, lines: Mapping[str, list[str]], title: str, tole
     if tolerance is not None:
         handles.append(Line2D([], [], color=GREY, linestyle="--", label=_below(tolerance)))
     finish(figure, axes, title, handles)
+    figure.draw_without_rendering()  # labels need to know where the points are
+    for axis, part in zip(axes, parts, strict=True):
+        _write(axis, part.set_index("variant"), lines)
     return figure
 
 
@@ -101,19 +107,15 @@ def _below(tolerance: float) -> str:
 
 def _panel(axis: Axes, here: pd.DataFrame, lines: Mapping[str, list[str]], tolerance: float | None) -> None:
     """One model's lines on one text; here: its points by variant."""
-    strengths = []
     for style, slugs in zip(_styles(lines), lines.values(), strict=True):
         path = here.loc[[slug for slug in (DENSE, *slugs) if slug in here.index]]
         shown = range(int(DENSE in path.index), len(path))
         look = {name: style[name] for name in ("color", "linestyle")}
         axis.plot(path["perplexity"], path["accuracy"], **look, alpha=0.8, zorder=2)
         those = path.iloc[list(shown)]
+        axis.vlines(those["perplexity"], *interval_of(those), color=style["color"], linewidth=1, alpha=0.6)
         look = {name: style[name] for name in ("color", "marker")}
         dots(axis, those["perplexity"], those["accuracy"], those["decision"], look)
-        for place in shown:
-            row, variant = path.iloc[place], parse(path.index[place])
-            if variant.strength:
-                strengths.append((variant.strength, (row["perplexity"], row["accuracy"]), style["color"]))
     if DENSE in here.index:
         (dense,) = here.loc[[DENSE]].to_dict("records")
         axis.plot(dense["perplexity"], dense["accuracy"], color="black", marker="*", markersize=11, zorder=4)
@@ -125,18 +127,28 @@ def _panel(axis: Axes, here: pd.DataFrame, lines: Mapping[str, list[str]], toler
     axis.xaxis.set_major_formatter("{x:g}")
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.margins(x=0.08, y=0.1)
-    _write(axis, strengths)
 
 
-def _write(axis: Axes, strengths: Sequence[tuple[str, tuple[float, float], str]]) -> None:
-    """Write [(words, (perplexity, accuracy), colour)], those of the largest perplexity first, where there is room."""
-    axis.autoscale_view()
-    written: list[np.ndarray] = []
-    for words, point, colour in sorted(strengths, key=lambda each: -each[1][0]):
-        here = axis.transData.transform(point) * 72 / axis.figure.dpi
-        if all(np.hypot(*(here - other)) >= CLOSE for other in written):
-            written.append(here)
-            axis.annotate(words, point, (5, 4), textcoords="offset points", fontsize=7, color=colour)
+def _write(axis: Axes, here: pd.DataFrame, lines: Mapping[str, list[str]]) -> None:
+    """Write the strengths of a panel that is laid out, those of the largest perplexity first, where there is room."""
+    found = []
+    for style, slugs in zip(_styles(lines), lines.values(), strict=True):
+        mine = here.loc[[slug for slug in slugs if slug in here.index], ["perplexity", "accuracy"]]
+        for slug, (x, y) in zip(mine.index, mine.to_numpy(float), strict=True):
+            if words := parse(slug).strength:
+                found.append(Label((x, y), (words,), style["color"]))
+    labels: list[Label] = []
+    for each in sorted(found, key=lambda one: -one.at[0]):
+        if all(_apart(axis, each.at, other.at) >= CLOSE for other in labels):
+            labels.append(each)
+    joined = [line for line in axis.lines if line.get_transform() == axis.transData]  # not those across the panel
+    corners = [path for line in joined if len(path := np.array(line.get_xydata())) > 1]
+    place(axis, labels, here[["perplexity", "accuracy"]].to_numpy(float), corners, size=7.5)
+
+
+def _apart(axis: Axes, one: tuple[float, float], other: tuple[float, float]) -> float:
+    """How many typographic points lie between two points of a panel."""
+    return float(np.hypot(*(axis.transData.transform(one) - axis.transData.transform(other))) * 72 / axis.figure.dpi)
 
 
 def _styles(lines: Mapping[str, list[str]]) -> list[dict[str, Any]]:
@@ -162,7 +174,8 @@ def _caption(points: pd.DataFrame, lines: Mapping[str, list[str]]) -> str:
     methods = dict.fromkeys(shown["method"][shown["experiment"] != BROUGHT])
     return (
         "Everything compressed: perplexity on a text (to the right: worse) and the mean accuracy over all benchmarks, "
-        "from the dense model along each method's strengths. A line that falls before it goes right loses knowledge "
+        "from the dense model along each method's strengths; lines through dots are 95% intervals of what was lost. A "
+        "line that falls before it goes right loses knowledge "
         f"that perplexity does not show. {everything(methods) if methods else ''}{decided_in_words(shown['decision'])}"
         f"{_unseen(shown)}"
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from knowcost.draw.style import GREY, width
 
@@ -32,15 +31,15 @@ class Label:
 
 
 def place(
-    figure: Figure, labels: Sequence[Label], points: np.ndarray, lines: Sequence[np.ndarray], size: float = 8.5
+    axis: Axes, labels: Sequence[Label], points: np.ndarray, lines: Sequence[np.ndarray], size: float = 8.5
 ) -> int:
-    """Write labels into a figure of one axis that is laid out (`Figure.draw_without_rendering`), those that matter
-    most first; returns how many were left out, since they would cover others, or too much.
+    """Write labels into a panel of a figure that is laid out (`Figure.draw_without_rendering`), those that matter most
+    first; returns how many were left out, since they would cover others, or too much.
 
     points, and the corners of lines, that labels had better not cover: each n x 2 in data. size: of the letters, in
     points.
     """
-    (axis,), scale = figure.axes, 72 / figure.dpi  # from pixels to points
+    scale = 72 / axis.figure.dpi  # from pixels to points
 
     def to_points(data: Any) -> np.ndarray:
         return np.asarray(axis.transData.transform(np.atleast_2d(data)) * scale)

@@ -16,8 +16,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from knowcost.aggregate import relearning, rule
 from knowcost.aggregate.tables import those
+from knowcost.draw.cells import interval_of
+from knowcost.draw.compressed_alone import DIAMOND
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.forget_knowledge import DIAMOND
 from knowcost.draw.style import COLOURS, GREY, HOLLOW, SIZE, dot_handles, dots, finish, looks_of, panels
 from knowcost.papers.forget_knowledge import PAPER, printed
 from knowcost.recover.registry import label, method_of
@@ -52,11 +53,12 @@ CHANGE = (
 
 
 def figures(mine: Mapping[str, pd.DataFrame], family: str, who: str) -> Iterator[Drawn]:
-    """Every figure of one family's recoveries; mine: its tables (recovered, relearned, scores)."""
+    """Every figure of one family's recoveries; mine: its tables (recovered, relearned, scores, drops_by_model)."""
     told = relearning.is_told(mine["recovered"], mine["relearned"])
     yield from brought_back(mine["recovered"][~told], family, who)
     yield from untold(mine["relearned"], family, who)
-    yield from stored(mine["scores"][~relearning.is_told(mine["scores"], mine["relearned"])], family, who)
+    scores = mine["scores"][~relearning.is_told(mine["scores"], mine["relearned"])]
+    yield from stored({**mine, "scores": scores}, family, who)
 
 
 def brought_back(recovered: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
@@ -122,7 +124,7 @@ def _panels(rows: pd.DataFrame, marks: Sequence[Mark], title: str, words: str) -
     """A panel per model and compression with a line of marks per recovery."""
     pairs = list(rows[["model", "compressed"]].drop_duplicates().itertuples(index=False))
     most = max(rows.groupby(["model", "compressed"])["recovery"].nunique())
-    figure, axes = panels(len(pairs), 2, (4.6, max(LOWEST, 1.3 + 0.22 * len(marks) * most)), sharex=True)
+    figure, axes = panels(len(pairs), 2, (_wide(len(pairs)), max(LOWEST, 1.3 + 0.22 * len(marks) * most)), sharex=True)
     several = rows["model"].nunique() > 1
     for axis, (model, compressed) in zip(axes, pairs, strict=True):
         here = rows[(rows["model"] == model) & (rows["compressed"] == compressed)]
@@ -138,6 +140,11 @@ def _panels(rows: pd.DataFrame, marks: Sequence[Mark], title: str, words: str) -
     deciding = [mark.decision for mark in marks if mark.decision]
     finish(figure, axes, title, handles + dot_handles(rows[deciding].to_numpy().ravel() if deciding else []))
     return figure
+
+
+def _wide(count: int) -> float:
+    """Inches of a panel: one alone is as wide as two."""
+    return 8.2 if count == 1 else 4.6
 
 
 def _of(model: str, compressed: str, several: bool) -> str:
@@ -167,22 +174,23 @@ def _dot(axis: Axes, row: Row, mark: Mark, y: float) -> None:
     dots(axis, [row[mark.value]], [y], [row[mark.decision] if mark.decision else ""], style)
 
 
-def stored(scores: pd.DataFrame, family: str, who: str) -> Iterator[Drawn]:
+def stored(mine: Mapping[str, pd.DataFrame], family: str, who: str) -> Iterator[Drawn]:
     """A panel per model and compression: the mean accuracy after each recovery by how many numbers it stores (filled),
-    and holds beside the weights while it answers (hollow)."""
-    rows = _accuracies(scores)
+    and holds beside the weights while it answers (hollow). mine: scores, and drops_by_model for intervals."""
+    scores, rows = mine["scores"], _accuracies(mine)
     if rows.empty:
         return
     title = f"Accuracy by the numbers that are stored and cached: {LABELS[family]} models"
     caption = (
         "Each recovery's mean accuracy over benchmarks, by how many numbers it stores beside the compressed weights "
-        "(filled) and holds in memory beside them while the model answers (hollow). Dashed: the compressed model; "
+        "(filled) and holds in memory beside them while the model answers (hollow). Lines through filled dots: 95% "
+        "intervals of what is lost. Dashed: the compressed model; "
         "dotted: the dense one. "
     )
     if any(printed.of(row["model"], row["variant"]) for row in rows.to_dict("records")):
         caption += f"Grey diamonds: printed in “{PAPER}”. "
     pairs = list(rows[["model", "compressed"]].drop_duplicates().itertuples(index=False))
-    figure, axes = panels(len(pairs), 2, (4.6, 3.2), sharex=True)
+    figure, axes = panels(len(pairs), 2, (_wide(len(pairs)), 3.2), sharex=True)
     methods = list(rows["how"].unique())
     means = scores.groupby(["model", "variant"])["accuracy"].mean() * 100
     for axis, (model, compressed) in zip(axes, pairs, strict=True):
@@ -222,14 +230,16 @@ def _handles(rows: pd.DataFrame, methods: Sequence[str]) -> list[Artist]:
 def _sizes(axis: Axes, rows: pd.DataFrame, style: Mapping[str, Any]) -> None:
     for row in rows.to_dict("records"):
         both = [row["cached_parameters"], row["adapter_parameters"]]
+        axis.vlines(both[1], row["low"], row["high"], color=style["color"], linewidth=1.2)
         axis.plot(both, [row["accuracy"]] * 2, color=style["color"], linewidth=0.8)
         axis.plot(both[:1], [row["accuracy"]], linestyle="", **style, **HOLLOW)
         axis.plot(both[1:], [row["accuracy"]], linestyle="", **style, markersize=SIZE)
 
 
-def _accuracies(scores: pd.DataFrame) -> pd.DataFrame:
-    """A row per model and recovered variant that was asked all of its benchmarks: mean accuracy (%), numbers, and by
-    which method."""
+def _accuracies(mine: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row per model and recovered variant that was asked all of its benchmarks: mean accuracy (%) with its interval,
+    numbers, and by which method."""
+    scores = mine["scores"]
     of_model = scores.groupby("model")["benchmark"].nunique()
     rows = scores[(scores["experiment"] == RECOVER) & (scores["adapter_parameters"] > 0)]
     numbers = ["adapter_parameters", "cached_parameters"]
@@ -239,7 +249,9 @@ def _accuracies(scores: pd.DataFrame) -> pd.DataFrame:
     found = found.reset_index()
     found = found[(found["benchmark"] == found["model"].map(of_model)) & (found["cached_parameters"] > 0)]
     found = those(found, lambda variant: not variant.is_control)
-    found = found.assign(accuracy=100 * found["accuracy"])
+    lost = mine["drops_by_model"][["model", "variant", "drop_points", "drop_low", "drop_high"]]
+    found = found.assign(accuracy=100 * found["accuracy"]).merge(lost, how="left", on=["model", "variant"])
+    found["low"], found["high"] = interval_of(found)
     found["compressed"] = [parse(slug).unrecovered.slug for slug in found["variant"]]
     recoveries = [parse(slug).recovery for slug in found["variant"]]
     found["how"] = [each.method if each else "" for each in recoveries]

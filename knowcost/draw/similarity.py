@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from knowcost.draw.drawn import Drawn
-from knowcost.draw.style import LOOKS, finish, label, panels
+from knowcost.draw.style import LOOKS, finish, label, panels, wrapped
 from knowcost.recover import registry
 from knowcost.recover.wording import in_words
 from knowcost.spec.families import LABELS
@@ -37,7 +37,7 @@ def layers(frame: pd.DataFrame, family: str) -> Iterator[Drawn]:
     for place, (title, each) in enumerate(groups):
         for side, (name, words) in enumerate(MEASURED.items()):
             axis = axes[2 * place + side]
-            axis.set_title(f"{title}\n{words}", fontsize=9)
+            axis.set_title(wrapped(f"{title}\n{words}", 4.0, 9), fontsize=9)
             _panel(axis, each, name, looks)
     label(axes, "layer", "cosine to the dense model")
     title = f"Similarity to the dense model, layer by layer: {LABELS[family]} models"

@@ -19,7 +19,7 @@ def run(model="mine", slugs=(*ALONE, *PROMPTS, DYNAMIC)):
     all_ = [about | describe(slug) for slug in ("dense", *slugs)]
     scores = [row | {"benchmark": name, "accuracy": 0.6 if place == 0 else (51 - place) / 100}
               for place, row in enumerate(all_) for name in ("arc-easy", "lambada")]  # fmt: skip
-    drops = [row | {"decision": "costs"} for row in all_[1:]]
+    drops = [row | {"decision": "costs", "drop_points": 10.0, "drop_low": 8.0, "drop_high": 13.0} for row in all_[1:]]
     texts = [row | {"benchmark": "c4", "perplexity": 30.0 - place} for place, row in enumerate(all_)]
     gains = [
         row | {"compressed": row["variant"].partition("^")[0], "benchmark": name, "regained_points": place + extra,
@@ -73,8 +73,28 @@ def test_perplexity_and_what_is_brought_back_by_length():
 
 
 def test_dynamic_prompting_by_the_mean_size_of_its_prompts():
-    [axis] = drawn(run())["recovery_dynamic_decoder"].figure.axes
-    assert marked(axis) == [(63, 3)]
+    [axis] = drawn(run(slugs=[GPTQ, DYNAMIC, f"{DYNAMIC}+200"]))["recovery_dynamic_decoder"].figure.axes
+    assert marked(axis) == [(63, 1), (pytest.approx(326 / 3), 2)]
+
+
+def test_a_dot_alone_is_a_sentence():
+    found = drawn(run(slugs=[GPTQ, SPARSE, *PROMPTS, DYNAMIC]))
+    dynamic = found["recovery_dynamic_decoder"]
+    assert dynamic.figure is None and ": 3.0 points (2.0 to 5.0). Who." in dynamic.caption
+    alone = found["recovery_compressed_decoder"]
+    assert (
+        alone.figure is None
+        and "mine, everything pruned by 50% (SparseGPT): 49.0% right; dense: 60.0%. " in alone.caption
+    )
+    figure = drawn(run(slugs=["gptq-4bit@overall", GPTQ, SPARSE]))["recovery_compressed_decoder"].figure
+    assert len(figure.axes) == 1 and figure.get_figwidth() > 7
+
+
+def test_accuracies_have_the_intervals_of_what_was_lost():
+    """10 points lost, 8 to 13: an accuracy of 50 is one of 47 to 52."""
+    bits, _ = drawn(run())["recovery_compressed_decoder"].figure.axes
+    ends = sorted(tuple(path.vertices[:, 1]) for each in bits.collections for path in each.get_paths())
+    assert ends == [(45, 50), (46, 51), (47, 52)]
 
 
 def test_dynamic_prompting_task_by_task_beside_its_prompts():
@@ -115,8 +135,8 @@ def test_printed_parameters_and_means_stand_in_the_figure_of_stored_numbers():
     """Figure 4's printed points are Table 1's: 0.1M tokens of 26 with 58.13, 0.4M of 100 with 58.42."""
     mine = run("llama-7b", [GPTQ, *PROMPTS])
     scores = mine["scores"].assign(adapter_parameters=4096.0, cached_parameters=262144.0)
-    [figure] = recovered.stored(scores, "decoder", "Who.")
+    [figure] = recovered.stored(mine | {"scores": scores}, "decoder", "Who.")
     assert diamonds(figure.figure.axes[0]) == [(1e5, 58.13), (4e5, 58.42)]
     assert "Grey diamonds: printed in “Do Compressed LLMs Forget Knowledge?”." in figure.caption
-    [figure] = recovered.stored(scores.assign(model="mine"), "decoder", "Who.")
+    [figure] = recovered.stored(mine | {"scores": scores.assign(model="mine")}, "decoder", "Who.")
     assert diamonds(figure.figure.axes[0]) == [] and "iamond" not in figure.caption

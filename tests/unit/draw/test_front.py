@@ -153,7 +153,7 @@ def test_labels_cover_no_other_and_what_has_no_room_is_left_out():
     axis = figure.subplots()
     axis.set(xlim=(0, 1), ylim=(0, 1))
     crowd = np.random.default_rng(0).random((30, 2)) * 0.02 + 0.5
-    left_out = place(figure, [Label((x, y), ("a label of some words",), "black") for x, y in crowd], crowd, [])
+    left_out = place(figure.axes[0], [Label((x, y), ("a label of some words",), "black") for x, y in crowd], crowd, [])
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in axis.texts if text.get_text()]
     assert 3 < len(boxes) == 30 - left_out < 30

@@ -148,3 +148,18 @@ def test_lines_stand_apart_by_act_order_too():
     (made,) = drawn(frames({"dense": (10.0, (80,))} | {slug: (12.0 + n, (70,)) for n, slug in enumerate(slugs)}))
     words = [text.get_text() for text in made.figure.legends[0].get_texts()]
     assert words == ["dense", "GPTQ", "GPTQ (bits, act order)", "5% below dense"]
+
+
+def test_dots_have_intervals_and_strengths_cover_no_other():
+    """Mean accuracies of 56 and 30 of 70, so 14 and 40 points were lost."""
+    lost = {
+        "magnitude-20@overall": (14.0, 11.0, 18.0, rule.COSTS),
+        "magnitude-60@overall": (40.0, 39.0, 41.0, rule.COSTS),
+    }
+    (made,) = drawn(frames(POINTS), decided=lost)
+    (axis,) = made.figure.axes
+    ends = [path.vertices[:, 1].tolist() for each in axis.collections for path in each.get_paths()]
+    assert [pytest.approx(found) for found in ends if found[0] == found[0]] == [[52, 59], [29, 31]]
+    made.figure.draw_without_rendering()
+    one, other = (text.get_window_extent() for text in axis.texts if text.get_text())
+    assert not one.overlaps(other)

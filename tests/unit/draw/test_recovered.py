@@ -47,6 +47,7 @@ def data(of_gain=(), of_test=(), scores=()):
         "recovered": pd.DataFrame(of_gain, columns=aggregated.COLUMNS),
         "relearned": pd.DataFrame(of_test, columns=relearned.COLUMNS),
         "scores": pd.DataFrame(scores, columns=list(answered(BITS, 0))),
+        "drops_by_model": pd.DataFrame(columns=["model", "variant", "drop_points", "drop_low", "drop_high"]),
     }
 
 
@@ -92,14 +93,14 @@ def test_numbers_stored_and_cached_are_two_dots_at_one_height():
     rows = [answered("dense", 0.9), answered(BITS, 0.4), answered(lora, 0.6, stored=5e4, cached=5e4),
             answered(f"{BITS}^prompt-50", 0.5, stored=6e3, cached=5e4),
             answered("dense^lora-r4", 0.9, "b", 5e4, 5e4)]  # fmt: skip
-    (made,) = recovered.stored(data(scores=rows)["scores"], "decoder", "Who.")
+    (made,) = recovered.stored(data(scores=rows), "decoder", "Who.")
     (axis,) = made.figure.axes
     found = {(line.get_xdata()[0], line.get_ydata()[0], line.get_markersize() == HOLLOW["markersize"])
              for line in axis.lines if line.get_linestyle() == "None"}  # fmt: skip
     assert found == {(5e4, 60.0, False), (5e4, 60.0, True), (6e3, 50.0, False), (5e4, 50.0, True)}
     assert {line.get_ydata()[0] for line in axis.lines if line.get_linestyle() in ("--", ":")} == {40.0, 90.0}
     rows = [row for row in rows if row["variant"] != lora] + [answered("dense", 0.8, "c")]
-    assert not list(recovered.stored(data(scores=rows)["scores"], "decoder", ""))  # not asked everything
+    assert not list(recovered.stored(data(scores=rows), "decoder", ""))  # not asked everything
 
 
 def test_one_recovery_has_room_for_its_line(recwarn):
@@ -115,7 +116,7 @@ def test_panels_of_two_models_are_called_by_them():
     for model in ("m", "k"):
         made = [answered("dense", 0.9), answered(BITS, 0.4), answered(f"{BITS}^lora-r4", 0.6, stored=5e4, cached=5e4)]
         rows += [row | {"model": model} for row in made]
-    (made,) = recovered.stored(data(scores=rows)["scores"], "decoder", "Who.")
+    (made,) = recovered.stored(data(scores=rows), "decoder", "Who.")
     assert [axis.get_title(loc="left").split()[0] for axis in made.figure.axes] == ["m:", "k:"]
 
 

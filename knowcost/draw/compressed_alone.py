@@ -53,7 +53,8 @@ def compression(mine: Tables) -> Made:
     said = "Everything compressed, and nothing recovered: mean accuracy over benchmarks. "
     if not pairs:
         return said + alone, [], []
-    looks = looks_of(list(rows["method"].unique()))
+    rows = pd.concat([_of_kind(rows, *pair) for pair in pairs])
+    looks = looks_of(sorted(rows["method"].unique()))
     _, axes = panels(len(pairs), 2, size(len(pairs), 3.4))
     for axis, (model, kind) in zip(axes, pairs, strict=True):
         here = _of_kind(rows, model, kind)

@@ -50,7 +50,6 @@ HOLLOW: dict[str, Any] = {"markersize": SIZE - 0.5, "markerfacecolor": "white", 
 SMALL: dict[str, Any] = {"markersize": 3.2, "markeredgewidth": 0}
 Shared: TypeAlias = bool | Literal["row", "col"]  # which panels share an axis
 SHOWN = {rule.UNSURE: HOLLOW, rule.NOTHING: HOLLOW, rule.EQUAL: SMALL}
-WIDEST = 11.5  # inches: a figure is not wider than the page's column, at 96 pixels to an inch
 APART = 3.2  # typographic points between neighbours of what may lie on each other
 TICK = 18.0  # typographic points that the number under a tick takes
 

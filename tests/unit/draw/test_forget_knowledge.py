@@ -88,6 +88,7 @@ def test_a_dot_alone_is_a_sentence():
     )
     figure = drawn(run(slugs=["gptq-4bit@overall", GPTQ, SPARSE]))["recovery_compressed_decoder"].figure
     assert len(figure.axes) == 1 and figure.get_figwidth() > 7
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GPTQ", "dense"]
 
 
 def test_accuracies_have_the_intervals_of_what_was_lost():

@@ -5,11 +5,6 @@
 # was found, and have none but their folder.
 
 
-def of_figure(wildcards):
-    """What Snakemake's own report says of a figure beside its caption."""
-    return index.labels(paths.FIGURES, wildcards.figure)
-
-
 rule tables:
     """All tables; or one: results/tables/scores.csv"""
     input:
@@ -72,7 +67,7 @@ rule figures:
             patterns=["{figure}.png"],
             caption="../report/figure.rst",
             category="Figures",
-            labels=of_figure,
+            labels=labels_of_figure,
         ),
     log:
         paths.log("aggregate", "figures"),

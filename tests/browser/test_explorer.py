@@ -240,6 +240,23 @@ def test_names_that_are_not_here_are_said(explorer, page):
     assert explorer.tab.locator(".trouble").is_hidden()
 
 
+def test_an_address_of_another_study_leaves_all_choices(explorer, page):
+    tab = explorer.tab
+    explorer.open(page, "#facts?m=gpt&a=x&b=y&k=z&q=w")
+    assert tab.locator("#explore select").evaluate_all("all => all.map((each) => each.value)") == [""] * 5
+    explorer.choose("m", "llama")
+    assert explorer.state == {"m": "llama", "q": "w"}
+    explorer.open(page, f"#facts?m=llama&b=none&k=people&a={INT8}")
+    assert tab.input_value('#explore [data-key="a"]') == INT8 and tab.input_value('#explore [data-key="b"]') == ""
+    explorer.choose("b", PRUNED)
+    assert "llama was not asked a benchmark “people”" in tab.inner_text(".trouble")
+    tab.click(".clear")
+    explorer.settle()
+    first = tab.evaluate("knowcost.facts.index.models[0].name")
+    assert explorer.state == {} and tab.input_value('#explore [data-key="m"]') == first
+    assert explorer.counts.startswith("2 benchmarks: 120 facts")
+
+
 def test_the_page_without_scripts_has_all_but_the_explorer(tab, page):
     plain = tab(java_script_enabled=False)
     plain.goto(page.as_uri())

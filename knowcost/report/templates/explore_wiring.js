@@ -4,6 +4,7 @@
   const { index } = knowcost.facts;
   const find = (selector) => section.querySelector(selector);
   const OWN = ["m", "a", "b", "k", "r", "v", "q", "s", "f"];
+  const EMPTY = Object.fromEntries(OWN.map((key) => [key, null]));
   const { make } = knowcost;
   const count = (number) => number.toLocaleString("en");
   let table, view, shown, chosen = false, turn = 0;
@@ -47,6 +48,12 @@
     if (text !== document.activeElement) text.value = now.q ?? "";
   }
 
+  /* The lists for a state with names that are not here, as of a page of another study, to choose others from. */
+  function choices(state) {
+    const model = index.models.find((each) => each.name === state.m);
+    fillControls({ ...resolved({ m: model?.name }), ...state });
+  }
+
   async function show(state) {
     const mine = ++turn;
     find(".explorer").ariaBusy = "true";
@@ -56,7 +63,10 @@
       const asked = await Promise.all(now.asked.map((each) => knowcost.facts.read(each)));
       if (mine === turn) render(now, asked);
     } catch (error) {
-      if (mine === turn) trouble(error.message, true);
+      if (mine === turn) {
+        trouble(error.message, true);
+        choices(state);
+      }
       if (error.constructor !== Error) throw error;
     } finally {
       if (mine === turn) find(".explorer").ariaBusy = "false";
@@ -156,8 +166,7 @@
     const to = link?.getAttribute("href") ?? link?.getAttribute("xlink:href") ?? "";
     if (!to.startsWith("#facts?") || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    const empty = Object.fromEntries(OWN.map((key) => [key, null]));
-    knowcost.state.set({ ...empty, ...Object.fromEntries(new URLSearchParams(to.slice(7))) }, true);
+    knowcost.state.set({ ...EMPTY, ...Object.fromEntries(new URLSearchParams(to.slice(7))) }, true);
     section.scrollIntoView();
     find(".counts").focus({ preventScroll: true });
   }
@@ -182,7 +191,8 @@
     }
     find(".clear").addEventListener("click", () => {
       find('[data-key="q"]').value = "";
-      knowcost.state.set({ k: null, r: null, v: null, q: null, s: null, f: null });
+      const { m, a, b } = find(".found").hidden ? {} : knowcost.state.get();
+      knowcost.state.set({ ...EMPTY, m, a, b });
     });
     find(".close").addEventListener("click", close);
     find(".opened").addEventListener("keydown", (event) => event.key === "Escape" && close());
@@ -196,7 +206,7 @@
     listen();
     const asked = () => OWN.some((key) => key in knowcost.state.get());
     let near = false;
-    knowcost.state.listen((state) => (near || asked()) && show(state));
+    knowcost.state.listen((state) => (near ||= asked()) && show(state));
     if (asked()) return section.scrollIntoView();
     new IntersectionObserver((seen, observer) => {
       if (!seen.some((each) => each.isIntersecting)) return;

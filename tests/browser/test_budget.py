@@ -103,14 +103,25 @@ def test_a_budget_on_the_page_says_what_the_tables_say(tab, tmp_path):
 def test_the_best_that_fits_is_of_known_size_and_loses_least(tab, tmp_path):
     page = opened(tab, tmp_path, 5e6, 1.0)
     assert page.locator("#budget-best p").all_inner_texts() == [
-        "first: the best that fits is everything in int8, 4.0 MB loaded; it loses 0.2 points (-0.4 to 0.8); within the "
-        "budget: yes.",
+        "first: the best that fits is everything in int8, 4.0 MB loaded; it loses 0.2 points "
+        "(\N{MINUS SIGN}0.4 to 0.8); within the budget: yes.",
         "second: the best that fits is everything in 3 bit (GPTQ), 1.7 MB loaded; it loses 6.0 points (4.5 to 7.5); "
         "within the budget: no.",
     ]
     page.fill("#budget-mb", "1")
-    nothing = [f"{model}: nothing is known to fit." for model in MODELS]
+    nothing = [f"{model}: of nothing that fits is the loss known." for model in MODELS]
     assert page.locator("#budget-best p").all_inner_texts() == nothing
+    page.locator("tr[data-variant='gptq-3bit@overall']").last.evaluate("row => { row.dataset.mean = ''; }")
+    page.fill("#budget-mb", "2")
+    assert page.locator("#budget-best p").last.inner_text() == nothing[1]
+
+
+def test_what_only_acts_is_not_printed(tab, tmp_path):
+    page = opened(tab, tmp_path, 5e6, 1.0)
+    assert page.locator(".picks").first.is_visible() and page.locator("#budget-slider").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator(".picks").first.is_hidden() and page.locator("#budget-slider").is_hidden()
+    assert page.locator("#budget-mb").is_visible()
 
 
 def test_a_configured_budget_loses_no_digit_on_its_way_to_the_page(tab, tmp_path):

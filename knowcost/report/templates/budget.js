@@ -7,7 +7,9 @@
   /* In the order of the rows. */
   const STYLES = { yes: "holds", "cannot tell": "unsure", no: "fails" };
   const ORDER = Object.keys(STYLES);
-  const number = (text) => (text === "" || text == null ? NaN : Number(text));
+  const number = (text) => (text ? Number(text) : NaN);
+  /* As the tables have it: with a minus, and never "-0.0". */
+  const told = (points) => (Math.round(10 * points) / 10 || 0).toFixed(1).replace("-", "\u2212");
 
   /* The ends of the slider: logarithms of bytes. */
   const known = [...document.querySelectorAll("table.affordable tr")]
@@ -35,27 +37,25 @@
   /* What loses least of all that fits, whether or not that is shown to be within the budget. */
   function sentence(model, rows, budget) {
     const lost = (row) => number(row.dataset.mean);
-    const fit = rows.filter((row) => number(row.dataset.loaded) <= budget.bytes && !isNaN(lost(row)));
-    if (!fit.length) return `${model}: nothing is known to fit.`;
-    const found = fit.sort((one, other) => lost(one) - lost(other))[0];
+    const fits = (row) => number(row.dataset.loaded) <= budget.bytes && !isNaN(lost(row));
+    const [found] = rows.filter(fits).sort((one, other) => lost(one) - lost(other));
+    if (!found) return `${model}: of nothing that fits is the loss known.`;
     const { variant, words, low, high, verdict } = found.dataset;
-    const ends = low === "" || variant === "dense" ? "" : ` (${number(low).toFixed(1)} to ${number(high).toFixed(1)})`;
+    const ends = !low || variant === "dense" ? "" : ` (${told(number(low))} to ${told(number(high))})`;
     return `${model}: the best that fits is ${words}, ${found.cells[3].textContent} loaded; ` +
-      `it loses ${lost(found).toFixed(1)} points${ends}; within the budget: ${verdict}.`;
+      `it loses ${told(lost(found))} points${ends}; within the budget: ${verdict}.`;
   }
 
   /* The order of the rows: those that the budget allows first, and small before large. */
-  function compare(one, other) {
-    const [p, q] = [one, other].map(({ dataset }) => dataset);
+  function compare({ dataset: p }, { dataset: q }) {
     /* What is not known comes last. */
-    const last = (text) => (text === "" ? Infinity : Number(text));
+    const last = (text) => (text ? Number(text) : Infinity);
     const verdicts = ORDER.indexOf(p.verdict) - ORDER.indexOf(q.verdict);
     return verdicts || last(p.real) - last(q.real) || last(p.mean) - last(q.mean);
   }
 
   /* The first row, where it is a compression that the budget allows. */
-  function smallest({ dataset, cells }) {
-    const { verdict, variant, words } = dataset;
+  function smallest({ dataset: { verdict, variant, words }, cells }) {
     if (verdict !== "yes" || variant === "dense") return "no compression is shown to be within the budget";
     return `${words}, ${cells[2].textContent}`;
   }

@@ -13,7 +13,7 @@ from knowcost.aggregate.yardsticks import KEEP_LEVELS
 from knowcost.common.display import unit
 from knowcost.recover.wording import in_words
 from knowcost.report.saying import Row, listed, minus
-from knowcost.report.table import number, whole
+from knowcost.report.table import whole
 from knowcost.spec.variants import DENSE, parse
 
 
@@ -83,7 +83,7 @@ def _in_words(choice: _Choice, whole_bytes: float) -> str:
     if pd.isna(saved):
         return choice.words
     scale, name = unit(whole_bytes)
-    sizes = " of ".join(number(size / scale, ".3g") for size in (choice.real, whole_bytes))
+    sizes = " of ".join(f"{size / scale:#.3g}".rstrip(".") for size in (choice.real, whole_bytes))
     return f"{choice.words} ({whole(saved)}% fewer bytes: {sizes} {name}{choice.more})"
 
 

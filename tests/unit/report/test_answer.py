@@ -255,9 +255,9 @@ def test_what_is_kept_may_be_what_anyone_guesses():
     """A two-choice task that falls from 52 to 50% keeps 96% of the right answers and nothing that was known."""
     small = kept("c", "int8@overall", 59.0, 96.2, 95.6)
     (line, *_) = said(row("c", "int8@overall", (2.0, 1.7, 2.3)), cheapest=[small | {"lead_lost_percent": 99.1}])
-    assert "everything in int8 (59% fewer bytes: 82 of 200 MB, but 99.1% of its lead over the baseline lost)" in line
+    assert "everything in int8 (59% fewer bytes: 82.0 of 200 MB, but 99.1% of its lead over the baseline lost)" in line
     (line, *_) = said(row("c", "int8@overall", (2.0, 1.7, 2.3)), cheapest=[small | {"lead_lost_percent": 4.2}])
-    assert "everything in int8 (59% fewer bytes: 82 of 200 MB);" in line
+    assert "everything in int8 (59% fewer bytes: 82.0 of 200 MB);" in line
 
 
 def test_no_loss_of_accuracy_does_not_hide_a_fall_of_probability():
@@ -292,14 +292,14 @@ def test_a_smaller_dense_model_of_the_series_wins_where_it_is_shown_to_keep_as_m
     (line, *_) = said(*rows, cheapest=int8, front=SMALLER)
     assert line == (
         "a (encoder) answers 50.0% right uncompressed. Shown to keep 99% of what it knows: everything in int8 (50% "
-        "fewer bytes: 1 of 2 GB); 95%: the smaller dense model a-small (75% fewer bytes: 0.5 of 2 GB); 90%: the same. "
-        "At 95% and 90% no variant is shown to keep as much in as few bytes."
+        "fewer bytes: 1.00 of 2.00 GB); 95%: the smaller dense model a-small (75% fewer bytes: 0.500 of 2.00 GB); 90%: "
+        "the same. At 95% and 90% no variant is shown to keep as much in as few bytes."
     )
     (line, *_) = said(*rows, cheapest=[kept("a", "", nan, nan, nan, level) for level in (99, 95, 90)], front=SMALLER)
     assert "99% of what it knows: no smaller variant; 95%: the smaller dense model a-small (75%" in line
     others = [each | {"reference": "a-large"} for each in SMALLER]  # held against a larger one, not against a
     (line, *_) = said(*rows, cheapest=int8, front=others)
-    assert line.endswith("everything in int8 (50% fewer bytes: 1 of 2 GB); 95%: the same; 90%: the same.")
+    assert line.endswith("everything in int8 (50% fewer bytes: 1.00 of 2.00 GB); 95%: the same; 90%: the same.")
 
 
 def test_variants_that_are_as_small_are_named_and_bytes_that_are_not_known_are_not():
@@ -308,7 +308,7 @@ def test_variants_that_are_as_small_are_named_and_bytes_that_are_not_known_are_n
     ]
     (line, *_) = said(row("a", "int8@overall", SURE), cheapest=both)
     four = "everything in 4 bit (GPTQ), or as small everything in 4 bit (round to nearest)"
-    assert f"no smaller variant; 95%: {four} (70% fewer bytes: 60 of 200 MB); 90%: the same." in line
+    assert f"no smaller variant; 95%: {four} (70% fewer bytes: 60.0 of 200 MB); 90%: the same." in line
     (line, *_) = said(row("a", "int8@overall", SURE), cheapest=both, front=[])
     assert f"95%: {four}; 90%: the same." in line
 
@@ -321,8 +321,7 @@ def test_recovered_variants_are_no_loss_of_compression_and_may_be_the_smallest()
         row("a", "dense^prefix-26", (50.0, 45.0, 55.0)),
         cheapest=[kept("a", f"{bits}^lora-r4", 74.0, 99.2, 96.04)],
     )
-    assert (
-        "everything in 3 bit (GPTQ), recovered by LoRA r4 (74% fewer bytes: 52 of 200 MB, base and adapter)" in lines[0]
-    )
+    told = "everything in 3 bit (GPTQ), recovered by LoRA r4 (74% fewer bytes: 52.0 of 200 MB, base and adapter)"
+    assert told in lines[0]
     assert lines[1].startswith("The largest loss seen on a: everything in 3 bit (GPTQ) costs 8.3 points")
     assert not any("prefix" in line for line in lines)

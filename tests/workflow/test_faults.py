@@ -20,8 +20,10 @@ ARCHIVED = r"^results/one/([^/]+/)?[^/]+$"  # thresholds and archives, which are
 
 
 def digests(project):
-    """{file: sha256} of every result; left out are the report and the index of what is kept, which hold times."""
+    """{file: sha256} of every result; left out are the report, what names its digest, and the index of what is
+    kept, which hold times."""
     files = [path for path in (project.folder / "results").rglob("*") if path.is_file()]
+    files = [path for path in files if path.parent.name != "report.facts"]
     return {
         str(path.relative_to(project.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files

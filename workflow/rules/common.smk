@@ -22,19 +22,8 @@ from knowcost.compress.calibration import texts
 from knowcost.draw import index
 from knowcost.fetch import rows
 from knowcost.plan import config as configuration
-from knowcost.plan import (
-    asking,
-    batching,
-    design,
-    experiments,
-    fitting,
-    judges,
-    origin,
-    place,
-    resources,
-    series,
-    start,
-)
+from knowcost.plan import asking, batching, design, experiments, fitting, judges, origin, place, resources, start
+from knowcost.plan import series
 from knowcost.recover import registry as recoveries
 from knowcost.score import cells
 from knowcost.spec.families import FAMILIES

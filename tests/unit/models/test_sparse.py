@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 import torch
+import transformers
 from helpers import tiny
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM
@@ -179,8 +180,17 @@ def test_pruned_int8_has_a_bitmask_and_packed_weights_stay_packed(made):
     assert header(folder / FILE) == header(full / "model.safetensors")
 
 
+@pytest.fixture
+def warnings_are_told():
+    """Whatever was switched off before."""
+    before = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_warning()
+    yield
+    transformers.utils.logging.set_verbosity(before)
+
+
 @pytest.mark.parametrize("slug", SLUGS)
-def test_transformers_finds_no_weights_and_names_the_format(made, slug, caplog):
+def test_transformers_finds_no_weights_and_names_the_format(made, slug, caplog, warnings_are_told):
     _, (_, folder) = made(slug)
     with pytest.raises(OSError, match=r"no file named model\.safetensors"):
         AutoModelForCausalLM.from_pretrained(folder)

@@ -60,7 +60,7 @@ def make_model(folder, layers):
     config |= {"hidden_size": HIDDEN, "intermediate_size": INNER, "vocab_size": VOCABULARY}
     config |= {"num_hidden_layers": layers, "num_attention_heads": 32, "dtype": "float16"}
     files.write_json(folder / "config.json", config)
-    hashes = {path.name: storage.describe(path) for path in sorted(folder.iterdir())}
+    hashes = {path.name: files.describe(path) for path in sorted(folder.iterdir())}
     names = {tensor.name: [tensor.name] for tensor in tensors}
     seal.write_json(folder / paths.SOURCE, {"source": "bench", "files": hashes, "names": names})
 

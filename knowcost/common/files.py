@@ -19,6 +19,8 @@ import yaml
 ABSENT = "no file"  # in the place of a digest
 SCRATCH = "knowcost-scratch-"
 
+Entries = dict[str, dict[str, Any]]  # {file: what `describe` says of it}
+
 
 def _host() -> str:
     return socket.gethostname().replace("-", "_")  # one hyphen ends it in the names of temporaries
@@ -32,6 +34,11 @@ def sha256(path: str | Path) -> str:
     """Hex digest of a file, read in blocks of 1 MiB."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """{"sha256", "size"} of a file, as manifests list it."""
+    return {"sha256": sha256(path), "size": path.stat().st_size}
 
 
 def settle(path: Path) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from knowcost.common import files
 from knowcost.common.errors import InputError
+from knowcost.common.files import Entries
 from knowcost.common.paths import INDEX, MANIFEST
 from knowcost.models import checkpoint, layout
 from knowcost.models.checkpoint import BLOCK, FLOATS, NUMPY, Tensor, from_array
@@ -34,8 +35,6 @@ PREFIX = "sparse."
 MASKED = (*FLOATS, "I8")  # types of what may be held so: codes of a few bits stay packed
 MASK = "_bitmask"
 VALUES, SHAPE = f"{MASK}_values", f"{MASK}_shape"
-
-Entries = dict[str, dict[str, Any]]  # {file: {"sha256", "size"}}
 
 
 def is_sparse(config: Mapping[str, Any]) -> bool:
@@ -59,7 +58,7 @@ def store(full: Path, names: Iterable[str], out: Path) -> Entries:
             files.write_json(target, _wrapped(read_config(full)))
         else:
             files.copy(full / name, target)
-        written[target.name] = {"sha256": files.sha256(target), "size": target.stat().st_size}
+        written[target.name] = files.describe(target)
     return written
 
 

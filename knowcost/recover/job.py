@@ -140,7 +140,7 @@ def _manifest(
     compressed: dict[str, Any], made: Made, made_of: dict[str, Any], out: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(what the manifest says, what of it is `archive`)."""
-    written = {path.name: storage.describe(path) for path in sorted(out.iterdir()) if path.is_file()}
+    written = {path.name: files.describe(path) for path in sorted(out.iterdir()) if path.is_file()}
     size = storage.bytes_of(compressed)
     manifest = {key: compressed[key] for key in SAME} | made_of | {
         "recovery": made.about,

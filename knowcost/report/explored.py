@@ -36,6 +36,11 @@ class Explored:
     folder: str = FOLDER
 
     @property
+    def has_facts(self) -> bool:
+        """Whether there is anything to look up."""
+        return bool(self.parts or self.beside)
+
+    @property
     def megabytes_beside(self) -> float:
         """In millions of bytes, what lies beside the page."""
         return sum(map(len, self.beside.values())) / 1e6

@@ -67,7 +67,7 @@ rule figures:
             patterns=["{figure}.png"],
             caption="../report/figure.rst",
             category="Figures",
-            labels=labels_of_figure,
+            labels=lambda wildcards: index.labels(paths.FIGURES, wildcards.figure),
         ),
     log:
         paths.log("aggregate", "figures"),

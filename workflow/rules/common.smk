@@ -203,11 +203,6 @@ def of_job(stage, batch, wildcards, attempt, threads=None):
     return resources.of_job(STUDY, job, attempt, threads)
 
 
-def labels_of_figure(wildcards):
-    """What Snakemake's own report says of a figure beside its caption."""
-    return index.labels(paths.FIGURES, wildcards.figure)
-
-
 wildcard_constraints:
     model=one_of(STUDY.checkpoints),
     variant=one_of(variant for _, variant in ARCHIVES),

@@ -10,8 +10,8 @@ from typing import Any
 from knowcost import compress
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
+from knowcost.common.files import Entries
 from knowcost.compress.archive import brought, storage, write
-from knowcost.compress.archive.write import Entries
 from knowcost.models import checkpoint, layout, sparse
 from knowcost.models.base import Base, opened
 from knowcost.models.checkpoint import Tensor

@@ -80,11 +80,6 @@ def store(keep: Keep, full: Path, out: Path, base: Base, manifest: Mapping[str, 
     return {"files": written | {"config.json": manifest["files"]["config.json"]}, "shards": whole.shards}
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """{"sha256", "size"} of a file."""
-    return {"sha256": files.sha256(path), "size": path.stat().st_size}
-
-
 def write_manifest(out: Path, manifest: dict[str, Any], kept: dict[str, Any]) -> None:
     """Write an archive's manifest.json: `kept` as its `archive`, and in bytes.disk all that lies there, itself too (and
     the files of a version as it was brought, or of the archive that a recovered one stands on, which lie

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from knowcost import compress
+from knowcost.common import files
 from knowcost.common.errors import BrokenPromise
+from knowcost.common.files import Entries
 from knowcost.compress import registry
-from knowcost.compress.archive import storage
-from knowcost.compress.archive.write import Applied, Entries, touched
+from knowcost.compress.archive.write import Applied, touched
 from knowcost.compress.method import Archived
 from knowcost.compress.methods.magnitude import count_zeros
 from knowcost.models import checkpoint, formats
@@ -75,7 +76,7 @@ def manifest(variant: Variant, archive: ReadBack) -> dict[str, Any]:
         "touched": archive.touched,
         "parameters": _parameters(archive),
         "bytes": footprint(archive.stored.tensors, archive.touched, archive.held.zeros).as_manifest(),
-        "files": written | {path.name: storage.describe(path) for path in small},
+        "files": written | {path.name: files.describe(path) for path in small},
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from knowcost.common import again, files, paths
+from knowcost.common.files import Entries
 from knowcost.compress import registry
 from knowcost.compress.method import Cut, Work
 from knowcost.models import checkpoint, layout
@@ -17,8 +18,6 @@ from knowcost.spec.variants import Step, Variant
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 SCRATCH = ".scratch"  # folder in an archive's, there only while it is made
-
-Entries = dict[str, dict[str, Any]]  # {file: {"sha256", "size"}}
 
 
 @dataclass(frozen=True)

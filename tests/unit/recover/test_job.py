@@ -125,7 +125,7 @@ def test_windows_of_another_model_are_refused(study):
     path = Path(paths.model_source("m"))
     source = seal.read_json(path)
     (path.parent / "tokenizer_config.json").write_text('{"model_max_length": 17}')
-    source["files"]["tokenizer_config.json"] = storage.describe(path.parent / "tokenizer_config.json")
+    source["files"]["tokenizer_config.json"] = files.describe(path.parent / "tokenizer_config.json")
     seal.write_json(path, source)
     with pytest.raises(InputError, match="was made from other weights than those in resources/models/m"):
         recovered.recover(f"{PRUNED}^eora-r2")

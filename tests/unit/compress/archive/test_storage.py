@@ -34,7 +34,7 @@ def test_a_file_is_described_by_its_digest_and_size(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     # the digest of "abc" in FIPS 180-2, appendix B.1
     abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert storage.describe(tmp_path / "x") == {"sha256": abc, "size": 3}
+    assert files.describe(tmp_path / "x") == {"sha256": abc, "size": 3}
 
 
 def test_the_manifest_counts_itself(tmp_path):

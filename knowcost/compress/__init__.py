@@ -1,3 +1,3 @@
 """Variants of models: methods, the calibration data they look at, and the archives that hold what they made."""
 
-STAGE_VERSION = "6"
+STAGE_VERSION = "7"

@@ -185,11 +185,38 @@ def _tensor(path: str | Path, dtype: str, piece: layout.Piece, start: int) -> Te
                 left -= len(block)
                 yield block
 
-    tensor = Tensor(piece.name, dtype, piece.shape, blocks)
+    return _as_linear(Tensor(piece.name, dtype, piece.shape, blocks), piece)
+
+
+def _as_linear(tensor: Tensor, piece: layout.Piece) -> Tensor:
+    """What a file holds of a piece as it is everywhere else: (out, in)."""
     if not piece.turned:
         return tensor
     across = layout.turned(tensor, piece.name)
     return replace(across, blocks=lambda: layout.in_blocks(across.blocks(), BLOCK))
+
+
+def pieces(model_type: str | None, tensor: Tensor) -> list[Tensor]:
+    """The Tensors that a tensor of a file is made of, as open_shard gives them, each read from all of it."""
+
+    def part(piece: layout.Piece) -> Tensor:
+        first, last = (offset // np.dtype(NUMPY[tensor.dtype]).itemsize for offset in piece.data_offsets)
+
+        def blocks() -> Iterator[np.ndarray]:
+            return layout.in_blocks(_between(tensor.blocks(), first, last), BLOCK)
+
+        return _as_linear(Tensor(piece.name, tensor.dtype, piece.shape, blocks), piece)
+
+    entry = {"shape": tensor.shape, "data_offsets": (0, tensor.nbytes)}
+    return [part(piece) for piece in layout.pieces(model_type, tensor.name, entry)]
+
+
+def _between(blocks: Iterable[np.ndarray], first: int, last: int) -> Iterator[np.ndarray]:
+    """The values from place `first` to before `last` of flat blocks."""
+    for block in blocks:
+        if (part := block[max(first, 0) : max(last, 0)]).size:
+            yield part
+        first, last = first - block.size, last - block.size
 
 
 def sharded(tensors: Iterable[Tensor], shard_size: int, stem: str) -> dict[str, list[Tensor]]:

@@ -77,6 +77,12 @@ def expand(folder: Path, names: Iterable[str], out: Path) -> Entries:
     return written
 
 
+def open_shard(path: Path, model_type: str | None) -> dict[str, Tensor]:
+    """{name: Tensor} of a weight file in this format, as checkpoint.open_shard gives them of the plain one."""
+    whole = _without_bitmasks(path)
+    return {part.name: part for tensor in whole for part in checkpoint.pieces(model_type, tensor)}
+
+
 def _wrapped(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config.json that names this format; what it said of quantization stands within."""
     plain = config.get(QUANTIZATION)

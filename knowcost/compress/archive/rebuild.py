@@ -11,7 +11,7 @@ from knowcost import compress
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.common.files import Entries
-from knowcost.compress.archive import brought, storage, write
+from knowcost.compress.archive import brought, changed, storage, write
 from knowcost.models import checkpoint, layout, sparse
 from knowcost.models.base import Base, opened
 from knowcost.models.checkpoint import Tensor
@@ -71,17 +71,9 @@ def _make(manifest: Manifest, folder: Path, model_folder: Path, out: Path) -> No
         written = sparse.expand(folder, manifest["archive"]["files"], out)
     else:
         with opened(model_folder) as base:
-            _check_base(manifest, folder, base)
+            changed.check_base(manifest, folder, base)
             written = _way_of(manifest, folder)(manifest, folder, base, out)
     _check_made(manifest, folder, written, out)
-
-
-def _check_base(manifest: Manifest, folder: Path, base: Base) -> None:
-    if base.hashes != manifest["base"]["files"]:
-        raise InputError(
-            f"{folder / paths.MANIFEST} was made from other weights than those in {base.folder}; "
-            "delete it and run Snakemake again to make the archive anew, or fetch the former ones"
-        )
 
 
 def _check_made(manifest: Manifest, folder: Path, written: Entries, out: Path) -> None:
@@ -107,12 +99,12 @@ def _way_of(manifest: Manifest, folder: Path) -> Callable[[Manifest, Path, Base,
 
 
 def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> Entries:
-    changed: dict[str, Tensor] = {}
+    kept: dict[str, Tensor] = {}
     for name in manifest["archive"]["files"]:
         if name.endswith(".safetensors"):
-            changed |= checkpoint.open_shard(folder / name, base.model_type)
+            kept |= checkpoint.open_shard(folder / name, base.model_type)
     shards = {
-        shard: layout.folded(base.model_type, [changed.get(name) or base.tensors[name] for name in names])
+        shard: layout.folded(base.model_type, [kept.get(name) or base.tensors[name] for name in names])
         for shard, names in manifest["archive"]["shards"].items()
     }
     prefix = max(filter(next(iter(shards)).startswith, PREFIXES), key=len)

@@ -9,12 +9,13 @@ from knowcost.common import files
 from knowcost.common.errors import BrokenPromise
 from knowcost.common.files import Entries
 from knowcost.compress import registry
+from knowcost.compress.archive.changed import digest
 from knowcost.compress.archive.write import Applied, touched
 from knowcost.compress.method import Archived
 from knowcost.compress.methods.magnitude import count_zeros
 from knowcost.models import checkpoint, formats
 from knowcost.models.base import Base
-from knowcost.models.checkpoint import Checkpoint
+from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.models.footprint import footprint
 from knowcost.spec import scopes
 from knowcost.spec.architectures import family_of
@@ -74,10 +75,25 @@ def manifest(variant: Variant, archive: ReadBack) -> dict[str, Any]:
         "architecture": base.model_type,
         "tied": base.tied and base.head not in archive.touched,
         "touched": archive.touched,
+        "tensors": {name: digest(archive.stored.tensors[name]) for name in _changed(archive)},
         "parameters": _parameters(archive),
         "bytes": footprint(archive.stored.tensors, archive.touched, archive.held.zeros).as_manifest(),
         "files": written | {path.name: files.describe(path) for path in small},
     }
+
+
+def _changed(archive: ReadBack) -> list[str]:
+    """The names of the tensors that are not the base's, or that its files do not hold, in the documented order."""
+    base, touched = archive.base, set(archive.touched)
+    theirs = base.tensors.keys() - base.copies - touched
+    tensors = archive.stored.tensors
+    changed = {name for name in tensors.keys() - theirs if not _is_theirs(tensors[name], base)}
+    return [name for name in archive.stored.names if name in changed]
+
+
+def _is_theirs(tensor: Tensor, base: Base) -> bool:
+    name = tensor.name
+    return name in base.tensors and name not in base.copies and checkpoint.same_bytes(tensor, base.tensors[name])
 
 
 def origin(model: str, variant: Variant, base: Base) -> dict[str, Any]:

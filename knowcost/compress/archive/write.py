@@ -29,6 +29,14 @@ class Applied:
     prepared: Any
 
 
+@dataclass(frozen=True)
+class Made:
+    """What steps make of a model: done: the steps; tensors: all of the full checkpoint, in the order of its base's."""
+
+    done: list[Applied]
+    tensors: list[Tensor]
+
+
 def work_on(
     base: Base, cuts: Mapping[str, Cut], out: Path, calibration: Path | None = None, device: str = "cpu"
 ) -> Work:
@@ -36,8 +44,8 @@ def work_on(
     return Work(base, dict(base.tensors), out / SCRATCH, cuts, calibration, device)
 
 
-def write_full(variant: Variant, work: Work, shard_size: int, out: Path) -> tuple[list[Applied], Entries]:
-    """Write a variant's full checkpoint, without checking anything of it. Returns (what was applied, weight files).
+def apply(variant: Variant, work: Work) -> Made:
+    """What the steps of a variant make of a model. Nothing is written.
 
     Raises InputError, before any work begins, when a layer cannot hold what a step asks.
     """
@@ -52,14 +60,22 @@ def write_full(variant: Variant, work: Work, shard_size: int, out: Path) -> tupl
     made: dict[str, list[Tensor]] = {}
     for step, names in taken:
         done.append(_apply(step, {name: work.tensors[name] for name in names}, work, made))
-    prefix, quantization = _stored_as(base, done)
     untie = not base.tied or base.head in touched(done)
     names = [name for shard in base.shards.values() for name in shard if untie or name not in base.copies]
-    tensors = [tensor for name in names for tensor in made.get(name, [work.tensors[name]])]
-    tensors = layout.folded(base.model_type, tensors)
+    return Made(done, [tensor for name in names for tensor in made.get(name, [work.tensors[name]])])
+
+
+def write_full(variant: Variant, work: Work, shard_size: int, out: Path) -> tuple[list[Applied], Entries]:
+    """Write a variant's full checkpoint, without checking anything of it. Returns (what was applied, weight files).
+
+    Raises InputError as apply.
+    """
+    base, made = work.base, apply(variant, work)
+    prefix, quantization = _stored_as(base, made.done)
+    tensors = layout.folded(base.model_type, made.tensors)
     written = write_shards(checkpoint.sharded(tensors, shard_size, f"{prefix}model"), prefix + paths.INDEX, out)
-    _write_config(base, done, quantization, out)
-    return done, written
+    _write_config(base, made.done, quantization, out)
+    return made.done, written
 
 
 def touched(done: Iterable[Applied]) -> list[str]:

@@ -7,6 +7,7 @@ MinMaxObserver; default_weight_observer). Activations are quantized when the mod
 A layer's `weight` becomes int8, and `weight_scale` (one float32) is stored beside it.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from knowcost.common.errors import BrokenPromise
 from knowcost.compress.method import Archived, Compressor
 from knowcost.compress.methods.magnitude import magnitude_bits
 from knowcost.models.base import Base
-from knowcost.models.checkpoint import NUMPY, Tensor, as_float32, from_array
+from knowcost.models.checkpoint import NUMPY, Tensor, as_float32
 from knowcost.models.formats import SCALE
 from knowcost.models.headers import QUANTIZED
 from knowcost.spec.variants import Step
@@ -36,17 +37,19 @@ class Int8(Compressor):
     dynamic = True
 
     def compress(self, tensor: Tensor, prepared: Any) -> list[Tensor]:
-        scale = max(largest(tensor) / np.float32(127.5), np.finfo(np.float32).eps)
-        inverse = np.float32(1) / scale
+        @functools.cache
+        def scale() -> np.ndarray:
+            return np.array([max(largest(tensor) / np.float32(127.5), np.finfo(np.float32).eps)], np.float32)
 
         def blocks() -> Iterator[np.ndarray]:
+            inverse = np.float32(1) / scale()[0]
             for block in tensor.blocks():
                 values = as_float32(block, tensor.dtype) * inverse
                 yield np.clip(np.rint(values, out=values), -128, 127, out=values).astype(np.int8)
 
         return [
             Tensor(tensor.name, "I8", tensor.shape, blocks),
-            from_array(tensor.name + SCALE, "F32", np.array([scale], np.float32)),
+            Tensor(tensor.name + SCALE, "F32", (1,), lambda: iter([scale()])),
         ]
 
     def stored_as(self, step: Step, base: Base, names: list[str]) -> tuple[str, dict[str, Any]]:

@@ -1,13 +1,14 @@
 """Methods that solve one layer at a time with torch (compress/solvers), with calibration data or without.
 
-With data the model is run block by block (knowcost/compress/calibration/block_walk.py). Whichever way, a layer's result
-goes to a file in the scratch folder as soon as it is there, so that memory never holds the compressed model.
+With data the model is run block by block (knowcost/compress/calibration/block_walk.py), and a layer's result goes to a
+file in the scratch folder as soon as it is there. Without data a layer is solved when its result is read. So memory
+never holds the compressed model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Solved:
-    """One layer's result, read back from a file.
+    """One layer's result, as it is read back from a file or solved once more.
 
     weight: what to compute with; archived: what the archive holds; pruned: whether an earlier step
     changed the layer, so that its zeros are to stay.
@@ -35,6 +36,44 @@ class Solved:
     weight: Tensor
     archived: list[Tensor]
     pruned: bool
+
+
+class Later(Mapping[str, Solved]):
+    """Results that are computed when they are read, one layer's at a time.
+
+    What of a layer is read again later is solved again, but for the small parts of a packed weight, which stay in
+    memory: a file may hold them far from its codes. solve: gives (the weight that stands for a result, what the archive
+    holds).
+    """
+
+    def __init__(self, expected: Mapping[str, Solved], solve: Callable[[str], tuple[Tensor, list[Tensor]]]) -> None:
+        self._expected, self._solve = expected, solve
+        self._last: dict[str, dict[str, Tensor]] = {}
+        self._small: dict[str, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Solved:
+        known = self._expected[name]
+        parts = [self._later(name, part) for part in known.archived]
+        return Solved(self._later(name, known.weight), parts, known.pruned)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._expected)
+
+    def __len__(self) -> int:
+        return len(self._expected)
+
+    def _later(self, name: str, tensor: Tensor) -> Tensor:
+        return replace(tensor, blocks=lambda: self._read(name, tensor.name).blocks())
+
+    def _read(self, name: str, part: str) -> Tensor:
+        if part in self._small:
+            return self._small[part]
+        if name not in self._last:
+            made, archived = self._solve(name)
+            self._last = {name: {each.name: each for each in (made, *archived)}}
+            largest = max(archived, key=lambda each: each.nbytes)
+            self._small |= {each.name: each for each in archived if each is not largest}
+        return self._last[name][part]
 
 
 class Layerwise(Compressor):
@@ -58,30 +97,54 @@ class Layerwise(Compressor):
         """(the weight that `result` stands for, what the archive holds); dtype: of the stored floats."""
         raise NotImplementedError
 
-    def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> dict[str, Solved]:
+    def parts(self, step: Step, tensor: Tensor) -> list[tuple[str, str, tuple[int, ...]]]:
+        """(name, dtype, shape) of each Tensor that stands in the place of one."""
+        return [(tensor.name, tensor.dtype, tensor.shape)]
+
+    def prepare(self, step: Step, tensors: dict[str, Tensor], work: Work) -> Mapping[str, Solved]:
         """The results by name."""
-        solve = partial(self._solved, step, work)
-        if self.needs_data:
-            from knowcost.compress.calibration import block_walk
+        pruned = {name for name, tensor in tensors.items() if tensor is not work.base.tensors[name]}
 
-            return block_walk.solve(work, tensors, solve, self.hessian)
-        from knowcost.models.load import pick_device
-        from knowcost.models.torch_tensors import to_torch
+        def solve(name: str, weight: torch.Tensor, statistics: Any) -> tuple[Tensor, list[Tensor]]:
+            return self.tensors(name, self.solve(step, weight, statistics, name in pruned), tensors[name].dtype)
 
-        device = pick_device(work.device)
-        return {name: solve(name, to_torch(t, device=device).float(), None) for name, t in tensors.items()}
+        if not self.needs_data:
+            return self._later(step, tensors, pruned, partial(_alone, tensors, work.device, solve))
+        from knowcost.compress.calibration import block_walk
 
-    def _solved(self, step: Step, work: Work, name: str, weight: torch.Tensor, statistics: Any) -> Solved:
-        tensor = work.tensors[name]
-        pruned = tensor is not work.base.tensors[name]
-        result = self.solve(step, weight, statistics, pruned)
-        made, archived = self.tensors(name, result, tensor.dtype)
-        path = work.scratch / f"{step}-{name}.safetensors"
-        stored = checkpoint.stored(path, {t.name: t for t in (made, *archived)}.values())
-        return Solved(stored[made.name], [stored[t.name] for t in archived], pruned)
+        def kept(name: str, weight: torch.Tensor, statistics: Any) -> Solved:
+            made, archived = solve(name, weight, statistics)
+            path = work.scratch / f"{step}-{name}.safetensors"
+            stored = checkpoint.stored(path, {t.name: t for t in (made, *archived)}.values())
+            return Solved(stored[made.name], [stored[t.name] for t in archived], name in pruned)
+
+        return block_walk.solve(work, tensors, kept, self.hessian)
+
+    def _later(
+        self,
+        step: Step,
+        tensors: Mapping[str, Tensor],
+        pruned: set[str],
+        solve: Callable[[str], tuple[Tensor, list[Tensor]]],
+    ) -> Later:
+        def expected(name: str, tensor: Tensor) -> Solved:
+            parts = [Tensor(part, dtype, shape, tensor.blocks) for part, dtype, shape in self.parts(step, tensor)]
+            return Solved(tensor, parts, name in pruned)
+
+        return Later({name: expected(name, tensor) for name, tensor in tensors.items()}, solve)
 
     def compress(self, tensor: Tensor, prepared: Mapping[str, Solved]) -> list[Tensor]:
         return prepared[tensor.name].archived
+
+
+def _alone(
+    tensors: Mapping[str, Tensor], device: str, solve: Callable[..., tuple[Tensor, list[Tensor]]], name: str
+) -> tuple[Tensor, list[Tensor]]:
+    """The result for one layer of a method that looks at no data."""
+    from knowcost.models.load import pick_device
+    from knowcost.models.torch_tensors import to_torch
+
+    return solve(name, to_torch(tensors[name], device=pick_device(device)).float(), None)
 
 
 class Pruner(Layerwise):

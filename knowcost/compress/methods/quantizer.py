@@ -33,6 +33,8 @@ from knowcost.spec.variants import Step
 if TYPE_CHECKING:
     from knowcost.compress.solvers import Quantized
 
+KINDS = {"_packed": "I32", "_zero_point": "I32", "_shape": "I64"}  # scales have the checkpoint's own type
+
 
 class Quantizer(Layerwise):
     """A method whose result is a weight on a grid of a few bits. Weights that were pruned stay at zero."""
@@ -50,9 +52,18 @@ class Quantizer(Layerwise):
         from knowcost.models.torch_tensors import DTYPES
 
         arrays = packed_tensors(name, replace(result, scales=result.scales.to(DTYPES[dtype])))
-        kinds = {"_packed": "I32", "_scale": dtype, "_zero_point": "I32", "_shape": "I64"}
-        parts = {part: from_array(part, kinds[part.removeprefix(name)], array) for part, array in arrays.items()}
+        parts = {
+            part: from_array(part, KINDS.get(part.removeprefix(name), dtype), array) for part, array in arrays.items()
+        }
         return dequantized(name, parts, result.bits), list(parts.values())
+
+    def parts(self, step: Step, tensor: Tensor) -> list[tuple[str, str, tuple[int, ...]]]:
+        level = bits_of(step)
+        rows, columns = tensor.shape
+        groups = columns // level.group_size if level.group_size else 1
+        words, down = (-(-count * level.bits // 32) for count in (columns, rows))
+        shapes = {"_packed": (rows, words), "_scale": (rows, groups), "_shape": (2,), "_zero_point": (down, groups)}
+        return [(tensor.name + part, KINDS.get(part, tensor.dtype), shape) for part, shape in shapes.items()]
 
     def stored_as(self, step: Step, base: Base, names: list[str]) -> tuple[str, dict[str, Any]]:
         level = bits_of(step)

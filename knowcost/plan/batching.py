@@ -1,5 +1,6 @@
 """The scoring jobs of a study: which variants of a model are asked together. Imports no torch: every job parses it."""
 
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from knowcost.plan import design
 from knowcost.plan.config import Study
 from knowcost.plan.design import Cell
 from knowcost.spec.variants import Variant, parse
+
+SHARED = 16  # bits of the hash of what lies beneath the final layer: names of jobs stay short
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,11 @@ def batches(study: Study) -> list[Batch]:
     the lists of the configuration, or in which order. Variants in int8, which need more memory, and recovered ones,
     which need what they stand on, are parted from the others; what is too many for one job is halved by the first bit
     of the variants' hashes, each half by the second, and so on. A variant that is added changes the batch that it falls
-    into, or splits it, and no other one. The price: jobs are about two thirds full. A version that was compressed
-    elsewhere has a job to itself: its size is another, it computes in what its own row says, and a package that it
-    takes may be missing.
+    into, or splits it, and no other one. The price: jobs are about two thirds full. Hashes begin with that of what lies
+    beneath the final layer, so variants that differ in that layer alone, the dense model among them, are in one job as
+    long as they fit, and follow each other there: what reads them can share a pass of the rest. A version that was
+    compressed elsewhere has a job to itself: its size is another, it computes in what its own row says, and a package
+    that it takes may be missing.
     """
     size = study.config["score"]["variants_per_job"]
     made = design.variants_by_family(study)
@@ -72,7 +77,7 @@ def _parted(slugs: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
     for slug in slugs:
         parts.setdefault(_part(slug), []).append(slug)
     return {
-        f"{kind}-{bits}" if bits else kind: tuple(sorted(few))
+        f"{kind}-{bits}" if bits else kind: tuple(sorted(few, key=lambda slug: (_beneath(slug), slug)))
         for kind, found in parts.items()
         for bits, few in _halved(found, size)
     }
@@ -94,9 +99,19 @@ def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[s
         yield from _halved([slug for slug in slugs if _bits(slug)[len(bits)] == bit], size, bits + bit)
 
 
+@functools.cache  # every halving asks for one of them
 def _bits(slug: str) -> str:
-    digest = hashlib.sha256(slug.encode()).digest()
-    return f"{int.from_bytes(digest, 'big'):0256b}"
+    return _hashed(_beneath(slug))[:SHARED] + _hashed(slug)
+
+
+def _hashed(text: str) -> str:
+    """The 256 bits of a text's hash."""
+    return f"{int.from_bytes(hashlib.sha256(text.encode()).digest(), 'big'):0256b}"
+
+
+def _beneath(slug: str) -> str:
+    """The slug of what lies beneath a variant's final layer: `dense` of `magnitude-40@final`."""
+    return parse(slug).beneath_final.slug
 
 
 def looked_at(study: Study, batch: Batch) -> list[str]:

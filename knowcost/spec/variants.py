@@ -201,6 +201,11 @@ class Variant:
         """The same without the step that loses the final layer; itself where it has none."""
         return replace(self, steps=tuple(step for step in self.steps if step.method != LOST))
 
+    @property
+    def beneath_final(self) -> "Variant":
+        """The same without the steps on the final layer alone."""
+        return replace(self, steps=tuple(step for step in self.steps if step.scope != "final"))
+
     def in_grouping(self, grouping: str) -> "Variant":
         """The same steps on the scopes as another grouping draws them."""
         return replace(self, steps=tuple(replace(step, grouping=grouping) for step in self.steps))

@@ -109,6 +109,20 @@ def test_a_steps_name_is_its_method_and_level(slug, name):
     assert parse(slug).steps[0].name == name
 
 
+@pytest.mark.parametrize(
+    ("slug", "beneath"),
+    [
+        ("dense", "dense"),
+        ("magnitude-20@final+lost@final", "dense"),
+        ("magnitude-20@canonical.final^lora-r4", "dense^lora-r4"),
+        ("magnitude-20@attention+int8@final", "magnitude-20@attention"),
+        ("int8@overall", "int8@overall"),  # its other layers are changed, too
+    ],
+)
+def test_what_lies_beneath_the_final_layer(slug, beneath):
+    assert parse(slug).beneath_final.slug == beneath
+
+
 def test_a_variant_without_its_lost_final_layer_and_under_another_grouping():
     assert parse("magnitude-20@final+lost@final").without_loss == parse("magnitude-20@final")
     assert parse("magnitude-20@final").without_loss == parse("magnitude-20@final")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from knowcost.score.states import States
 from knowcost.spec.architectures import positions
 
 
@@ -14,7 +15,8 @@ class Respondent:
 
     family: the manifest's. It alone decides which engine asks, so that a cell's key and its rows speak of the same one.
     virtual_tokens: how many of its positions a recovery takes, so that what is asked has fewer. load_dense: what gives
-    the dense model, for kinds that hold others against it; without it a model is held against itself.
+    the dense model, for kinds that hold others against it; without it a model is held against itself. states: what
+    others with the same weights beneath their final layer have computed; None where that is not known.
     """
 
     model: PreTrainedModel
@@ -22,6 +24,7 @@ class Respondent:
     family: str
     virtual_tokens: int = 0
     load_dense: Callable[[], PreTrainedModel] | None = None
+    states: States | None = None
 
     def dense(self) -> PreTrainedModel:
         """The dense model."""

@@ -77,9 +77,18 @@ def blocks(model_type: str | None, names: Collection[str]) -> list[tuple[int, st
 
 def in_block(model_type: str | None, name: str) -> bool:
     """Whether a tensor lies in one of the blocks that the architecture's stacks are made of."""
+    return any(matches(pattern, owner) for pattern in architecture(model_type).blocks for owner in _owners(name))
+
+
+def in_final(model_type: str | None, name: str) -> bool:
+    """Whether a tensor is the final layer's: its weight, what lies in the place of that, or its bias."""
+    return any(matches(architecture(model_type).final, owner) for owner in _owners(name))
+
+
+def _owners(name: str) -> list[str]:
+    """The modules that a tensor lies in, the outermost first."""
     parts = name.split(".")
-    owners = [".".join(parts[:end]) for end in range(1, len(parts))]
-    return any(matches(pattern, owner) for pattern in architecture(model_type).blocks for owner in owners)
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def claims(block: Architecture, name: str, grouping: str = "canonical") -> list[object]:

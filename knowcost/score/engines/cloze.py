@@ -5,17 +5,16 @@ sentences are sorted by length, batched under a budget of padded tokens, and onl
 on to the vocabulary head. The predictions are the same; the CPU time on short sentences is a tenth (`make bench`).
 """
 
-import contextlib
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
@@ -24,14 +23,13 @@ from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, check_asked, encoded
 from knowcost.score.classes import answers_by_relation, classes
 from knowcost.score.engines import Told
+from knowcost.score.engines.masks import Fact, asked_of, batches, mask_logits, states_at
 from knowcost.score.places import Places, placed, rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
 
 log = logging.getLogger(__name__)
-
-Fact = dict[str, Any]  # a row of the benchmark, to which tokens, places and results are added
 
 
 def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
@@ -64,7 +62,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
         log.warning("%d of %d rows dropped: %s", len(places), len(facts), reason)
 
     done, progress = 0, Progress(log)
-    with torch.inference_mode(), states_at(model) as at:
+    with torch.inference_mode(), states_at(respondent, asked_of("cloze", benchmark_file, part, plan)) as at:
         for batch in batches(asked, plan.cloze_tokens, plan.one_length):
             _fill(batch, mask_logits(model, tokenizer, batch, at), tokenizer)
             done += len(batch)
@@ -149,60 +147,6 @@ def _why_dropped(fact: Fact, positions: float) -> str | None:
     if fact["candidates"] is not None and (fact["classes"] >= 0).sum() < 2:
         return "candidates_not_one_token"
     return "too_long" if len(fact["tokens"]) > positions else None
-
-
-def batches(facts: list[Fact], budget: int, one_length: bool) -> Iterator[list[Fact]]:
-    """Lists of facts of about one length, or exactly one, each at most `budget` tokens with padding (a longer sentence
-    is alone)."""
-    batch: list[Fact] = []
-    for fact in sorted(facts, key=lambda fact: len(fact["tokens"])):  # stable: equal lengths stay in benchmark order
-        longer = batch and len(fact["tokens"]) > len(batch[0]["tokens"])
-        if batch and (len(fact["tokens"]) * (len(batch) + 1) > budget or (one_length and longer)):
-            yield batch
-            batch = []
-        batch.append(fact)
-    if batch:
-        yield batch
-
-
-@contextlib.contextmanager
-def states_at(model: PreTrainedModel) -> Iterator[dict[str, torch.Tensor]]:
-    """Let the encoder hand on its states at chosen positions only, so that whatever head follows works on those alone.
-
-    Yields a dict; under "positions" the caller puts an int64 tensor (batch) of one position per sentence before each
-    forward pass. A hook on the encoder's output needs to know no architecture's head, nor its layers' types.
-    """
-    at: dict[str, torch.Tensor] = {}
-
-    def pick(encoder: torch.nn.Module, arguments: Any, output: Any) -> Any:
-        states = output.last_hidden_state  # (batch, tokens, hidden)
-        rows = torch.arange(len(states), device=states.device)
-        positions = at["positions"].to(states.device)  # of a model on several GPUs, the last one's
-        output.last_hidden_state = states[rows, positions].unsqueeze(1)  # (batch, 1, hidden)
-        return output
-
-    handle = model.base_model.register_forward_hook(pick)
-    try:
-        yield at
-    finally:
-        handle.remove()
-
-
-def mask_logits(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: list[Fact], at: dict[str, torch.Tensor]
-) -> torch.Tensor:
-    """float32 (batch, vocabulary): the logits at each sentence's mask."""
-    device = next(model.parameters()).device
-    width = max(len(fact["tokens"]) for fact in batch)
-    padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    ids = torch.tensor([fact["tokens"] + [padding] * (width - len(fact["tokens"])) for fact in batch], device=device)
-    lengths = torch.tensor([len(fact["tokens"]) for fact in batch], device=device)
-    at["positions"] = torch.tensor([fact["mask"] for fact in batch], device=device)
-    present = (torch.arange(width, device=device) < lengths[:, None]).long()
-    logits = model(input_ids=ids, attention_mask=present).logits
-    if logits.ndim != 3 or logits.shape[1] != 1:
-        raise InputError(f"{type(model).__name__}: expected a masked language model, whose head follows its encoder")
-    return logits[:, 0].float()
 
 
 def _fill(batch: list[Fact], logits: torch.Tensor, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -19,7 +19,7 @@ from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
 from knowcost.models.tokenizers import beginning, check_asked
 from knowcost.score.engines import Told
-from knowcost.score.engines.cloze import Fact, batches, mask_logits, states_at
+from knowcost.score.engines.masks import Fact, asked_of, batches, mask_logits, states_at
 from knowcost.score.places import rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -51,7 +51,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
         asked += masks
         rows_of += [number] * len(masks)
         cut_off += [] if masks else [number]
-    with torch.inference_mode(), states_at(model) as at:
+    with torch.inference_mode(), states_at(respondent, asked_of("published", benchmark_file, part, plan)) as at:
         for batch in batches(asked, plan.cloze_tokens, plan.one_length):
             best = mask_logits(model, tokenizer, batch, at).topk(5).indices[:, 0].tolist()
             for place, token in zip(batch, best, strict=True):

@@ -27,7 +27,7 @@ from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, encoded
 from knowcost.recover import dynamic
 from knowcost.score.engines import Told
-from knowcost.score.engines.cloze import batches
+from knowcost.score.engines.masks import batches
 from knowcost.score.places import Places, rows_in, windows_in
 from knowcost.score.plan import MOST_WINDOWS, Plan
 from knowcost.score.respondent import Respondent

@@ -1,0 +1,66 @@
+"""What lies beneath the final layer of an encoder is computed once for those of a job's variants that share it.
+
+A pass of an encoder over a benchmark ends in the hidden states at the masks. Variants that differ in the final layer
+alone have equal ones, so the first of them makes the pass, and for the others nothing but the head computes. (The layer
+between the states and the final one, BERT's transform, belongs to the head here.)
+"""
+
+import logging
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from knowcost.common import seal
+from knowcost.spec import scopes
+from knowcost.spec.variants import parse
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+MOST = 1 << 29  # bytes that are kept: the states of 170,000 clozes with a BERT-base
+
+
+def beneath(manifest: Mapping[str, Any]) -> str | None:
+    """The digest of all that lies beneath a variant's final layer: where it is the same, so are the hidden states.
+
+    None for a variant that was recovered or compressed elsewhere: its manifest alone does not say what it computes.
+    """
+    variant = parse(manifest["variant"])
+    if variant.recovery or variant.brought:
+        return None
+    model_type = manifest["architecture"]
+    changed = {name: each for name, each in manifest["tensors"].items() if not scopes.in_final(model_type, name)}
+    return seal.of_values([manifest["base"]["files"], changed])
+
+
+class States:
+    """The hidden states at the masks that a job's passes ended in.
+
+    Those of one digest at a time: a job asks variants that share it after each other (plan/batching.py), so what
+    another one left behind cannot come again. Of what is more than MOST bytes nothing is kept, and it is computed anew.
+    """
+
+    def __init__(self) -> None:
+        self._beneath: str | None = None
+        self._passes: dict[Hashable, list[torch.Tensor]] = {}
+
+    def of(self, beneath: str | None) -> "States | None":
+        """These for a variant with this digest (`beneath`); None for one that has none."""
+        if beneath != self._beneath:
+            self._passes.clear()
+        self._beneath = beneath
+        return None if beneath is None else self
+
+    def kept(self, asked: Hashable) -> "list[torch.Tensor] | None":
+        """A pass's states, a tensor (facts, 1, hidden) on the CPU for each batch; None if there was none. asked: all
+        that its batches follow from."""
+        return self._passes.get(asked)
+
+    def keep(self, asked: Hashable, states: "Sequence[torch.Tensor]") -> None:
+        """Keep those of a pass that was made."""
+        every = [*self._passes.values(), states]
+        if sum(each.nbytes for batches in every for each in batches) > MOST:
+            log.info("the states of a pass are not kept: with those before they take more than %d MB", MOST >> 20)
+            return
+        self._passes[asked] = list(states)

@@ -1,5 +1,6 @@
 """Archives as torch models, ready to be asked: the only way in this project from a folder to a module."""
 
+import itertools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,6 +76,7 @@ def load(
         model = model if spread else model.to(place)
     if spread:
         log.info("%s: spread over %s", folder, ", ".join(sorted({str(d) for d in model.hf_device_map.values()})))
+    _own(model)
     # lm-eval ties weights once more on whatever it is given; that would undo an untied head and fails on int8 layers.
     model.tie_weights = lambda *args, **kwargs: None
     rows = model.get_input_embeddings().weight.shape[0]
@@ -129,6 +131,14 @@ def _spread(model: transformers.PreTrainedModel) -> transformers.PreTrainedModel
     return model
 
 
+def _own(model: transformers.PreTrainedModel) -> None:
+    """Give a model on a CPU memory of its own: from_pretrained leaves weights that keep their type mapped to their
+    file, and who overwrites that would change a model that is being asked."""
+    for tensor in itertools.chain(model.parameters(), model.buffers()):
+        if tensor.device.type == "cpu":
+            tensor.data = tensor.data.clone()
+
+
 def _load_quantized(folder: Path, config: transformers.PreTrainedConfig, engine: str) -> transformers.PreTrainedModel:
     """Build the model with the int8 values as floats, then put quantized layers in the place of those linears."""
     tensors = Checkpoint(folder).tensors
@@ -147,8 +157,9 @@ def _load_quantized(folder: Path, config: transformers.PreTrainedConfig, engine:
 def _from_tensors(
     folder: Path, config: transformers.PreTrainedConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype
 ) -> transformers.PreTrainedModel:
-    """The model of Tensors whose values count as numbers of this type, whatever their own."""
-    state = {each.name: to_torch(each).to(dtype) for each in folded(config.model_type, tensors.values())}
+    """The model of Tensors, to compute in this type; values of int8 weights count as numbers of it."""
+    state = {each.name: to_torch(each) for each in folded(config.model_type, tensors.values())}
+    state = {name: value if value.is_floating_point() else value.to(dtype) for name, value in state.items()}
     loading = {"config": config, "state_dict": state, "dtype": dtype, "generation_config": tokens_only(folder, config)}
     loading["ignore_mismatched_sizes"] = True  # _check_loaded names the folder
     model, info = model_class(config).from_pretrained(None, output_loading_info=True, **loading)

@@ -17,19 +17,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import KINDS
 from knowcost.common import paths
 from knowcost.common.errors import InputError
-from knowcost.compress.archive import rebuild, storage
+from knowcost.compress.archive import storage
 from knowcost.compress.registry import is_dynamic
-from knowcost.recover import archive
 from knowcost.score import STAGE_VERSION, kept
 from knowcost.score.cells import Settings, asked_of, cell_key, depends_on_batch, is_beside_dense, read
 from knowcost.score.plan import Sampling, asked_twice, plan
 from knowcost.spec.variants import DENSE
+
+if TYPE_CHECKING:
+    from knowcost.score.loaded import Loader
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +41,8 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
 
     names: of benchmarks. Raises InputError for an archive that is not whole.
     """
-    dense = _Dense(model, settings)
-    for variant in variants:
+    dense, loader = _Dense(model, settings), functools.cache(lambda: _loader(model, settings))
+    for variant in sorted(variants, key=is_dynamic):  # which take the base in float32, whatever the others compute in
         folder = Path(paths.archive_dir(model, variant))
         manifest = storage.verify(folder, of=(model, variant))
         lacking = {}
@@ -57,10 +59,7 @@ def score(model: str, variants: Sequence[str], names: Sequence[str], settings: S
         if not lacking:
             log.info("%s %s: up to date", model, variant)
             continue
-        whole = archive.stands_on(manifest) if archive.is_recovered(manifest) else manifest
-        beneath = Path(paths.archive_dir(model, whole["variant"]))
-        with rebuild.full(whole, beneath, Path(paths.model_dir(model))) as checkpoint:
-            _score_variant(manifest, checkpoint, lacking, settings, dense)
+        _score_variant(manifest, lacking, settings, loader(), dense)
 
 
 @dataclass(frozen=True)
@@ -89,36 +88,32 @@ class _Dense:
     @functools.cached_property
     def module(self) -> Any:
         """It, loaded as those are that are held against it, so that they differ by what was done to them."""
-        from knowcost.models.load import load
+        return _loader(self.model, self.settings).load(self.manifest).module
 
-        settings, folder = self.settings, Path(paths.archive_dir(self.model, DENSE))
-        with rebuild.full(self.manifest, folder, Path(paths.model_dir(self.model))) as checkpoint:
-            device, remote = settings.options["device"], settings.remote_code
-            return load(checkpoint, settings.dtype, device, remote_code=remote)[0]
+
+def _loader(model: str, settings: Settings) -> "Loader":
+    """What loads the variants of a model."""
+    import torch
+
+    from knowcost.score.loaded import Loader
+
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    return Loader(model, settings)
 
 
 def _score_variant(
-    manifest: Mapping[str, Any], folder: str | Path, lacking: Mapping[str, _Lacking], settings: Settings, dense: _Dense
+    manifest: dict[str, Any], lacking: Mapping[str, _Lacking], settings: Settings, loader: "Loader", dense: _Dense
 ) -> None:
-    """Ask one variant, whose whole checkpoint is in `folder`, the benchmarks of `lacking`."""
-    import torch
-
-    from knowcost.models import int8_linear
-    from knowcost.models.load import load
-    from knowcost.recover.apply import apply
+    """Ask one variant the benchmarks of `lacking`."""
     from knowcost.score import ask as asking
     from knowcost.score.measures import MEASURES
     from knowcost.score.respondent import Respondent
 
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
-    options = settings.options
-    module, tokenizer = load(folder, settings.dtype, options["device"], options["int8_engine"], settings.remote_code)
-    int8_linear.set_activations(module, options["int8_activations"])
+    loaded, options = loader.load(manifest), settings.options
     model, variant = manifest["model"], manifest["variant"]
-    taken = apply(manifest, module, Path(paths.archive_dir(model, variant)))
-    batches = plan(module.device.type, options, Sampling(**settings.generation), int8=is_dynamic(variant))
+    batches = plan(loaded.module.device.type, options, Sampling(**settings.generation), int8=is_dynamic(variant))
     load_dense = None if variant == DENSE else lambda: dense.module
-    respondent = Respondent(module, tokenizer, manifest["family"], taken, load_dense)
+    respondent = Respondent(loaded.module, loaded.tokenizer, manifest["family"], loaded.virtual_tokens, load_dense)
     twice = asked_twice(variant)
     for name, lacks in lacking.items():
         start = time.perf_counter()

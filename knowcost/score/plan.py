@@ -35,13 +35,15 @@ GREEDY = Sampling()
 class Plan:
     """How facts are batched, and how texts are drawn. tokens: padded tokens in a batch, for clozes, for the harness's
     prompts and texts, and for prompts with the answers to be generated; prompts: so many of the harness's prompts in a
-    batch instead, or None; one_length: nothing in a batch is padded; sampling: of texts."""
+    batch instead, or None; one_length: nothing in a batch is padded; shares: a context is read once for all answers
+    (score/engines/lm_eval_asker.py); sampling: of texts."""
 
     cloze_tokens: int
     harness_tokens: int
     generated_tokens: int
     prompts: int | None
     one_length: bool
+    shares: bool = True
     sampling: Sampling = GREEDY
 
     def halved(self) -> "Plan":
@@ -64,6 +66,7 @@ def plan(device: str, options: Mapping[str, Any], sampling: Sampling = GREEDY, *
         generated_tokens=GENERATED_TOKENS[device],
         prompts=None if options["batch_size"] == "auto" else options["batch_size"],
         one_length=int8 and options["int8_activations"] == "sentence",
+        shares=not int8,
         sampling=sampling,
     )
 

@@ -86,9 +86,9 @@ def test_clozes_are_all_asked_again_in_smaller_batches(clozes, caplog, wanted, u
 @pytest.mark.parametrize(
     ("wanted", "plan"),
     [
-        ({"size": 128}, "harness, batches of at most 16 tokens, halved when memory ran out"),
-        ({"prompts": 6}, "harness, batch size 1, halved when memory ran out"),
-        ({"prompts": 1}, "harness, batch size 1"),
+        ({"size": 128}, "harness, batches of at most 16 tokens, each context read once, halved when memory ran out"),
+        ({"prompts": 6}, "harness, batch size 1, each context read once, halved when memory ran out"),
+        ({"prompts": 1}, "harness, batch size 1, each context read once"),
     ],
 )
 def test_the_harness_halves_tokens_or_prompts(questions, wanted, plan):

@@ -55,7 +55,7 @@ def test_with_a_scale_per_sentence_neighbours_do_not_matter(quantized):
 def test_asked_twice_in_half_the_size(quantized, monkeypatch):
     module, tokenizer, file = quantized
     batches = plan("cpu", OPTIONS | {"batch_size": 5}, int8=True)
-    assert batches.halved() == Plan(32, 512, 2048, prompts=2, one_length=False)
+    assert batches.halved() == Plan(32, 512, 2048, prompts=2, one_length=False, shares=False)
     plans, once = [], asking._ask
     monkeypatch.setattr(asking, "_ask", lambda *args: plans.append(args[-1]) or once(*args))
     rows, _ = asking.ask(respondent(module, tokenizer), file, ALL, batches)

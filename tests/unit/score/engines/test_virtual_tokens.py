@@ -68,6 +68,7 @@ def test_log_likelihoods(name, kind, tmp_path):
         without = [by_hand(model, tokenizer, *prompt) for prompt in prompts(kind, fact)]
         assert row["choice_logprobs"] != pytest.approx(without, abs=1e-2)
     assert about["truncated"] == 0 and about["asked"] == len(FACTS[kind])
+    assert about["batch_plan"].endswith("each context read once")
 
 
 def test_no_cache_grows_while_log_likelihoods_are_asked(tmp_path):
@@ -77,7 +78,8 @@ def test_no_cache_grows_while_log_likelihoods_are_asked(tmp_path):
     served.register_forward_hook(
         lambda _, args, kwargs, output: lengths.add(kwargs["past_key_values"].get_seq_length()), with_kwargs=True
     )
-    asked(harness, served, word_tokenizer(), write(tmp_path / "b.parquet", "question", FACTS["question"]))
+    benchmark = write(tmp_path / "b.parquet", "question", FACTS["question"])
+    asked(harness, served, word_tokenizer(), benchmark, shares=False)
     asked(perplexity, served, word_tokenizer(), text_table("lines", *LINES))
     assert lengths == {COUNT}
 

@@ -1,0 +1,127 @@
+"""Log-likelihoods of answers, each context read once (sharing.py says which, reader.py reads).
+
+What it computes is what the harness's Hugging Face model does row by row: the sum of the answer's tokens' log
+probabilities, and whether each of them is the likeliest.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+
+from knowcost.score.engines.reader import Reader, State
+from knowcost.score.engines.sharing import Branch, Stem, Tokens
+
+Answer = tuple[float, bool]  # log-likelihood, whether it is what the model itself goes on with
+Batch = tuple[list[Stem], dict[int, Answer], bool]  # what was read, the answers to all its requests; behind a beginning
+
+CACHED = 8  # times the tokens of a batch: what the caches of tails that are read together may hold
+
+
+class Shared:
+    """Asks a model what follows stems. answers: {number of a request: tokens of its answer}; fitting: how many rows of
+    so many tokens make a batch."""
+
+    def __init__(self, reader: Reader, answers: Mapping[int, Sequence[int]], fitting: Callable[[int], int]) -> None:
+        self._reader, self._answers, self._fitting = reader, answers, fitting
+
+    def ask(self, branch: Branch, before: State | None = None) -> Iterator[Batch]:
+        """All stems of a branch, batch by batch."""
+        for batch in self._batches(branch, before is not None):
+            yield batch, self._read(batch, branch.length, before), before is not None
+        for each in branch.branches:
+            yield from self.ask(each, self._begun(each, before))
+
+    @torch.inference_mode()
+    def _begun(self, branch: Branch, before: State | None) -> State:
+        """What has been read where a branch's stems go on."""
+        return self._reader.read([branch.tokens], 1, True, before)
+
+    def _batches(self, branch: Branch, begun: bool) -> Iterator[list[Stem]]:
+        """The longest first: if they do not fit into memory, that is known at once."""
+        one_length = begun or self._reader.one_length
+        batch: list[Stem] = []
+        for stem in sorted(branch.stems, key=lambda stem: -len(stem.tokens)):
+            if batch:
+                longest = len(batch[0].tokens)
+                other = one_length and len(stem.tokens) != longest
+                if other or len(batch) >= self._fitting(longest - branch.length):
+                    yield batch
+                    batch = []
+            batch.append(stem)
+        if batch:
+            yield batch
+
+    @torch.inference_mode()
+    def _read(self, stems: Sequence[Stem], start: int, before: State | None) -> dict[int, Answer]:
+        """Answers to the requests of stems, whose tokens before `start` the model has read."""
+        tails = [(row, tail, numbers) for row, stem in enumerate(stems) for tail, numbers in stem.tails.items()]
+        keep = max(stem.keep for stem in stems)
+        state = self._reader.read([s.tokens[start:] for s in stems], keep, any(tail for _, tail, _ in tails), before)
+        found = _Found(self._answers)
+        found.take(state.logits, self._from_stems(tails, keep))
+        wanted = sorted((each for each in tails if each[1]), key=lambda each: -len(each[1]))
+        for part in self._parts(wanted, max(len(stem.tokens) for stem in stems)):
+            logits = self._reader.go_on(state, [row for row, _, _ in part], [tail for _, tail, _ in part])
+            found.take(logits, self._from_tails(part))
+        return found.answers()
+
+    def _parts(self, tails: Sequence["_Tail"], stem: int) -> Iterator[list["_Tail"]]:
+        """Tails, the longest first, as they are read together: behind stems of so many tokens, and padded to at most
+        twice their length."""
+        part: list[_Tail] = []
+        for each in tails:
+            if part:
+                longest = len(part[0][1])
+                size = min(self._fitting(longest), self._fitting(max(1, (stem + longest) // CACHED)))
+                if len(part) >= size or 2 * len(each[1]) < longest:
+                    yield part
+                    part = []
+            part.append(each)
+        if part:
+            yield part
+
+    def _from_stems(self, tails: Sequence["_Tail"], keep: int) -> Iterator["_Place"]:
+        """The answers' tokens that stems predict: all but as many as the tail has."""
+        for row, tail, numbers in tails:
+            for number in numbers:
+                count = max(0, len(self._answers[number]) - len(tail))
+                for at, token in enumerate(self._answers[number][:count], start=keep - count):
+                    yield number, row, at, token
+
+    def _from_tails(self, tails: Sequence["_Tail"]) -> Iterator["_Place"]:
+        """The answers' tokens that tails predict: as many last ones as the tail has, or all of a shorter answer."""
+        for row, (_, tail, numbers) in enumerate(tails):
+            for number in numbers:
+                tokens = self._answers[number][-len(tail) :]
+                for at, token in enumerate(tokens, start=len(tail) - len(tokens)):
+                    yield number, row, at, token
+
+
+_Tail = tuple[int, Tokens, list[int]]  # the number of its stem, tokens, numbers of the requests
+_Place = tuple[int, int, int, int]  # number of a request; the row and column of the logits; the token they should give
+
+
+class _Found:
+    """What is found of every request, piece by piece."""
+
+    def __init__(self, answers: Mapping[int, Sequence[int]]) -> None:
+        self._answers = answers
+        self._sums: dict[int, list[float]] = {}
+        self._greedy: dict[int, bool] = {}
+
+    def take(self, logits: torch.Tensor, places: Iterator[_Place]) -> None:
+        """logits: (rows, columns, vocabulary), in the type that the model computes them in, as the harness has it."""
+        listed = list(places)
+        if not listed:
+            return
+        numbers, rows, columns, tokens = zip(*listed, strict=True)
+        at, right = (rows, columns), torch.tensor(tokens, device=logits.device)
+        wanted = logits[at]
+        logprobs = wanted.log_softmax(-1).gather(1, right[:, None])[:, 0].tolist()
+        likeliest = (wanted.argmax(-1) == right).tolist()
+        for number, logprob, best in zip(numbers, logprobs, likeliest, strict=True):
+            self._sums.setdefault(number, []).append(logprob)
+            self._greedy[number] = self._greedy.get(number, True) and best
+
+    def answers(self) -> dict[int, Answer]:
+        return {number: (sum(logprobs), self._greedy[number]) for number, logprobs in self._sums.items()}

@@ -113,7 +113,8 @@ def _score_variant(
     model, variant = manifest["model"], manifest["variant"]
     batches = plan(loaded.module.device.type, options, Sampling(**settings.generation), int8=is_dynamic(variant))
     load_dense = None if variant == DENSE else lambda: dense.module
-    respondent = Respondent(loaded.module, loaded.tokenizer, manifest["family"], loaded.virtual_tokens, load_dense)
+    taken, states = loaded.virtual_tokens, loaded.states
+    respondent = Respondent(loaded.module, loaded.tokenizer, manifest["family"], taken, load_dense, states)
     twice = asked_twice(variant)
     for name, lacks in lacking.items():
         start = time.perf_counter()

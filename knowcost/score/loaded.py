@@ -24,6 +24,7 @@ from knowcost.models.load import load, needs_several_gpus, pick_device
 from knowcost.recover import archive, registry
 from knowcost.recover.apply import apply
 from knowcost.score.cells import Settings
+from knowcost.score.states import States, beneath
 from knowcost.spec.architectures import architecture
 from knowcost.spec.levels import bits
 from knowcost.spec.variants import parse
@@ -34,11 +35,13 @@ Manifest = dict[str, Any]  # as storage.verify returns it
 
 @dataclass(frozen=True)
 class Loaded:
-    """A variant that can be asked: its module, its tokenizer, and how many positions its recovery takes."""
+    """A variant that can be asked: its module, its tokenizer, how many positions its recovery takes, and what others
+    with the same weights beneath their final layer have computed."""
 
     module: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     virtual_tokens: int
+    states: States | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Loader:
         self._base: Base | None = None
         self._form: _Form | None = None
         self._held: tuple[InPlace, PreTrainedTokenizerBase] | None = None
+        self._states = States()
 
     def load(self, manifest: Manifest) -> Loaded:
         """The variant of a manifest that storage.verify returned.
@@ -71,7 +75,7 @@ class Loader:
             module, tokenizer = self._changed(whole, base) if base else self._whole(whole)
             int8_linear.set_activations(module, self._settings.options["int8_activations"])
             module, taken = self._recovered(manifest, module)
-            return Loaded(module, tokenizer, taken)
+            return Loaded(module, tokenizer, taken, self._states.of(beneath(manifest)))
         except BaseException:
             self._forget()
             raise

@@ -26,8 +26,7 @@ def beneath(manifest: Mapping[str, Any]) -> str | None:
 
     None for a variant that was recovered or compressed elsewhere: its manifest alone does not say what it computes.
     """
-    variant = parse(manifest["variant"])
-    if variant.recovery or variant.brought:
+    if parse(manifest["variant"]).recovery or "tensors" not in manifest:
         return None
     model_type = manifest["architecture"]
     changed = {name: each for name, each in manifest["tensors"].items() if not scopes.in_final(model_type, name)}

@@ -51,6 +51,7 @@ bench: $(READY)
 	$(BIN)/python perf/pruning.py
 	$(BIN)/python perf/seven_b.py --layers 1
 	$(BIN)/python perf/probing.py
+	$(BIN)/python perf/final_layer.py
 	$(BIN)/python perf/int8.py
 	$(BIN)/python perf/blocks.py
 	$(BIN)/python perf/seal.py

@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 from probing import by_published, make_model, make_sentences
+from rows import beside, say
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from knowcost.common import files, parquet
@@ -106,6 +107,8 @@ def compare(folder, count):
     print(f"together  {together:7.2f}  in {passes:g} passes of the encoder")
     print(f"alone     {alone:7.2f}  {alone / together:.1f} times as much")
     print(f"plain     {published:7.2f}  {published / together:.1f} times as much")
+    what = f"{len(variants.cuts)} variants of the final layer, CPU, {torch.get_num_threads()} threads"
+    say(beside(f"{what}: each alone", together, alone, "s"), beside(f"{what}: padded to 128", together, published, "s"))
     wrong = ["answers differ"] if ours != theirs else []
     wrong += ["predictions differ"] if ours[0]["prediction"].to_pylist() != predictions else []
     return wrong + [f"{passes:g} passes, {MOST_PASSES} are allowed"] * (passes > MOST_PASSES)

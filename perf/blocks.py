@@ -26,7 +26,7 @@ def make_model(folder, layers, width, hidden, **_):
     import numpy as np
 
     from knowcost.common import files, paths, seal
-    from knowcost.models import checkpoint
+    from knowcost.models import checkpoint, shard_files
 
     shapes = {f"self_attn.{name}_proj": (width, width) for name in "qkvo"}
     shapes |= {"mlp.gate_proj": (hidden, width), "mlp.up_proj": (hidden, width), "mlp.down_proj": (width, hidden)}
@@ -44,7 +44,7 @@ def make_model(folder, layers, width, hidden, **_):
     ones = np.ones(width, np.float32)
     tensors += [checkpoint.from_array(f"model.{name}.weight", "F32", ones) for name in [*norms, "norm"]]
     folder.mkdir(parents=True)
-    checkpoint.write_shard(folder / paths.WEIGHTS, tensors)
+    shard_files.write_shard(folder / paths.WEIGHTS, tensors)
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "tie_word_embeddings": False}
     config |= {"vocab_size": VOCABULARY, "hidden_size": width, "intermediate_size": hidden}
     config |= {"num_hidden_layers": layers, "num_attention_heads": 8}

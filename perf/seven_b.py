@@ -51,10 +51,10 @@ def make_model(folder, layers):
     """A fetched folder: random weights with Llama's initial deviation of 0.02, in shards of 2 GB."""
     from knowcost.common import files, paths, seal
     from knowcost.compress.archive import storage, write
-    from knowcost.models import checkpoint
+    from knowcost.models import shard_files
 
     tensors = [_random(name, shape, seed) for seed, (name, shape) in enumerate(shapes(layers).items())]
-    shards = checkpoint.sharded(tensors, storage.parse_size("2GB"), "model")
+    shards = shard_files.sharded(tensors, storage.parse_size("2GB"), "model")
     write.write_shards(shards, paths.INDEX, folder)
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "tie_word_embeddings": False}
     config |= {"hidden_size": HIDDEN, "intermediate_size": INNER, "vocab_size": VOCABULARY}

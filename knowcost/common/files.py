@@ -126,6 +126,12 @@ def write_json(path: str | Path, value: Any) -> None:
         temporary.write_text(as_json(value), encoding="utf-8")
 
 
+def describe_json(value: Any) -> dict[str, Any]:
+    """What `describe` would say of a file that write_json wrote."""
+    data = as_json(value).encode()
+    return {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+
 def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 

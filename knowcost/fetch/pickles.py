@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from knowcost.common import files
 from knowcost.common.errors import InputError, first_line
 from knowcost.common.paths import INDEX, WEIGHTS
-from knowcost.models import checkpoint
+from knowcost.models import shard_files
 from knowcost.models.checkpoint import Tensor
 from knowcost.spec import scopes
 from knowcost.spec.architectures import architecture
@@ -36,11 +36,11 @@ def convert(row: Mapping[str, str], folder: Path, names: Iterable[str]) -> dict[
         tensors = _unpickle(row, folder / name)
         kept = _without_tied(folder, tensors)
         shards[target] = [_tensor(folder / name, each, tensor) for each, tensor in kept.items()]
-        digests[target] = checkpoint.write_shard(folder / target, shards[target])
+        digests[target] = shard_files.write_shard(folder / target, shards[target])
         (folder / name).unlink()
     if WEIGHTS not in shards:
-        checkpoint.write_index(folder / INDEX, shards)
-        digests[INDEX] = {"sha256": files.sha256(folder / INDEX), "size": (folder / INDEX).stat().st_size}
+        files.write_json(folder / INDEX, shard_files.index(shards))
+        digests[INDEX] = files.describe(folder / INDEX)
     return digests
 
 

@@ -1,22 +1,17 @@
-"""Safetensors checkpoints read and written tensor by tensor, in blocks, without torch and in bounded memory.
+"""Safetensors checkpoints read tensor by tensor, in blocks, without torch and in bounded memory.
 
 The safetensors library's numpy side knows no bfloat16 and serialises whole files, so the few lines of the format
-(8 bytes of header length, a JSON header, the data) are read and written here.
+(8 bytes of header length, a JSON header, the data) are read here, and written in shard_files.py.
 """
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from knowcost.common import files
-from knowcost.common.errors import BrokenPromise, InputError
+from knowcost.common.errors import InputError
 from knowcost.models import layout
 from knowcost.models.headers import read_config, read_header, shards
 
@@ -217,79 +212,3 @@ def _between(blocks: Iterable[np.ndarray], first: int, last: int) -> Iterator[np
         if (part := block[max(first, 0) : max(last, 0)]).size:
             yield part
         first, last = first - block.size, last - block.size
-
-
-def sharded(tensors: Iterable[Tensor], shard_size: int, stem: str) -> dict[str, list[Tensor]]:
-    """{file name: [Tensors]}: in their order, a new file where the next tensor would take one beyond shard_size bytes.
-
-    As save_pretrained's max_shard_size does it: a tensor larger than that has a file to itself, and a single file is
-    called <stem>.safetensors.
-    """
-    groups: list[list[Tensor]] = []
-    room = -1
-    for tensor in tensors:
-        if tensor.nbytes > room:
-            groups.append([])
-            room = shard_size
-        groups[-1].append(tensor)
-        room -= tensor.nbytes
-    if len(groups) == 1:
-        return {f"{stem}.safetensors": groups[0]}
-    return {f"{stem}-{i:05}-of-{len(groups):05}.safetensors": group for i, group in enumerate(groups, start=1)}
-
-
-def write_shard(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
-    """Write Tensors to one safetensors file in bounded memory, atomically. Returns {"sha256", "size"}."""
-    with files.atomic(path) as temporary:
-        return _write(temporary, tensors)
-
-
-def stored(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Tensor]:
-    """Write Tensors to a file of a scratch folder and return {name: Tensor} as they are read back, block by block.
-
-    Nobody looks for such a file after a crash, and there may be thousands: it is not written atomically.
-    """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    _write(path, tensors)
-    return open_shard(path)
-
-
-def _write(path: str | Path, tensors: Iterable[Tensor]) -> dict[str, Any]:
-    """write_shard's result, written in place.
-
-    Wider types come first, as in the safetensors library, so that every tensor stays aligned.
-    """
-    tensors = sorted(tensors, key=lambda tensor: -np.dtype(NUMPY[tensor.dtype]).itemsize)
-    header: dict[str, dict[str, Any]] = {"__metadata__": {"format": "pt"}}
-    offset = 0
-    for tensor in tensors:
-        header[tensor.name] = {
-            "dtype": tensor.dtype,
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, offset + tensor.nbytes],
-        }
-        offset += tensor.nbytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    start = len(text).to_bytes(8, "little") + text
-    digest = hashlib.sha256(start)
-    with open(path, "wb") as f, ThreadPoolExecutor(1) as hashing:
-        f.write(start)
-        for tensor in tensors:
-            for block in tensor.blocks():
-                data = np.ascontiguousarray(block).data.cast("B")
-                hashed = hashing.submit(digest.update, data)  # while it is written
-                f.write(data)
-                hashed.result()
-        f.flush()
-        size = f.tell()
-        if size != len(start) + offset:
-            raise BrokenPromise(f"{path}: wrote {size:,} bytes, the header promises {len(start) + offset:,}")
-    return {"sha256": digest.hexdigest(), "size": size}
-
-
-def write_index(path: str | Path, shards: Mapping[str, Iterable[Tensor]]) -> None:
-    """Write the index of a sharded checkpoint. shards: {file name: [Tensor]}."""
-    weight_map = {tensor.name: shard for shard, tensors in shards.items() for tensor in tensors}
-    total = sum(tensor.nbytes for tensors in shards.values() for tensor in tensors)
-    files.write_json(path, {"metadata": {"total_size": total}, "weight_map": weight_map})

@@ -25,13 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from knowcost.models import checkpoint, layout
+from knowcost.models import checkpoint
 from knowcost.models.checkpoint import Tensor
+from knowcost.models.counted import GROUP, KEPT, Counts, counted
 from knowcost.models.formats import PACKED, PARTS, SCALE
 
 DENSE, BITMASK, HALF, INT8, INT8_BITMASK, PACKED_BITS = "dense", "bitmask", "2:4", "int8", "int8 with bitmask", "packed"
 STAYS = (DENSE, HALF, INT8, PACKED_BITS)  # as small in memory as on disk
-GROUP, KEPT = 4, 2  # of 2:4
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,17 @@ class Footprint:
 
 
 def footprint(
-    tensors: Mapping[str, Tensor], touched: Collection[str] = (), zeros: Mapping[str, int] | None = None
+    tensors: Mapping[str, Tensor], touched: Collection[str] = (), counts: Mapping[str, Counts] | None = None
 ) -> Footprint:
     """The Footprint of a checkpoint's Tensors by name, as files hold them.
 
-    touched: the names of the weights that steps acted on, whose format it names; none: all. zeros: {name: how many
-    values are zero, of either sign} as far as it is known, so that what has few is not looked at again.
+    touched: the names of the weights that steps acted on, whose format it names; none: all. counts: of weights whose
+    values were counted already; others are looked at.
     """
     formats: Counter[str] = Counter()
     of_touched: Counter[str] = Counter()
     loaded = 0
-    for name, sizes in _sizes(tensors, zeros or {}):
+    for name, sizes in _sizes(tensors, counts or {}):
         best = min(sizes, key=lambda each: (sizes[each], each not in STAYS))  # of equals the one that stays small
         formats[best] += sizes[best]
         loaded += min(size for each, size in sizes.items() if each in STAYS)
@@ -86,17 +86,7 @@ def masked_size(tensor: Tensor, kept: int) -> int:
     return math.ceil(tensor.size / 8) + kept * _width(tensor)
 
 
-def stored(tensor: Tensor) -> int:
-    """How many values of a Tensor a bitmask stores: those with a bit that is not zero."""
-    return sum(int(np.count_nonzero(bits_of(block))) for block in tensor.blocks())
-
-
-def bits_of(block: np.ndarray) -> np.ndarray:
-    """A block of values as integers, which are zero where all bits are."""
-    return block.view(f"u{block.itemsize}")
-
-
-def _sizes(tensors: Mapping[str, Tensor], zeros: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
+def _sizes(tensors: Mapping[str, Tensor], counts: Mapping[str, Counts]) -> Iterator[tuple[str, dict[str, int]]]:
     """(name of a weight or other tensor, {format that can hold it: bytes}), its parts and its scale among them."""
     packed = {name.removesuffix(PACKED) for name in tensors if name.endswith(PACKED)}
     beside = {weight + part for weight in packed for part in PARTS}
@@ -107,28 +97,19 @@ def _sizes(tensors: Mapping[str, Tensor], zeros: Mapping[str, int]) -> Iterator[
             continue
         scale = tensors.get(name + SCALE)
         dense, masked = (INT8, INT8_BITMASK) if scale else (DENSE, BITMASK)
-        sizes = {dense: tensor.nbytes} | _sparse(tensor, masked, zeros.get(name, tensor.size))
+        sizes = {dense: tensor.nbytes}
+        if tensor.module:
+            sizes |= _sparse(tensor, masked, counts.get(name) or counted(tensor))
         yield name, {each: size + (scale.nbytes if scale else 0) for each, size in sizes.items()}
 
 
-def _sparse(tensor: Tensor, masked: str, most: int) -> dict[str, int]:
-    """{format that leaves zeros out and can hold a tensor: bytes}; masked: what it is called with a bitmask; most: how
-    many zeros there may be."""
-    if not tensor.module or masked_size(tensor, tensor.size - most) >= tensor.nbytes:
+def _sparse(tensor: Tensor, masked: str, counts: Counts) -> dict[str, int]:
+    """{format that leaves zeros out and can hold a weight: bytes}; masked: what it is called with a bitmask."""
+    size = masked_size(tensor, counts.stored)
+    if size >= tensor.nbytes:
         return {}
-    kept = stored(tensor)
-    sizes = {masked: masked_size(tensor, kept)}
-    if _width(tensor) <= 2 and kept <= tensor.size * KEPT // GROUP and _is_half(tensor):
-        sizes[HALF] = masked_size(tensor, tensor.size * KEPT // GROUP)  # whose metadata take what a bitmask takes
-    return sizes
-
-
-def _is_half(tensor: Tensor) -> bool:
-    """Whether of any four neighbours of a row two at most are not zero."""
-    if tensor.shape[1] % GROUP:
-        return False
-    groups = (bits_of(block).reshape(-1, GROUP) != 0 for block in layout.in_blocks(tensor.blocks(), checkpoint.BLOCK))
-    return all(bool((group.sum(axis=1) <= KEPT).all()) for group in groups)
+    half = {HALF: masked_size(tensor, tensor.size * KEPT // GROUP)}  # whose metadata take what a bitmask takes
+    return {masked: size} | (half if counts.half else {})
 
 
 def _width(tensor: Tensor) -> int:

@@ -21,11 +21,16 @@ def is_packed(config: Mapping[str, Any]) -> bool:
 
 def floats(archive: checkpoint.Checkpoint) -> dict[str, checkpoint.Tensor]:
     """{name: Tensor} of a checkpoint.Checkpoint, its packed weights as the floats they stand for."""
-    tensors = dict(archive.tensors)
-    if not is_packed(archive.config):
+    return floats_of(archive.tensors, archive.config)
+
+
+def floats_of(stored: Mapping[str, checkpoint.Tensor], config: Mapping[str, Any]) -> dict[str, checkpoint.Tensor]:
+    """The same of a checkpoint's Tensors and its config.json."""
+    tensors = dict(stored)
+    if not is_packed(config):
         return tensors
-    count = archive.config["quantization_config"]["config_groups"]["group_0"]["weights"]["num_bits"]
-    for weight in [name.removesuffix(PACKED) for name in archive.tensors if name.endswith(PACKED)]:
+    count = config["quantization_config"]["config_groups"]["group_0"]["weights"]["num_bits"]
+    for weight in [name.removesuffix(PACKED) for name in stored if name.endswith(PACKED)]:
         parts = {weight + part: tensors.pop(weight + part) for part in PARTS}
         tensors[weight] = dequantized(weight, parts, count)
     return tensors

@@ -69,9 +69,17 @@ def folded(model_type: str | None, tensors: Iterable[Tensor]) -> list[Tensor]:
     """
     groups: dict[str, dict[int, Tensor]] = {}
     for tensor in tensors:
-        name, expert = _in_files(model_type, tensor)
+        name, expert = name_in_files(model_type, tensor)
         groups.setdefault(name, {})[expert] = tensor
     return [_joined(model_type, name, members) for name, members in groups.items()]
+
+
+def name_in_files(model_type: str | None, tensor: Tensor) -> tuple[str, int]:
+    """(the name of the file's tensor that a Tensor is part of, which part)."""
+    found = re.fullmatch(r"(.+)\.(\d+)\.([^.]+)\.(weight|bias)", tensor.name)
+    if found and _matches("stacked", model_type, stack := f"{found[1]}.{found[3]}"):
+        return stack + ("_bias" if found[4] == "bias" else ""), int(found[2])
+    return tensor.name, 0
 
 
 def is_read_as_linear(model_type: str | None, taken: Iterable[str], modules: Iterable[str]) -> bool:
@@ -133,14 +141,6 @@ def _is_turned(model_type: str | None, name: str) -> bool:
 def _matches(key: str, model_type: str | None, layer: str) -> bool:
     block = architectures().get(model_type or "")
     return any(scopes.matches(pattern, layer) for pattern in (getattr(block, key) if block else ()))
-
-
-def _in_files(model_type: str | None, tensor: Tensor) -> tuple[str, int]:
-    """(the name of the file's tensor that a Tensor is part of, which part)."""
-    found = re.fullmatch(r"(.+)\.(\d+)\.([^.]+)\.(weight|bias)", tensor.name)
-    if found and _matches("stacked", model_type, stack := f"{found[1]}.{found[3]}"):
-        return stack + ("_bias" if found[4] == "bias" else ""), int(found[2])
-    return tensor.name, 0
 
 
 def _joined(model_type: str | None, name: str, parts: Mapping[int, Tensor]) -> Tensor:

@@ -24,8 +24,10 @@ from knowcost.common.files import Entries
 from knowcost.common.paths import INDEX, MANIFEST
 from knowcost.models import checkpoint, layout
 from knowcost.models.checkpoint import BLOCK, FLOATS, NUMPY, Tensor, from_array
-from knowcost.models.footprint import bits_of, masked_size, stored
+from knowcost.models.counted import bits_of, counted
+from knowcost.models.footprint import masked_size
 from knowcost.models.headers import read_config
+from knowcost.models.shard_files import write_shard
 
 METHOD = "knowcost_bitmask"  # as config.json calls the format
 QUANTIZATION = "quantization_config"
@@ -51,7 +53,7 @@ def store(full: Path, names: Iterable[str], out: Path) -> Entries:
         if name.endswith(SHARD):
             tensors = checkpoint.open_shard(full / name).values()
             masked = [part for tensor in tensors for part in _with_bitmask(tensor)]
-            written[PREFIX + name] = checkpoint.write_shard(out / (PREFIX + name), masked)
+            written[PREFIX + name] = write_shard(out / (PREFIX + name), masked)
             continue
         target = out / (PREFIX + name if name.endswith(INDEX) else name)
         if name == CONFIG:
@@ -71,7 +73,7 @@ def expand(folder: Path, names: Iterable[str], out: Path) -> Entries:
         if name == CONFIG:
             files.write_json(out / name, _unwrapped(read_config(folder)))
         elif name.startswith(PREFIX) and name.endswith(SHARD):
-            written[plain] = checkpoint.write_shard(out / plain, _without_bitmasks(folder / name))
+            written[plain] = write_shard(out / plain, _without_bitmasks(folder / name))
         else:
             files.copy(folder / name, out / plain)
     return written
@@ -98,7 +100,7 @@ def _with_bitmask(tensor: Tensor) -> list[Tensor]:
     """What holds a tensor of a file: itself, or three where it gets smaller."""
     if len(tensor.shape) < 2 or tensor.dtype not in MASKED:
         return [tensor]
-    kept = stored(tensor)
+    kept = counted(tensor).stored
     if masked_size(tensor, kept) >= tensor.nbytes:
         return [tensor]
 

@@ -19,7 +19,7 @@ import numpy as np
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.compress.archive import rebuild, storage, write
-from knowcost.models import checkpoint, layout
+from knowcost.models import checkpoint, layout, shard_files
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Checkpoint, Tensor
 from knowcost.models.formats import floats, is_packed
@@ -113,7 +113,7 @@ def _write_tensors(
     back. Raises BrokenPromise where one is not what it was."""
     config = {key: value for key, value in Checkpoint(whole).config.items() if key != "quantization_config"}
     ordered = [tensors[name] for name in sorted(tensors, key=checkpoint.natural)]
-    shards = checkpoint.sharded(
+    shards = shard_files.sharded(
         layout.folded(config["model_type"], ordered), compressed["archive"]["shard_size"], "model"
     )
     write.write_shards(shards, paths.INDEX, out)

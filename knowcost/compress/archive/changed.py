@@ -49,14 +49,6 @@ def check_base(manifest: Mapping[str, Any], folder: Path, base: Base) -> None:
         )
 
 
-def digest(tensor: Tensor) -> str:
-    """sha256 of the values of a Tensor, as manifests list it."""
-    found = hashlib.sha256()
-    for block in tensor.blocks():
-        found.update(np.ascontiguousarray(block).data)
-    return found.hexdigest()
-
-
 def _held(manifest: Mapping[str, Any], path: Path, tensor: Tensor) -> Tensor:
     expected = manifest["tensors"][tensor.name]
 
@@ -78,10 +70,11 @@ def _found(manifest: Mapping[str, Any], folder: Path, base: Base) -> dict[str, T
     """{name: Tensor} of an archive, those of the manifest among them."""
     kept = manifest["archive"]
     if kept["keep"] == "recipe":
-        made = write.apply(parse(manifest["variant"]), write.work_on(base, kept["cuts"], folder))
-        return {tensor.name: tensor for tensor in made.tensors}
+        work = write.work_on(base, kept["cuts"], folder)
+        return write.planned(parse(manifest["variant"]), work, kept["shard_size"]).tensors
     if kept["keep"] not in ("full", "changed", "sparse"):
         raise InputError(f"{folder / paths.MANIFEST}: kept as {kept['keep']!r}, which holds no changed tensors")
     opened = sparse.open_shard if kept["keep"] == "sparse" else checkpoint.open_shard
     files = [name for name in kept["files"] if name.endswith(sparse.SHARD)]
-    return {name: tensor for file in files for name, tensor in opened(folder / file, base.model_type).items()}
+    held = {name: base.tensors[name] for name in base.copies}  # which an archive of what changed may leave to the base
+    return held | {name: each for file in files for name, each in opened(folder / file, base.model_type).items()}

@@ -1,4 +1,6 @@
-"""Archives: a variant of a model as a folder of safetensors with a manifest, written and checked tensor by tensor.
+"""Archives: a variant of a model as a folder of safetensors with a manifest, made and checked tensor by tensor.
+
+What is not kept is not written: it streams by for its digests, and is checked on the way.
 
 The job holds one block of one tensor at a time, and imports no torch unless a method needs it.
 """
@@ -18,11 +20,14 @@ from knowcost.compress.archive import storage, verify
 from knowcost.compress.archive.again import check_place, restore
 from knowcost.compress.archive.renamed import take_over
 from knowcost.compress.archive.storage import Keep
-from knowcost.compress.archive.write import SCRATCH, clear, work_on, write_full
+from knowcost.compress.archive.stream import Stream
+from knowcost.compress.archive.verify import Made
+from knowcost.compress.archive.write import SCRATCH, clear, describe_full, planned, work_on, write_full
 from knowcost.compress.calibration import windows
 from knowcost.compress.method import Cut
 from knowcost.compress.methods.magnitude import percent, thresholds
 from knowcost.models.base import Base, opened
+from knowcost.models.checkpoint import Checkpoint
 from knowcost.spec import scopes
 from knowcost.spec.variants import Step, Variant, parse, scope_key
 
@@ -134,15 +139,19 @@ def _made_of(
 def _make(
     variant: Variant, base: Base, inputs: Inputs, how: Mapping[str, Any], out: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write and check an archive. Returns (what its manifest says of it, what of it stays in `out`)."""
+    """Make and check an archive. Returns (what its manifest says of it, what of it stays in `out`)."""
     keep = Keep(how["keep"], how["shard_size"])
-    with storage.workplace(out, keep.mode) as full:
-        work = work_on(base, how["cuts"], full, inputs.calibration, inputs.device)
-        archive = verify.read_back(full, base, *write_full(variant, work, keep.shard_size, full))
-        verify.check(archive)
-        manifest = verify.manifest(variant, archive)
-        kept = storage.store(keep, full, out, base, manifest)
-        shutil.rmtree(full / SCRATCH, ignore_errors=True)
+    with storage.workplace(out, keep.mode) as place:
+        work = work_on(base, how["cuts"], place, inputs.calibration, inputs.device)
+        stream = Stream(base)
+        plan = planned(variant, work, keep.shard_size, stream.watched)
+        if keep.mode in storage.WHOLE:
+            made = Made(plan, write_full(plan, place), stream, Checkpoint(place).tensors)
+        else:
+            made = Made(plan, describe_full(plan), stream, plan.tensors)
+        manifest = verify.manifest(variant, made, verify.check(made))
+        kept = storage.store(keep, plan, place, out, manifest["files"])
+        shutil.rmtree(place / SCRATCH, ignore_errors=True)
     return manifest, kept
 
 

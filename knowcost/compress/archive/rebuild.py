@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -115,7 +114,6 @@ def _from_changed(manifest: Manifest, folder: Path, base: Base, out: Path) -> En
 
 
 def _from_recipe(manifest: Manifest, folder: Path, base: Base, out: Path) -> Entries:
-    kept, variant = manifest["archive"], parse(manifest["variant"])
-    _, written = write.write_full(variant, write.work_on(base, kept["cuts"], out), kept["shard_size"], out)
-    shutil.rmtree(out / write.SCRATCH, ignore_errors=True)
-    return written
+    kept = manifest["archive"]
+    work = write.work_on(base, kept["cuts"], out)
+    return write.write_full(write.planned(parse(manifest["variant"]), work, kept["shard_size"]), out)

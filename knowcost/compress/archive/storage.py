@@ -19,14 +19,15 @@ from typing import Any
 
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
+from knowcost.common.files import Entries
 from knowcost.compress import registry
-from knowcost.models import checkpoint, layout, sparse
-from knowcost.models.base import Base
-from knowcost.models.checkpoint import Checkpoint
+from knowcost.compress.archive.write import CONFIG, Planned
+from knowcost.models import layout, shard_files, sparse
 from knowcost.spec.families import FAMILIES
 from knowcost.spec.variants import parse
 
 MODES = ("full", "sparse", "changed", "recipe")
+WHOLE = ("full", "sparse")  # of which the full checkpoint is written, though for sparse in a scratch folder
 AS_BROUGHT = "as_brought"  # of a version that was compressed elsewhere: its files stay where they were fetched
 SHARD_SIZE = 5 * 10**9
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -50,7 +51,7 @@ def parse_size(text: str) -> int:
 
 @contextlib.contextmanager
 def workplace(out: Path, mode: str) -> Iterator[Path]:
-    """Yield the folder to make an archive's full checkpoint in: its own if all of it stays, else a scratch one."""
+    """Yield the folder to work in: an archive's own if all of it stays, else a scratch one."""
     if mode == "full":
         out.mkdir(parents=True, exist_ok=True)
         yield out
@@ -59,25 +60,33 @@ def workplace(out: Path, mode: str) -> Iterator[Path]:
             yield folder
 
 
-def store(keep: Keep, full: Path, out: Path, base: Base, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Put what stays of the full checkpoint in folder `full` into `out`.
+def store(keep: Keep, plan: Planned, full: Path, out: Path, said: Entries) -> dict[str, Any]:
+    """Put what stays of a full checkpoint into `out`.
 
-    base: what it was made from; manifest: what is known of it. Returns {"files": {file: {"sha256",
-    "size"}}} of what lies in `out`, in mode changed also "shards", {file: [tensors]} of the full checkpoint.
+    full: the folder where it lies, if its mode is of WHOLE; said: what it consists of. Returns {"files": {file:
+    {"sha256", "size"}}} of what lies in `out`, in mode changed also "shards", {file: [tensors]} of the full checkpoint.
     """
     if keep.mode == "full":
-        return {"files": manifest["files"]}
+        return {"files": said}
     if keep.mode == "recipe":
         return {"files": {}}
     if keep.mode == "sparse":
-        return {"files": sparse.store(full, manifest["files"], out)}
-    whole = Checkpoint(full)
-    untouched = base.tensors.keys() - manifest["touched"]
-    changed = [tensor for name, tensor in whole.tensors.items() if name not in untouched]
-    shards = checkpoint.sharded(layout.folded(base.model_type, changed), keep.shard_size, "changed")
-    written = {shard: checkpoint.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
-    files.copy(full / "config.json", out / "config.json")
-    return {"files": written | {"config.json": manifest["files"]["config.json"]}, "shards": whole.shards}
+        return {"files": sparse.store(full, said, out)}
+    base = plan.base
+    untouched = base.tensors.keys() - set(plan.touched)
+    changed = [tensor for name, tensor in plan.tensors.items() if name not in untouched]
+    shards = shard_files.sharded(layout.folded(base.model_type, changed), keep.shard_size, "changed")
+    written = {shard: shard_files.write_shard(out / shard, tensors) for shard, tensors in shards.items()}
+    files.write_json(out / CONFIG, plan.config)
+    return {"files": written | {CONFIG: said[CONFIG]}, "shards": _shards(plan)}
+
+
+def _shards(plan: Planned) -> dict[str, list[str]]:
+    """{weight file: the Tensors that it holds}."""
+    members: dict[str, list[str]] = {}
+    for name, tensor in plan.tensors.items():
+        members.setdefault(layout.name_in_files(plan.base.model_type, tensor)[0], []).append(name)
+    return {shard: [name for tensor in held for name in members[tensor.name]] for shard, held in plan.shards.items()}
 
 
 def write_manifest(out: Path, manifest: dict[str, Any], kept: dict[str, Any]) -> None:

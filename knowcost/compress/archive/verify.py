@@ -1,21 +1,24 @@
-"""An archive read back: whether it holds what its steps promise, and what its manifest says."""
+"""Whether an archive holds what its steps promise, and what its manifest says.
 
+Both go by what streamed by while it was made, and by what lies in its folder or, where nothing does, by its tensors
+computed again.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from knowcost import compress
-from knowcost.common import files
 from knowcost.common.errors import BrokenPromise
 from knowcost.common.files import Entries
 from knowcost.compress import registry
-from knowcost.compress.archive.changed import digest
-from knowcost.compress.archive.write import Applied, touched
+from knowcost.compress.archive.stream import Stream
+from knowcost.compress.archive.write import Applied, Planned
 from knowcost.compress.method import Archived
 from knowcost.compress.methods.magnitude import count_zeros
 from knowcost.models import checkpoint, formats
 from knowcost.models.base import Base
-from knowcost.models.checkpoint import Checkpoint, Tensor
+from knowcost.models.checkpoint import Tensor
 from knowcost.models.footprint import footprint
 from knowcost.spec import scopes
 from knowcost.spec.architectures import family_of
@@ -23,77 +26,67 @@ from knowcost.spec.variants import GROUPINGS, Variant, scope_key
 
 
 @dataclass(frozen=True)
-class ReadBack:
-    """The full checkpoint of an archive, as it lies in its folder.
+class Made:
+    """A full checkpoint that streamed by.
 
-    base: what it was made from; done: by which steps; written: its weight files; stored: its tensors as the files hold
-    them; held: the same as the methods look at them.
+    plan: what it was to be; files: what it consists of; stream: what was seen of it; tensors: all of it by name, as
+    they are read from its files or computed again.
     """
 
-    base: Base
-    done: list[Applied]
-    written: Entries
-    stored: Checkpoint
-    held: Archived
-
-    @property
-    def touched(self) -> list[str]:
-        return touched(self.done)
+    plan: Planned
+    files: Entries
+    stream: Stream
+    tensors: Mapping[str, Tensor]
 
 
-def read_back(folder: Path, base: Base, done: list[Applied], written: Entries) -> ReadBack:
-    """Read what write_full wrote into `folder`, and count its zeros."""
-    stored = Checkpoint(folder)
-    tensors = formats.floats(stored)
-    # The latest first: what was written last may not have to come from the disk.
-    linear = {f"{module}.weight" for module in base.modules}
-    zeros = {name: count_zeros(tensor) for name, tensor in reversed(tensors.items()) if name in linear}
+def check(made: Made) -> dict[str, int]:
+    """{linear layer's weight: how many zeros}.
+
+    Raises BrokenPromise unless every step left what it promises, and everything else is the base's.
+    """
+    base, done, stream = made.plan.base, made.plan.done, made.stream
+    stream.check_seen(made.plan.tensors.values())
+    if others := sorted(stream.digests.keys() & base.tensors.keys() - base.copies - set(made.plan.touched)):
+        raise BrokenPromise(f"{base.folder}: {others[0]} changed, though no step touches it")
     rounded = bool(done) and registry.METHODS[done[-1].step.method].quantizes
-    return ReadBack(base, done, written, stored, Archived(tensors, zeros, rounded))
-
-
-def check(archive: ReadBack) -> None:
-    """Raise BrokenPromise unless every step left what it promises, and everything else is the base's, bit for bit."""
-    base, done = archive.base, archive.done
+    held = Archived(
+        formats.floats_of(made.tensors, made.plan.config),
+        {name: counts.zeros for name, counts in stream.counts.items()},
+        rounded,
+    )
     last = max((i for i, applied in enumerate(done) if registry.METHODS[applied.step.method].replaces), default=0)
-    for applied in done[last:]:
-        method = registry.METHODS[applied.step.method]
-        method.verify(applied.step, applied.before, archive.held, applied.prepared)
-    changed = set(archive.touched)
-    for name, tensor in reversed(archive.stored.tensors.items()):
-        if name in base.tensors and name not in changed and not checkpoint.same_bytes(tensor, base.tensors[name]):
-            raise BrokenPromise(f"{archive.stored.folder}: {name} changed, though no step touches it")
+    for applied in reversed(done[last:]):
+        if registry.METHODS[applied.step.method].quantizes:
+            _check_each(applied, held)
+        else:
+            registry.METHODS[applied.step.method].verify(applied.step, applied.before, held, applied.prepared)
+    return held.zeros
 
 
-def manifest(variant: Variant, archive: ReadBack) -> dict[str, Any]:
-    """What manifest.json says of an archive beside `origin`, whatever stays of it."""
-    base, written = archive.base, archive.written
-    small = [p for p in sorted(archive.stored.folder.iterdir()) if p.is_file() and p.name not in written]
+def _check_each(applied: Applied, held: Archived) -> None:
+    """Hold a quantizer to its promise weight by weight, so that one that is computed again is computed once for all;
+    and count the zeros of packed ones."""
+    method = registry.METHODS[applied.step.method]
+    for name, tensor in applied.before.items():
+        if name not in held.zeros:
+            held.zeros[name] = count_zeros(held.tensors[name])
+        method.verify(applied.step, {name: tensor}, held, applied.prepared)
+
+
+def manifest(variant: Variant, made: Made, zeros: Mapping[str, int]) -> dict[str, Any]:
+    """What manifest.json says of an archive beside `origin`, whatever stays of it. zeros: as of check."""
+    base, touched, digests = made.plan.base, made.plan.touched, made.stream.digests
     return {
         "steps": [str(step) for step in variant.steps],
         "family": family_of(base.model_type),
         "architecture": base.model_type,
-        "tied": base.tied and base.head not in archive.touched,
-        "touched": archive.touched,
-        "tensors": {name: digest(archive.stored.tensors[name]) for name in _changed(archive)},
-        "parameters": _parameters(archive),
-        "bytes": footprint(archive.stored.tensors, archive.touched, archive.held.zeros).as_manifest(),
-        "files": written | {path.name: files.describe(path) for path in small},
+        "tied": base.tied and base.head not in touched,
+        "touched": touched,
+        "tensors": {name: digests[name] for name in sorted(digests, key=checkpoint.natural)},
+        "parameters": _parameters(base, touched, zeros),
+        "bytes": footprint(made.plan.tensors, touched, made.stream.counts).as_manifest(),
+        "files": made.files,
     }
-
-
-def _changed(archive: ReadBack) -> list[str]:
-    """The names of the tensors that are not the base's, or that its files do not hold, in the documented order."""
-    base, touched = archive.base, set(archive.touched)
-    theirs = base.tensors.keys() - base.copies - touched
-    tensors = archive.stored.tensors
-    changed = {name for name in tensors.keys() - theirs if not _is_theirs(tensors[name], base)}
-    return [name for name in archive.stored.names if name in changed]
-
-
-def _is_theirs(tensor: Tensor, base: Base) -> bool:
-    name = tensor.name
-    return name in base.tensors and name not in base.copies and checkpoint.same_bytes(tensor, base.tensors[name])
 
 
 def origin(model: str, variant: Variant, base: Base) -> dict[str, Any]:
@@ -107,9 +100,8 @@ def origin(model: str, variant: Variant, base: Base) -> dict[str, Any]:
     }
 
 
-def _parameters(archive: ReadBack) -> dict[str, Any]:
+def _parameters(base: Base, touched: list[str], zeros: Mapping[str, int]) -> dict[str, Any]:
     """Counts of weights: total (as stored, a tied head once), those of touched layers, and per scope with sparsity."""
-    base, zeros = archive.base, archive.held.zeros
     family = family_of(base.model_type)
     table = {}
     for scope in scopes.scopes_of(family):
@@ -120,5 +112,5 @@ def _parameters(archive: ReadBack) -> dict[str, Any]:
             size = sum(base.tensors[name].size for name in names)
             gone = sum(zeros.get(name, zeros[base.embedding.name]) for name in names)  # a head still tied
             table[scope_key(grouping, scope)] = {"parameters": size, "zeros": gone, "sparsity": gone / size}
-    acted_on = sum(base.tensors[name].size for name in archive.touched)
+    acted_on = sum(base.tensors[name].size for name in touched)
     return {"total": base.parameters, "touched": acted_on, "scope": table}

@@ -16,7 +16,7 @@ from knowcost.common.errors import BrokenPromise
 from knowcost.compress import patterns
 from knowcost.compress.method import Archived, Compressor, Work
 from knowcost.compress.methods.magnitude import count_zeros
-from knowcost.models import checkpoint
+from knowcost.models import shard_files
 from knowcost.models.checkpoint import Tensor
 from knowcost.spec.levels import Pattern, pattern
 from knowcost.spec.variants import Step
@@ -115,7 +115,7 @@ class Layerwise(Compressor):
         def kept(name: str, weight: torch.Tensor, statistics: Any) -> Solved:
             made, archived = solve(name, weight, statistics)
             path = work.scratch / f"{step}-{name}.safetensors"
-            stored = checkpoint.stored(path, {t.name: t for t in (made, *archived)}.values())
+            stored = shard_files.stored(path, {t.name: t for t in (made, *archived)}.values())
             return Solved(stored[made.name], [stored[t.name] for t in archived], name in pruned)
 
         return block_walk.solve(work, tensors, kept, self.hessian)

@@ -1,3 +1,5 @@
+import hashlib
+import os
 import tracemalloc
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from knowcost.common.errors import BrokenPromise, InputError
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, shard_files
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.headers import read_header
 
@@ -38,7 +40,7 @@ def test_a_shard_written_here_is_read_by_safetensors(tmp_path):
     tensors = {"a.weight": torch.randn(5, 6).half(), "odd": torch.ones(3, dtype=torch.int8), "b": torch.randn(3)}
     write(tmp_path, tensors)
     out = tmp_path / "copy.safetensors"
-    digest = checkpoint.write_shard(out, list(Checkpoint(tmp_path).tensors.values()))
+    digest = shard_files.write_shard(out, list(Checkpoint(tmp_path).tensors.values()))
     read = load_file(out)
     assert read.keys() == tensors.keys()
     assert all(torch.equal(read[name], tensors[name]) for name in tensors)
@@ -51,15 +53,41 @@ def test_a_failed_write_leaves_nothing(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        checkpoint.write_shard(tmp_path / "x.safetensors", [checkpoint.Tensor("x", "F32", (4,), broken)])
+        shard_files.write_shard(tmp_path / "x.safetensors", [checkpoint.Tensor("x", "F32", (4,), broken)])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_block_too_few_is_noticed(tmp_path):
     short = checkpoint.Tensor("x", "F32", (4,), lambda: iter([np.zeros(2, np.float32)]))
     with pytest.raises(BrokenPromise, match="promises"):
-        checkpoint.write_shard(tmp_path / "x.safetensors", [short])
+        shard_files.write_shard(tmp_path / "x.safetensors", [short])
     assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_a_file_that_does_not_hold_what_was_written_to_it_is_noticed(tmp_path, monkeypatch):
+    preadv = os.preadv
+
+    def damaged(fd, buffers, at):
+        read = preadv(fd, buffers, at)
+        buffers[0][:] = buffers[0].replace(b"\x07", b"\x08")
+        return read
+
+    monkeypatch.setattr(os, "preadv", damaged)
+    tensor = checkpoint.from_array("x", "U8", np.array([1, 7, 1], np.uint8))
+    with pytest.raises(BrokenPromise, match=r"does not hold what was written to it behind byte \d+"):
+        shard_files.write_shard(tmp_path / "x.safetensors", [tensor])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_described_as_it_would_be_written(tmp_path):
+    tensors = {"a.weight": torch.randn(5, 6).half(), "odd": torch.ones(3, dtype=torch.int8), "b": torch.randn(3)}
+    write(tmp_path, tensors)
+    held = list(Checkpoint(tmp_path).tensors.values())
+    said = shard_files.describe_shard("copy.safetensors", held)
+    assert not (tmp_path / "copy.safetensors").exists()
+    assert shard_files.write_shard(tmp_path / "copy.safetensors", held) == said
+    data = (tmp_path / "copy.safetensors").read_bytes()
+    assert said == {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
 
 
 def test_shards_come_through_their_index(tmp_path):
@@ -78,14 +106,14 @@ def test_shards_are_laid_out_as_save_pretrained_lays_them_out(sizes, limit):
         filename_pattern="model{suffix}.safetensors",
         max_shard_size=limit,
     )
-    shards = checkpoint.sharded(tensors, limit, "model")
+    shards = shard_files.sharded(tensors, limit, "model")
     assert {shard: [t.name for t in held] for shard, held in shards.items()} == expected.filename_to_tensors
 
 
 def test_a_tensor_larger_than_a_shard_has_one_to_itself():
     sizes = [3, 12, 3, 3, 10, 11]
     tensors = [checkpoint.from_array(f"t{i}", "U8", np.zeros(size, np.uint8)) for i, size in enumerate(sizes)]
-    shards = checkpoint.sharded(tensors, 10, "changed")
+    shards = shard_files.sharded(tensors, 10, "changed")
     assert [[t.size for t in held] for held in shards.values()] == [[3], [12], [3, 3], [10], [11]]
     assert next(iter(shards)) == "changed-00001-of-00005.safetensors"
 

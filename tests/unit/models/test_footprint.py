@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from knowcost.models.checkpoint import from_array
+from knowcost.models.checkpoint import Tensor, from_array
+from knowcost.models.counted import counted
 from knowcost.models.footprint import footprint
 
 OUT, IN = 64, 32
@@ -115,7 +116,7 @@ def test_the_format_is_that_of_what_steps_touched():
     assert of(weight(0.5), few, rest, touched=["a.weight", "c.weight"]).format == "bitmask"
 
 
-def test_known_counts_of_zeros_spare_the_look_at_what_has_few():
-    looked = of(weight(0.5), zeros={"a.weight": N // 2})
-    assert looked.real == 9 * N / 8
-    assert of(weight(0.5), zeros={"a.weight": 0}).formats == {"dense": 2 * N}
+def test_what_was_counted_already_is_not_looked_at_again():
+    half = weight(0.5)
+    unread = Tensor(half.name, half.dtype, half.shape, lambda: pytest.fail("it was read"))
+    assert of(unread, counts={"a.weight": counted(half)}).formats == {"bitmask": 9 * N / 8}

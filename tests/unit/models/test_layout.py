@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
 from knowcost.common.errors import BrokenPromise
-from knowcost.models import checkpoint, layout
+from knowcost.models import checkpoint, layout, shard_files
 from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.torch_tensors import to_torch
@@ -33,7 +33,7 @@ def test_folding_undoes_unfolding(saved, tmp_path, monkeypatch, stripe):
     monkeypatch.setattr(checkpoint, "BLOCK", 61)
     folder, stored = saved
     found = Checkpoint(folder)
-    checkpoint.write_shard(tmp_path / "again", layout.folded(found.model_type, found.tensors.values()))
+    shard_files.write_shard(tmp_path / "again", layout.folded(found.model_type, found.tensors.values()))
     again = load_file(tmp_path / "again")
     assert again.keys() == stored.keys()
     assert all(torch.equal(again[name], tensor) for name, tensor in stored.items())

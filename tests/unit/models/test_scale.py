@@ -11,7 +11,7 @@ from helpers.counting import growth
 from knowcost.compress.archive import make as archive
 from knowcost.fetch import weights
 from knowcost.fetch.config import described_model
-from knowcost.models import checkpoint, formats, load
+from knowcost.models import formats, load, shard_files
 from knowcost.models.checkpoint import Checkpoint, from_array
 
 PACKED_CONFIG = {
@@ -42,7 +42,7 @@ def test_packed_weights_are_found_by_their_names(tmp_path):
             "_shape": ("I64", np.array([2, 8])),
         }
         tensors = [from_array(f"{i}.weight{part}", *made) for i in range(count) for part, made in parts.items()]
-        checkpoint.write_shard(folder / "model.safetensors", tensors)
+        shard_files.write_shard(folder / "model.safetensors", tensors)
         (folder / "config.json").write_text(json.dumps(PACKED_CONFIG))
         opened = Checkpoint(folder)
         assert list(formats.floats(opened)) == [f"{i}.weight" for i in range(count)]
@@ -84,6 +84,6 @@ def test_a_scratch_folder_takes_many_files(tmp_path):
     def prepared(count):
         tensor = from_array("w", "F32", np.zeros(1, np.float32))
         paths = [tmp_path / str(count) / f"{i}.safetensors" for i in range(count)]
-        return lambda: [checkpoint.stored(path, [tensor]) for path in paths]
+        return lambda: [shard_files.stored(path, [tensor]) for path in paths]
 
     assert growth(prepared, 100) < 2.5

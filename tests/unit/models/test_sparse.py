@@ -16,8 +16,9 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage
 from knowcost.models import sparse
-from knowcost.models.checkpoint import BLOCK, from_array, write_shard
+from knowcost.models.checkpoint import BLOCK, from_array
 from knowcost.models.load import load
+from knowcost.models.shard_files import write_shard
 
 FILE = "sparse.model.safetensors"
 TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}

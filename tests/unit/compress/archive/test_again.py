@@ -45,7 +45,7 @@ def test_a_copied_archive_is_kept_and_what_does_not_belong_to_it_goes(run, monke
     (run.out / "older.safetensors").write_bytes(b"of another version")
     for name in ("scores", "judgements"):
         (run.out / name).mkdir()
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     run()
     assert contents(run.out) == before and (run.out / paths.WEIGHTS).stat().st_ino == inode
     assert (run.out / "scores").is_dir() and (run.out / "judgements").is_dir()
@@ -86,7 +86,7 @@ def test_a_damaged_one_is_made_anew_and_right(run, change):
 @pytest.mark.parametrize("how", [{"keep": Keep("recipe")}, {"keep": Keep(shard_size=10_000)}])
 def test_another_one_is_made_anew(run, how, monkeypatch):
     run()
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     with pytest.raises(Made):
         run(**how)
     assert not (run.out / ".manifest.json").exists(), "it would vouch for an archive that is half made"
@@ -95,14 +95,14 @@ def test_another_one_is_made_anew(run, how, monkeypatch):
 def test_other_code_makes_it_anew(run, monkeypatch):
     run()
     monkeypatch.setattr(compress, "STAGE_VERSION", compress.STAGE_VERSION + "a")
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     with pytest.raises(Made):
         run()
 
 
 def test_other_weights_or_cuts_make_it_anew(run, tmp_path, monkeypatch):
     run()
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     cuts = seal.read_json(tmp_path / "cuts.json")
     cuts["scopes"]["attention"]["40"] = {**cuts["scopes"]["attention"]["40"], "made": "up"}
     seal.write_json(tmp_path / "cuts.json", cuts)
@@ -123,6 +123,6 @@ def test_an_edited_copy_of_the_manifest_is_not_put_back(run, monkeypatch):
     run()
     path = run.out / ".manifest.json"
     path.write_text(path.read_text().replace('"real": ', '"real": 1'))
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     with pytest.raises(Made):
         run()

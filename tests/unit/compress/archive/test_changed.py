@@ -46,6 +46,7 @@ CASES = [
     ("llama", "magnitude-40@overall+rtn-4bit@attention"),
     ("llama-tied", "int8@overall"),  # unties the head
     ("llama-tied", "magnitude_structured-40@final"),
+    ("bert", "magnitude_structured-40@final"),  # whose bias is a tensor of its own then
     ("gpt2", "magnitude-40@overall"),
     ("gpt2", "int8@attention"),
     ("gpt2", "rtn-4bit@feed_forward"),

@@ -15,9 +15,9 @@ from torch.nn.utils import prune
 from knowcost.common import files, paths, seal
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.compress.archive import make as archive
-from knowcost.compress.archive import storage
+from knowcost.compress.archive import storage, write
 from knowcost.compress.archive.make import Inputs
-from knowcost.models import checkpoint
+from knowcost.models import checkpoint, layout
 from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import Checkpoint
 from knowcost.models.load import load
@@ -128,46 +128,50 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     assert runs[0] == runs[1]
 
 
-def test_a_tensor_that_changed_without_a_step_is_noticed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("mode", storage.MODES)
+def test_a_tensor_that_changed_without_a_step_is_noticed(tmp_path, monkeypatch, mode):
     tiny.fetched("llama", tmp_path / "model")
-    write = checkpoint.write_shard
 
-    def careless(path, tensors):
-        tensors = [
-            checkpoint.from_array(t.name, t.dtype, t.whole().reshape(t.shape) + np.float32(1))
-            if "norm" in t.name
-            else t
-            for t in tensors
-        ]
-        return write(path, tensors)
+    def work_on(base, *arguments):
+        work = write.work_on(base, *arguments)
+        name = "model.norm.weight"
+        ones = np.ones(work.tensors[name].shape, np.float32) * 2
+        work.tensors[name] = checkpoint.from_array(name, "F32", ones)
+        return work
 
-    monkeypatch.setattr(checkpoint, "write_shard", careless)
-    with pytest.raises(BrokenPromise, match=r"norm.* changed, though no step touches it"):
-        archive.make_archive("m", "dense", Inputs(tmp_path / "model"), tmp_path / "out")
+    monkeypatch.setattr(archive, "work_on", work_on)
+    with pytest.raises(BrokenPromise, match=r"model\.norm\.weight changed, though no step touches it"):
+        archive.make_archive("m", "dense", Inputs(tmp_path / "model"), tmp_path / "out", storage.Keep(mode))
+    assert not (tmp_path / "out" / paths.MANIFEST).exists()
+
+
+@pytest.mark.parametrize("mode", storage.MODES)
+def test_a_tensor_that_is_left_out_is_noticed(tmp_path, monkeypatch, mode):
+    tiny.fetched("llama", tmp_path / "model")
+    monkeypatch.setattr(layout, "folded", lambda _, tensors: list(tensors)[:-1])
+    with pytest.raises(BrokenPromise, match=r"was never written"):
+        archive.make_archive("m", "dense", Inputs(tmp_path / "model"), tmp_path / "out", storage.Keep(mode))
     assert not (tmp_path / "out" / paths.MANIFEST).exists()
 
 
 CARELESS = """
+import sys
 import numpy as np
-from knowcost.compress.archive import make
-from knowcost.models import checkpoint
+from knowcost.compress.archive import make, storage
+from knowcost.compress.methods.magnitude import Magnitude
+from knowcost.models.checkpoint import from_array
 
-write = checkpoint.write_shard
-
-def careless(path, tensors):
-    ones = {t.name: checkpoint.from_array(t.name, t.dtype, np.ones(t.shape, np.float32)) for t in tensors}
-    return write(path, [ones[t.name] if "self_attn" in t.name else t for t in tensors])
-
-checkpoint.write_shard = careless
+Magnitude.compress = lambda self, t, cut: [from_array(t.name, t.dtype, np.ones(t.shape, np.float32))]
 make.make_thresholds("model", [("paper", "attention", [20])], "cuts.json")
-make.make_archive("m", "magnitude-20@attention", make.Inputs("model", "cuts.json"), "out")
+make.make_archive("m", "magnitude-20@attention", make.Inputs("model", "cuts.json"), "out", storage.Keep(sys.argv[1]))
 """
 
 
-def test_promises_are_checked_though_python_drops_assertions(tmp_path, root):
+@pytest.mark.parametrize("mode", ["full", "recipe"])
+def test_promises_are_checked_though_python_drops_assertions(tmp_path, root, mode):
     tiny.fetched("llama", tmp_path / "model")
     environment = {"PYTHONPATH": str(root), "PYTHONOPTIMIZE": "1"}
-    command = [sys.executable, "-c", CARELESS]
+    command = [sys.executable, "-c", CARELESS, mode]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert "BrokenPromise: magnitude-20@attention: 0 zeros in the archive, expected" in done.stderr
     assert not (tmp_path / "out" / paths.MANIFEST).exists()

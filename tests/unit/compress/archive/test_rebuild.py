@@ -13,6 +13,7 @@ from knowcost.common import files, paths, seal
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import rebuild, storage, write
+from knowcost.models import shard_files
 from knowcost.models.blueprint import AUTO
 from knowcost.models.load import load
 from knowcost.score import cells
@@ -46,6 +47,12 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in files_}
 
 
+def without_mode(manifest):
+    """A manifest as JSON, without what a mode alone decides."""
+    size = {key: value for key, value in manifest["bytes"].items() if key != "disk"}
+    return files.as_json({key: value for key, value in manifest.items() if key != "archive"} | {"bytes": size})
+
+
 def flip(path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -67,7 +74,7 @@ def test_every_mode_gives_the_same_bytes(tmp_path, kind):
         assert len(list(expected.glob("*.safetensors"))) > 1
         for mode in ("sparse", "changed", "recipe"):
             manifest, folder = make(tmp_path, slug, mode, 5000)
-            assert (manifest["files"], manifest["bytes"]["real"]) == (whole["files"], whole["bytes"]["real"])
+            assert without_mode(manifest) == without_mode(whole)
             with rebuild.full(manifest, folder, tmp_path / "model") as made:
                 assert contents(made) == contents(expected), (slug, mode)
             assert not made.exists()
@@ -151,6 +158,16 @@ def test_every_mode_is_the_same_cell(llama, monkeypatch):
         assert len({cells.cell_key(manifest, "b", cells.Settings(options)) for manifest in manifests}) == 1
 
 
+@pytest.mark.parametrize("slug", ["rtn-4bit@attention", "magnitude_layer-2of4@overall+rtn-3bit-g8@overall"])
+def test_a_recipe_says_what_an_archive_kept_in_full_says_and_writes_nothing_else(llama, monkeypatch, slug):
+    whole, _ = make(llama, slug, "full")
+    for name in ("write_shard", "stored"):
+        monkeypatch.setattr(shard_files, name, lambda *_: pytest.fail("a weight was written"))
+    manifest, folder = make(llama, slug, "recipe")
+    assert without_mode(manifest) == without_mode(whole)
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["manifest.json", "manifest.json.sha256"]
+
+
 def test_a_flipped_byte_in_what_stays_is_named(llama):
     _, folder = make(llama, "magnitude-40@overall", "changed")
     flip(folder / "changed.safetensors")
@@ -176,10 +193,12 @@ def test_a_flipped_byte_in_the_base_is_named(llama, mode, name, seen):
         pass
 
 
-def test_no_archive_is_made_of_a_base_that_changed_since_it_was_fetched(llama):
+@pytest.mark.parametrize("mode", storage.MODES)
+def test_no_archive_is_made_of_a_base_that_changed_since_it_was_fetched(llama, mode):
     flip(llama / "model/model.safetensors")
     with pytest.raises(InputError, match=r"model\.safetensors is damaged .* delete .*source\.json"):
-        make(llama, "int8@overall", "full")
+        make(llama, "int8@overall", mode)
+    assert not (llama / mode / "int8@overall" / paths.MANIFEST).exists()
 
 
 @pytest.mark.parametrize("place", [-1, 20])  # a weight; the header, over which whoever reads on would stumble

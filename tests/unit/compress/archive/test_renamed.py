@@ -67,7 +67,7 @@ def test_a_renamed_model_links_and_is_what_it_would_have_been(study, monkeypatch
     shutil.rmtree("results/new/" + slug)
     old = archive("old", slug, Keep(mode))
     with monkeypatch.context() as patch:
-        patch.setattr(make, "write_full", stop)
+        patch.setattr(make, "planned", stop)
         new = archive("new", slug, Keep(mode))
     assert files.read_json(new / "manifest.json") == made
     assert made["base"]["source"] == "/moved"
@@ -81,7 +81,7 @@ def test_a_renamed_model_links_and_is_what_it_would_have_been(study, monkeypatch
 def test_it_is_copied_where_links_cannot_be(study, monkeypatch):
     old = archive("old", PRUNED)
     monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError("of another file system")))
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     new = archive("new", PRUNED)
     assert not (new / paths.WEIGHTS).samefile(old / paths.WEIGHTS)
     storage.verify(new, ("new", PRUNED))
@@ -135,7 +135,7 @@ def test_whatever_differs_is_made(study, monkeypatch, change, slug, keep):
     archive("old", PRUNED)
     archive("old", SOLVED)
     change()
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     with pytest.raises(Made):
         archive("new", slug, keep)
 
@@ -143,7 +143,7 @@ def test_whatever_differs_is_made(study, monkeypatch, change, slug, keep):
 def test_what_another_version_made_is_made_anew(study, monkeypatch):
     archive("old", PRUNED)
     monkeypatch.setattr(compress, "STAGE_VERSION", compress.STAGE_VERSION + "a")
-    monkeypatch.setattr(make, "write_full", stop)
+    monkeypatch.setattr(make, "planned", stop)
     with pytest.raises(Made):
         archive("new", PRUNED)
 

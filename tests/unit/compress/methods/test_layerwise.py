@@ -200,23 +200,24 @@ def test_impossible_levels_and_scopes_are_refused_before_any_work(tmp_path, monk
         archived(tmp_path, "llama", slug)
 
 
-def test_an_archive_that_does_not_hold_what_was_solved_is_noticed(tmp_path, monkeypatch):
-    write = checkpoint.write_shard
+@pytest.mark.parametrize("slug", ["wanda-2of4@overall", "magnitude_layer-2of4@overall"])
+@pytest.mark.parametrize("mode", ["full", "recipe"])
+def test_an_archive_that_does_not_hold_what_was_solved_is_noticed(tmp_path, monkeypatch, slug, mode):
+    compress = Layerwise.compress
 
-    def careless(path, tensors):
+    def careless(self, tensor, prepared):
         """One pruned weight comes back on the way into the archive."""
-        if SCRATCH not in str(path):
-            tensors = [revived(t) if t.name.endswith("0.self_attn.k_proj.weight") else t for t in tensors]
-        return write(path, tensors)
+        made = compress(self, tensor, prepared)
+        return [revived(t) if t.name.endswith("0.self_attn.k_proj.weight") else t for t in made]
 
     def revived(tensor):
         value = to_torch(tensor)
         value.view(-1)[(value.view(-1) == 0).nonzero()[0]] = 1.0
         return from_torch(tensor.name, value)
 
-    monkeypatch.setattr(checkpoint, "write_shard", careless)
+    monkeypatch.setattr(Layerwise, "compress", careless)
     with pytest.raises(BrokenPromise, match=r"model\.layers\.0\.self_attn\.k_proj\.weight has 127 zeros, not 128"):
-        archived(tmp_path, "llama", "wanda-2of4@overall")
+        archived(tmp_path, "llama", slug, mode=mode)
     assert not (tmp_path / "out" / paths.MANIFEST).exists()
 
 

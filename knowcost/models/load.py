@@ -16,6 +16,7 @@ from knowcost.common.errors import InputError
 from knowcost.models import brought, fetched, gpus, load_brought, sparse
 from knowcost.models.blueprint import AUTO, configuration, model_class
 from knowcost.models.checkpoint import Checkpoint, Tensor
+from knowcost.models.devices import pick_device
 from knowcost.models.experts import separate
 from knowcost.models.formats import SCALE, floats, is_packed
 from knowcost.models.generation import tokens_only
@@ -99,17 +100,6 @@ def _check_listed(folder: Path) -> None:
         seal.check_unlisted(folder, [*seal.read_json(manifest)["archive"]["files"], *paths.BESIDE], manifest)
     elif (folder / paths.SOURCE).exists():
         seal.check_unlisted(folder, fetched.read_source(folder)["files"], folder / paths.SOURCE)
-
-
-def pick_device(device: str, cpu_only: bool = False) -> torch.device:
-    """torch device of the config's key: `auto` is the first GPU if there is one, else the CPU."""
-    if cpu_only:
-        if device not in ("auto", "cpu"):
-            raise InputError(f"score.int8_engine: torch's engine runs on a CPU only, not on {device!r}")
-        return torch.device("cpu")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
 
 
 def needs_several_gpus(folder: Path, dtype: str, quantized: bool, device: torch.device) -> bool:

@@ -17,10 +17,11 @@ from knowcost.compress.archive.changed import changed
 from knowcost.compress.registry import is_dynamic
 from knowcost.models import fetched, int8_linear
 from knowcost.models.base import Base
+from knowcost.models.devices import pick_device
 from knowcost.models.experts import separate
 from knowcost.models.formats import PACKED
 from knowcost.models.in_place import Changes, InPlace
-from knowcost.models.load import load, needs_several_gpus, pick_device
+from knowcost.models.load import load, needs_several_gpus
 from knowcost.recover import archive, registry
 from knowcost.recover.apply import apply
 from knowcost.score.cells import Settings

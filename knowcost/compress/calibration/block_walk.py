@@ -32,7 +32,7 @@ from knowcost.compress.calibration.collect import Collector, Enough, Linears
 from knowcost.compress.method import Work
 from knowcost.compress.solvers import InputStatistics
 from knowcost.models.base import Base
-from knowcost.models.load import pick_device
+from knowcost.models.devices import pick_device
 from knowcost.models.skeleton import Skeleton
 from knowcost.spec import scopes
 

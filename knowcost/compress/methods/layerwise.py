@@ -141,7 +141,7 @@ def _alone(
     tensors: Mapping[str, Tensor], device: str, solve: Callable[..., tuple[Tensor, list[Tensor]]], name: str
 ) -> tuple[Tensor, list[Tensor]]:
     """The result for one layer of a method that looks at no data."""
-    from knowcost.models.load import pick_device
+    from knowcost.models.devices import pick_device
     from knowcost.models.torch_tensors import to_torch
 
     return solve(name, to_torch(tensors[name], device=pick_device(device)).float(), None)

@@ -87,12 +87,11 @@ def loads(monkeypatch):
 
 # Heads tied and untied, Conv1D, an encoder-decoder whose class ties; what they compute in, and their type in files.
 KINDS = {
-    "bert": ("float32", torch.float32, [INT8, HEAD, "int8@overall"]),
-    "llama-tied": ("bfloat16", torch.float32, [HEAD, LOST, INT8, "int8@final", PACKED]),
-    "llama": ("float32", torch.float16, [LOST, INT8, DATA]),
-    "gpt2": ("float32", torch.float32, [HEAD, INT8, PACKED]),
-    "t5-tied": ("float16", torch.float32, [HEAD, PACKED, "int8@overall"]),
-    "t5": ("float32", torch.bfloat16, [HEAD, LOST, INT8]),
+    "bert": ("float32", torch.float32, [INT8, HEAD]),
+    "llama-tied": ("bfloat16", torch.float32, [LOST, "int8@final", PACKED]),
+    "llama": ("float32", torch.float16, [HEAD, DATA]),
+    "gpt2": ("float32", torch.float32, [INT8, PACKED]),
+    "t5-tied": ("float16", torch.bfloat16, [HEAD, PACKED, INT8]),
 }
 
 
@@ -111,14 +110,14 @@ def test_in_whatever_order(kind, loads):
 
 @pytest.mark.parametrize("mode", [mode for mode in storage.MODES if mode != "recipe"])
 def test_however_archives_are_kept(mode):
-    slugs = ["dense", PRUNED, HEAD, INT8, PACKED]
+    slugs = [HEAD, INT8, PACKED]
     made = study("llama-tied", slugs, mode)
     check(made, made.loader(), [*slugs, *slugs[::-1]])
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_with_torchs_engine_of_int8():
-    slugs = ["dense", INT8, "int8@overall", PRUNED]
+    slugs = [INT8, "int8@overall", PRUNED]
     made = study("bert", slugs, engine="torch")
     check(made, made.loader(), [*slugs, *slugs[::-1]])
 
@@ -137,10 +136,10 @@ def test_the_base_is_read_once_and_what_two_variants_share_is_left_alone(loads, 
 
 
 def test_experts_that_transformers_puts_together_are_loaded_whole(loads):
-    slugs = ["dense", PRUNED, INT8]
+    slugs = [PRUNED, INT8]
     made = study("mixtral", slugs)
     check(made, made.loader(), slugs)
-    assert len(loads) == 3 and Path(paths.model_dir("m")) not in loads
+    assert len(loads) == 2 and Path(paths.model_dir("m")) not in loads
 
 
 def test_whole_archives_do_without_their_base(loads):
@@ -152,7 +151,7 @@ def test_whole_archives_do_without_their_base(loads):
 
 def test_recoveries_leave_no_trace_and_do_not_read_the_base_again(loads):
     recovered.study("llama", PRUNED, keep=storage.Keep("recipe"))
-    found = [f"{PRUNED}^{name}" for name in ("eora-r2", "prompt-2", "mask_lora-r2")]
+    found = [f"{PRUNED}^{name}" for name in ("eora-r2", "mask_lora-r2")]
     for slug in found:
         recovered.recover(slug)
     alone = {slug: recovered.loaded(PRUNED) for slug in (PRUNED, *found)}
@@ -160,7 +159,7 @@ def test_recoveries_leave_no_trace_and_do_not_read_the_base_again(loads):
         apply(manifest(slug), alone[slug], Path(paths.archive_dir("m", slug)))
     loader = loaded.Loader("m", Settings(OPTIONS))
     loads.clear()
-    for slug in (PRUNED, found[0], found[1], PRUNED, found[2], PRUNED, found[0]):
+    for slug in (PRUNED, found[0], PRUNED, found[1], PRUNED, found[0]):
         assert torch.equal(tiny.logits(loader.load(manifest(slug)).module), tiny.logits(alone[slug])), slug
     assert len(loads) == 2, "once more behind what was merged into its weights"
 

@@ -47,15 +47,9 @@ faults: $(READY)
 slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m ""
 
+# Ten minutes on two cores; docs/performance.md has the long forms.
 bench: $(READY)
-	$(BIN)/python perf/pruning.py
-	$(BIN)/python perf/seven_b.py --layers 1
-	$(BIN)/python perf/probing.py
-	$(BIN)/python perf/final_layer.py
-	$(BIN)/python perf/int8.py
-	$(BIN)/python perf/blocks.py
-	$(BIN)/python perf/seal.py
-	$(BIN)/python perf/latency.py
+	$(BIN)/python perf/bench.py
 
 # The tables of docs/statistics.md: how the intervals cover, and how many facts a decision takes.
 intervals: $(READY)

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from rows import Row, say
+
 VOCABULARY = 1000
 METHODS = ("wanda-50@overall", "sparsegpt-50@overall")
 
@@ -113,6 +115,9 @@ def main():
             )
         added = (options["layers"] - 2) * block  # runs of the same size differ by 20 MB
         assert many["memory"] < two["memory"] + max(added / 4, 40), f"{slug}: memory grows with the number of blocks"
+        memory = [f"{found['memory']:.0f} MB" for found in (many, two)]
+        ratio = f"{two['memory'] / many['memory']:.2f}x"
+        say(Row(f"{slug}: {options['layers']} blocks, beside 2", *memory, ratio, "does not grow", True))
 
 
 if __name__ == "__main__":

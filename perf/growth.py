@@ -11,7 +11,6 @@ it, so tokens cost a little more than linearly in any engine.
 
 import argparse
 import copy
-import math
 import shutil
 import tempfile
 import time
@@ -22,7 +21,7 @@ from harness_asked import by_hflm, by_knowcost
 from machine import told
 from made_up import prepare_questions, save_model
 from pruning import make_model
-from rows import Row, say, table
+from rows import Row, exponent, say, table
 
 from knowcost.common import files
 from knowcost.compress.archive import make as archive
@@ -146,13 +145,6 @@ class Growth:
         self.rows.append(
             Row(f"growth with {what}", f"x^{mine:.2f}", f"x^{its:.2f}", "", "linear, or as theirs", reached)
         )
-
-
-def exponent(points):
-    """The slope of a line through the logarithms of {amount: seconds}."""
-    x, y = ([math.log(value) for value in each] for each in (points, points.values()))
-    middle = sum(x) / len(x)
-    return sum((a - middle) * b for a, b in zip(x, y, strict=True)) / sum((a - middle) ** 2 for a in x)
 
 
 def main():

@@ -12,6 +12,7 @@ import time
 
 import torch
 import transformers
+from rows import beside, say
 
 from knowcost.models.int8_linear import ENGINES, set_activations
 from knowcost.spec import scopes
@@ -70,11 +71,14 @@ def main():
         ways["knowcost's int8, scale per batch"] = quantized(model, "knowcost")
         ways["knowcost's int8, scale per sentence"] = quantized(model, "knowcost")
         set_activations(ways["knowcost's int8, scale per sentence"], "sentence")
-        base = None
+        took = {}
         for way, module in ways.items():
-            took = seconds(module.to(device), ids, options.rounds)
-            base = base or took
-            print(f"{name}, {options.tokens} tokens: {way:36s} {took:7.3f} s  {base / took:5.2f}x of float32")
+            took[way] = seconds(module.to(device), ids, options.rounds)
+            faster = took["float32"] / took[way]
+            print(f"{name}, {options.tokens} tokens: {way:36s} {took[way]:7.3f} s  {faster:5.2f}x of float32")
+        if "torch's int8" in took:
+            ours = took["knowcost's int8, scale per batch"]
+            say(beside(f"int8 of {name}, beside torch's engine", ours, took["torch's int8"], "s"))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 import peft
+import rows
 import torch
 import transformers
 
@@ -178,6 +179,9 @@ def main():
         ratios = [mine / its for mine, its in zip(times, taken["base"], strict=True)]
         print(f"{name:42} {statistics.median(times):8.3f} {statistics.median(ratios):8.3f} {min(ratios):7.3f} "
               f"{max(ratios):7.3f}")  # fmt: skip
+        if theirs := taken.get(f"{name}, plain PEFT"):
+            least = [statistics.median(each) for each in (times, theirs)]
+            rows.say(rows.beside(f"a model with {name}, beside plain PEFT", *least, "s"))
 
 
 if __name__ == "__main__":

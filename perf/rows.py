@@ -5,6 +5,7 @@ of JSON in it.
 """
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,6 +41,13 @@ def beside(what: str, ours: float, theirs: float, unit: str, least: float | None
     goal = "" if least is None else f"{least:g}x or more"
     reached = None if least is None else round(ratio, 2) >= least
     return Row(what, f"{ours:.3g} {unit}", f"{theirs:.3g} {unit}", f"{ratio:.2f}x", goal, reached)
+
+
+def exponent(points: dict[float, float]) -> float:
+    """How {amount: seconds} grow: the slope of a line through their logarithms; 1 is linear."""
+    x, y = ([math.log(value) for value in each] for each in (points, points.values()))
+    middle = sum(x) / len(x)
+    return sum((a - middle) * b for a, b in zip(x, y, strict=True)) / sum((a - middle) ** 2 for a in x)
 
 
 def say(*rows: Row) -> None:

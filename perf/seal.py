@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+from rows import beside, say
 from seven_b import PRUNED, make_model
 
 SHAPE = {"hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6}
@@ -119,6 +120,8 @@ def compare(name, work, out, times):
         sealed, without = (min(turn[place] for turn in seconds[way]) for way in ("sealed", "blind"))
         more = 100 * (sealed / without - 1)
         print(f"{name}: {sealed:.2f} s {clock}, {without:.2f} s without hashing, {more:.1f}% more")
+        if clock == "of CPU":
+            say(beside(f"{name}, beside no hashing", sealed, without, "s of CPU"))
 
 
 def main():

@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from rows import beside, say
+
 LEVELS = [10, 20, 30, 40, 50, 60, 70, 80, 90]
 HIDDEN, INNER, VOCABULARY = 4096, 11008, 32000
 PRUNED = "magnitude-50@overall"
@@ -169,6 +171,8 @@ def copied(model, work):
 def show(what, used, plain=None, out=None):
     ratios = f"{used['wall'] / plain['wall']:.2f}, {used['cpu'] / plain['cpu']:.2f}" if plain else ""
     disk = f"{size(out):.6f}" if out else ""
+    if plain:
+        say(beside(f"7B's shapes, {what}, beside copy and sha256", used["cpu"], plain["cpu"], "s of CPU"))
     print(f"{what:24}{used['wall']:8.1f}{used['cpu']:8.1f}{used['memory']:7.0f}{ratios:>32}{disk:>12}", flush=True)
 
 

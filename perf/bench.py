@@ -1,0 +1,66 @@
+"""The short form of what perf/ measures, one script after the other, in one table: `make bench`.
+
+    python perf/bench.py [NAME ...] [--markdown]
+
+NAME: of scripts, without .py; all of SHORT without any. Numbers of a machine that does something else meanwhile say
+little. Fails where a script fails; a goal that is missed is no failure, since short forms measure few questions and
+small models.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from machine import told
+from rows import HEAD, ROWS, Row, read, table
+
+# {script: what makes it short}
+SHORT = {
+    "harness": ["--short"],
+    "growth": ["--short"],
+    "planning": ["--short"],
+    "final_layer": ["--sentences", "8"],
+    "probing": ["--sentences", "16"],
+    "pruning": ["--levels", "50"],
+    "seven_b": ["--layers", "1"],
+    "blocks": ["--layers", "8"],
+    "int8": ["--rounds", "3"],
+    "seal": ["--times", "1", "--questions", "50"],
+    "latency": ["--batch", "4", "--rounds", "3"],
+}
+
+
+def run(script, file):
+    """The rows of a script's short form, which it writes to `file`; of one that fails a row that says so."""
+    command = [sys.executable, str(Path(__file__).with_name(f"{script}.py")), *SHORT[script]]
+    environment = os.environ | {ROWS: str(file)}
+    start = time.perf_counter()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    print(f"{script}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    if done.returncode:
+        print(done.stdout[-3000:], file=sys.stderr, flush=True)
+        return [Row(script, "failed", "", "", "", False)]
+    return read(file)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scripts", nargs="*", metavar="NAME")
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.scripts) - set(SHORT)):
+        parser.error(f"no {', '.join(unknown)}; there are {', '.join(SHORT)}")
+    with tempfile.TemporaryDirectory() as folder:
+        found = {script: run(script, Path(folder) / script) for script in options.scripts or SHORT}
+    lines = [row.cells for rows in found.values() for row in rows]
+    print(f"{told()}\n\n{table(HEAD, lines, options.markdown)}")
+    if failed := [script for script, rows in found.items() if [row.ours for row in rows] == ["failed"]]:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

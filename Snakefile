@@ -26,32 +26,35 @@ include: "workflow/rules/fetch.smk"
 include: "workflow/rules/compress.smk"
 include: "workflow/rules/recover.smk"
 include: "workflow/rules/score.smk"
-include: "workflow/rules/judge.smk"
-include: "workflow/rules/aggregate.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/export.smk"
-include: "workflow/rules/verify.smk"
-include: "workflow/rules/targets.smk"
-include: "workflow/rules/stale.smk"
-include: "workflow/rules/ending.smk"
 
 
-localrules:
-    all,
+# What takes in the whole study. A cluster's job of one model parses this again, and its rule is among those above.
+if ALLOWED is None or not all(map(workflow.is_rule, ALLOWED)):
 
+    include: "workflow/rules/judge.smk"
+    include: "workflow/rules/aggregate.smk"
+    include: "workflow/rules/report.smk"
+    include: "workflow/rules/export.smk"
+    include: "workflow/rules/verify.smk"
+    include: "workflow/rules/targets.smk"
+    include: "workflow/rules/stale.smk"
+    include: "workflow/rules/ending.smk"
 
-rule all:
-    """Everything, as without a target."""
-    default_target: True
-    input:
-        paths.REPORT,
-        # What `verify` needs, too: where it says of a damaged one to delete it and run again, that makes it again.
-        names.FILES,
-        paths.FIGURES,
-        paths.EXPLORE,
-        paths.REPORT_FACTS,
-        [paths.manifest(*archive) for archive in ARCHIVES],
-        [cell.path for cell in CELLS],
-        [paths.judgements(*place) for place in JUDGED],
-        [paths.benchmark(name) for name in STUDY.benchmarks],
-        [paths.model_source(model) for model in STUDY.checkpoints],
+    localrules:
+        all,
+
+    rule all:
+        """Everything, as without a target."""
+        default_target: True
+        input:
+            paths.REPORT,
+            # What `verify` needs, too: where it says of a damaged one to delete it and run again, that makes it again.
+            names.FILES,
+            paths.FIGURES,
+            paths.EXPLORE,
+            paths.REPORT_FACTS,
+            [paths.manifest(*archive) for archive in ARCHIVES],
+            CELL_FILES,
+            [paths.judgements(*place) for place in JUDGED],
+            [paths.benchmark(name) for name in STUDY.benchmarks],
+            [paths.model_source(model) for model in STUDY.checkpoints],

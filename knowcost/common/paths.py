@@ -4,6 +4,7 @@ Paths are relative to the working directory and plain strings, so that Snakemake
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -127,6 +128,11 @@ def cell_at(scores: str | Path) -> tuple[str, str, str]:
     """(model, variant, benchmark) of the cell whose scores file has this path."""
     model, variant, _, _ = Path(scores).parts[-4:]
     return model, variant, Path(scores).stem
+
+
+def cells_among(files: Iterable[str]) -> list[str]:
+    """Those of a rule's files that are scores of cells."""
+    return [file for file in files if Path(file).parent.name == SCORES]
 
 
 def table(name: str, kind: str) -> str:

@@ -34,6 +34,11 @@ class Batch:
         return f"{self.model}-{self.part}"
 
     @property
+    def rule(self) -> str:
+        """The name of its rule."""
+        return f"score_{self.name}"
+
+    @property
     def row(self) -> str:
         """The row of the model table that says how it is asked."""
         return parse(self.variants[0]).brought or self.model

@@ -27,6 +27,9 @@ TEN_MINUTES, HOUR = 600, 3600  # seconds
 SPARE, LATER = 3, 1.5  # times the predicted seconds: of the first hour, of the rest
 SPARE_GB, MORE_GB = 1.5, 1
 
+ON_A_GPU = ("score", "recover", "compress")  # stages, some of whose jobs take one
+NAMES = ("mem_mb", "runtime", "nodes", "gpu", "gpu_model", "gres", "predicted_s")  # all that any job asks for
+
 
 @dataclass(frozen=True)
 class Job:
@@ -90,6 +93,12 @@ def of_job(study: Study, job: Job, attempt: int = 1, threads: int | None = None)
     return asked | (_request(study.config["gpu"]["request"], gpus) if gpus else {})
 
 
+def names(study: Study, stage: str) -> set[str]:
+    """Those of NAMES that some job of a stage has a value for: Snakemake asks for each of each job."""
+    on_gpu = stage in ON_A_GPU and _gpu_memory_gb(study, stage)
+    return {"mem_mb", "runtime", "predicted_s", *(_request(study.config["gpu"]["request"], 1) if on_gpu else ())}
+
+
 def counted(study: Study, job: Job, attempt: int = 1, threads: int | None = None) -> dict[str, int]:
     """What one job of a checked Study asks for: `needs`, with the threads that the configuration says."""
     configured = study.config["score"]["threads"]
@@ -100,7 +109,6 @@ def counted(study: Study, job: Job, attempt: int = 1, threads: int | None = None
 
 def _work(study: Study, job: Job) -> Work:
     config = study.config
-    device = config[{"compress": "compress", "recover": "recovery"}.get(job.stage, "score")]["device"]
     row = study.checkpoints[job.model] if job.model else None
     recovering = job.stage == "recover"
     return Work(
@@ -110,7 +118,7 @@ def _work(study: Study, job: Job) -> Work:
         methods=[step.method for slug in job.variants for step in parse(slug).steps],
         variants=len(job.variants),
         cells=job.cells,
-        gpu_memory_gb=None if device in ("cpu", "mps") else study.gpu_memory_gb,
+        gpu_memory_gb=_gpu_memory_gb(study, job.stage),
         rebuilt=job.model in study.models and configuration.archive_mode(study, job.model) != "full",
         archives_gb=_archives_gb(study) if job.stage == "verify" else 0,
         windows=_windows(study, job.variants[0]) if job.stage in ("compress", "recover") else 0,
@@ -119,6 +127,12 @@ def _work(study: Study, job: Job) -> Work:
         read=reading.read(study, job.asked),
         written=writing.written(study, job.asked),
     )
+
+
+def _gpu_memory_gb(study: Study, stage: str) -> float | None:
+    """Of one GPU of the cluster; None where jobs of a stage take none."""
+    device = study.config[{"compress": "compress", "recover": "recovery"}.get(stage, "score")]["device"]
+    return None if device in ("cpu", "mps") else study.gpu_memory_gb
 
 
 def _dtype(study: Study, job: Job) -> str:

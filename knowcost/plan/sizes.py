@@ -47,17 +47,17 @@ def size(row: Row) -> Size:
 
 
 def _fetched(row: Row) -> Size:
-    path = Path(paths.model_source(row["name"])).absolute()
+    path = f"{os.getcwd()}/{paths.model_source(row['name'])}"
     return _read_source(path, _changed(path))
 
 
-def _changed(*files: Path) -> tuple[int, ...]:
+def _changed(*files: str | Path) -> tuple[int, ...]:
     """What is another number once one of these files is."""
     return tuple(number for about in map(os.stat, files) for number in (about.st_mtime_ns, about.st_ino))
 
 
 @functools.lru_cache(maxsize=1024)  # every resource of every job asks
-def _read_source(path: Path, _changed: tuple[int, ...]) -> Size:
+def _read_source(path: str, _changed: tuple[int, ...]) -> Size:
     source = read_object(path)
     weights = [entry["size"] for name, entry in source["files"].items() if rows.is_weights(name)]
     return Size(int(source["parameters"]), sum(weights) / 1e9, source.get("packed", False))

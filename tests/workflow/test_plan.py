@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 import yaml
-from helpers.workflow import OFFLINE, jobs, snakemake
+from helpers.workflow import CONFIG, OFFLINE, facts, jobs, snakemake
 
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import KINDS
@@ -119,6 +119,30 @@ def test_a_dry_run_shows_all_jobs_and_touches_no_network(root, tmp_path):
     options = ["--directory", str(tmp_path), "--quiet", "reason", "--configfile", "config/presets/compressors.yaml"]
     run = snakemake(root, "-n", *options, **OFFLINE)
     assert jobs(run)["compress_variant"] == len(design.archives(study(root, "compressors")))
+
+
+def test_a_job_of_a_cluster_plans_itself_alone_and_as_the_whole_plan_has_it(root, tmp_path):
+    """As Snakemake starts it on a node (`format_job_exec` of an executor)."""
+    (tmp_path / "models.tsv").write_text("name\tfamily\tsource\nm1\tencoder\torg/one\nm10\tencoder\torg/two\n")
+    (tmp_path / "benchmarks.tsv").write_text("name\tformat\tsource\tfamilies\nfirst\tcloze\tfirst.jsonl\tencoder\n")
+    facts(tmp_path / "first.jsonl", 4)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(CONFIG))
+    options = ["--directory", str(tmp_path), "--configfile", str(tmp_path / "mine.yaml")]
+    whole = blocks(snakemake(root, "-n", *options, **OFFLINE))
+    for name in ("score_m1-float-0", "tables"):
+        job = ["--mode", "remote", "--allowed-rules", name, *options]
+        rules = re.findall(r"^\S+", snakemake(root, *job, "--list", **OFFLINE).stdout, re.M)
+        assert [rule for rule in rules if rule.startswith("score_")] == [name] * (name != "tables")
+        assert ("all" in rules) == (name == "tables")
+        alone = blocks(snakemake(root, *job, "-n", "--force", "--nolock", "--target-jobs", f"{name}:", **OFFLINE))
+        assert alone == {name: whole[name]}
+
+
+def blocks(run):
+    """{rule: what a dry run says of its job, but for its number, why it runs and where its files in between lie}."""
+    found = re.findall(r"^(?:local)?rule (\S+):\n((?: {4}.*\n)+)", run.stdout + run.stderr, re.M)
+    drop = r" {4}(?:jobid|reason):.*\n|(?<=[ ,])tmpdir=[^\n,]*"
+    return {rule: re.sub(drop, "", text) for rule, text in found}
 
 
 def test_planning_loads_no_torch_and_touches_no_network(root, tmp_path):

@@ -8,7 +8,7 @@
 rule tables:
     """All tables; or one: results/tables/scores.csv"""
     input:
-        cells=[cell.path for cell in CELLS],
+        CELL_FILES,
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
         judgements=[paths.judgements(*place) for place in JUDGED],
@@ -39,7 +39,7 @@ rule tables:
 rule explore:
     """The facts of the page's explorer."""
     input:
-        cells=[cell.path for cell in CELLS],
+        CELL_FILES,
         manifests=[paths.manifest(*archive) for archive in ARCHIVES],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
         tables=names.SEAL,

@@ -1,6 +1,7 @@
 # What every stage's rules need: the checked configuration and the constraints that close the wildcards over it.
 
 import functools
+import itertools
 import sys
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def unlocking():
     return "--unlock" in sys.argv
 
 
+def allowed():
+    """The names of the rules that this process may run, where a cluster's job runs it for them: then only these are
+    asked for anything. None: all. (Snakemake itself has read the option, and tells only when all rules are there.)"""
+    if workflow.is_main_process or not workflow.modifier.is_main_snakefile() or "--allowed-rules" not in sys.argv:
+        return None
+    behind = sys.argv[sys.argv.index("--allowed-rules") + 1 :]
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), behind))
+
+
 def config_here():
     """The configuration of the folder in which this runs, if it has one; a workflow that uses this one has its own."""
     if unlocking() or not workflow.modifier.is_main_snakefile():
@@ -85,9 +95,11 @@ def study():
     return checked
 
 
+ALLOWED = allowed()
+
 try:
     STUDY = study()
-    BATCHES = batching.batches(STUDY)
+    BATCHES = [batch for batch in batching.batches(STUDY) if ALLOWED is None or batch.rule in ALLOWED]
     JUDGED = [(cell.model, cell.variant, cell.benchmark) for cell in design.judged(STUDY)]
     if JUDGED and workflow.is_main_process:
         for sentence in judges.announce(STUDY.config, STUDY.benchmarks, JUDGED):
@@ -174,7 +186,8 @@ def asks(stage, batch=None):
     def one(name):
         return lambda wildcards, attempt, threads: of_job(stage, batch, wildcards, attempt, threads).get(name)
 
-    return {name: one(name) for name in ("mem_mb", "runtime", "nodes", "gpu", "gpu_model", "gres", "predicted_s")}
+    asked = resources.names(STUDY, stage)
+    return {name: one(name) if name in asked else None for name in resources.NAMES}
 
 
 def threads_of(stage, batch=None):

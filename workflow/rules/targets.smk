@@ -5,15 +5,15 @@
 rule fetch:
     """All models, benchmarks and calibration texts that the study takes."""
     input:
-        [paths.model_source(model) for model in STUDY.checkpoints],
-        [paths.benchmark(name) for name in STUDY.benchmarks],
-        [paths.calibration_texts(name) for name in design.calibration_texts(STUDY)],
+        lambda wildcards: [paths.model_source(model) for model in STUDY.checkpoints],
+        lambda wildcards: [paths.benchmark(name) for name in STUDY.benchmarks],
+        lambda wildcards: [paths.calibration_texts(name) for name in design.calibration_texts(STUDY)],
 
 
 rule compress:
     """All compressed models, but not the recovered ones; or one: results/<model>/<variant>/manifest.json"""
     input:
-        [paths.manifest(*archive) for archive in ARCHIVES if archive[1] not in RECOVERED],
+        lambda wildcards: [paths.manifest(*archive) for archive in ARCHIVES if archive[1] not in RECOVERED],
 
 
 if RECOVERED:
@@ -21,10 +21,10 @@ if RECOVERED:
     rule recover:
         """All recovered models; or one: results/<model>/<variant>/manifest.json"""
         input:
-            [paths.manifest(*archive) for archive in ARCHIVES if archive[1] in RECOVERED],
+            lambda wildcards: [paths.manifest(*archive) for archive in ARCHIVES if archive[1] in RECOVERED],
 
 
 rule score:
     """All cells, asked by the jobs score_...; or one: results/<model>/<variant>/scores/<benchmark>.parquet"""
     input:
-        [cell.path for cell in CELLS],
+        lambda wildcards: CELL_FILES,

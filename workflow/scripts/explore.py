@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from knowcost.common import log
+from knowcost.common import log, paths
 
 log.setup(snakemake.log[0], resources=snakemake.resources)
 
 from knowcost.aggregate.explore import job
 
 job.explore(
-    list(snakemake.input.cells),
+    paths.cells_among(snakemake.input),
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     Path(snakemake.input.tables).parent,

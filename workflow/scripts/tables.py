@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from knowcost.common import log
+from knowcost.common import log, paths
 
 log.setup(snakemake.log[0], resources=snakemake.resources)
 
@@ -14,7 +14,7 @@ SETTINGS = ("tolerance", "margin", "domains", "experiments", "series")
 settings = {name: snakemake.params[name] for name in SETTINGS}
 
 aggregate.aggregate(
-    list(snakemake.input.cells),
+    paths.cells_among(snakemake.input),
     list(snakemake.input.manifests),
     list(snakemake.input.benchmarks),
     Path(snakemake.output[0]).parent,

@@ -43,3 +43,9 @@ def test_a_file_may_have_an_odd_name(tmp_path, monkeypatch):
     for name in (r"a\b", "$x"):
         (tmp_path / name).touch()
         assert paths.given(name) == name
+
+
+def test_cells_among_the_files_of_a_rule():
+    cells = [paths.scores("m", "dense", name) for name in ("b", "a")]
+    others = [paths.manifest("m", "dense"), paths.benchmark("a"), paths.judgements("m", "dense", "a"), paths.TABLES]
+    assert paths.cells_among([*cells, *others]) == cells

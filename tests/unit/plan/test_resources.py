@@ -118,6 +118,8 @@ def test_gpus_are_asked_for_in_the_site_s_words(request_, expected):
     asked = resources.of_job(Study(24, request_), job)
     assert {key: asked[key] for key in expected} == expected
     assert asked.keys() == {"mem_mb", "runtime", "threads", "predicted_s", *expected}
+    assert resources.names(Study(24, request_), "score") == asked.keys() - {"threads"}
+    assert asked.keys() - {"threads"} <= set(resources.NAMES)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +130,8 @@ def test_no_gpu_is_asked_for(study):
     for stage in ("score", "compress", "thresholds", "calibrate", "bring", *without_model):
         job = Job(stage) if stage in without_model else Job(stage, "m", ("dense",))
         assert resources.of_job(study, job).keys() == {"mem_mb", "runtime", "threads", "predicted_s"}
+        if stage != "compress":  # whose device is another
+            assert resources.names(study, stage) == {"mem_mb", "runtime", "predicted_s"}
 
 
 @pytest.mark.parametrize(("device", "compress_device"), [("auto", "cpu"), ("cpu", "auto")])
@@ -135,6 +139,7 @@ def test_scoring_and_compressing_have_devices_of_their_own(device, compress_devi
     study = Study(80, device=device, compress_device=compress_device)
     jobs = [Job(stage, "m", ("wanda-50@overall",)) for stage in ("compress", "score")]
     asking = {job.stage for job in jobs if "gpu" in resources.of_job(study, job)}
+    assert asking == {job.stage for job in jobs if "gpu" in resources.names(study, job.stage)}
     assert asking == ({"score"} if device == "auto" else {"compress"})
 
 

@@ -30,6 +30,7 @@ SHORT = {
     "blocks": ["--layers", "8"],
     "int8": ["--rounds", "3"],
     "seal": ["--times", "1", "--questions", "50"],
+    "writing": [],
     "latency": ["--batch", "4", "--rounds", "3"],
 }
 

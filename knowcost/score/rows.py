@@ -48,8 +48,8 @@ LAYERS = pa.schema(
 
 # Of answers that are texts. turn: from 1. text: without special tokens, and blanks at its ends. tokens: all that were
 # generated, that which ended the answer among them. ended: a name of ENDS. prompt_tokens: that were read; cut: how many
-# more the prompt had before it was shortened. seconds: of the batch that the answer was generated in, divided by its
-# answers. AGAIN: text, tokens and end of the same model asked once more, null where it was not.
+# more the prompt had before it was shortened. seconds: of every step of its batch, divided by the answers in it.
+# AGAIN: text, tokens and end of the same model asked once more, null where it was not.
 ENDED, LENGTH, WINDOW = "ended", "length", "window"  # by its end token, at the most allowed, at the window's end
 AGAIN = {"text": "again", "tokens": "again_tokens", "ended": "again_ended"}
 TEXTS = pa.schema(

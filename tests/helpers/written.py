@@ -96,15 +96,19 @@ def counting_down(model):
 
 @contextlib.contextmanager
 def batches(model):
-    """The (batch, tokens) and the least of the attention mask of every call of a model's generate."""
-    found, plain_generate = [], model.generate
+    """The (batch, tokens) and the least of the attention mask of every batch of prompts that a model reads before it
+    writes; what it reads of nothing but zeros is no prompt."""
+    found = []
 
-    def look(**given):
-        found.append((tuple(given["input_ids"].shape), int(given["attention_mask"].min())))
-        return plain_generate(**given)
+    def look(module, args, kwargs):
+        ids, past = kwargs.get("input_ids"), kwargs.get("past_key_values")
+        if ids is not None and ids.any() and not (past is not None and past.get_seq_length()):
+            mask = kwargs.get("attention_mask")
+            found.append((tuple(ids.shape), 1 if mask is None else int(mask.min())))
 
-    model.generate = look
+    reads = model.get_encoder() if model.config.is_encoder_decoder else model
+    hook = reads.register_forward_pre_hook(look, with_kwargs=True, prepend=True)
     try:
         yield found
     finally:
-        del model.generate
+        hook.remove()

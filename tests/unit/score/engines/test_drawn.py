@@ -9,7 +9,7 @@ from helpers.written import messages, plain, tokenizer
 from scipy.stats import chisquare
 
 from knowcost.score.engines import generate
-from knowcost.score.engines.drawn import Gumbel, processors
+from knowcost.score.engines.drawn import Drawing, Gumbel
 from knowcost.score.plan import Sampling
 
 DRAWN = Sampling(temperature=1.5)
@@ -26,8 +26,8 @@ def place(tmp_path_factory):
 
 def counts(sampling, logits, draws=2000):
     """How often each token of a small vocabulary is drawn, for as many facts."""
-    found, _ = processors(sampling, [(f"q{i}", 1) for i in range(draws)])
-    drawn = found(None, logits.expand(draws, -1).clone()).argmax(1)
+    drawing = Drawing(sampling, [(f"q{i}", 1) for i in range(draws)])
+    drawn = drawing.choose(range(draws), logits.expand(draws, -1))
     return np.bincount(drawn.numpy(), minlength=len(logits))
 
 
@@ -49,13 +49,13 @@ def test_top_p_takes_the_likeliest_that_have_it_together():
 
 def test_every_draw_of_an_answer_is_its_own():
     source = Gumbel(0, [("a", 1)])
-    first, second = (source(None, torch.zeros(1, 50)) for _ in range(2))
+    first, second = (source.noise([0], torch.zeros(1, 50)) for _ in range(2))
     assert not (first == second).any()
 
 
 def test_noise_belongs_to_the_seed_the_fact_and_the_turn():
     def noise(seed, *names):
-        return Gumbel(seed, names)(None, torch.zeros(len(names), 9)).tolist()
+        return Gumbel(seed, names).noise(range(len(names)), torch.zeros(len(names), 9)).tolist()
 
     first, second = noise(0, ("a", 1), ("b", 1))
     assert noise(0, ("b", 1)) == [second] and noise(0, ("b", 1), ("c", 1), ("a", 1))[2] == first

@@ -116,9 +116,9 @@ def test_batches(place, plan, expected):
     assert (
         about["batch_plan"]
         == {
-            "generated_tokens": f"transformers, batches of at most {plan.get('generated_tokens')} tokens",
-            "prompts": "transformers, batch size 2",
-            "one_length": "transformers, batches of at most 4096 tokens, prompts of one length",
+            "generated_tokens": f"own loop, batches of at most {plan.get('generated_tokens')} tokens",
+            "prompts": "own loop, batch size 2",
+            "one_length": "own loop, batches of at most 4096 tokens, prompts of one length",
         }[next(iter(plan))]
     )
 
@@ -265,7 +265,7 @@ def test_asked_once_more_in_half_of_what_fits_into_memory(place, temperature):
 
     model.register_forward_pre_hook(check, with_kwargs=True)
     rows, about = asking.ask(respondent(model, words), path, ALL, plan, twice=True)
-    assert about["batch_plan"] == "transformers, batches of at most 64 tokens, halved when memory ran out"
+    assert about["batch_plan"] == "own loop, batches of at most 64 tokens, halved when memory ran out"
     assert (rows["again"] == rows["text"]) == (temperature == 0)
     once, _ = asking.ask(respondent(model, words), path, ALL, plan)
     assert once["again"].null_count == 8 and once["text"] == rows["text"]

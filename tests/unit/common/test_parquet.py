@@ -42,3 +42,14 @@ def test_what_is_sealed_but_not_of_this_project_is_named(tmp_path, reader):
         seal.seal(tmp_path / f"{name}.parquet")
         with pytest.raises(InputError, match=rf"{name}\.parquet: .*{said}.* delete it"):
             reader(tmp_path / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("columns", [None, ["z", "x"], ["y", "none", "x"], [], ["none"]])
+def test_columns_are_those_of_pyarrow_s_reader_in_the_order_asked_for(tmp_path, columns):
+    path = tmp_path / "x.parquet"
+    table = pa.table({"x": [1, None], "y": [["a"], []], "z": [{"of": 1.5, "or": "é"}, None]})
+    parquet.write(path, table, {"kind": "cloze"})
+    there = columns and [name for name in columns if name in table.column_names]
+    expected = pq.read_table(path, columns=there)
+    rows, _ = parquet.read(path, columns)
+    assert rows.equals(expected, check_metadata=True) and len(rows) == len(expected)

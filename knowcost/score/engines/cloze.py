@@ -23,13 +23,16 @@ from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, check_asked, encoded
 from knowcost.score.classes import answers_by_relation, classes
 from knowcost.score.engines import Told
-from knowcost.score.engines.masks import Fact, asked_of, batches, mask_logits, states_at
+from knowcost.score.engines.masks import Fact, asked_of, batches, facts_of, mask_logits, states_at
 from knowcost.score.places import Places, placed, rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
+from knowcost.score.states import Facts
 
 log = logging.getLogger(__name__)
+
+KEPT = ("id", "relation", "answer", "closed", "tokens", "mask", "target", "classes", "dropped")  # of a fact
 
 
 def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: Plan) -> tuple[pa.Table, Told]:
@@ -52,17 +55,15 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     check_asked(tokenizer, respondent.family)
-    table = prepared.read(benchmark_file)[0]
-    answers = answers_by_relation(table.select(["relation", "answer"]).to_pylist())
-    facts = rows_in(table, part)
-    _encode([fact for _, fact in facts], answers, tokenizer, respondent.room or float("inf"))
+    what = asked_of("cloze", benchmark_file, part)
+    facts, available = facts_of(respondent, what, lambda: _encoded(respondent, benchmark_file, part))
     asked = [fact for _, fact in facts if fact["dropped"] is None]
     dropped = placed((place, fact["dropped"]) for place, fact in facts)
     for reason, places in dropped.items():
         log.warning("%d of %d rows dropped: %s", len(places), len(facts), reason)
 
     done, progress = 0, Progress(log)
-    with torch.inference_mode(), states_at(respondent, asked_of("cloze", benchmark_file, part, plan)) as at:
+    with torch.inference_mode(), states_at(respondent, what, plan) as at:
         for batch in batches(asked, plan.cloze_tokens, plan.one_length):
             _fill(batch, mask_logits(model, tokenizer, batch, at), tokenizer)
             done += len(batch)
@@ -72,20 +73,30 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     sorted_by = "sentences of one length" if plan.one_length else "sorted by length"
     batched = f"{sorted_by}, at most {plan.cloze_tokens} padded tokens a batch, vocabulary head at the mask only"
     whose: Places = {"rows": [place for place, fact in facts if fact["dropped"] is None], "dropped": dropped}
-    return rows, Told(whose, len(table), batched)
+    return rows, Told(whose, available, batched)
+
+
+def _encoded(respondent: Respondent, benchmark_file: str | Path, part: slice) -> Facts:
+    """The facts of a part with what `_encode` adds, and without their sentences."""
+    table = prepared.read(benchmark_file)[0]
+    answers = answers_by_relation(table.select(["relation", "answer"]).to_pylist())
+    facts = rows_in(table, part)
+    _encode([fact for _, fact in facts], answers, respondent.tokenizer, respondent.room or float("inf"))
+    return [(place, {name: fact[name] for name in KEPT if name in fact}) for place, fact in facts], len(table)
 
 
 def _encode(
     facts: list[Fact], answers: Mapping[str | None, list[str]], tokenizer: PreTrainedTokenizerBase, positions: float
 ) -> None:
-    """Add to each fact its tokens, the place of the mask, the answer's token and those of its classes (-1 where a text
-    has none of its own), or why it is dropped (in `dropped`). answers: of classes.answers_by_relation."""
+    """Add to each fact whether it has candidates (`closed`), its tokens, the place of the mask, the answer's token and
+    those of its classes (-1 where a text has none of its own), or why it is dropped (in `dropped`). answers: of
+    classes.answers_by_relation."""
     sentences = [fact["cloze"].replace(MASK, tokenizer.mask_token) for fact in facts]
     begun = [beginning(tokenizer, sentence, positions) for sentence in sentences]
     vocabulary = _Vocabulary(tokenizer)
     lost: Counter[str] = Counter()
     for fact, sentence, read, found in zip(facts, sentences, begun, encoded(tokenizer, begun), strict=True):
-        tokens = found["input_ids"]
+        tokens, fact["closed"] = found["input_ids"], fact["candidates"] is not None
         if len(read) < len(sentence):
             fact["dropped"] = "too_long"
             continue
@@ -96,7 +107,7 @@ def _encode(
         spaced = fact["cloze"][: fact["cloze"].index(MASK)][-1:].isspace()
         texts = classes(fact, answers)
         fact["target"], fact["classes"] = vocabulary.token(fact["answer"], spaced), vocabulary.tokens(texts, spaced)
-        if fact["candidates"] is not None:
+        if fact["closed"]:
             lost.update(text for text in texts if vocabulary.token(text, spaced) is None)
         fact["dropped"] = _why_dropped(fact, positions)
     if lost:
@@ -144,7 +155,7 @@ class _Vocabulary:
 def _why_dropped(fact: Fact, positions: float) -> str | None:
     if fact["target"] is None:
         return "answer_not_one_token"
-    if fact["candidates"] is not None and (fact["classes"] >= 0).sum() < 2:
+    if fact["closed"] and (fact["classes"] >= 0).sum() < 2:
         return "candidates_not_one_token"
     return "too_long" if len(fact["tokens"]) > positions else None
 
@@ -162,7 +173,7 @@ def _fill(batch: list[Fact], logits: torch.Tensor, tokenizer: PreTrainedTokenize
     kept = logits.gather(1, places)
     rest = logits.scatter(1, places, -torch.inf).logsumexp(1)  # not 1 - sum, of which little may be left
     first = top = _top(logits, ids)
-    closed = torch.tensor([fact["candidates"] is not None for fact in batch], device=logits.device)
+    closed = torch.tensor([fact["closed"] for fact in batch], device=logits.device)
     among = total
     if closed.any():  # only the candidates compete: all others fall to -inf
         logits = torch.where(closed[:, None], torch.full_like(logits, -torch.inf).scatter(1, places, kept), logits)
@@ -177,7 +188,8 @@ def _fill(batch: list[Fact], logits: torch.Tensor, tokenizer: PreTrainedTokenize
     }
     said = torch.where(listed, kept - total[:, None], -torch.inf)
     lists = {name: each.tolist() for name, each in found.items()}
-    lists["prediction"] = [tokenizer.decode([token]).strip() for token in top.tolist()]
+    words = {token: tokenizer.decode([token]).strip() for token in set(top.tolist())}
+    lists["prediction"] = [words[token] for token in top.tolist()]
     _write(batch, lists, said.cpu().numpy(), (rest - total).tolist())
 
 
@@ -197,7 +209,7 @@ def _write(batch: list[Fact], found: dict[str, list[Any]], said: np.ndarray, res
     for place, fact in enumerate(batch):
         fact.update({name: each[place] for name, each in found.items()}, correct=found["rank"][place] == 1)
         likely = said[place, : len(fact["classes"])]
-        if fact["candidates"] is None:
+        if not fact["closed"]:
             fact["unprompted"] = None
             likely = np.append(likely, np.float32(rest[place]))
         finite = not np.isnan(fact["top_logprob"])

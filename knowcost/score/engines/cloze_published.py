@@ -19,11 +19,12 @@ from knowcost.benchmarks import prepared
 from knowcost.benchmarks.kinds import MASK
 from knowcost.models.tokenizers import beginning, check_asked
 from knowcost.score.engines import Told
-from knowcost.score.engines.masks import Fact, asked_of, batches, mask_logits, states_at
+from knowcost.score.engines.masks import Fact, asked_of, batches, facts_of, mask_logits, states_at
 from knowcost.score.places import rows_in
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import FACTS
+from knowcost.score.states import Facts
 from knowcost.spec.architectures import architecture
 
 log = logging.getLogger(__name__)
@@ -39,28 +40,30 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     """
     model, tokenizer = respondent.model, respondent.tokenizer
     check_asked(tokenizer, respondent.family)
-    table = prepared.read(benchmark_file)[0]
-    facts = rows_in(table, part)
-    asked: list[Fact] = []
-    rows_of: list[int] = []
-    cut_off: list[int] = []
-    space = " " if architecture(model.config.model_type).published_space else ""
-    most = min(POSITIONS, respondent.room or POSITIONS)
-    for number, fact in facts:
-        masks = _encode(fact, tokenizer, space, most)
-        asked += masks
-        rows_of += [number] * len(masks)
-        cut_off += [] if masks else [number]
-    with torch.inference_mode(), states_at(respondent, asked_of("published", benchmark_file, part, plan)) as at:
+    what = asked_of("cloze_published", benchmark_file, part)
+    masks, available = facts_of(respondent, what, lambda: _encoded(respondent, benchmark_file, part))
+    asked = [mask for _, mask in masks if mask]
+    with torch.inference_mode(), states_at(respondent, what, plan) as at:
         for batch in batches(asked, plan.cloze_tokens, plan.one_length):
             best = mask_logits(model, tokenizer, batch, at).topk(5).indices[:, 0].tolist()
-            for place, token in zip(batch, best, strict=True):
-                place["prediction"] = tokenizer.decode([token]).lower()
-                place["correct"] = place["prediction"] == place["answer"]
-    log.info("asked %d masks in %d sentences", len(asked), len(facts))
-    rows = pa.Table.from_pylist([{name: place.get(name) for name in FACTS.names} for place in asked], schema=FACTS)
-    places = {"rows": rows_of, "dropped": {"mask_cut_off": cut_off}}
-    return rows, Told(places, len(table), f"at most {plan.cloze_tokens} padded tokens a batch")
+            for mask, token in zip(batch, best, strict=True):
+                mask["prediction"] = tokenizer.decode([token]).lower()
+                mask["correct"] = mask["prediction"] == mask["answer"]
+    log.info("asked %d masks in %d sentences", len(asked), len({place for place, _ in masks}))
+    rows = pa.Table.from_pylist([{name: mask.get(name) for name in FACTS.names} for mask in asked], schema=FACTS)
+    cut_off = [place for place, mask in masks if not mask]
+    places = {"rows": [place for place, mask in masks if mask], "dropped": {"mask_cut_off": cut_off}}
+    return rows, Told(places, available, f"at most {plan.cloze_tokens} padded tokens a batch")
+
+
+def _encoded(respondent: Respondent, benchmark_file: str | Path, part: slice) -> Facts:
+    """The masks of a part, each with its fact's place; an empty dict for a fact whose masks are all cut off."""
+    table = prepared.read(benchmark_file)[0]
+    space = " " if architecture(respondent.model.config.model_type).published_space else ""
+    most = min(POSITIONS, respondent.room or POSITIONS)
+    facts = rows_in(table, part)
+    masks = [(place, _encode(fact, respondent.tokenizer, space, most)) for place, fact in facts]
+    return [(place, mask) for place, found in masks for mask in found or [{}]], len(table)
 
 
 def _encode(fact: Fact, tokenizer: PreTrainedTokenizerBase, space: str, most: int) -> list[Fact]:

@@ -5,7 +5,7 @@ one alone, so answers are the same to the last bit, in int8 as well.
 """
 
 import contextlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
+from knowcost.score.states import Facts
 
 Fact = dict[str, Any]  # a row of the benchmark, to which tokens, places and results are added
 
@@ -35,13 +36,21 @@ def batches(facts: list[Fact], budget: int, one_length: bool) -> Iterator[list[F
         yield batch
 
 
-def asked_of(engine: str, benchmark_file: str | Path, part: slice, plan: Plan) -> Hashable:
-    """All that the batches of an engine of clozes follow from, beside tokenizer and model."""
-    return engine, seal.check(benchmark_file), part.start, part.stop, plan.cloze_tokens, plan.one_length
+def asked_of(engine: str, benchmark_file: str | Path, part: slice) -> Hashable:
+    """What an engine of clozes is asked."""
+    return engine, seal.check(benchmark_file), part.start, part.stop
+
+
+def facts_of(respondent: Respondent, asked: Hashable, encoded: Callable[[], Facts]) -> Facts:
+    """Facts that `encoded` makes, or made for another variant. Copies: what is found is added to them. asked: of
+    `asked_of`."""
+    states = respondent.states
+    facts, available = states.facts(respondent.tokenizer, (asked, respondent.room), encoded) if states else encoded()
+    return [(place, dict(fact)) for place, fact in facts], available
 
 
 @contextlib.contextmanager
-def states_at(respondent: Respondent, asked: Hashable) -> Iterator[dict[str, torch.Tensor]]:
+def states_at(respondent: Respondent, asked: Hashable, plan: Plan) -> Iterator[dict[str, torch.Tensor]]:
     """Let the encoder hand on its states at chosen positions only, so that whatever head follows works on those alone;
     where the respondent's `states` have them already, without computing.
 
@@ -50,7 +59,7 @@ def states_at(respondent: Respondent, asked: Hashable) -> Iterator[dict[str, tor
     its layers' types.
     """
     model, states = respondent.model, respondent.states
-    asked = asked, model.dtype, model.device
+    asked = asked, plan.cloze_tokens, plan.one_length, model.dtype, model.device
     at: dict[str, torch.Tensor] = {}
     if states and (kept := states.kept(asked)) is not None:
         with _handing_on(model.base_model, kept, model.device):

@@ -12,6 +12,7 @@ from knowcost.benchmarks import prepared
 from knowcost.common import paths
 from knowcost.compress.archive.make import Inputs, make_archive, make_thresholds
 from knowcost.score import cells, job
+from knowcost.score.engines import cloze
 
 FINAL = ("dense", "magnitude-40@final", "magnitude_structured-20@final", "magnitude_structured-60@final")
 INT8 = ("int8@final", "magnitude_structured-20@final+int8@final")
@@ -98,6 +99,13 @@ def test_in_bfloat16_int8_has_a_pass_of_its_own(computed):
     settings = cells.Settings(options=OPTIONS | {"int8_activations": "batch"}, dtype="bfloat16")
     job.score("m", [FINAL[1], FINAL[2], *INT8], NAMES, settings)
     assert sum(computed) == (1 + 2) * (12 + 5)
+
+
+def test_facts_are_encoded_once_a_job(computed, monkeypatch):
+    counts, encode = [], cloze._encode
+    monkeypatch.setattr(cloze, "_encode", lambda facts, *more: counts.append(len(facts)) or encode(facts, *more))
+    run((*FINAL, *OTHER), "batch")
+    assert counts == [12, 5]
 
 
 def test_states_are_of_one_job(computed):

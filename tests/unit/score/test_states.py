@@ -85,3 +85,20 @@ def test_no_more_is_kept_than_there_is_room_for(monkeypatch, caplog):
     memo.keep("c", [torch.zeros(4)])
     assert [memo.kept(each) is not None for each in "abc"] == [True, False, True]
     assert caplog.text.count("are not kept") == 1
+
+
+def test_facts_are_encoded_once_for_a_tokenizer_as_long_as_there_is_room(monkeypatch):
+    monkeypatch.setattr(states, "MOST_FACTS", 5)
+    memo, made = States(), []
+
+    def encoded(count):
+        made.append(count)
+        return [(place, {"tokens": [place]}) for place in range(count)], 9
+
+    for tokenizer, asked, count in [
+        *[("one", "a", 2), ("one", "a", 2), ("one", "b", 4), ("one", "b", 4), ("one", "c", 3)],
+        *[("two", "a", 1), ("two", "a", 1), ("one", "a", 2)],
+    ]:
+        facts, available = memo.facts(tokenizer, asked, lambda count=count: encoded(count))
+        assert len(facts) == count and available == 9
+    assert made == [2, 4, 4, 3, 1, 2]

@@ -61,5 +61,8 @@ def dequantized(name: str, parts: Mapping[str, checkpoint.Tensor], count: int) -
 def unpacked(words: np.ndarray, columns: int, count: int) -> np.ndarray:
     """uint8 codes (rows, columns) of int32 words (rows, ...): code i of a row is its bits i * count and following."""
     bytes_ = np.ascontiguousarray(words).view(np.uint8)
+    if 8 % count == 0:  # no code lies across two bytes
+        codes = (bytes_[:, :, None] >> np.arange(0, 8, count, dtype=np.uint8)) & np.uint8(2**count - 1)
+        return codes.reshape(len(words), -1)[:, :columns]
     single = np.unpackbits(bytes_, axis=1, count=columns * count, bitorder="little").reshape(len(words), columns, count)
     return np.packbits(single, axis=2, bitorder="little")[:, :, 0]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from knowcost.compress.solvers import packed_tensors, round_to_nearest
 from knowcost.compress.solvers.packing import pack
+from knowcost.models import formats
 
 
 def unpacked(words, columns, bits):
@@ -35,6 +36,7 @@ def test_codes_can_be_read_back_by_definition(rows, columns, bits, seed):
     packed = pack(codes, bits)
     assert packed.dtype == torch.int32 and packed.shape == (rows, -(-columns * bits // 32))
     assert [unpacked(row, columns, bits) for row in packed.numpy()] == codes.tolist()
+    assert np.array_equal(formats.unpacked(packed.numpy(), columns, bits), codes.numpy())
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])

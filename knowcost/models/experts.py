@@ -9,6 +9,7 @@ The names are those of files after transformers' renamings: "model.layers.0.mlp.
 "...experts.3.gate_proj" (Qwen), "...experts.3.gate_up_proj" (gpt-oss, whose files hold no layers by themselves).
 """
 
+import re
 from collections.abc import Callable, Iterable
 
 import torch
@@ -19,6 +20,13 @@ from transformers.core_model_loading import WeightConverter
 from transformers.pytorch_utils import Conv1D
 
 from knowcost.common.errors import InputError
+
+_OF_EXPERT = re.compile(r"experts\.\d+\.")
+
+
+def are_fused(tensors: Iterable[str]) -> bool:
+    """Whether transformers puts together some of a checkpoint's layers, by the names of its tensors."""
+    return any(_OF_EXPERT.search(name) for name in tensors)
 
 
 class Experts(nn.ModuleList):

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from knowcost.compress.registry import is_dynamic
 from knowcost.models import fetched, int8_linear
 from knowcost.models.base import Base
 from knowcost.models.devices import pick_device
-from knowcost.models.experts import separate
+from knowcost.models.experts import are_fused, separate
 from knowcost.models.formats import PACKED
 from knowcost.models.in_place import Changes, InPlace
 from knowcost.models.load import load, needs_several_gpus
@@ -30,7 +29,6 @@ from knowcost.spec.architectures import architecture
 from knowcost.spec.levels import bits
 from knowcost.spec.variants import parse
 
-_EXPERT = re.compile(r"experts\.\d+\.")
 Manifest = dict[str, Any]  # as storage.verify returns it
 
 
@@ -97,7 +95,7 @@ class Loader:
         form = self._form_of(manifest)
         own_code = self._settings.remote_code and "auto_map" in base.config
         spread = needs_several_gpus(base.folder, form.dtype, is_dynamic(manifest["variant"]), torch.device(form.device))
-        return None if own_code or spread or any(_EXPERT.search(name) for name in base.tensors) else base
+        return None if own_code or spread or are_fused(base.tensors) else base
 
     def _form_of(self, manifest: Manifest) -> _Form:
         options, int8 = self._settings.options, is_dynamic(manifest["variant"])

@@ -23,7 +23,7 @@ from knowcost.fetch.model import fetch_model
 from knowcost.models import fetched, formats
 from knowcost.models.blueprint import AUTO
 from knowcost.models.checkpoint import Checkpoint
-from knowcost.models.experts import separate
+from knowcost.models.experts import are_fused, separate
 from knowcost.models.load import load
 from knowcost.score.ask import ask
 from knowcost.score.places import ALL
@@ -79,7 +79,9 @@ def test_door(case):
     assert source["architecture"] == case.model.config.model_type
     filled = {parameter for names in source["names"].values() for parameter in names}
     assert filled == set(separate(copy.deepcopy(case.model)).state_dict())
-    assert torch.equal(tiny.logits(load(case.folder / "model", device="cpu")[0]), tiny.logits(case.model))
+    loaded = load(case.folder / "model", device="cpu")[0]
+    assert torch.equal(tiny.logits(loaded), tiny.logits(case.model))
+    assert (filled != set(loaded.state_dict())) == are_fused(source["names"]), "others are changed in place"
 
 
 @pytest.mark.parametrize("scope", ["overall", "attention"])

@@ -22,6 +22,7 @@ from rows import HEAD, ROWS, Row, read, table
 SHORT = {
     "harness": ["--short"],
     "growth": ["--short"],
+    "writing": ["--prompts", "12"],
     "planning": ["--short"],
     "final_layer": ["--sentences", "8"],
     "probing": ["--sentences", "16"],
@@ -30,21 +31,21 @@ SHORT = {
     "blocks": ["--layers", "8"],
     "int8": ["--rounds", "3"],
     "seal": ["--times", "1", "--questions", "50"],
-    "writing": [],
     "latency": ["--batch", "4", "--rounds", "3"],
 }
+FAILED = "failed"
 
 
 def run(script, file):
-    """The rows of a script's short form, which it writes to `file`; of one that fails a row that says so."""
+    """The rows of a script's short form, those in `file`; one says so where it failed or has none."""
     command = [sys.executable, str(Path(__file__).with_name(f"{script}.py")), *SHORT[script]]
     environment = os.environ | {ROWS: str(file)}
     start = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     print(f"{script}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    if done.returncode:
+    if done.returncode or not file.exists():
         print(done.stdout[-3000:], file=sys.stderr, flush=True)
-        return [Row(script, "failed", "", "", "", False)]
+        return [*read(file), Row(script, FAILED, "", "")]
     return read(file)
 
 
@@ -59,7 +60,7 @@ def main():
         found = {script: run(script, Path(folder) / script) for script in options.scripts or SHORT}
     lines = [row.cells for rows in found.values() for row in rows]
     print(f"{told()}\n\n{table(HEAD, lines, options.markdown)}")
-    if failed := [script for script, rows in found.items() if [row.ours for row in rows] == ["failed"]]:
+    if failed := [script for script, rows in found.items() if FAILED in [row.ours for row in rows]]:
         raise SystemExit(f"failed: {', '.join(failed)}")
 
 

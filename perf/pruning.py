@@ -1,20 +1,27 @@
-"""Nine levels of global pruning, ours against the published way, on the same weights in one run.
+"""Nine levels of global pruning, ours against the published way and a plain copy, on the same weights in one run.
 
     python perf/pruning.py [--model FOLDER] [--levels 10 20 ...]
 
 The published way (Namburi et al. 2023): per level, load the model, torch.nn.utils.prune.global_unstructured over all
 linear layers but the last, prune.remove, save_pretrained. Ours: exact thresholds of all levels from one streaming pass,
-then one masked archive per level, hashed and read back. Both include reading and writing the files. Each way runs in a
-process of its own with one thread; CPU time and peak memory are those of the whole process.
+then one archive per level, `full` (written, hashed and read back) or `recipe` (hashed; nothing is written but its
+manifest). Both hash their base for each archive, the files of the full checkpoint, and each changed tensor. The copy:
+per level, shutil.copyfile of the checkpoint, and the sha256 of what was copied. All include reading and writing the
+files. Each way runs in a process of its own with one thread; CPU time and peak memory are those of the whole process.
+Fails if the published way and `full` differ in a number of zeros, or `full` and `recipe` in a digest.
 """
 
 import argparse
+import hashlib
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from rows import beside, say, table
 
 LEVELS = [10, 20, 30, 40, 50, 60, 70, 80, 90]
 
@@ -53,13 +60,34 @@ def published(folder, out, levels):
         model.save_pretrained(out / str(level))
 
 
-def ours(folder, out, levels):
+def copied(folder, out, levels):
+    for level in levels:
+        (out / str(level)).mkdir()
+        for path in folder.iterdir():
+            shutil.copyfile(path, out / str(level) / path.name)
+            with (out / str(level) / path.name).open("rb") as f:
+                hashlib.file_digest(f, "sha256")
+
+
+def ours(folder, out, levels, mode):
     from knowcost.compress.archive import make as archive
+    from knowcost.compress.archive.storage import Keep
 
     archive.make_thresholds(folder, [("paper", "overall", levels)], out / "thresholds.json")
     inputs = archive.Inputs(folder, out / "thresholds.json")
     for level in levels:
-        archive.make_archive("bench", f"magnitude-{level}@overall", inputs, out / str(level))
+        archive.make_archive("bench", f"magnitude-{level}@overall", inputs, out / str(level), Keep(mode))
+
+
+def full(folder, out, levels):
+    ours(folder, out, levels, "full")
+
+
+def recipe(folder, out, levels):
+    ours(folder, out, levels, "recipe")
+
+
+WAYS = {"published": published, "copied": copied, "full": full, "recipe": recipe}
 
 
 def same_zeros(one, other, levels):
@@ -74,6 +102,14 @@ def same_zeros(one, other, levels):
     return all(zeros(one / str(level)) == zeros(other / str(level)) for level in levels)
 
 
+def same_digests(one, other, levels):
+    """Whether both say the same of every file of the full checkpoints."""
+    from knowcost.common import files, paths
+
+    said = ([files.read_json(each / str(level) / paths.MANIFEST)["files"] for level in levels] for each in (one, other))
+    return next(said) == next(said)
+
+
 def measure(way, folder, out, levels):
     """{"cpu": seconds, "memory": MB} of a fresh process that runs one way."""
     command = [sys.executable, __file__, "--way", way, "--model", folder, "--out", out, "--levels", *map(str, levels)]
@@ -85,13 +121,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, help="a folder with config.json and safetensors of an encoder")
     parser.add_argument("--levels", type=int, nargs="+", default=LEVELS)
-    parser.add_argument("--way", choices=["published", "ours", "make"], help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=["make", *WAYS], help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way == "make":
         return make_model(options.model)
     if options.way:
-        {"published": published, "ours": ours}[options.way](options.model, options.out, options.levels)
+        WAYS[options.way](options.model, options.out, options.levels)
         used = resource.getrusage(resource.RUSAGE_SELF)
         print(json.dumps({"cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss / 1024}))
         return
@@ -107,14 +143,23 @@ def compare(options, work):
             (model / file.name).symlink_to(file.resolve())
     # In a process of its own: a child's peak memory counts from that of the process that started it.
     subprocess.run([sys.executable, __file__, "--way", "make", "--model", model], check=True, capture_output=True)
-    for way in ("published", "ours"):
+    used = {}
+    for way in WAYS:
         (work / way).mkdir()
-    theirs = measure("published", model, work / "published", options.levels)
-    mine = measure("ours", model, work / "ours", options.levels)
-    assert same_zeros(work / "published", work / "ours", options.levels)
+        used[way] = measure(way, model, work / way, options.levels)
+    assert same_zeros(work / "published", work / "full", options.levels)
+    assert same_digests(work / "full", work / "recipe", options.levels)
     print(f"pruning, {len(options.levels)} levels, files read and written, one thread; the same number of zeros")
-    for key, unit in (("cpu", "s of CPU"), ("memory", "MB at most")):
-        print(f"  published {theirs[key]:8.1f}   ours {mine[key]:8.1f} {unit:12} {theirs[key] / mine[key]:6.1f}x")
+    head = ("", "CPU s", "MB at most", "of the published way's CPU", "of the copy's CPU")
+    cpu = {way: each["cpu"] for way, each in used.items()}
+    shares = {way: [f"{cpu[way] / cpu[other]:.2f}" for other in ("published", "copied")] for way in used}
+    print(table(head, [(way, f"{cpu[way]:.1f}", f"{used[way]['memory']:.0f}", *shares[way]) for way in used]))
+    levels = f"{len(options.levels)} levels of pruning"
+    say(
+        beside(f"{levels}, full, beside the published way", cpu["full"], cpu["published"], "s of CPU"),
+        beside(f"{levels}, full, beside copy and sha256", cpu["full"], cpu["copied"], "s of CPU", 0.5),
+        beside(f"{levels}, recipe, beside copy and sha256", cpu["recipe"], cpu["copied"], "s of CPU", 1),
+    )
 
 
 if __name__ == "__main__":

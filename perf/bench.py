@@ -27,6 +27,7 @@ SHORT = {
     "final_layer": ["--sentences", "8"],
     "probing": ["--sentences", "16"],
     "pruning": ["--levels", "50"],
+    "variants": ["--short"],
     "seven_b": ["--layers", "1"],
     "blocks": ["--layers", "8"],
     "int8": ["--rounds", "3"],

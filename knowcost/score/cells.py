@@ -37,7 +37,8 @@ class Settings:
 
     options: of the config's section `score`, those of OPTIONS, INT8 and `device`; generation: its section of that name,
     which cells whose answers are texts depend on. dtype: what to compute in. limit: so many facts, the first in the
-    benchmark's order, or None. remote_code: whether the model's own code may run.
+    benchmark's order, or None. remote_code: whether the model's own code may run. stage_models: whether models are read
+    from copies on the node's own disk.
     """
 
     options: Mapping[str, Any]
@@ -45,6 +46,7 @@ class Settings:
     limit: int | None = None
     remote_code: bool = False
     generation: Mapping[str, Any] = field(default_factory=dict)
+    stage_models: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from knowcost.common.errors import InputError
 from knowcost.compress.archive import rebuild
 from knowcost.compress.archive.changed import changed
 from knowcost.compress.registry import is_dynamic
-from knowcost.models import fetched, int8_linear
+from knowcost.models import fetched, int8_linear, staged
 from knowcost.models.base import Base
 from knowcost.models.devices import pick_device
 from knowcost.models.experts import are_fused, separate
@@ -89,7 +89,7 @@ class Loader:
         whole = manifest["archive"]["keep"] in ("full", "sparse")
         if "tensors" not in manifest or (whole and not (self._folder / paths.SOURCE).exists()):
             return None
-        base = self._base = self._base or Base(self._folder, weights=False)
+        base = self._base = self._base or Base(staged.folder(self._folder, self._settings.stage_models), weights=False)
         if whole and base.hashes != manifest["base"]["files"]:
             return None
         form = self._form_of(manifest)

@@ -8,9 +8,10 @@ log.setup(snakemake.log[0], threads=snakemake.threads, resources=snakemake.resou
 
 from knowcost.compress.archive import make as archive
 from knowcost.compress.archive import storage
+from knowcost.models import staged
 
 inputs = archive.Inputs(
-    model=Path(snakemake.input.model).parent,
+    model=staged.folder(Path(snakemake.input.model).parent, snakemake.config["stage_models"]),
     thresholds=snakemake.input.get("thresholds"),
     calibration=snakemake.input.get("calibration"),
     device=snakemake.config["compress"]["device"],

@@ -17,5 +17,6 @@ score.score(
         limit=snakemake.params.limit,
         remote_code=snakemake.params.remote_code,
         generation=snakemake.params.generation,
+        stage_models=snakemake.config["stage_models"],
     ),
 )

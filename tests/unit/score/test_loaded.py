@@ -1,6 +1,7 @@
 """Variants that are made in place are, bit for bit, those of archives that are kept and loaded whole."""
 
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,6 +163,19 @@ def test_recoveries_leave_no_trace_and_do_not_read_the_base_again(loads):
     for slug in (PRUNED, found[0], PRUNED, found[1], PRUNED, found[0]):
         assert torch.equal(tiny.logits(loader.load(manifest(slug)).module), tiny.logits(alone[slug])), slug
     assert len(loads) == 2, "once more behind what was merged into its weights"
+
+
+def test_a_model_that_is_staged_is_read_from_the_node_s_own_disk(loads, monkeypatch, tmp_path):
+    study("llama", ["dense", PRUNED])
+    (tmp_path / "node").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "node"))
+    answers = []
+    for stage in (False, True):
+        loader = loaded.Loader("m", Settings(OPTIONS, stage_models=stage))
+        answers.append([tiny.logits(loader.load(manifest(slug)).module) for slug in ("dense", PRUNED)])
+    here, there = loads[-2:]
+    assert here == Path(paths.model_dir("m")) and there.is_relative_to(tmp_path / "node")
+    assert all(map(torch.equal, *answers))
 
 
 def flip(name="model.layers.0.self_attn.q_proj.weight"):

@@ -14,7 +14,7 @@ from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor, natural
 from knowcost.models.formats import PACKED, PARTS, SCALE, dequantized
 from knowcost.models.int8_linear import ENGINES
-from knowcost.models.torch_tensors import to_torch
+from knowcost.models.torch_tensors import to_torch, values_of
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,19 @@ class _Place:
 
 
 def _fill(held: torch.Tensor, tensor: Tensor, turned: bool) -> None:
-    value = to_torch(tensor)
-    value = value.T if turned else value
-    if value.shape != held.shape:
-        raise BrokenPromise(f"{tensor.name}: has shape {tuple(value.shape)}, the model wants {tuple(held.shape)}")
-    held.copy_(value)
+    """Put the values of a tensor where a parameter has its own, block by block where these lie alike."""
+    shape = tensor.shape[::-1] if turned else tensor.shape
+    if shape != held.shape:
+        raise BrokenPromise(f"{tensor.name}: has shape {shape}, the model wants {tuple(held.shape)}")
+    if turned or not held.is_contiguous():
+        value = to_torch(tensor)
+        held.copy_(value.T if turned else value)
+        return
+    rest = held.view(-1)
+    for block in tensor.blocks():
+        values = values_of(block, tensor.dtype)
+        rest[: len(values)].copy_(values)
+        rest = rest[len(values) :]
 
 
 def _digest(values: torch.Tensor) -> str:

@@ -11,10 +11,13 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 def to_torch(tensor: Tensor, dtype: torch.dtype | None = None, device: str | torch.device = "cpu") -> torch.Tensor:
     """A checkpoint.Tensor as a torch tensor of its shape; dtype: to convert to, by default its own."""
-    values = torch.from_numpy(tensor.whole())
-    if tensor.dtype == "BF16":
-        values = values.view(torch.int16).view(torch.bfloat16)
-    return values.reshape(tensor.shape).to(device, dtype)
+    return values_of(tensor.whole(), tensor.dtype).reshape(tensor.shape).to(device, dtype)
+
+
+def values_of(block: np.ndarray, dtype: str) -> torch.Tensor:
+    """A block of a checkpoint.Tensor of this type as a torch tensor, which shares its memory."""
+    values = torch.from_numpy(block)
+    return values.view(torch.int16).view(torch.bfloat16) if dtype == "BF16" else values
 
 
 def from_torch(name: str, value: torch.Tensor, dtype: str | None = None) -> Tensor:

@@ -11,7 +11,7 @@ so.
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -48,7 +48,10 @@ class _Differs(Exception):
 class _Asked:
     """What is asked of a benchmark's requests, with one tokenizer and in one window. numbers: of the requests that can
     be asked; facts, pairs: of each of these its fact, and the tokens of its context and answer; branch: what of them is
-    read once; dropped: {fact: why}; truncated: facts, once for every context that is cut."""
+    read once; dropped: {fact: why}; truncated: facts, once for every context that is cut; compared: whether a batch was
+    held against its rows, one without a beginning (False) and one with (True): another variant of the model keeps its
+    contexts in the same cache.
+    """
 
     numbers: list[int]
     facts: list[int]
@@ -56,6 +59,7 @@ class _Asked:
     branch: sharing.Branch
     dropped: dict[int, str]
     truncated: list[int]
+    compared: set[bool] = field(default_factory=set)
 
 
 class Asker(HFLM):
@@ -104,7 +108,7 @@ class Asker(HFLM):
         return self._questions.samples(answers)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
-        key = self.backend, self.device.type, self.max_length, self.virtual_tokens
+        key = type(self.model), self.device.type, self.max_length, self.virtual_tokens
         asked = self._questions.once(self.tokenizer, key, lambda: self._asked(requests))
         self.dropped, self.truncated = dict(asked.dropped), list(asked.truncated)
         self._progress = Progress(log)
@@ -182,13 +186,12 @@ class Asker(HFLM):
         reader = DecoderReader(self.model, self.virtual_tokens > 0) if causal else EncoderDecoderReader(self.model)
         shared = Shared(reader, {i: answer for i, (_, answer) in enumerate(asked.pairs)}, self._fitting)
         found: dict[int, Answer] = {}
-        checked: set[bool] = set()  # of batches without and with a beginning
         batches = shared.ask(asked.branch)
-        while batch := self._next(batches, trusted=bool(checked)):
+        while batch := self._next(batches, trusted=bool(asked.compared)):
             stems, answers, begun = batch
-            if begun not in checked:
+            if begun not in asked.compared:
                 self._compare(asked, stems, answers)
-                checked.add(begun)
+                asked.compared.add(begun)
             found |= answers
             self._progress.say("asked %d of %d questions", len(found), len(asked.pairs))
         return found
@@ -205,8 +208,9 @@ class Asker(HFLM):
             raise _Differs(f"{type(error).__name__}: {in_one_line(error, 200)}") from error
 
     def _compare(self, asked: _Asked, stems: Sequence[sharing.Stem], answers: Mapping[int, Answer]) -> None:
-        """Raise _Differs unless the longest and the shortest stem of a batch give what their rows give."""
-        few = sorted({i for stem in (stems[0], stems[-1]) for i in stem.requests})
+        """Raise _Differs unless an answer each to the longest and the shortest of a batch's stems, the one that is
+        padded the most, is what its row gives. The longest answers: they go on the furthest."""
+        few = sorted({max(each.requests, key=lambda i: len(asked.pairs[i][1])) for each in (stems[0], stems[-1])})
         near = torch.finfo(self.model.dtype).eps ** 0.5
         for i, (expected, _) in self._from_rows(asked, few).items():
             found = answers[i][0]

@@ -28,7 +28,7 @@ from knowcost.score.engines.contexts import Contexts
 from knowcost.score.engines.lm_eval_model import greedy, without_cache
 from knowcost.score.engines.lm_eval_questions import Questions
 from knowcost.score.engines.reader import DecoderReader, EncoderDecoderReader
-from knowcost.score.engines.shared import Answer, Batch, Shared
+from knowcost.score.engines.shared import PASS, Answer, Batch, Shared
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 
@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 
 NO_TOKENS = "no_tokens"
 UNASKED = (0.0, False)  # in the place of what the harness expects for a fact that is dropped
-# Tokens that a beginning has to save. It is read by itself, which leaves a GPU idle where it is short.
-LEAST = {"cpu": 64, "cuda": 1024}
 
 
 class _Differs(Exception):
@@ -171,28 +169,33 @@ class Asker(HFLM):
         before, scored = answer[: -self.max_length], answer[-self.max_length :]
         return [*context, *before] if self.backend == "causal" else context, scored
 
+    @property
+    def _kind_of_device(self) -> str:
+        return "cpu" if self.device.type == "cpu" else "cuda"
+
     def _branch(self, facts: Sequence[int], pairs: Sequence[sharing.Request]) -> sharing.Branch:
-        """What is read once."""
+        """What is read once: a beginning where it saves twice what its pass costs."""
         requests = dict(enumerate(pairs))
         if self.backend == "seq2seq":
             return sharing.Branch(stems=sharing.of_encoder_decoder(requests, self.max_length))
         stems = sharing.of_decoder(requests, dict(enumerate(facts)), self.max_length)
-        return sharing.branched(stems, LEAST["cpu" if self.device.type == "cpu" else "cuda"])
+        return sharing.branched(stems, 2 * PASS[self._kind_of_device])
 
     def _from_shared(self, asked: _Asked) -> dict[int, Answer]:
         """{place in `asked`: its answer}, each context read once. Raises _Differs where the first questions show that
         this does not give what the model gives row by row."""
         causal = self.backend == "causal"
         reader = DecoderReader(self.model, self.virtual_tokens > 0) if causal else EncoderDecoderReader(self.model)
-        shared = Shared(reader, {i: answer for i, (_, answer) in enumerate(asked.pairs)}, self._fitting)
+        answers = {i: answer for i, (_, answer) in enumerate(asked.pairs)}
+        shared = Shared(reader, answers, self._fitting, PASS[self._kind_of_device])
         found: dict[int, Answer] = {}
         batches = shared.ask(asked.branch)
         while batch := self._next(batches, trusted=bool(asked.compared)):
-            stems, answers, begun = batch
+            stems, some, begun = batch
             if begun not in asked.compared:
-                self._compare(asked, stems, answers)
+                self._compare(asked, stems, some)
                 asked.compared.add(begun)
-            found |= answers
+            found |= some
             self._progress.say("asked %d of %d questions", len(found), len(asked.pairs))
         return found
 
@@ -208,9 +211,9 @@ class Asker(HFLM):
             raise _Differs(f"{type(error).__name__}: {in_one_line(error, 200)}") from error
 
     def _compare(self, asked: _Asked, stems: Sequence[sharing.Stem], answers: Mapping[int, Answer]) -> None:
-        """Raise _Differs unless an answer each to the longest and the shortest of a batch's stems, the one that is
-        padded the most, is what its row gives. The longest answers: they go on the furthest."""
-        few = sorted({max(each.requests, key=lambda i: len(asked.pairs[i][1])) for each in (stems[0], stems[-1])})
+        """Raise _Differs unless the longest answer to a batch's last stem, which is padded the most, is what its row
+        gives."""
+        few = [max(stems[-1].requests, key=lambda i: len(asked.pairs[i][1]))]
         near = torch.finfo(self.model.dtype).eps ** 0.5
         for i, (expected, _) in self._from_rows(asked, few).items():
             found = answers[i][0]

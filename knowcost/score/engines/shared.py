@@ -4,7 +4,9 @@ What it computes is what the harness's Hugging Face model does row by row: the s
 probabilities, and whether each of them is the likeliest.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 
@@ -14,15 +16,26 @@ from knowcost.score.engines.sharing import Branch, Stem, Tokens
 Answer = tuple[float, bool]  # log-likelihood, whether it is what the model itself goes on with
 Batch = tuple[list[Stem], dict[int, Answer], bool]  # what was read, the answers to all its requests; behind a beginning
 
+# What a pass costs beside its tokens, as many tokens: weights that are read, layers that are called. On a CPU measured
+# (16 for the weights of SmolLM2-135M, and as many for its thirty layers), on a GPU a guess.
+PASS = {"cpu": 32, "cuda": 1024}
 CACHED = 8  # times the tokens of a batch: what the caches of tails that are read together may hold
+
+_Item = TypeVar("_Item")
 
 
 class Shared:
     """Asks a model what follows stems. answers: {number of a request: tokens of its answer}; fitting: how many rows of
-    so many tokens make a batch."""
+    so many tokens make a batch; least: what a pass costs beside its tokens, in tokens."""
 
-    def __init__(self, reader: Reader, answers: Mapping[int, Sequence[int]], fitting: Callable[[int], int]) -> None:
-        self._reader, self._answers, self._fitting = reader, answers, fitting
+    def __init__(
+        self,
+        reader: Reader,
+        answers: Mapping[int, Sequence[int]],
+        fitting: Callable[[int], int],
+        least: int = PASS["cpu"],
+    ) -> None:
+        self._reader, self._answers, self._fitting, self._pass = reader, answers, fitting, least
 
     def ask(self, branch: Branch, before: State | None = None) -> Iterator[Batch]:
         """All stems of a branch, batch by batch."""
@@ -38,18 +51,32 @@ class Shared:
 
     def _batches(self, branch: Branch, begun: bool) -> Iterator[list[Stem]]:
         """The longest first: if they do not fit into memory, that is known at once."""
-        one_length = begun or self._reader.one_length
-        batch: list[Stem] = []
-        for stem in sorted(branch.stems, key=lambda stem: -len(stem.tokens)):
-            if batch:
-                longest = len(batch[0].tokens)
-                other = one_length and len(stem.tokens) != longest
-                if other or len(batch) >= self._fitting(longest - branch.length):
-                    yield batch
-                    batch = []
-            batch.append(stem)
-        if batch:
-            yield batch
+        stems = sorted(branch.stems, key=lambda stem: -len(stem.tokens))
+        if not (begun or self._reader.one_length):
+            return self._together(stems, lambda stem: len(stem.tokens), self._fitting)
+        alike = itertools.groupby(stems, key=lambda stem: len(stem.tokens))
+        each = (
+            self._together(list(few), lambda stem: len(stem.tokens) - branch.length, self._fitting) for _, few in alike
+        )
+        return itertools.chain.from_iterable(each)
+
+    def _together(
+        self, items: Iterable[_Item], length: Callable[[_Item], int], fitting: Callable[[int], int]
+    ) -> Iterator[list[_Item]]:
+        """Items, the longest first, in lists that are read together: as many as are `fitting`, and no more padding than
+        costs as much as another pass. length: tokens of an item."""
+        few: list[_Item] = []
+        padding = 0
+        for item in items:
+            if few:
+                longest = length(few[0])
+                padding += longest - length(item)
+                if len(few) >= fitting(longest) or padding > self._pass:
+                    yield few
+                    few, padding = [], 0
+            few.append(item)
+        if few:
+            yield few
 
     @torch.inference_mode()
     def _read(self, stems: Sequence[Stem], start: int, before: State | None) -> dict[int, Answer]:
@@ -60,25 +87,15 @@ class Shared:
         found = _Found(self._answers)
         found.take(state.logits, self._from_stems(tails, keep))
         wanted = sorted((each for each in tails if each[1]), key=lambda each: -len(each[1]))
-        for part in self._parts(wanted, max(len(stem.tokens) for stem in stems)):
+        longest = max(len(stem.tokens) for stem in stems)
+
+        def fitting(tail: int) -> int:
+            return min(self._fitting(tail), self._fitting(max(1, (longest + tail) // CACHED)))
+
+        for part in self._together(wanted, lambda each: len(each[1]), fitting):
             logits = self._reader.go_on(state, [row for row, _, _ in part], [tail for _, tail, _ in part])
             found.take(logits, self._from_tails(part))
         return found.answers()
-
-    def _parts(self, tails: Sequence["_Tail"], stem: int) -> Iterator[list["_Tail"]]:
-        """Tails, the longest first, as they are read together: behind stems of so many tokens, and padded to at most
-        twice their length."""
-        part: list[_Tail] = []
-        for each in tails:
-            if part:
-                longest = len(part[0][1])
-                size = min(self._fitting(longest), self._fitting(max(1, (stem + longest) // CACHED)))
-                if len(part) >= size or 2 * len(each[1]) < longest:
-                    yield part
-                    part = []
-            part.append(each)
-        if part:
-            yield part
 
     def _from_stems(self, tails: Sequence["_Tail"], keep: int) -> Iterator["_Place"]:
         """The answers' tokens that stems predict: all but as many as the tail has."""

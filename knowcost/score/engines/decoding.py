@@ -33,7 +33,8 @@ class How:
     """How answers are generated.
 
     new: the most tokens of one. over: whether an answer so far has ended. fits: how many texts of so many tokens make a
-    batch. one_length: nothing in a batch is padded. choose: int64 (texts), the next tokens of texts by their numbers
+    batch. one_length: nothing in a batch is padded,
+    as it never is for a decoder that is not `placed`. choose: int64 (texts), the next tokens of texts by their numbers
     and logits, float32 (texts, vocabulary).
     """
 
@@ -57,6 +58,13 @@ class Said:
 def placed(model: PreTrainedModel) -> bool:
     """Whether a decoder is told each token's position, so that padding on the left changes nothing."""
     return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def start_of(model: PreTrainedModel) -> int:
+    """The token that an encoder-decoder's answers start with."""
+    named = model.config.decoder_start_token_id
+    start: int = model.generation_config.decoder_start_token_id if named is None else named
+    return start
 
 
 @torch.inference_mode()
@@ -85,8 +93,7 @@ def suits(model: PreTrainedModel) -> bool:
 def decode(model: PreTrainedModel, prompts: Sequence[list[int]], how: How) -> Iterator[Said]:
     """The answers of a model that suits to prompts of at least one token, as they end.
 
-    model: in eval mode; its generation_config says with which token an encoder-decoder's answer starts. The first batch
-    is the largest: if it does not fit into memory, that is known at once.
+    model: in eval mode. The first batch is the largest: if it does not fit into memory, that is known at once.
     """
     batch = _Batch(model, prompts, how)
     waiting = sorted(range(len(prompts)), key=lambda text: -len(prompts[text]))
@@ -119,7 +126,8 @@ class _Batch:
         self._last = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
         self._device = next(model.parameters()).device
         plain = all(type(layer) is DynamicLayer for layer in held.layers(model))
-        self._joins = self._decoder and self._placed and plain and not how.one_length
+        self._one_length = how.one_length or (self._decoder and not self._placed)
+        self._joins = self._decoder and plain and not self._one_length
         self._clear()
 
     def _clear(self) -> None:
@@ -133,7 +141,7 @@ class _Batch:
         """The first of the prompts that wait, which are sorted: as many as fit beside the texts that are here."""
         room = self._room(waiting[:1])
         found = waiting[: max(self._how.fits(room) - len(self.said), 0 if self.said else 1)]
-        if self._how.one_length:
+        if self._one_length:
             return [text for text in found if len(self._prompts[text]) == len(self._prompts[waiting[0]])]
         return list(found)
 
@@ -171,8 +179,8 @@ class _Batch:
         mask = {} if present.all() else {"attention_mask": present.long().to(self._device)}
         states = self._model.get_encoder()(input_ids=ids, **mask, return_dict=True).last_hidden_state
         self._encoded = {"encoder_outputs": BaseModelOutput(states)} | mask
-        start = self._model.generation_config.decoder_start_token_id
-        return self._decoded(torch.full((len(texts), 1), start, device=self._device), [1] * len(texts), cache)
+        starts = torch.full((len(texts), 1), start_of(self._model), device=self._device)
+        return self._decoded(starts, [1] * len(texts), cache)
 
     def _padded(self, texts: Sequence[int]) -> torch.Tensor:
         """int64 (texts, tokens): prompts, a decoder's with zeros before them, an encoder's with zeros behind."""

@@ -23,8 +23,9 @@ from knowcost.common.errors import InputError, in_one_line
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import beginning, encoded, ending
 from knowcost.recover import dynamic
-from knowcost.score.engines import sharing
+from knowcost.score.engines import decoding, sharing
 from knowcost.score.engines.contexts import Contexts
+from knowcost.score.engines.lm_eval_decoding import Until, generated
 from knowcost.score.engines.lm_eval_model import greedy, without_cache
 from knowcost.score.engines.lm_eval_questions import Questions
 from knowcost.score.engines.reader import DecoderReader, EncoderDecoderReader
@@ -76,6 +77,7 @@ class Asker(HFLM):
         self.tokens_per_batch = plan.generated_tokens if generates else plan.harness_tokens
         # prompts are padded on the left where answers are generated: that would part virtual tokens from the text
         self.one_length = plan.one_length or (generates and self.virtual_tokens > 0)
+        self._decodes = generates and not self.virtual_tokens and decoding.suits(respondent.model)
         self.dropped: dict[int, str] = {}
         self.truncated: list[int] = []
         self.contexts = Contexts(dynamic.of(respondent.model), respondent.tokenizer.all_special_ids)
@@ -252,12 +254,12 @@ class Asker(HFLM):
         self.dropped = {request.doc_id: NO_TOKENS for i, request in enumerate(requests) if i not in lengths}
         self.truncated = [requests[i].doc_id for i, length in lengths.items() if length > room]
         answers = [""] * len(requests)
-        progress, done = Progress(log), 0
+        self._progress, self._done = Progress(log), 0
         with greedy(self.model, self.tokenizer.eos_token_id):
             for group in self._groups({i: min(length, room) for i, length in lengths.items()}):
                 group = sorted(group, key=lambda i: -lengths[i])
                 while group:
-                    size = self._fitting(min(lengths[group[0]], room) + new)
+                    size = len(group) if self._decodes else self._fitting(min(lengths[group[0]], room) + new)
                     batch, group = group[:size], group[size:]
                     self.batch_size_per_gpu = len(batch)
                     said = super().generate_until([requests[i] for i in batch], disable_tqdm=True)
@@ -266,9 +268,12 @@ class Asker(HFLM):
                         self.contexts.generated([requests[i].doc_id for i in read])
                     for i, answer in zip(batch, said, strict=True):
                         answers[i] = answer
-                    done += len(batch)
-                    progress.say("answered %d of %d prompts", done, len(requests))
+                    self._answered(0 if self._decodes else len(batch))
         return answers
+
+    def _answered(self, count: int = 1) -> None:
+        self._done += count
+        self._progress.say("answered %d of %d prompts", self._done, len(self._questions.instances))
 
     def _read_at(self, requests: Sequence[Instance]) -> Callable[[int], tuple[int, str]]:
         """Where the harness puts a request's prompt among those that it reads together: a key to sort by."""
@@ -305,12 +310,17 @@ class Asker(HFLM):
                 outputs = BaseModelOutput(last_hidden_state=encoded.last_hidden_state[rows])
                 return self.model(encoder_outputs=outputs, attention_mask=attn_mask, decoder_input_ids=read).logits
 
-    def _model_generate(self, context: Any, max_length: int, *args: Any, **kwargs: Any) -> Any:
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **kwargs: Any) -> Any:
         """The harness counts the prompt as part of the answer of an encoder-decoder too: an answer's length would
-        follow from the prompts that share its batch."""
-        if self.backend == "seq2seq":
-            max_length += 1 - context.shape[1]  # 1: the token that the decoder starts with
-        return super()._model_generate(context, max_length, *args, **kwargs)
+        follow from the prompts that share its batch. Our own loop makes batches by itself."""
+        new = max_length - context.shape[1]
+        if not self._decodes or kwargs.get("do_sample"):
+            length = 1 + new if self.backend == "seq2seq" else max_length  # 1: the token that the decoder starts with
+            return super()._model_generate(context, length, stop=stop, **kwargs)
+        over = Until(self.tokenizer, self.model.generation_config.eos_token_id or [], stop)
+        how = decoding.How(new, over, self._fitting, self.one_length)
+        padding = self.tokenizer.pad_token_id
+        return generated(self.model, (context, kwargs["attention_mask"]), how, padding, self._answered)
 
     def _batch_scheduler(self, pos: int, n_reordered_requests: list[Any]) -> int:
         """Size of the batch that holds prompt `pos`; the harness calls this once for each prompt, the longest first."""

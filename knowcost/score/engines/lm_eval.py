@@ -17,9 +17,10 @@ from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.models.tokenizers import check_asked
 from knowcost.score.engines import Told, lm_eval_tasks
-from knowcost.score.engines.lm_eval_asker import Asker
+from knowcost.score.engines.lm_eval_likelihoods import LikelihoodAsker
 from knowcost.score.engines.lm_eval_model import as_it_is
 from knowcost.score.engines.lm_eval_questions import Questions
+from knowcost.score.engines.lm_eval_writing import WritingAsker
 from knowcost.score.places import Places, placed
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
@@ -66,7 +67,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
         lm_eval_tasks.askable(kind, facts[part])  # which says why
     with as_it_is(model), lm_eval_tasks.quiet():
         questions = _questions(path, digest, first, len(places))
-        asker = Asker(respondent, plan, questions)
+        asker = (WritingAsker if task.OUTPUT_TYPE == "generate_until" else LikelihoodAsker)(respondent, plan, questions)
         samples = dict(enumerate(asker.samples()))
     samples = {number: sample for number, sample in samples.items() if number not in asker.dropped}
     rows, not_finite = lm_eval_tasks.rows(kind, [facts[place] for place in documents], list(samples.values()))

@@ -127,14 +127,14 @@ class _Found:
         self._greedy: dict[int, bool] = {}
 
     def take(self, logits: torch.Tensor, places: Iterator[_Place]) -> None:
-        """logits: (rows, columns, vocabulary), in the type that the model computes them in, as the harness has it."""
+        """logits: (rows, columns, vocabulary), whose log-probabilities are taken in float32."""
         listed = list(places)
         if not listed:
             return
         numbers, rows, columns, tokens = zip(*listed, strict=True)
         at, right = (rows, columns), torch.tensor(tokens, device=logits.device)
         wanted = logits[at]
-        logprobs = wanted.log_softmax(-1).gather(1, right[:, None])[:, 0].tolist()
+        logprobs = wanted.log_softmax(-1, dtype=torch.float32).gather(1, right[:, None])[:, 0].tolist()
         likeliest = (wanted.argmax(-1) == right).tolist()
         for number, logprob, best in zip(numbers, logprobs, likeliest, strict=True):
             self._sums.setdefault(number, []).append(logprob)

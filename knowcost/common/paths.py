@@ -130,9 +130,9 @@ def cell_at(scores: str | Path) -> tuple[str, str, str]:
     return model, variant, Path(scores).stem
 
 
-def cells_among(files: Iterable[str]) -> list[str]:
-    """Those of a rule's files that are scores of cells."""
-    return [file for file in files if Path(file).parent.name == SCORES]
+def among(files: Iterable[str], kind: str) -> list[str]:
+    """Those of a rule's files that are of a kind: SCORES, JUDGED or MANIFEST."""
+    return [file for file in files if kind in (Path(file).name, Path(file).parent.name)]
 
 
 def table(name: str, kind: str) -> str:

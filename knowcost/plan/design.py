@@ -193,7 +193,7 @@ def judged(study: Study) -> list[Cell]:
     section = study.config["judge"]
     rubrics = [rubric.load(name) for name in section["rubrics"]] if section["model"] else []
     names = {name for name, row in study.benchmarks.items() if judges.applying(rubrics, row)}
-    return [cell for cell in cells(study) if cell.benchmark in names]
+    return [cell for cell in cells(study) if cell.benchmark in names] if names else []
 
 
 def archives(study: Study) -> list[tuple[str, str]]:

@@ -2,16 +2,31 @@
 # out: results/tables/*.parquet and *.csv, results/explore/, results/figures/*.svg and *.png
 #
 # Which tables there are is known beforehand (knowcost/aggregate/names.py), so each is a target; figures depend on what
-# was found, and have none but their folder.
+# was found, and have none but their folder. Long lists of files have no name here: Snakemake would take each of them as
+# often as it has files.
+
+
+def files_of_cells():
+    """The files of all cells. Each knows which rule makes it, so that no rule that takes them all has to look for it;
+    but not in a job, which makes none of them again, nor where another workflow may have left rules out."""
+    if ALLOWED is not None or not workflow.modifier.is_main_snakefile():
+        return [cell.path for cell in CELLS]
+    made = {}
+    for batch in BATCHES:
+        made.update(zip(batch.cells, getattr(rules, batch.rule).output))
+    return [made[cell] for cell in CELLS]
+
+
+CELL_FILES = files_of_cells()
 
 
 rule tables:
     """All tables; or one: results/tables/scores.csv"""
     input:
         CELL_FILES,
-        manifests=[paths.manifest(*archive) for archive in ARCHIVES],
+        [paths.manifest(*archive) for archive in ARCHIVES],
+        [paths.judgements(*place) for place in JUDGED],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
-        judgements=[paths.judgements(*place) for place in JUDGED],
     output:
         [
             report(file, caption="../report/table.rst", category="Tables", labels={"table": Path(file).stem})
@@ -40,7 +55,7 @@ rule explore:
     """The facts of the page's explorer."""
     input:
         CELL_FILES,
-        manifests=[paths.manifest(*archive) for archive in ARCHIVES],
+        [paths.manifest(*archive) for archive in ARCHIVES],
         benchmarks=[paths.benchmark(name) for name in STUDY.benchmarks],
         tables=names.SEAL,
     output:

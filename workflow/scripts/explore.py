@@ -9,8 +9,8 @@ log.setup(snakemake.log[0], resources=snakemake.resources)
 from knowcost.aggregate.explore import job
 
 job.explore(
-    paths.cells_among(snakemake.input),
-    list(snakemake.input.manifests),
+    paths.among(snakemake.input, paths.SCORES),
+    paths.among(snakemake.input, paths.MANIFEST),
     list(snakemake.input.benchmarks),
     Path(snakemake.input.tables).parent,
     snakemake.output[0],

@@ -14,10 +14,10 @@ SETTINGS = ("tolerance", "margin", "domains", "experiments", "series")
 settings = {name: snakemake.params[name] for name in SETTINGS}
 
 aggregate.aggregate(
-    paths.cells_among(snakemake.input),
-    list(snakemake.input.manifests),
+    paths.among(snakemake.input, paths.SCORES),
+    paths.among(snakemake.input, paths.MANIFEST),
     list(snakemake.input.benchmarks),
     Path(snakemake.output[0]).parent,
     aggregate.Settings(**settings, budget=Budget.of(snakemake.params.budget)),
-    list(snakemake.input.judgements),
+    paths.among(snakemake.input, paths.JUDGED),
 )

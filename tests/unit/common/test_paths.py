@@ -45,7 +45,9 @@ def test_a_file_may_have_an_odd_name(tmp_path, monkeypatch):
         assert paths.given(name) == name
 
 
-def test_cells_among_the_files_of_a_rule():
-    cells = [paths.scores("m", "dense", name) for name in ("b", "a")]
-    others = [paths.manifest("m", "dense"), paths.benchmark("a"), paths.judgements("m", "dense", "a"), paths.TABLES]
-    assert paths.cells_among([*cells, *others]) == cells
+def test_files_of_a_rule_are_told_apart_by_their_kind():
+    cells, judged = [paths.scores("m", "dense", name) for name in ("b", "a")], [paths.judgements("m", "dense", "a")]
+    manifests = [paths.manifest("m", "dense")]
+    every = [*manifests, *cells, paths.benchmark("scores"), *judged, paths.TABLES]
+    found = {kind: paths.among(every, kind) for kind in (paths.SCORES, paths.JUDGED, paths.MANIFEST)}
+    assert found == {"scores": cells, "judgements": judged, "manifest.json": manifests}

@@ -15,13 +15,13 @@ from knowcost.spec.architectures import Architecture, architecture
 
 @contextlib.contextmanager
 def opened(folder: str | Path) -> Iterator["Base"]:
-    """Yield the Base of a folder; a thread reads every byte of it for its digests meanwhile.
+    """Yield the Base of a folder; a thread reads every byte of it meanwhile (fetched.check_again).
 
     Leaving waits for that, and raises InputError for a byte that changed, whatever else went wrong within: what was
     made of it is believed, and handed on, only afterwards.
     """
     with ThreadPoolExecutor(1) as pool:
-        hashing = pool.submit(fetched.check, folder)
+        hashing = pool.submit(fetched.check_again, folder)
         try:
             yield Base(folder, weights=False)
         finally:

@@ -25,7 +25,7 @@ class Counting:
 
     def __init__(self, tensor: Tensor) -> None:
         item = np.dtype(NUMPY[tensor.dtype])
-        self._sign = 1 << (8 * item.itemsize - 1) if tensor.dtype in ("F64", *FLOATS) else None
+        self._lowest = -(1 << (8 * item.itemsize - 1)) if tensor.dtype in ("F64", *FLOATS) else None  # -0.0 as an int
         self._zeros = self._stored = 0
         self._half = item.itemsize <= 2 and tensor.shape[-1] % GROUP == 0
 
@@ -34,8 +34,8 @@ class Counting:
         stored = int(np.count_nonzero(bits))
         self._stored += stored
         self._zeros += bits.size - stored
-        if self._sign is not None:
-            self._zeros += int(np.count_nonzero(bits == self._sign))  # -0.0
+        if self._lowest is not None and (signed := bits.view(f"i{bits.itemsize}")).min() == self._lowest:
+            self._zeros += int(np.count_nonzero(signed == self._lowest))  # -0.0, of which there are mostly none
         if self._half:  # mostly so in no block but the first
             groups = (bits != 0).view(np.uint32)  # of four bytes each, 0 or 1: their sum is the highest of the product
             self._half = bool(((groups * np.uint32(0x01010101) >> 24) <= KEPT).all())

@@ -1,6 +1,5 @@
 """A loaded model that becomes one variant after another: its weights are changed where they lie, one at a time."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import transformers
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from knowcost.common import files
 from knowcost.common.errors import BrokenPromise, InputError
 from knowcost.models.base import Base
 from knowcost.models.checkpoint import Tensor, natural
@@ -21,8 +21,9 @@ from knowcost.models.torch_tensors import to_torch, values_of
 class Changes:
     """What a variant has otherwise than its base.
 
-    digests: {name of a tensor: sha256}, in any order; tensors: these as checkpoint.Tensors, which raise InputError when
-    they are read and do not have these digests; bits: of packed weights' codes, None where there are none.
+    digests: {name of a tensor: its quick digest (files.py)}, in any order; tensors: these as checkpoint.Tensors, which
+    raise InputError when they are read and do not have these digests; bits: of packed weights' codes, None where there
+    are none.
     """
 
     digests: Mapping[str, str]
@@ -170,7 +171,9 @@ def _fill(held: torch.Tensor, tensor: Tensor, turned: bool) -> None:
 
 def _digest(values: torch.Tensor) -> str:
     flat = values.detach().cpu().contiguous().flatten()
-    return hashlib.sha256(flat.view(torch.uint8).numpy().data).hexdigest()
+    digest = files.quick_digest()
+    digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _by_weight(digests: Mapping[str, str]) -> dict[str, dict[str, str]]:

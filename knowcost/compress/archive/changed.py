@@ -1,10 +1,9 @@
 """What an archive changed of its base, tensor by tensor, however it was kept: for whoever has the base at hand.
 
-A manifest says under `tensors` which those are, with the sha256 of the values of each (row-major, a linear layer as
-(out, in)); they are held against it as they are read.
+A manifest says under `tensors` which those are, with the digest of the values of each (row-major, a linear layer as
+(out, in; files.quick_digest); they are held against it as they are read.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from knowcost.common import paths
+from knowcost.common import files, paths
 from knowcost.common.errors import InputError
 from knowcost.compress.archive import write
 from knowcost.models import checkpoint, sparse
@@ -53,13 +52,13 @@ def _held(manifest: Mapping[str, Any], path: Path, tensor: Tensor) -> Tensor:
     expected = manifest["tensors"][tensor.name]
 
     def blocks() -> Iterator[np.ndarray]:
-        found = hashlib.sha256()
+        found = files.quick_digest()
         for block in tensor.blocks():
             found.update(np.ascontiguousarray(block).data)
             yield block
         if found.hexdigest() != expected:
             raise InputError(
-                f"{manifest['model']} {manifest['variant']}: tensor {tensor.name} has sha256 {found.hexdigest()}, "
+                f"{manifest['model']} {manifest['variant']}: tensor {tensor.name} has digest {found.hexdigest()}, "
                 f"{path} says {expected}; {ANEW.replace('it', str(path), 1)}"
             )
 
@@ -75,6 +74,6 @@ def _found(manifest: Mapping[str, Any], folder: Path, base: Base) -> dict[str, T
     if kept["keep"] not in ("full", "changed", "sparse"):
         raise InputError(f"{folder / paths.MANIFEST}: kept as {kept['keep']!r}, which holds no changed tensors")
     opened = sparse.open_shard if kept["keep"] == "sparse" else checkpoint.open_shard
-    files = [name for name in kept["files"] if name.endswith(sparse.SHARD)]
+    shards = [name for name in kept["files"] if name.endswith(sparse.SHARD)]
     held = {name: base.tensors[name] for name in base.copies}  # which an archive of what changed may leave to the base
-    return held | {name: each for file in files for name, each in opened(folder / file, base.model_type).items()}
+    return held | {name: each for shard in shards for name, each in opened(folder / shard, base.model_type).items()}

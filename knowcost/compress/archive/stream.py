@@ -1,11 +1,11 @@
 """What is seen of a full checkpoint while it streams by, on its way to files or to nothing but their hashes."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
+from knowcost.common import files
 from knowcost.common.errors import BrokenPromise
 from knowcost.models import layout
 from knowcost.models.base import Base
@@ -16,8 +16,8 @@ from knowcost.models.counted import Counting, Counts, bits_of
 class Stream:
     """Looks at tensors once, the first time that they are read to their end.
 
-    counts: {weight: its Counts}, of the base's as of those that were made; digests: {tensor: sha256 of its values} of
-    those that are not the base's bit for bit, or that its files do not hold.
+    counts: {weight: its Counts}, of the base's as of those that were made; digests: {tensor: the quick digest of its
+    values (files.py)} of those that are not the base's bit for bit, or that its files do not hold.
     """
 
     def __init__(self, base: Base) -> None:
@@ -42,7 +42,7 @@ class Stream:
 
     def _look(self, tensor: Tensor, theirs: Tensor | None) -> Iterator[np.ndarray]:
         counting = Counting(tensor) if tensor.module else None
-        digest = hashlib.sha256()
+        digest = files.quick_digest()
         same = theirs is not None and (tensor.dtype, tensor.shape) == (theirs.dtype, theirs.shape)
         original = theirs.blocks() if theirs and same and tensor is not theirs else iter(())
         for block in layout.in_blocks(tensor.blocks(), BLOCK):

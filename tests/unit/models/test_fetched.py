@@ -1,8 +1,10 @@
 """A fetched model's folder against its source.json."""
 
 from contextlib import nullcontext
+from unittest.mock import Mock
 
 import pytest
+import xxhash
 from helpers import tiny
 
 from knowcost.common import files, paths, seal
@@ -30,6 +32,53 @@ def test_weights_are_read_where_they_are_asked_about(folder):
     fetched.check(folder, weights=False)
     with pytest.raises(InputError, match=r"model\.safetensors is damaged .*delete .*source\.json"):
         fetched.check(folder)
+
+
+def flip(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_weights_that_were_right_are_held_against_the_digest_that_was_taken_then(folder, monkeypatch):
+    path = folder / "model.safetensors"
+    sha = files.sha256(path)
+    assert fetched.check_again(folder) == fetched.read_source(folder)
+    assert files.read_json(folder / fetched.QUICK) == {sha: xxhash.xxh3_128_hexdigest(path.read_bytes())}
+    with monkeypatch.context() as patched:
+        patched.delattr(files, "sha256_and_quick")
+        assert fetched.check_again(folder) == fetched.check(folder)
+    flip(path)
+    with pytest.raises(InputError, match=r"model\.safetensors is damaged .*delete .*source\.json"):
+        fetched.check_again(folder)
+    path.unlink()
+    with pytest.raises(InputError, match=r"model\.safetensors is damaged .*no file"):
+        fetched.check_again(folder)
+
+
+def test_weights_that_were_never_right_are_damaged(folder):
+    flip(folder / "model.safetensors")
+    with pytest.raises(InputError, match=r"model\.safetensors is damaged .*delete .*source\.json"):
+        fetched.check_again(folder)
+    assert not (folder / fetched.QUICK).exists()
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda path: path.unlink(),
+    lambda path: path.write_text("{}"),
+    lambda path: seal.write_json(path, []),
+    lambda path: seal.write_json(path, dict.fromkeys(files.read_json(path), "0" * 32)),
+])  # fmt: skip
+def test_digests_that_are_lost_or_wrong_are_taken_anew(folder, spoil):
+    fetched.check_again(folder)
+    kept = files.read_json(folder / fetched.QUICK)
+    spoil(folder / fetched.QUICK)
+    fetched.check_again(folder)
+    assert seal.read_json(folder / fetched.QUICK) == kept
+
+
+def test_a_folder_where_nothing_can_be_written_is_read_all_the_same(folder, monkeypatch):
+    monkeypatch.setattr(seal, "write_json", Mock(side_effect=PermissionError))
+    assert fetched.check_again(folder) == fetched.check(folder)
 
 
 @pytest.mark.parametrize("weights", [True, False])

@@ -33,9 +33,8 @@ class How:
     """How answers are generated.
 
     new: the most tokens of one. over: whether an answer so far has ended. fits: how many texts of so many tokens make a
-    batch. one_length: nothing in a batch is padded,
-    as it never is for a decoder that is not `placed`. choose: int64 (texts), the next tokens of texts by their numbers
-    and logits, float32 (texts, vocabulary).
+    batch. one_length: nothing in a batch is padded, as it never is for a decoder that is not `placed`. choose: int64
+    (texts), the next tokens of texts by their numbers and logits, float32 (texts, vocabulary).
     """
 
     new: int

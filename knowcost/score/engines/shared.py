@@ -26,16 +26,12 @@ _Item = TypeVar("_Item")
 
 class Shared:
     """Asks a model what follows stems. answers: {number of a request: tokens of its answer}; fitting: how many rows of
-    so many tokens make a batch; least: what a pass costs beside its tokens, in tokens."""
+    so many tokens make a batch; cost: of a pass beside its tokens, in tokens."""
 
     def __init__(
-        self,
-        reader: Reader,
-        answers: Mapping[int, Sequence[int]],
-        fitting: Callable[[int], int],
-        least: int = PASS["cpu"],
+        self, reader: Reader, answers: Mapping[int, Sequence[int]], fitting: Callable[[int], int], cost: int
     ) -> None:
-        self._reader, self._answers, self._fitting, self._pass = reader, answers, fitting, least
+        self._reader, self._answers, self._fitting, self._cost = reader, answers, fitting, cost
 
     def ask(self, branch: Branch, before: State | None = None) -> Iterator[Batch]:
         """All stems of a branch, batch by batch."""
@@ -71,7 +67,7 @@ class Shared:
             if few:
                 longest = length(few[0])
                 padding += longest - length(item)
-                if len(few) >= fitting(longest) or padding > self._pass:
+                if len(few) >= fitting(longest) or padding > self._cost:
                     yield few
                     few, padding = [], 0
             few.append(item)

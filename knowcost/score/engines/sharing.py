@@ -70,10 +70,11 @@ def of_encoder_decoder(requests: Mapping[int, Request], window: int) -> list[Ste
     return list(stems.values())
 
 
-def _add(stems: dict[Tokens, Stem], tokens: Tokens, tail: Tokens, number: int, answer: int) -> None:
+def _add(stems: dict[Tokens, Stem], tokens: Tokens, tail: Tokens, number: int, scored: int) -> None:
+    """Add a request to the stem of these tokens. scored: tokens of its answer that stem and tail predict."""
     stem = stems.setdefault(tokens, Stem(tokens))
     stem.tails.setdefault(tail, []).append(number)
-    stem.keep = max(stem.keep, answer - len(tail))
+    stem.keep = max(stem.keep, scored - len(tail))
 
 
 def branched(stems: Sequence[Stem], least: int) -> Branch:

@@ -146,9 +146,8 @@ class Writer:
             pad_token_id=self._padding,
             logits_processor=drawing,
         )
-        rows: list[list[int]] = made[
-            :, ids.shape[1] if self._decoder else 1 :
-        ].tolist()  # a decoder's start token, else
+        before = ids.shape[1] if self._decoder else 1  # the token that an encoder-decoder's answers start with
+        rows: list[list[int]] = made[:, before:].tolist()
         return rows
 
     @property

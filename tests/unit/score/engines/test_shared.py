@@ -82,7 +82,7 @@ def test_every_architecture_gives_what_its_rows_give(kind):
         assert [each.length for each in branch.branches] == [36]
     answers = {number: answer for number, (_, answer) in asked.items()}
     found, batches = {}, 0
-    for _, some, _ in Shared(reader, answers, lambda length: max(1, 300 // length)).ask(branch):
+    for _, some, _ in Shared(reader, answers, lambda length: max(1, 300 // length), cost=32).ask(branch):
         found, batches = found | some, batches + 1
     assert batches > 2 and found.keys() == asked.keys()
     for number, (context, answer) in asked.items():

@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 
 UNASKED = (0.0, False)  # in the place of what the harness expects for a fact that is dropped
 
+# How a batch is read: whether behind a beginning, and whether answers go on from its stems. Those of one token do not,
+# so that a cache has no part in them.
+_Way = tuple[bool, bool]
+
 
 class _Differs(Exception):
     """Contexts that are read once do not give the answers that rows give."""
@@ -45,9 +49,8 @@ class _Differs(Exception):
 class _Asked:
     """What is asked of a benchmark's requests, with one tokenizer and in one window. numbers: of the requests that can
     be asked; facts, pairs: of each of these its fact, and the tokens of its context and answer; branch: what of them is
-    read once; dropped: {fact: why}; truncated: facts, once for every context that is cut; compared: whether a batch was
-    held against its rows, one without a beginning (False) and one with (True): another variant of the model keeps its
-    contexts in the same cache.
+    read once; dropped: {fact: why}; truncated: facts, once for every context that is cut; compared: the _Ways in which a
+    batch was held against its rows: another variant of the model keeps its contexts in the same cache.
     """
 
     numbers: list[int]
@@ -56,7 +59,7 @@ class _Asked:
     branch: sharing.Branch
     dropped: dict[int, str]
     truncated: list[int]
-    compared: set[bool] = field(default_factory=set)
+    compared: set[_Way] = field(default_factory=set)
 
 
 class LikelihoodAsker(Asker):
@@ -150,29 +153,30 @@ class LikelihoodAsker(Asker):
         shared = Shared(reader, answers, self._fitting, PASS[self._kind_of_device])
         found: dict[int, Answer] = {}
         batches = shared.ask(asked.branch)
-        while batch := self._next(batches, trusted=bool(asked.compared)):
+        while batch := self._next(batches):
             stems, some, begun = batch
-            if begun not in asked.compared and self._compare(asked, stems, some):
-                asked.compared.add(begun)
+            longer = [stem for stem in stems if any(stem.tails)]
+            way = begun, bool(longer)
+            if way not in asked.compared and self._compare(asked, longer or stems, some):
+                asked.compared.add(way)
             found |= some
             self._progress.say("asked %d of %d prompts", len(found), len(asked.pairs))
         return found
 
-    def _next(self, batches: Iterator[Batch], trusted: bool) -> Batch | None:
-        """The next batch. Raises _Differs where a model that is not trusted yet fails."""
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
+        """The next batch. Raises _Differs where the model fails: if its rows do too, they say why."""
         try:
             return next(batches, None)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # a model without a cache of its own raises whatever it likes
-            if trusted:
-                raise
             raise _Differs(f"{type(error).__name__}: {in_one_line(error, 200)}") from error
 
     def _compare(self, asked: _Asked, stems: Sequence[sharing.Stem], answers: Mapping[int, Answer]) -> bool:
-        """Raise _Differs unless the longest answer to a batch's last stem, which is padded the most, is what its row
-        gives. Returns whether that says anything: a destroyed model computes no number."""
-        one = max(stems[-1].requests, key=lambda i: len(asked.pairs[i][1]))
+        """Raise _Differs unless the answer that goes on the furthest from the last of a batch's stems, which is padded
+        the most, is what its row gives. Returns whether that says anything: a destroyed model computes no number."""
+        tails = stems[-1].tails
+        one = tails[max(tails, key=len)][0]
         found, expected = answers[one][0], self._from_rows(asked, [one])[one][0]
         near = torch.finfo(self.model.dtype).eps ** 0.5
         if math.isfinite(expected) and not math.isclose(found, expected, rel_tol=near, abs_tol=near):

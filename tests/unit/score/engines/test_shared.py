@@ -135,9 +135,19 @@ def none(output):
     output.past_key_values = None
 
 
+def one_token_first(folder):
+    """A benchmark whose longest questions, which are read first, have answers of one token: no cache is used."""
+    facts = [
+        {"question": "is Rome a big city in Italy ? " * 5, "answer": "yes", "candidates": ["no", "yes"]},
+        {"question": "capital of Norway ?", "answer": "the city Oslo", "candidates": ["big Bonn", "the city Oslo"]},
+    ]
+    return write(folder / "first.parquet", "question", facts)
+
+
+@pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("wrong", [spoiled, missing, none])
-def test_a_wrong_cache_is_found_and_not_used(wrong, benchmark, caplog):
-    model = make_llama()
+def test_a_wrong_cache_is_found_and_not_used(wrong, first, benchmark, tmp_path, caplog):
+    model, benchmark = make_llama(), one_token_first(tmp_path) if first else benchmark
     expected, about = rows_of(harness, model, word_tokenizer(), benchmark, shares=False)
 
     def spoil(module, args, output):

@@ -49,8 +49,8 @@ class _Differs(Exception):
 class _Asked:
     """What is asked of a benchmark's requests, with one tokenizer and in one window. numbers: of the requests that can
     be asked; facts, pairs: of each of these its fact, and the tokens of its context and answer; branch: what of them is
-    read once; dropped: {fact: why}; truncated: facts, once for every context that is cut; compared: the _Ways in which a
-    batch was held against its rows: another variant of the model keeps its contexts in the same cache.
+    read once; dropped: {fact: why}; truncated: facts, once for every context that is cut; compared: the _Ways in which
+    a batch was held against its rows: another variant of the model keeps its contexts in the same cache.
     """
 
     numbers: list[int]

@@ -35,8 +35,9 @@ GREEDY = Sampling()
 class Plan:
     """How facts are batched, and how texts are drawn. tokens: padded tokens in a batch, for clozes, for the harness's
     prompts and texts, and for prompts with the answers to be generated; prompts: so many of the harness's prompts in a
-    batch instead, or None; one_length: nothing in a batch is padded; shares: a context is read once for all answers
-    (score/engines/lm_eval_likelihoods.py); sampling: of texts."""
+    batch instead, or None; one_length: nothing in a batch is padded; shares: contexts are read
+    once for all answers, and texts that have ended leave their batch; not in dynamic int8, whose answers depend on what
+    is computed together; sampling: of texts."""
 
     cloze_tokens: int
     harness_tokens: int

@@ -28,7 +28,7 @@ class WritingAsker(Asker):
         self.tokens_per_batch = plan.generated_tokens
         # prompts are padded on the left: that would part virtual tokens from the text
         self.one_length = plan.one_length or self.virtual_tokens > 0
-        self._decodes = not self.virtual_tokens and decoding.suits(respondent.model)
+        self._decodes = plan.shares and not self.virtual_tokens and decoding.suits(respondent.model)
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = True) -> list[str]:
         """The greedy answers to prompts of one task, in batches by length; the tokens to come count for the budget."""

@@ -58,7 +58,7 @@ class Writer:
         self._decoder = not self.model.config.is_encoder_decoder
         virtual = respondent.virtual_tokens > 0
         self._one_length = plan.one_length or (self._decoder and (virtual or not decoding.placed(self.model)))
-        self._suits = not virtual and decoding.suits(self.model)
+        self._suits = plan.shares and not virtual and decoding.suits(self.model)
 
     @property
     def plan(self) -> str:

@@ -129,7 +129,7 @@ class Loader:
         self._forget()
         settings, options = self._settings, self._settings.options
         folder = Path(paths.archive_dir(manifest["model"], manifest["variant"]))
-        with rebuild.full(manifest, folder, self._folder) as checkpoint:
+        with rebuild.full(manifest, folder, self._base.folder if self._base else self._folder) as checkpoint:
             return load(checkpoint, settings.dtype, options["device"], options["int8_engine"], settings.remote_code)
 
     def _recovered(self, manifest: Manifest, module: PreTrainedModel) -> tuple[PreTrainedModel, int]:

@@ -21,7 +21,7 @@ import torch
 from lm_eval.api.instance import Instance
 from transformers.modeling_outputs import BaseModelOutput
 
-from knowcost.common.errors import in_one_line
+from knowcost.common.errors import InputError, in_one_line
 from knowcost.common.log import Progress
 from knowcost.score.engines import sharing
 from knowcost.score.engines.lm_eval_asker import NO_TOKENS, Asker
@@ -164,12 +164,13 @@ class LikelihoodAsker(Asker):
         return found
 
     def _next(self, batches: Iterator[Batch]) -> Batch | None:
-        """The next batch. Raises _Differs where the model fails: if its rows do too, they say why."""
+        """The next batch. Raises _Differs for a model that fails so, as one without a cache of its own does in its own
+        way: if it cannot be asked at all, its rows say why."""
         try:
             return next(batches, None)
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, InputError):
             raise
-        except Exception as error:  # a model without a cache of its own raises whatever it likes
+        except Exception as error:
             raise _Differs(f"{type(error).__name__}: {in_one_line(error, 200)}") from error
 
     def _compare(self, asked: _Asked, stems: Sequence[sharing.Stem], answers: Mapping[int, Answer]) -> bool:

@@ -160,6 +160,23 @@ def test_a_wrong_cache_is_found_and_not_used(wrong, first, benchmark, tmp_path, 
     assert "contexts are read again for each answer" in caplog.text
 
 
+def test_a_cache_that_fails_behind_a_beginning_is_not_used(benchmark, monkeypatch, caplog):
+    expected, about = rows_of(harness, make_llama(), word_tokenizer(), benchmark, shares=False)
+    monkeypatch.setattr(sharing, "SHORTEST_BEGINNING", 1)
+    monkeypatch.setattr("knowcost.score.engines.lm_eval_likelihoods.PASS", {"cpu": 1})
+    read = DecoderReader.read
+
+    def failing(self, stems, keep, cached, before=None):
+        if before is not None:
+            raise NotImplementedError("reads no second time")
+        return read(self, stems, keep, cached)
+
+    monkeypatch.setattr(DecoderReader, "read", failing)
+    rows, told = rows_of(harness, make_llama(), word_tokenizer(), benchmark)
+    assert rows.equals(expected) and told["batch_plan"] == about["batch_plan"]
+    assert "NotImplementedError: reads no second time" in caplog.text
+
+
 def test_no_memory_is_no_wrong_cache(benchmark):
     model = make_llama()
 

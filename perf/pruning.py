@@ -5,7 +5,8 @@
 The published way (Namburi et al. 2023): per level, load the model, torch.nn.utils.prune.global_unstructured over all
 linear layers but the last, prune.remove, save_pretrained. Ours: exact thresholds of all levels from one streaming pass,
 then one archive per level, `full` (written, hashed and read back) or `recipe` (hashed; nothing is written but its
-manifest). Both hash their base for each archive, the files of the full checkpoint, and each changed tensor. The copy:
+manifest). Both take the sha256 of the full checkpoint's files, and quick digests of their base for each archive and of
+each changed tensor. The copy:
 per level, shutil.copyfile of the checkpoint, and the sha256 of what was copied. All include reading and writing the
 files. Each way runs in a process of its own with one thread; CPU time and peak memory are those of the whole process.
 Fails if the published way and `full` differ in a number of zeros, or `full` and `recipe` in a digest.

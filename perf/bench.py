@@ -9,6 +9,7 @@ small models.
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -22,17 +23,17 @@ from rows import HEAD, ROWS, Row, read, table
 SHORT = {
     "harness": ["--short"],
     "growth": ["--short"],
-    "writing": ["--prompts", "12"],
+    "writing": ["--prompts", "6"],
     "planning": ["--short"],
     "final_layer": ["--sentences", "8"],
-    "probing": ["--sentences", "16"],
+    "probing": ["--sentences", "8"],
     "pruning": ["--levels", "50"],
     "variants": ["--short"],
     "seven_b": ["--layers", "1"],
-    "blocks": ["--layers", "8"],
-    "int8": ["--rounds", "3"],
-    "seal": ["--times", "1", "--questions", "50"],
-    "latency": ["--batch", "4", "--rounds", "3"],
+    "blocks": ["--layers", "12"],
+    "int8": ["--rounds", "2"],
+    "seal": ["--times", "1", "--questions", "20"],
+    "latency": ["--batch", "2", "--length", "512"],
 }
 FAILED = "failed"
 
@@ -41,13 +42,19 @@ def run(script, file):
     """The rows of a script's short form, those in `file`; one says so where it failed or has none."""
     command = [sys.executable, str(Path(__file__).with_name(f"{script}.py")), *SHORT[script]]
     environment = os.environ | {ROWS: str(file)}
-    start = time.perf_counter()
+    start, used = time.perf_counter(), cpu()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    print(f"{script}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    print(f"{script}: {time.perf_counter() - start:.0f} s, {cpu() - used:.0f} s of CPU", file=sys.stderr, flush=True)
     if done.returncode or not file.exists():
         print(done.stdout[-3000:], file=sys.stderr, flush=True)
         return [*read(file), Row(script, FAILED, "", "")]
     return read(file)
+
+
+def cpu():
+    """Seconds of the CPUs that all children have had so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main():

@@ -111,7 +111,7 @@ def compress(model, out, slug, kept):
 def export(model, out):
     from knowcost.compress.archive import rebuild
 
-    rebuild.export(out.parent / f"{PRUNED}-recipe", model, out)
+    rebuild.export(out.parent / f"{PRUNED}-recipe", model, out, of=("bench", PRUNED))
 
 
 WAYS = {"copy": copy, "digests": digests, "thresholds": thresholds, "compress": compress, "export": export}

@@ -222,3 +222,14 @@ wildcard_constraints:
     benchmark=one_of(STUDY.benchmarks),
     calibration=one_of(CALIBRATIONS),
     family=one_of(FAMILIES),
+
+
+def files_of_cells():
+    """The files of all cells. Each knows which rule makes it, so that no rule that takes them all has to look for it;
+    but not in a job, which makes none of them again, nor where another workflow may have left rules out."""
+    if ALLOWED is not None or not workflow.modifier.is_main_snakefile():
+        return [cell.path for cell in CELLS]
+    made = {}
+    for batch in BATCHES:
+        made.update(zip(batch.cells, getattr(rules, batch.rule).output))
+    return [made[cell] for cell in CELLS]

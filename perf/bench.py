@@ -26,14 +26,14 @@ SHORT = {
     "writing": ["--prompts", "6"],
     "planning": ["--short"],
     "final_layer": ["--sentences", "8"],
-    "probing": ["--sentences", "8"],
+    "probing": ["--sentences", "32"],
     "pruning": ["--levels", "50"],
     "variants": ["--short"],
     "seven_b": ["--layers", "1"],
-    "blocks": ["--layers", "12"],
-    "int8": ["--rounds", "2"],
+    "blocks": ["--layers", "12", "--samples", "4"],
+    "int8": ["--rounds", "2", "--tokens", "32"],
     "seal": ["--times", "1", "--questions", "20"],
-    "latency": ["--batch", "2", "--length", "512"],
+    "latency": ["--batch", "2", "--length", "256", "--rounds", "3"],
 }
 FAILED = "failed"
 

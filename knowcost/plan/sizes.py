@@ -47,7 +47,7 @@ def size(row: Row) -> Size:
 
 
 def _fetched(row: Row) -> Size:
-    path = f"{os.getcwd()}/{paths.model_source(row['name'])}"
+    path = os.path.join(os.getcwd(), paths.model_source(row["name"]))
     return _read_source(path, _changed(path))
 
 

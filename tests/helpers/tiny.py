@@ -159,7 +159,8 @@ def write_source(folder):
     """source.json of a checkpoint's folder, as the fetch stage writes it."""
     for path in (folder / paths.SOURCE, seal.beside(folder / paths.SOURCE)):
         path.unlink(missing_ok=True)
-    hashes = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in sorted(folder.iterdir())}
+    listed = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
+    hashes = {p.name: {"sha256": files.sha256(p), "size": p.stat().st_size} for p in listed}
     names = weights.fills(Checkpoint(folder), described_model(folder))
     seal.write_json(folder / paths.SOURCE, {"source": "test", "files": hashes, "names": names})
 

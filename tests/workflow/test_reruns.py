@@ -218,9 +218,8 @@ def test_a_job_that_fails_after_a_change_leaves_no_old_results_and_loses_no_new_
     project.write_config(lambda config: config.update(limit=7, score={**config["score"], "tokens_per_batch": 300}))
     code = project.folder / "knowcost/score/job.py"
     text = code.read_text()
-    failing = text.replace(
-        "    import torch\n", '    if "int8" in manifest["variant"]:\n        raise OSError\n    import torch\n'
-    )
+    line = "    from knowcost.score import ask as asking\n"
+    failing = text.replace(line, f'    if "int8" in manifest["variant"]:\n        raise OSError\n{line}')
     assert failing != text
     code.write_text(failing)
     cells = {variant: f"results/one/{variant}/scores/first.parquet" for variant in ("int8@overall", *BATCH_OF_DENSE)}

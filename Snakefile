@@ -21,6 +21,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/world.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/compress.smk"

@@ -64,7 +64,7 @@ def needs(work: Work, attempt: int = 1, threads: int | None = None) -> dict[str,
 
 
 def _gpus_and_threads(work: Work) -> tuple[int, int]:
-    if work.size is None or not (work.stage in ("score", "recover") or work.calibrated):
+    if work.size is None or work.stage not in ON_A_GPU or (work.stage == "compress" and not work.calibrated):
         return 0, 1
     if work.gpu_memory_gb:
         spread = work.stage in ("score", "recover")

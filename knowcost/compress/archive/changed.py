@@ -1,7 +1,7 @@
 """What an archive changed of its base, tensor by tensor, however it was kept: for whoever has the base at hand.
 
-A manifest says under `tensors` which those are, with the digest of the values of each (row-major, a linear layer as
-(out, in; files.quick_digest); they are held against it as they are read.
+A manifest says under `tensors` which those are, with the digest (files.quick_digest) of the values of each, row-major
+and a linear layer as (out, in); they are held against it as they are read.
 """
 
 from collections.abc import Iterator, Mapping

@@ -47,6 +47,15 @@ class Plan:
     shares: bool = True
     sampling: Sampling = GREEDY
 
+    def fitting(self, tokens: int, longest: int) -> int:
+        """How many prompts of at most `longest` tokens make a batch, which has at most `tokens`."""
+        return self.prompts or max(1, tokens // longest)
+
+    def words(self, tokens: int, one_length: bool) -> str:
+        """How prompts are put together, for the metadata."""
+        size = f"batch size {self.prompts}" if self.prompts else f"batches of at most {tokens} tokens"
+        return f"{size}, prompts of one length" if one_length else size
+
     def halved(self) -> "Plan":
         """The same with batches of half the size; a batch of one is not halved."""
         names = ("cloze_tokens", "harness_tokens", "generated_tokens", "prompts")

@@ -19,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from knowcost.recover import dynamic
 from knowcost.score.engines import held
+from knowcost.score.engines.passes import keeps_last, padded, placed
 
 LEAVE = 4  # when one in so many has ended
 
@@ -52,11 +53,6 @@ class Said:
     text: int
     tokens: list[int]
     seconds: float = 0.0
-
-
-def placed(model: PreTrainedModel) -> bool:
-    """Whether a decoder is told each token's position, so that padding on the left changes nothing."""
-    return "position_ids" in inspect.signature(model.forward).parameters
 
 
 def start_of(model: PreTrainedModel) -> int:
@@ -122,7 +118,7 @@ class _Batch:
         self._model, self._prompts, self._how = model, prompts, how
         self._decoder = not model.config.is_encoder_decoder
         self._placed = placed(model)
-        self._last = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+        self._last = {"logits_to_keep": 1} if keeps_last(model) else {}
         self._device = next(model.parameters()).device
         plain = all(type(layer) is DynamicLayer for layer in held.layers(model))
         self._one_length = how.one_length or (self._decoder and not self._placed)
@@ -158,7 +154,8 @@ class _Batch:
         self._columns = self._room(texts) if self._decoder else self._how.new
         cache = held.begun(self._model, self._columns)
         if self._decoder:
-            logits = self._decoded(self._padded(texts), lengths, cache)
+            ids, _ = padded([self._prompts[text] for text in texts], left=True)
+            logits = self._decoded(ids.to(self._device), lengths, cache)
         else:
             lengths = [1] * len(texts)  # the start
             logits = self._begin(texts, cache)
@@ -173,23 +170,12 @@ class _Batch:
 
     def _begin(self, texts: Sequence[int], cache: Cache) -> torch.Tensor:
         """Encode prompts; float32 (texts, vocabulary): what follows the token that starts an answer."""
-        ids, lengths = self._padded(texts), [len(self._prompts[text]) for text in texts]
-        present = torch.arange(ids.shape[1])[None] < torch.tensor(lengths)[:, None]
-        mask = {} if present.all() else {"attention_mask": present.long().to(self._device)}
-        states = self._model.get_encoder()(input_ids=ids, **mask, return_dict=True).last_hidden_state
+        ids, present = padded([self._prompts[text] for text in texts])
+        mask = {} if present.all() else {"attention_mask": present.to(self._device)}
+        states = self._model.get_encoder()(input_ids=ids.to(self._device), **mask, return_dict=True).last_hidden_state
         self._encoded = {"encoder_outputs": BaseModelOutput(states)} | mask
         starts = torch.full((len(texts), 1), start_of(self._model), device=self._device)
         return self._decoded(starts, [1] * len(texts), cache)
-
-    def _padded(self, texts: Sequence[int]) -> torch.Tensor:
-        """int64 (texts, tokens): prompts, a decoder's with zeros before them, an encoder's with zeros behind."""
-        prompts = [self._prompts[text] for text in texts]
-        width = max(map(len, prompts))
-        rows = []
-        for tokens in prompts:
-            rest = [0] * (width - len(tokens))
-            rows.append(rest + tokens if self._decoder else tokens + rest)
-        return torch.tensor(rows, device=self._device)
 
     def step(self) -> None:
         """Read the last token of every answer."""

@@ -60,7 +60,7 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     check_asked(tokenizer, respondent.family)
     numbers = range(len(facts))[part]
     # the harness's documents are the askable facts; those of a part follow each other, too
-    documents = lm_eval_tasks.askable(kind, facts)
+    documents = lm_eval_tasks.places(path, digest)
     places = [place for place in documents if place in numbers]
     first = bisect_left(documents, numbers.start)
     if not (places or first):

@@ -29,7 +29,7 @@ class Asker(HFLM):
         self.virtual_tokens = respondent.virtual_tokens
         self._window = super().max_length - self.virtual_tokens  # the harness works it out again for every text
         self._questions = questions
-        self.prompts_per_batch, self.tokens_per_batch = plan.prompts, plan.harness_tokens
+        self._plan, self.tokens_per_batch = plan, plan.harness_tokens
         self.one_length = plan.one_length
         self.dropped: dict[int, str] = {}
         self.truncated: list[int] = []
@@ -43,9 +43,7 @@ class Asker(HFLM):
     @property
     def plan(self) -> str:
         """How questions are put together, in words for the metadata."""
-        size = f"batch size {self.prompts_per_batch}"
-        size = size if self.prompts_per_batch else f"batches of at most {self.tokens_per_batch} tokens"
-        return f"harness, {size}{', prompts of one length' if self.one_length else ''}"
+        return f"harness, {self._plan.words(self.tokens_per_batch, self.one_length)}"
 
     @property
     def counted(self) -> dict[str, list[int]]:
@@ -76,4 +74,4 @@ class Asker(HFLM):
 
     def _fitting(self, longest: int) -> int:
         """How many prompts of at most `longest` tokens make a batch."""
-        return self.prompts_per_batch or max(1, self.tokens_per_batch // longest)
+        return self._plan.fitting(self.tokens_per_batch, longest)

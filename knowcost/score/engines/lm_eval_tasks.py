@@ -84,6 +84,13 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
         return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
 
 
+@functools.lru_cache(maxsize=16)
+def places(path: str, digest: str) -> list[int]:
+    """The places of a benchmark's facts that are documents of its task, which has the same arguments."""
+    kind, _, facts = task(path, digest)
+    return askable(kind, facts)
+
+
 def prompts_digest(task: ConfigurableTask) -> str:
     """The sha256 of a task's first prompts, whichever of its documents are asked: the same for all variants that are
     asked the same, in one part or in several."""

@@ -1,17 +1,21 @@
-"""Answers that the harness's Hugging Face model generates, greedily, with its own stop strings."""
+"""Answers that the harness's Hugging Face model generates, greedily, with its own stop strings: by our own loop where
+that is for a model, else by transformers."""
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from lm_eval.api.instance import Instance
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from knowcost.common.errors import InputError
 from knowcost.common.log import Progress
 from knowcost.models.tokenizers import encoded
 from knowcost.score.engines import decoding
+from knowcost.score.engines.decoding import How, decode, start_of
 from knowcost.score.engines.lm_eval_asker import NO_TOKENS, Asker
-from knowcost.score.engines.lm_eval_decoding import Until, generated
 from knowcost.score.engines.lm_eval_model import greedy
 from knowcost.score.engines.lm_eval_questions import Questions
 from knowcost.score.plan import Plan
@@ -76,6 +80,44 @@ class WritingAsker(Asker):
             length = 1 + new if self.backend == "seq2seq" else max_length  # 1: the token that the decoder starts with
             return super()._model_generate(context, length, stop=stop, **kwargs)
         over = Until(self.tokenizer, self.model.generation_config.eos_token_id or [], stop)
-        how = decoding.How(new, over, self._fitting, self.one_length)
+        how = How(new, over, self._fitting, self.one_length)
         padding = self.tokenizer.pad_token_id
         return generated(self.model, (context, kwargs["attention_mask"]), how, padding, self._answered)
+
+
+@dataclass(frozen=True)
+class Until:
+    """Whether an answer is over: it ended, or its text has one of the strings behind which the harness cuts it."""
+
+    tokenizer: PreTrainedTokenizerBase
+    ends: Sequence[int]
+    stops: Sequence[str]
+
+    def __call__(self, said: list[int]) -> bool:
+        if said[-1] in self.ends:
+            return True
+        text = self.tokenizer.decode(said, skip_special_tokens=True)  # all of it, as the harness cuts it
+        return any(stop in text for stop in self.stops if stop)
+
+
+def generated(
+    model: PreTrainedModel,
+    padded: tuple[torch.Tensor, torch.Tensor],
+    how: How,
+    padding: int,
+    answered: Callable[[], None],
+) -> torch.Tensor:
+    """What `generate` would give: int64 (prompts, tokens), a decoder's prompts or the token that an encoder-decoder
+    starts with, and the answers, with padding behind. padded: each int64 (prompts, tokens), the prompts and where they
+    are. answered: is called for every answer."""
+    context, present = padded
+    prompts = [ids[seen].tolist() for ids, seen in zip(context, present.bool(), strict=True)]
+    rows: list[list[int]] = [[] for _ in prompts]
+    for said in decode(model, prompts, how):
+        rows[said.text] = said.tokens
+        answered()
+    width = max(map(len, rows))
+    answers = torch.tensor([row + [padding] * (width - len(row)) for row in rows], device=context.device)
+    if model.config.is_encoder_decoder:
+        context = torch.full_like(context[:, :1], start_of(model))
+    return torch.cat([context, answers], dim=1)

@@ -15,6 +15,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from knowcost.common import seal
 from knowcost.common.errors import InputError
+from knowcost.score.engines.passes import padded
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.states import Facts
@@ -115,12 +116,9 @@ def mask_logits(
 ) -> torch.Tensor:
     """float32 (batch, vocabulary): the logits at each sentence's mask."""
     device = next(model.parameters()).device
-    width = max(len(fact["tokens"]) for fact in batch)
     padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    ids = torch.tensor([fact["tokens"] + [padding] * (width - len(fact["tokens"])) for fact in batch], device=device)
-    lengths = torch.tensor([len(fact["tokens"]) for fact in batch], device=device)
+    ids, present = (each.to(device) for each in padded([fact["tokens"] for fact in batch], fill=padding))
     at["positions"] = torch.tensor([fact["mask"] for fact in batch], device=device)
-    present = (torch.arange(width, device=device) < lengths[:, None]).long()
     logits = model(input_ids=ids, attention_mask=present).logits
     if logits.ndim != 3 or logits.shape[1] != 1:
         raise InputError(f"{type(model).__name__}: expected a masked language model, whose head follows its encoder")

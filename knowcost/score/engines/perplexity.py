@@ -28,6 +28,7 @@ from knowcost.models.tokenizers import beginning, encoded
 from knowcost.recover import dynamic
 from knowcost.score.engines import Told
 from knowcost.score.engines.masks import batches
+from knowcost.score.engines.passes import padded
 from knowcost.score.places import Places, rows_in, windows_in
 from knowcost.score.plan import MOST_WINDOWS, Plan
 from knowcost.score.respondent import Respondent
@@ -141,12 +142,10 @@ def _predict(model: PreTrainedModel, windows: list[Window], plan: Plan) -> None:
     done, progress = 0, Progress(log)
     for batch in batches(windows, plan.harness_tokens, plan.one_length):
         lengths = [len(each["tokens"]) for each in batch]
-        padded = [each["tokens"] + [0] * (max(lengths) - length) for each, length in zip(batch, lengths, strict=True)]
-        ids = torch.tensor(padded, device=device)
-        present = torch.arange(max(lengths), device=device) < torch.tensor(lengths, device=device)[:, None]
+        ids, present = (each.to(device) for each in padded([each["tokens"] for each in batch]))
         unscored = [each["unscored"] for each in batch]
         with chooser.reading(unscored) if chooser else contextlib.nullcontext():
-            logits = model(input_ids=ids, attention_mask=present.long(), use_cache=False).logits
+            logits = model(input_ids=ids, attention_mask=present, use_cache=False).logits
         chosen = chooser.chosen() if chooser else [None] * len(batch)
         for row, (each, length, first) in enumerate(zip(batch, lengths, unscored, strict=True)):
             each["logprob"] = _logprob(logits[row, first - 1 : length - 1], ids[row, first:length])

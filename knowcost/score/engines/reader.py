@@ -6,7 +6,6 @@ position, or virtual tokens would be parted from the text, they are of one lengt
 """
 
 import copy
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from transformers import EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from knowcost.common.errors import BrokenPromise
+from knowcost.score.engines.passes import keeps_last, padded, placed
 from knowcost.score.engines.sharing import Tokens
 
 
@@ -41,16 +41,14 @@ class DecoderReader:
     are read together have to be of one length."""
 
     def __init__(self, model: PreTrainedModel, virtual: bool = False) -> None:
-        self._model = model
-        taken = inspect.signature(model.forward).parameters
-        self._placed, self._keeps = "position_ids" in taken, "logits_to_keep" in taken
+        self._model, self._placed, self._keeps = model, placed(model), keeps_last(model)
         self.one_length = virtual or not self._placed
 
     def read(self, stems: Sequence[Tokens], keep: int, cached: bool, before: State | None = None) -> State:
         """The State of stems. keep: of so many last tokens logits are kept; cached: whether somebody goes on; before:
         the State of one beginning, behind which they follow, all of one length then."""
-        ids, seen = _padded(stems, left=True)
-        ids, seen = ids.to(self._model.device), None if seen is None else seen.to(self._model.device)
+        ids, here = padded(stems, left=True)
+        ids, seen = ids.to(self._model.device), None if here.all() else here.to(self._model.device)
         start = 0 if before is None else int(before.lengths)
         positions = torch.arange(ids.shape[1], device=ids.device)[None] + start
         if seen is not None:
@@ -66,14 +64,14 @@ class DecoderReader:
     def go_on(self, state: State, rows: Sequence[int], tails: Sequence[Tokens]) -> torch.Tensor:
         """Logits (tails, most tokens, vocabulary) of tails behind the stems of these numbers; behind a tail's end they
         mean nothing."""
-        ids, own = _padded(tails)
+        ids, own = padded(tails)
         ids, lengths = ids.to(self._model.device), state.lengths[list(rows)].to(self._model.device)
         ends = torch.tensor([len(tail) - 1 for tail in tails], device=ids.device)  # a table of positions may end there
         positions = lengths[:, None] + torch.arange(ids.shape[1], device=ids.device).minimum(ends[:, None])
         seen = None
         if state.seen is not None:
             seen = torch.cat([state.seen[torch.tensor(rows, device=ids.device)], torch.ones_like(ids)], dim=1)
-        elif own is not None:  # what is behind an answer no token of it sees, but GPT-2 asks for a mask
+        elif not own.all():  # what is behind an answer no token of it sees, but GPT-2 asks for a mask
             seen = ids.new_ones(len(ids), state.width + ids.shape[1])
         given = {"attention_mask": seen, "past_key_values": _selected(state.cache, rows), "use_cache": True}
         return self._model(input_ids=ids, **given, **self._place(positions, len(ids))).logits
@@ -92,8 +90,7 @@ class EncoderDecoderReader:
 
     def read(self, stems: Sequence[Tokens], keep: int, cached: bool, before: State | None = None) -> State:
         """As of a decoder; keep is 1, and nothing is before."""
-        ids, seen = _padded(stems)
-        ids, seen = ids.to(self._model.device), (torch.ones_like(ids) if seen is None else seen).to(self._model.device)
+        ids, seen = (each.to(self._model.device) for each in padded(stems))
         encoded = self._model.get_encoder()(input_ids=ids, attention_mask=seen).last_hidden_state
         start = torch.full_like(ids[:, :1], self._model.config.decoder_start_token_id)
         found = self._decoded(encoded, seen, start, use_cache=cached)
@@ -102,7 +99,7 @@ class EncoderDecoderReader:
 
     def go_on(self, state: State, rows: Sequence[int], tails: Sequence[Tokens]) -> torch.Tensor:
         """As of a decoder."""
-        ids = _padded(tails)[0].to(self._model.device)
+        ids = padded(tails)[0].to(self._model.device)
         chosen = torch.tensor(rows, device=ids.device)
         past = _selected(state.cache, rows)
         return self._decoded(
@@ -115,21 +112,6 @@ class EncoderDecoderReader:
 
 
 Reader = DecoderReader | EncoderDecoderReader
-
-
-def _padded(rows: Sequence[Tokens], left: bool = False) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """(int64, int64 or None), each (rows, most tokens): rows with zeros before or behind them, and where they are; None
-    where there is no padding."""
-    width = max(map(len, rows))
-    if all(len(row) == width for row in rows):
-        return torch.tensor(rows), None
-    lines, seen = [], []
-    for row in rows:
-        padding = [0] * (width - len(row))
-        lines.append([*padding, *row] if left else [*row, *padding])
-        here = [1] * len(row)
-        seen.append(padding + here if left else here + padding)
-    return torch.tensor(lines), torch.tensor(seen)
 
 
 def _cache(found: Any) -> Any:

@@ -21,6 +21,7 @@ from knowcost.score.engines import decoding
 from knowcost.score.engines.decoding import Said
 from knowcost.score.engines.drawn import Drawing, Name
 from knowcost.score.engines.lm_eval_model import greedy
+from knowcost.score.engines.passes import padded, placed
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 from knowcost.score.rows import ENDED, LENGTH, WINDOW
@@ -57,17 +58,14 @@ class Writer:
         self.new_tokens, self._plan = new_tokens, plan
         self._decoder = not self.model.config.is_encoder_decoder
         virtual = respondent.virtual_tokens > 0
-        self._one_length = plan.one_length or (self._decoder and (virtual or not decoding.placed(self.model)))
+        self._one_length = plan.one_length or (self._decoder and (virtual or not placed(self.model)))
         self._suits = plan.shares and not virtual and decoding.suits(self.model)
 
     @property
     def plan(self) -> str:
         """How prompts are put together, in words for the metadata."""
         who = "own loop" if self._suits else "transformers"
-        length = ", prompts of one length" if self._one_length else ""
-        if self._plan.prompts:
-            return f"{who}, batch size {self._plan.prompts}{length}"
-        return f"{who}, batches of at most {self._plan.generated_tokens} tokens{length}"
+        return f"{who}, {self._plan.words(self._plan.generated_tokens, self._one_length)}"
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """An answer to each request, in their order."""
@@ -132,12 +130,13 @@ class Writer:
 
     def _fitting(self, tokens: int) -> int:
         """How many texts of at most so many tokens, with those to come, make a batch."""
-        return self._plan.prompts or self._plan.generated_tokens // tokens
+        return self._plan.fitting(self._plan.generated_tokens, tokens)
 
     @torch.inference_mode()
     def _generate(self, prompts: Sequence[list[int]], new: int, drawing: LogitsProcessorList) -> list[list[int]]:
         """The tokens that follow each of a batch of prompts, with what follows an end before others have theirs."""
-        ids, present = self._padded(prompts)
+        device = next(self.model.parameters()).device
+        ids, present = (each.to(device) for each in padded(prompts, self._decoder, self._padding))
         made = self.model.generate(
             input_ids=ids,
             attention_mask=present,
@@ -153,18 +152,6 @@ class Writer:
     @property
     def _padding(self) -> int:
         return self.tokenizer.pad_token_id or 0
-
-    def _padded(self, prompts: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """(int64, int64), each (batch, tokens): the prompts, and where they are."""
-        device = next(self.model.parameters()).device
-        width = max(map(len, prompts))
-        lines, seen = [], []
-        for tokens in prompts:
-            rest = width - len(tokens)
-            before, after = (rest, 0) if self._decoder else (0, rest)
-            lines.append([self._padding] * before + tokens + [self._padding] * after)
-            seen.append([0] * before + [1] * len(tokens) + [0] * after)
-        return torch.tensor(lines, device=device), torch.tensor(seen, device=device)
 
     @property
     def _ends(self) -> list[int]:

@@ -7,8 +7,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from knowcost.score.engines.decoding import How
-from knowcost.score.engines.lm_eval_decoding import Until, generated
 from knowcost.score.engines.lm_eval_model import greedy
+from knowcost.score.engines.lm_eval_writing import Until, generated
 
 ASKED = ["capital of Italy", "is Oslo a city in Norway", "Bonn", "is the capital of Norway in Italy"]
 NEW = 12

@@ -4,10 +4,13 @@ sentence in the index; the same tables give the same bytes.
 Most are about one family (costs.py); those that the paper has too carry its numbers (papers/cost_of_compression).
 """
 
+import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib
 import pandas as pd
@@ -37,18 +40,45 @@ from knowcost.draw.style import STYLE, save
 
 log = logging.getLogger(__name__)
 
+Part: TypeAlias = Callable[[], Iterable[Drawn]]  # makes some of a run's figures
+Entries: TypeAlias = list[dict[str, Any]]
+
 
 def draw(
-    tables_dir: str | Path, out_dir: str | Path, margin: float, formats: Sequence[str] = ("svg", "png")
-) -> list[dict[str, Any]]:
+    tables_dir: str | Path,
+    out_dir: str | Path,
+    margin: float,
+    formats: Sequence[str] = ("svg", "png"),
+    processes: int = 1,
+) -> Entries:
     """Draw every figure the tables have data for; write them and an index (INDEX) into `out_dir`,
-    and seal it. margin: the study's, in points.
+    and seal it. margin: the study's, in points. processes: how many draw, each some of the parts of a run.
 
     Returns the index, a list of Drawn.entry.
     """
     made = []
+    for entries in _each(functools.partial(_drawn, out_dir, formats), parts(read(tables_dir), margin), processes):
+        made += entries
+        log.info("drew %s", ", ".join(entry["name"] for entry in entries if entry["picture"]))
+    write_json(Path(out_dir) / INDEX, made)
+    finish(out_dir, {str(tables_dir): seal.check_folder(tables_dir)})
+    return made
+
+
+def _each(drawn: Callable[[Part], Entries], of_run: Sequence[Part], processes: int) -> Iterator[Entries]:
+    if processes == 1:
+        yield from map(drawn, of_run)
+        return
+    # Processes that start afresh: one that is forked from a process with threads may wait for ever.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(drawn, of_run)
+
+
+def _drawn(out_dir: str | Path, formats: Sequence[str], part: Part) -> Entries:
+    """The figures of a part, drawn; their entries."""
+    made = []
     with matplotlib.rc_context(STYLE):
-        for drawn in figures(read(tables_dir), margin):
+        for drawn in part():
             made.append(drawn.entry)
             if drawn.figure is None:
                 continue
@@ -56,22 +86,35 @@ def draw(
             drawn.figure.set_layout_engine("none")  # laid out once is enough for all formats
             for suffix in formats:
                 save(drawn.figure, Path(out_dir) / f"{drawn.name}.{suffix}", suffix)
-            log.info("drew %s", drawn.name)
-    write_json(Path(out_dir) / INDEX, made)
-    finish(out_dir, {str(tables_dir): seal.check_folder(tables_dir)})
     return made
 
 
+def parts(data: Mapping[str, pd.DataFrame], margin: float) -> list[Part]:
+    """What makes the figures of a run, in their order, each a part of them; data: {name: frame} of tables.read; margin:
+    the study's, in points."""
+    families, written_by = (data[name]["family"].unique() for name in ("scores", "written"))
+    return [
+        functools.partial(_of_all, data),
+        *(functools.partial(_of_family, data, family, margin) for family in families),
+        *(functools.partial(_of_written, data, family) for family in written_by),
+    ]
+
+
 def figures(data: Mapping[str, pd.DataFrame], margin: float) -> Iterator[Drawn]:
-    """Every figure of a run; data: {name: frame} of tables.read; margin: the study's, in points."""
+    """Every figure of a run, as `parts` make them."""
+    for part in parts(data, margin):
+        yield from part()
+
+
+def _of_all(data: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
     yield from front.figures(data["front"])
     yield from findings.verdicts(data["claims"])
     yield from findings.one_scale(data["scores"])
-    for family in data["scores"]["family"].unique():
-        yield from _of_family(data, family, margin)
-    for family in data["written"]["family"].unique():
-        yield from written.figures(data, family)
-        yield from judged.figures(data, family)
+
+
+def _of_written(data: Mapping[str, pd.DataFrame], family: str) -> Iterator[Drawn]:
+    yield from written.figures(data, family)
+    yield from judged.figures(data, family)
 
 
 def _of_family(data: Mapping[str, pd.DataFrame], family: str, margin: float) -> Iterator[Drawn]:

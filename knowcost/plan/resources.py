@@ -49,7 +49,7 @@ def needs(work: Work, attempt: int = 1, threads: int | None = None) -> dict[str,
     """{"mem_mb", "runtime" (minutes), "threads", "gpu" (how many), "predicted_s" (seconds that it takes)} of one job.
 
     attempt: from 1. threads: how many it gets; None: as many as it asks for. A job that computes without a GPU asks for
-    one for each 5e8 parameters, at most 8; with one for two. GPUs as in `gpus_for`.
+    one for each 5e8 parameters, at most 8; with one for two. Figures are drawn by two processes. GPUs as in `gpus_for`.
     """
     gpus, most = _gpus_and_threads(work)
     takes = predicted(work, Machine(gpus, threads or most, "float32" if work.dynamic else work.dtype))
@@ -64,6 +64,8 @@ def needs(work: Work, attempt: int = 1, threads: int | None = None) -> dict[str,
 
 
 def _gpus_and_threads(work: Work) -> tuple[int, int]:
+    if work.stage == "figures":
+        return 0, 2
     if work.size is None or work.stage not in ON_A_GPU or (work.stage == "compress" and not work.calibrated):
         return 0, 1
     if work.gpu_memory_gb:

@@ -77,6 +77,7 @@ rule figures:
         paths.log("aggregate", "figures"),
     benchmark:
         paths.timing("aggregate", "figures")
+    threads: threads_of("figures")
     resources:
         **asks("figures"),
     params:

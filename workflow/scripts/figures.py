@@ -4,8 +4,10 @@ from pathlib import Path
 
 from knowcost.common import log
 
-log.setup(snakemake.log[0], resources=snakemake.resources)
+if __name__ == "__main__":  # the processes that draw read this file, too
+    log.setup(snakemake.log[0], threads=snakemake.threads, resources=snakemake.resources)
 
-from knowcost.draw import job as draw
+    from knowcost.draw import job as draw
 
-draw.draw(Path(snakemake.input.tables).parent, snakemake.output[0], snakemake.params.margin)
+    tables = Path(snakemake.input.tables).parent
+    draw.draw(tables, snakemake.output[0], snakemake.params.margin, processes=snakemake.threads)

@@ -10,7 +10,7 @@ from knowcost.draw.drawn import Drawn
 
 def test_a_sentence_is_in_the_index_and_has_no_file(tmp_path, monkeypatch):
     made = [Drawn("one", "One", "What it shows.", Figure()), Drawn("none", "None", "Nothing was lost.", None)]
-    monkeypatch.setattr(job, "figures", lambda data, margin: iter(made))
+    monkeypatch.setattr(job, "parts", lambda data, margin: [lambda: iter(made)])
     monkeypatch.setattr(job, "read", lambda folder: {})
     tables.finish(tmp_path / "tables", {})
     entries = job.draw(tmp_path / "tables", tmp_path / "figures", 1, ("svg",))

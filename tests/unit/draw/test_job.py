@@ -91,6 +91,16 @@ def test_files_are_the_same_twice_and_need_nothing_from_outside(folder, drawn, t
     assert (tmp_path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_several_processes_draw_what_one_does(folder, drawn, tmp_path):
+    beside = tmp_path / "beside"
+    assert draw.draw(folder / "tables", beside, 1, ("svg",), processes=2) == drawn
+    one, two = (
+        {path.name: path.read_bytes() for path in place.iterdir() if path.suffix in (".svg", ".json")}
+        for place in (folder / "figures", beside)
+    )
+    assert one == two and len(one) > 10
+
+
 def test_without_variants_there_are_no_figures(folder, tmp_path):
     assert draw.draw(only(folder, tmp_path, ["dense"]), tmp_path / "figures", 1) == []
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {draw.INDEX, "made_from.json", "SHA256SUMS"}

@@ -130,6 +130,7 @@ def test_no_gpu_is_asked_for(study):
     for stage in ("score", "compress", "thresholds", "calibrate", "bring", *without_model):
         job = Job(stage) if stage in without_model else Job(stage, "m", ("dense",))
         assert resources.of_job(study, job).keys() == {"mem_mb", "runtime", "threads", "predicted_s"}
+        assert resources.of_job(study, job)["threads"] == {"figures": 2, "score": 8}.get(stage, 1)
         if stage != "compress":  # whose device is another
             assert resources.names(study, stage) == {"mem_mb", "runtime", "predicted_s"}
 

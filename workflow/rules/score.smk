@@ -29,6 +29,9 @@ def weights_beside(batch):
     return [] if whole else paths.model_source(batch.row)
 
 
+# One job judges all texts, and needs no core while it waits for replies: the sooner they are written, the better.
+JUDGED_MODELS = {model for model, _, _ in JUDGED}
+
 for batch in BATCHES:
 
     rule:
@@ -44,6 +47,7 @@ for batch in BATCHES:
             paths.log("score", batch.name),
         benchmark:
             paths.timing("score", batch.name)
+        priority: int(batch.model in JUDGED_MODELS)
         threads: threads_of("score", batch)
         resources:
             **asks("score", batch),

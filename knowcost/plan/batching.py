@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knowcost.benchmarks.formats import kind_of
@@ -49,21 +49,22 @@ class Batch:
 
 
 def batches(study: Study) -> list[Batch]:
-    """The scoring jobs, each with at most score.variants_per_job variants of one model.
+    """The scoring jobs, each with at most score.variants_per_job variants of one model; of an encoder's that differ in
+    the final layer alone, and so share one pass of the rest, all count as one.
 
     Snakemake runs a job again when its name or its variants are others, so neither may depend on what else stands in
     the lists of the configuration, or in which order. Variants in int8, which need more memory, and recovered ones,
     which need what they stand on, are parted from the others; what is too many for one job is halved by the first bit
     of the variants' hashes, each half by the second, and so on. A variant that is added changes the batch that it falls
     into, or splits it, and no other one. The price: jobs are about two thirds full. Hashes begin with that of what lies
-    beneath the final layer, so variants that differ in that layer alone, the dense model among them, are in one job as
-    long as they fit, and follow each other there: what reads them can share a pass of the rest. A version that was
+    beneath the final layer, so variants that differ in that layer alone, the dense model among them, are in one job (of
+    other models than encoders as long as they fit), and follow each other there. A version that was
     compressed elsewhere has a job to itself: its size is another, it computes in what its own row says, and a package
     that it takes may be missing.
     """
     size = study.config["score"]["variants_per_job"]
     made = design.variants_by_family(study)
-    parted = {family: _parted(slugs, size) for family, slugs in made.items()}
+    parted = {family: _parted(slugs, size, family) for family, slugs in made.items()}
     asked = {family: tuple(sorted(design.benchmarks(study, family))) for family in made}
     ours = [
         Batch(model, part, slugs, asked[row["family"]])
@@ -76,7 +77,7 @@ def batches(study: Study) -> list[Batch]:
     ]
 
 
-def _parted(slugs: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
+def _parted(slugs: Sequence[str], size: int, family: str) -> dict[str, tuple[str, ...]]:
     """{Batch.part: its variants}."""
     parts: dict[str, list[str]] = {}
     for slug in slugs:
@@ -84,8 +85,15 @@ def _parted(slugs: Sequence[str], size: int) -> dict[str, tuple[str, ...]]:
     return {
         f"{kind}-{bits}" if bits else kind: tuple(sorted(few, key=lambda slug: (_beneath(slug), slug)))
         for kind, found in parts.items()
-        for bits, few in _halved(found, size)
+        for bits, few in _halved(found, size, functools.partial(pass_of, family))
     }
+
+
+def pass_of(family: str, slug: str) -> str:
+    """The slug of the variant whose pass over what is asked is a variant's too, if both are in one job: of an encoder's
+    the one without steps on the final layer (knowcost/score/states.py), else its own."""
+    shares = family == "encoder" and _part(slug) == "float"
+    return _beneath(slug) if shares else slug
 
 
 def _part(slug: str) -> str:
@@ -94,14 +102,17 @@ def _part(slug: str) -> str:
     return "int8" if registry.is_dynamic(slug) else "float"
 
 
-def _halved(slugs: Sequence[str], size: int, bits: str = "") -> Iterator[tuple[str, Sequence[str]]]:
-    """(first bits that their hashes share, slugs) of groups of at most `size`; no empty ones."""
-    if len(slugs) <= size:
+def _halved(
+    slugs: Sequence[str], size: int, counted: Callable[[str], str], bits: str = ""
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """(first bits that their hashes share, slugs) of groups of at most `size`, those that are `counted` as the same
+    being one; no empty ones."""
+    if len({counted(slug) for slug in slugs}) <= size:
         if slugs:
             yield bits, slugs
         return
     for bit in "01":
-        yield from _halved([slug for slug in slugs if _bits(slug)[len(bits)] == bit], size, bits + bit)
+        yield from _halved([slug for slug in slugs if _bits(slug)[len(bits)] == bit], size, counted, bits + bit)
 
 
 @functools.cache  # every halving asks for one of them

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from knowcost.benchmarks.formats import kind_of
 from knowcost.benchmarks.kinds import ACCURACY, KINDS, WRITING
+from knowcost.plan.batching import pass_of
 from knowcost.plan.config import Row, Study
 from knowcost.plan.design import Cell
 from knowcost.score.plan import asked_twice
@@ -72,16 +73,20 @@ NOTHING = Read()
 
 
 def read(study: Study, asked: Mapping[Cell, int]) -> Read:
-    """What is read where so many facts are asked of each cell. Of an encoder-decoder a token passes either half."""
-    tokens, prompts = 0.0, 0
+    """What one job reads where so many facts are asked of each cell. Of an encoder-decoder a token passes either half;
+    variants that share a pass read once."""
+    tokens: dict[tuple[str, str], float] = {}
+    prompts = 0
     cells = {cell: facts for cell, facts in asked.items() if facts}
     for cell, facts in cells.items():
         family = study.models[cell.model]["family"]
         fact = _fact(study.benchmarks[cell.benchmark], family)
         times = facts * (1 + (asked_twice(cell.variant) and _is_repeated(study.benchmarks[cell.benchmark])))
-        tokens += times * (fact.encoder_decoder / 2 if family == "encoder_decoder" else fact.decoder)
+        place = (cell.benchmark, pass_of(family, cell.variant))
+        once = times * (fact.encoder_decoder / 2 if family == "encoder_decoder" else fact.decoder)
+        tokens[place] = max(once, tokens.get(place, 0))
         prompts += times * fact.prompts
-    return Read(tokens, prompts, len(cells), len({cell.variant for cell in cells}))
+    return Read(sum(tokens.values()), prompts, len(cells), len({cell.variant for cell in cells}))
 
 
 def _fact(row: Row, family: str) -> Fact:

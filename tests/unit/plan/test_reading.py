@@ -40,6 +40,19 @@ def test_tokens_and_prompts_by_hand(asked, tokens, prompts):
     assert found == Read(tokens, prompts, len(asked), 1)
 
 
+def test_an_encoder_s_variants_of_the_final_layer_read_once_and_others_each():
+    """17 tokens a sentence; the dense model is asked twice."""
+    final = ("magnitude-20@final", "magnitude_structured-40@final")
+    asked = {Cell("e", variant, "lama_trex"): 100 for variant in (DENSE, PRUNED, *final)}
+    assert reading.read(Study(), asked) == Read((2 * 100 + 100) * 17, 0, 4, 4)
+    asked |= {Cell("e", DENSE, "lama_trex"): 30, Cell("e", final[0], "lama_trex_ranked"): 10}
+    assert reading.read(Study(), asked) == Read((100 + 100 + 10) * 17, 0, 5, 4)
+    apart = {Cell(model, final[0] + more, "lama_trex"): 100 for model, more in (("e", ""), ("e", "+int8@final"))}
+    assert reading.read(Study(), apart).tokens == 2 * 100 * 17
+    others = {Cell("d", variant, "boolq"): 30 for variant in final}
+    assert reading.read(Study(), others).tokens == 2 * 30 * 145
+
+
 def test_cells_of_which_everything_is_kept_count_for_nothing():
     asked = {Cell("d", DENSE, "boolq"): 0, Cell("d", PRUNED, "boolq"): 0, Cell("d", PRUNED, "sciq"): 1}
     assert reading.read(Study(), asked) == Read(288, 4, 1, 1)

@@ -71,9 +71,11 @@ def copied(folder, out, levels):
 
 
 def ours(folder, out, levels, mode):
+    from knowcost.common import heap
     from knowcost.compress.archive import make as archive
     from knowcost.compress.archive.storage import Keep
 
+    heap.keep_freed()  # as every job does
     archive.make_thresholds(folder, [("paper", "overall", levels)], out / "thresholds.json")
     inputs = archive.Inputs(folder, out / "thresholds.json")
     for level in levels:

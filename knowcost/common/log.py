@@ -1,4 +1,4 @@
-"""How a job begins (its log, its threads, and no network unless it fetches), and the line that says how far it is."""
+"""How a job begins (log, threads, memory, and no network unless it fetches), and the line that says how far it is."""
 
 import errno
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from knowcost.common import addresses, files, paths
+from knowcost.common import addresses, files, heap, paths
 from knowcost.common.display import visible
 from knowcost.common.errors import InputError
 
@@ -28,7 +28,8 @@ OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE")  # tr
 def setup(
     path: str | Path, threads: int | None = None, online: bool = False, resources: Mapping[str, Any] | None = None
 ) -> None:
-    """Send this process's logging, warnings and uncaught errors to `path`, and progress lines to stderr too.
+    """Send this process's logging, warnings and uncaught errors to `path`, and progress lines to stderr too; keep what
+    memory it frees (heap.py).
 
     threads: how many the numerical libraries may use. online: whether the job may ask the hub for anything; only those
     that fetch may, since a cluster's compute nodes often have no network, and a job that waits for one holds a GPU.
@@ -36,6 +37,7 @@ def setup(
     is kept beside the log, for the report's table of times. An InputError is shown as its message alone: the
     traceback would point into the program, and the mistake is in the input.
     """
+    heap.keep_freed()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if resources is not None:
         files.write_json(paths.requested_beside(path), {name: resources.get(name) for name in REQUESTED})

@@ -8,6 +8,7 @@ rows, is in lm_eval_tasks.py and lm_eval_questions.py. No network, no cache on d
 import functools
 import logging
 from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 
 import lm_eval
@@ -17,6 +18,7 @@ from knowcost.common import seal
 from knowcost.common.errors import InputError
 from knowcost.models.tokenizers import check_asked
 from knowcost.score.engines import Told, lm_eval_tasks
+from knowcost.score.engines.lm_eval_asker import Asker
 from knowcost.score.engines.lm_eval_likelihoods import LikelihoodAsker
 from knowcost.score.engines.lm_eval_model import as_it_is
 from knowcost.score.engines.lm_eval_questions import Questions
@@ -72,20 +74,27 @@ def ask(respondent: Respondent, benchmark_file: str | Path, part: slice, plan: P
     samples = {number: sample for number, sample in samples.items() if number not in asker.dropped}
     rows, not_finite = lm_eval_tasks.rows(kind, [facts[place] for place in documents], list(samples.values()))
     rows = [row | {"chosen": asker.contexts.chosen.get(number)} for row, number in zip(rows, samples, strict=True)]
-    found: Places = {name: [places[number] for number in each] for name, each in asker.counted.items()}
+    found = _found(asker, numbers, places)
     found["rows"] = [places[number] for number in samples]
     found["not_finite"] = [documents[number] for number in not_finite]
-    found["dropped"] = placed((places[number], why) for number, why in asker.dropped.items())
-    found["dropped"]["no_completion"] = sorted(set(numbers) - set(places))
-    for reason, lost in found["dropped"].items():
-        if lost:
-            log.warning("%d of %d facts dropped: %s", len(lost), len(numbers), reason)
     about = {
         "harness": f"lm_eval {lm_eval.__version__}",
         "task_version": task.VERSION,
         "prompts_sha256": questions.digest,
     }
     return pa.Table.from_pylist(rows, schema=FACTS), Told(found, len(facts), asker.plan, about)
+
+
+def _found(asker: Asker, numbers: range, places: Sequence[int]) -> Places:
+    """What an asker counted, and what was dropped and why, which is logged. numbers: the places of a part's facts;
+    places: of those that were asked."""
+    found: Places = {name: [places[number] for number in each] for name, each in asker.counted.items()}
+    found["dropped"] = placed((places[number], why) for number, why in asker.dropped.items())
+    found["dropped"]["no_completion"] = sorted(set(numbers) - set(places))
+    for reason, lost in found["dropped"].items():
+        if lost:
+            log.warning("%d of %d facts dropped: %s", len(lost), len(numbers), reason)
+    return found
 
 
 @functools.lru_cache(maxsize=16)

@@ -4,7 +4,7 @@
 
 A line of JSON for each benchmark. CPU seconds are the process's, of what follows on a loaded model: the harness's
 requests, tokens, the model, and rows. The task, which says what is asked, is the same object for both, and so are its
-two habits that lm_eval_tasks.py switches off.
+three habits that lm_eval_tasks.py switches off.
 """
 
 import copy
@@ -57,12 +57,12 @@ def by_hflm(who, file, questions, batch_size):
     """The first questions by plain HFLM, its answers made rows as ours are."""
     kind, task, facts = lm_eval_tasks.task(str(file), seal.check(file))
     asked = lm_eval_tasks.askable(kind, facts)
-    places = [number for number, place in enumerate(asked) if place < questions]
+    first = sum(place < questions for place in asked)  # documents: for `samples` the harness would read the whole file
 
     def ask():
         model = HFLM(pretrained=who.model, tokenizer=who.tokenizer, batch_size=batch_size)
         tasks = {"tasks": {kind: task}}
-        found = lm_eval.evaluate(model, tasks, samples={kind: places}, bootstrap_iters=0, log_samples=True)
+        found = lm_eval.evaluate(model, tasks, limit=first, bootstrap_iters=0, log_samples=True)
         rows, _ = lm_eval_tasks.rows(kind, [facts[place] for place in asked], found["samples"][kind])
         return pa.Table.from_pylist(rows, schema=FACTS)
 

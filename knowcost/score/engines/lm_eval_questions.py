@@ -30,9 +30,11 @@ class Questions:
         self.instances: list[Instance] = []
         self._docs: list[Any] = []
         if documents:  # of none the harness would make all
-            task.build_all_requests(samples=documents)
+            # The first ones are asked for by their number: for `samples` the harness reads the whole benchmark.
+            task.build_all_requests(**({"samples": documents} if documents.start else {"limit": len(documents)}))
             self.instances = task.instances
-            self._docs = [doc for _, doc in task.doc_iterator(samples=documents)]
+            docs = {instance.doc_id: instance.doc for instance in self.instances}
+            self._docs = [docs[number] for number in range(len(documents))]
         self._made: WeakKeyDictionary[PreTrainedTokenizerBase, dict[Any, Any]] = WeakKeyDictionary()
 
     def once(self, tokenizer: PreTrainedTokenizerBase, key: Any, make: Callable[[], _Made]) -> _Made:

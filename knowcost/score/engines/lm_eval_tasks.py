@@ -31,7 +31,7 @@ from knowcost.common.errors import InputError
 from knowcost.score import task_files
 
 # Two habits of the harness that change no result: it compiles a task's template anew for every question (two thirds of
-# the time of a small model's PIQA), and it draws a progress bar that cannot be turned off.
+# the time of a small model's PIQA), and it draws a progress bar that cannot be turned off. A third: _process_once.
 lm_eval.utils.env.from_string = functools.lru_cache(lm_eval.utils.env.from_string)
 lm_eval.api.task.tqdm = functools.partial(tqdm, disable=True)
 
@@ -81,7 +81,16 @@ def task(path: str, digest: str) -> tuple[str, ConfigurableTask, list[Row]]:
     with tempfile.TemporaryDirectory() as folder, quiet():
         Path(folder, f"{kind}.yaml").write_text(string.Template(template).substitute(quoted), encoding="utf-8")
         manager = TaskManager(include_path=folder, include_defaults=False)
-        return kind, manager.load([kind])["tasks"][kind], table.to_pylist()
+        found = manager.load([kind])["tasks"][kind]
+        _process_once(found)
+        return kind, found, table.to_pylist()
+
+
+def _process_once(task: ConfigurableTask) -> None:
+    """Have a task's documents processed here, as HellaSwag's are, and not whenever the harness goes through any."""
+    if task.config.process_docs is not None:
+        task.dataset[task.config.validation_split] = task.validation_docs()
+        task.config.process_docs = None
 
 
 @functools.lru_cache(maxsize=16)

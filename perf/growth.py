@@ -24,7 +24,7 @@ from made_up import prepare_questions, save_model
 from pruning import make_model
 from rows import Row, exponent, say, table
 
-from knowcost.common import files
+from knowcost.common import files, heap
 from knowcost.compress.archive import make as archive
 from knowcost.models.load import load
 from knowcost.score.respondent import Respondent
@@ -156,6 +156,7 @@ def main():
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    heap.keep_freed()  # as every job does
     with tempfile.TemporaryDirectory() as folder:
         growth = Growth(Path(folder), 4 if options.short else options.questions, 1 if options.short else 3)
         growth.asking()

@@ -128,11 +128,14 @@ def compare(name, work, out, times):
 
 
 def main():
+    from knowcost.common import heap
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--questions", type=int, default=1000)
     parser.add_argument("--work", type=Path)
     arguments = parser.parse_args()
+    heap.keep_freed()  # as every job does
     with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
         work = Path(folder).resolve()
         compare("pruning 7B's shapes, one layer", prepare_compressing(work), work / "archives", arguments.times)

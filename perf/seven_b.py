@@ -126,6 +126,9 @@ def measure(way, *arguments):
 
 
 def run_way(way, model, out, *more):
+    from knowcost.common import heap
+
+    heap.keep_freed()  # as every job does
     start = time.perf_counter()
     Path(out).mkdir(exist_ok=True)
     WAYS[way](Path(model), Path(out), *more)

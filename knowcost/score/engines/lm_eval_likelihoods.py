@@ -28,7 +28,7 @@ from knowcost.score.engines.lm_eval_asker import NO_TOKENS, Asker
 from knowcost.score.engines.lm_eval_model import without_cache
 from knowcost.score.engines.lm_eval_questions import Questions
 from knowcost.score.engines.reader import DecoderReader, EncoderDecoderReader
-from knowcost.score.engines.shared import PASS, Answer, Batch, Shared
+from knowcost.score.engines.shared import PASS, Answer, Batch, Shared, goes_on
 from knowcost.score.plan import Plan
 from knowcost.score.respondent import Respondent
 
@@ -36,8 +36,7 @@ log = logging.getLogger(__name__)
 
 UNASKED = (0.0, False)  # in the place of what the harness expects for a fact that is dropped
 
-# How a batch is read: whether behind a beginning, and whether answers go on from its stems. Those of one token do not,
-# so that a cache has no part in them.
+# How a batch is read: whether behind a beginning, and whether answers go on from what a cache holds of its stems.
 _Way = tuple[bool, bool]
 
 
@@ -156,7 +155,7 @@ class LikelihoodAsker(Asker):
         while batch := self._next(batches):
             stems, some, begun = batch
             longer = [stem for stem in stems if any(stem.tails)]
-            way = begun, bool(longer)
+            way = begun, goes_on(reader, stems)
             if way not in asked.compared and self._compare(asked, longer or stems, some):
                 asked.compared.add(way)
             found |= some

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from knowcost.score.engines.reader import Reader, State
+from knowcost.score.engines.reader import EncoderDecoderReader, Reader, State
 from knowcost.score.engines.sharing import Branch, Stem, Tokens
 
 Answer = tuple[float, bool]  # log-likelihood, whether it is what the model itself goes on with
@@ -22,6 +22,13 @@ PASS = {"cpu": 32, "cuda": 1024}
 CACHED = 8  # times the tokens of a batch: what the caches of tails that are read together may hold
 
 _Item = TypeVar("_Item")
+
+
+def goes_on(reader: Reader, stems: Sequence[Stem]) -> bool:
+    """Whether the answers of stems that are read together are read from what a cache holds of these. Not if they are
+    tokens that the stems predict, nor if an encoder-decoder has one answer of each to read."""
+    alone = isinstance(reader, EncoderDecoderReader) and all(len(stem.tails) == 1 for stem in stems)
+    return not alone and any(any(stem.tails) for stem in stems)
 
 
 class Shared:
@@ -77,6 +84,8 @@ class Shared:
     @torch.inference_mode()
     def _read(self, stems: Sequence[Stem], start: int, before: State | None) -> dict[int, Answer]:
         """Answers to the requests of stems, whose tokens before `start` the model has read."""
+        if isinstance(self._reader, EncoderDecoderReader) and not goes_on(self._reader, stems):
+            return self._read_through(self._reader, stems)
         tails = [(row, tail, numbers) for row, stem in enumerate(stems) for tail, numbers in stem.tails.items()]
         keep = max(stem.keep for stem in stems)
         state = self._reader.read([s.tokens[start:] for s in stems], keep, any(tail for _, tail, _ in tails), before)
@@ -91,6 +100,18 @@ class Shared:
         for part in self._together(wanted, lambda each: len(each[1]), fitting):
             logits = self._reader.go_on(state, [row for row, _, _ in part], [tail for _, tail, _ in part])
             found.take(logits, self._from_tails(part))
+        return found.answers()
+
+    def _read_through(self, reader: EncoderDecoderReader, stems: Sequence[Stem]) -> dict[int, Answer]:
+        """Answers to the requests of stems with a tail each, without a cache."""
+        tails = [(row, tail, numbers) for row, stem in enumerate(stems) for tail, numbers in stem.tails.items()]
+        logits = reader.read_through([stem.tokens for stem in stems], [tail for _, tail, _ in tails])
+        answered = [(number, row) for row, _, numbers in tails for number in numbers]
+        found = _Found(self._answers)
+        found.take(
+            logits,
+            ((number, row, at, token) for number, row in answered for at, token in enumerate(self._answers[number])),
+        )
         return found.answers()
 
     def _from_stems(self, tails: Sequence["_Tail"], keep: int) -> Iterator["_Place"]:

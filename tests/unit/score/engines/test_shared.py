@@ -91,6 +91,30 @@ def test_every_architecture_gives_what_its_rows_give(kind):
     assert found[8][1] and not found[9][1]
 
 
+@pytest.mark.parametrize("kind", [kind for kind in ASKED if tiny.model(kind).config.is_encoder_decoder])
+def test_an_encoder_decoder_reads_contexts_with_one_answer_each_in_one_pass_of_its_decoder(kind, monkeypatch):
+    model = tiny.model(kind)
+    asked = {number: pair for number, pair in requests()[0].items() if number % 5 == 3}
+    asked[3] = asked[3][0], likeliest(model, asked[3][0])
+    asked[100] = asked[3][0], [*asked[3][1][:-1], 7]  # the same tail
+    stems = sharing.of_encoder_decoder(asked, WINDOW)
+    assert {len(stem.tails) for stem in stems} == {1} and len(stems) == len(asked) - 1
+    reader, passes = EncoderDecoderReader(model), []
+    decoded = reader._decoded
+    monkeypatch.setattr(reader, "_decoded", lambda *args, **given: passes.append(given) or decoded(*args, **given))
+    answers = {number: answer for number, (_, answer) in asked.items()}
+    found, batches = {}, 0
+    for _, some, _ in Shared(reader, answers, lambda length: max(1, 300 // length), 32).ask(
+        sharing.Branch(stems=stems)
+    ):
+        found, batches = found | some, batches + 1
+    assert passes == [{"use_cache": False}] * batches
+    for number, (context, answer) in asked.items():
+        logprob, greedy = row_by_row(model, context, answer)
+        assert found[number][0] == pytest.approx(logprob, abs=1e-4) and found[number][1] == greedy
+    assert found[3][1] and not found[100][1]
+
+
 WORDY = [
     {"question": "is the big city Rome in Italy or in the capital of Norway not in France ? " * n, "answer": "Rome",
      "candidates": ["Oslo", "Rome", "the city Bonn", "Paris in France"]}

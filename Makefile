@@ -47,7 +47,7 @@ faults: $(READY)
 slurm: $(READY)
 	$(BIN)/python -m pytest tests/slurm -m ""
 
-# Ten minutes on two cores; docs/performance.md has the long forms.
+# Seven minutes on two cores; docs/performance.md has the long forms.
 bench: $(READY)
 	$(BIN)/python perf/bench.py
 

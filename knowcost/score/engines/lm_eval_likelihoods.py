@@ -156,7 +156,8 @@ class LikelihoodAsker(Asker):
             stems, some, begun = batch
             longer = [stem for stem in stems if any(stem.tails)]
             way = begun, goes_on(reader, stems)
-            if way not in asked.compared and self._compare(asked, longer or stems, some):
+            as_rows = not (causal or way[1])  # an encoder-decoder without a cache does what it does row by row
+            if not as_rows and way not in asked.compared and self._compare(asked, longer or stems, some):
                 asked.compared.add(way)
             found |= some
             self._progress.say("asked %d of %d prompts", len(found), len(asked.pairs))

@@ -81,27 +81,26 @@ class DecoderReader:
 
 
 class EncoderDecoderReader:
-    """Reads with an encoder-decoder: stems by its encoder, and the token that its decoder starts with."""
+    """Reads with an encoder-decoder: stems by its encoder, and the token that its decoder starts with (start)."""
 
     one_length = False
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._model = model
+        self._model, self.start = model, model.config.decoder_start_token_id
 
     def read(self, stems: Sequence[Tokens], keep: int, cached: bool, before: State | None = None) -> State:
         """As of a decoder; keep is 1, and nothing is before."""
         encoded, seen = self._encoded(stems)
-        start = seen.new_full((len(seen), 1), self._model.config.decoder_start_token_id)
+        start = seen.new_full((len(seen), 1), self.start)
         found = self._decoded(encoded, seen, start, use_cache=cached)
         cache = _cache(found) if cached else None
         return State(found.logits, cache, torch.ones(len(seen), dtype=torch.int64), 1, seen, encoded)
 
     def read_through(self, stems: Sequence[Tokens], tails: Sequence[Tokens]) -> torch.Tensor:
-        """Logits (stems, 1 and most tokens, vocabulary) of the start token and what follows it, a tail for each stem:
-        one pass of the decoder in the place of two, where no stem has another tail."""
+        """Logits (stems, most tokens, vocabulary) of a tail for each stem, which begins with the start token: one pass
+        of the decoder in the place of two, where no stem has another tail."""
         encoded, seen = self._encoded(stems)
-        start = self._model.config.decoder_start_token_id
-        read = padded([(start, *tail) for tail in tails])[0].to(self._model.device)
+        read = padded(tails)[0].to(self._model.device)
         return self._decoded(encoded, seen, read, use_cache=False).logits
 
     def go_on(self, state: State, rows: Sequence[int], tails: Sequence[Tokens]) -> torch.Tensor:

@@ -104,14 +104,10 @@ class Shared:
 
     def _read_through(self, reader: EncoderDecoderReader, stems: Sequence[Stem]) -> dict[int, Answer]:
         """Answers to the requests of stems with a tail each, without a cache."""
-        tails = [(row, tail, numbers) for row, stem in enumerate(stems) for tail, numbers in stem.tails.items()]
-        logits = reader.read_through([stem.tokens for stem in stems], [tail for _, tail, _ in tails])
-        answered = [(number, row) for row, _, numbers in tails for number in numbers]
+        tails = [((reader.start, *tail), numbers) for stem in stems for tail, numbers in stem.tails.items()]
         found = _Found(self._answers)
-        found.take(
-            logits,
-            ((number, row, at, token) for number, row in answered for at, token in enumerate(self._answers[number])),
-        )
+        logits = reader.read_through([stem.tokens for stem in stems], [tail for tail, _ in tails])
+        found.take(logits, self._from_tails([(row, *each) for row, each in enumerate(tails)]))
         return found.answers()
 
     def _from_stems(self, tails: Sequence["_Tail"], keep: int) -> Iterator["_Place"]:

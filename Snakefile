@@ -2,10 +2,9 @@
 #
 #   fetch -> compress -> recover -> score -> judge -> aggregate -> figures -> report
 #
-# (judge: only where the configuration names one; it asks an endpoint out in the network.)
-#
-# The domain logic is the package knowcost/; the rules say what depends on what. Parsed again in every cluster job, this
-# file and what it includes import no torch.
+# (judge: only where the configuration names one; it asks an endpoint out in the network.) The domain logic is the
+# package knowcost/; the rules say what depends on what. Parsed again in every cluster job, this file and what it
+# includes import no torch. The default target is here, since a file that is included sets none.
 
 from snakemake.utils import min_version
 
@@ -40,3 +39,22 @@ if ALLOWED is None or not all(map(workflow.is_rule, ALLOWED)):
     include: "workflow/rules/targets.smk"
     include: "workflow/rules/stale.smk"
     include: "workflow/rules/ending.smk"
+
+    localrules:
+        all,
+
+    rule all:
+        """Everything, as without a target."""
+        default_target: True
+        input:
+            paths.REPORT,
+            # What `verify` needs, too: where it says of a damaged one to delete it and run again, that makes it again.
+            names.FILES,
+            paths.FIGURES,
+            paths.EXPLORE,
+            paths.REPORT_FACTS,
+            [paths.manifest(*archive) for archive in ARCHIVES],
+            CELL_FILES,
+            [paths.judgements(*place) for place in JUDGED],
+            [paths.benchmark(name) for name in STUDY.benchmarks],
+            [paths.model_source(model) for model in STUDY.checkpoints],

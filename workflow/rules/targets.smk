@@ -2,27 +2,6 @@
 # `figures`, `report` and `judge` are one job each.
 
 
-localrules:
-    all,
-
-
-rule all:
-    """Everything, as without a target."""
-    default_target: True
-    input:
-        paths.REPORT,
-        # What `verify` needs, too: where it says of a damaged one to delete it and run again, that makes it again.
-        names.FILES,
-        paths.FIGURES,
-        paths.EXPLORE,
-        paths.REPORT_FACTS,
-        [paths.manifest(*archive) for archive in ARCHIVES],
-        CELL_FILES,
-        [paths.judgements(*place) for place in JUDGED],
-        [paths.benchmark(name) for name in STUDY.benchmarks],
-        [paths.model_source(model) for model in STUDY.checkpoints],
-
-
 rule fetch:
     """All models, benchmarks and calibration texts that the study takes."""
     input:
